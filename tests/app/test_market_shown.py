@@ -18,7 +18,7 @@ from datong.app import release
 from datong.app.chain import Chain
 from datong.app.cli.market import show_findings
 from datong.app.cli.terminal import make_console
-from datong.app.findings import decide_finding, hours_to_order, market_findings, market_of_run
+from datong.app.findings import decide_finding, hours_to_order, market_findings, market_now, market_of_run
 from datong.app.report import market as of_report
 from datong.app.report.html import report_html
 from datong.app.report.workbook import workbook_bytes
@@ -31,6 +31,7 @@ from datong.model.words import say
 from datong.questions import market_shown
 from datong.questions.hours_to_order import HoursToOrder
 from datong.questions.market_findings import MarketFinding
+from datong.questions.market_shown import MarketNow
 from datong.questions.run_result import RunResult
 
 WEEKS = 30
@@ -81,7 +82,8 @@ class Shown:
             self.inputs: dict[str, ReportInputs] = {
                 language: report_inputs(chain, self.result, {}, language) for language in ("en", "zh")
             }
-            self.found: list[MarketFinding] = market_findings(chain, self.result.as_of)
+            self.beside: MarketNow = market_now(chain, self.result.as_of)
+            self.found: list[MarketFinding] = self.beside.findings
             self.hours: HoursToOrder = hours_to_order(chain, chain.state(self.result.as_of))
             signals = self.result.tables["signals"].drop_columns(["subject_kind", "subject_name"])
             old = replace(self.result, tables={**self.result.tables, "signals": signals})
@@ -97,7 +99,7 @@ class Shown:
     def _terminal(self, chain: Chain, language: str) -> str:
         console = make_console()
         with console.capture() as taken:
-            show_findings(self.found, self.hours, chain, language, console)
+            show_findings(self.beside, self.hours, chain, language, console)
         return " ".join(taken.get().split())
 
     def page(self, language: str) -> str:
@@ -204,6 +206,45 @@ def test_praise_and_blame_add_up_by_hand(shown: Shown) -> None:
     page = shown.page("en")
     tea = page[page.index("<caption>TEA · Green tea") :]
     assert re.search(rf'<tr class="found"><th scope="row">taste</th><td class="left"><span>{blamed:.0f}</span>', tea)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_reviews_that_count_less_are_counted_and_said_with_the_reason(shown: Shown, language: str) -> None:
+    """Nobody writes twice, and no text is odd by itself here but that it is said again on one day."""
+    voices = {(r["product"], r["text"], r["happened_at"].date()) for r in shown.reviews}
+    less = len(shown.reviews) - len(voices)
+    head, *why = shown.beside.less
+    assert dict(head.params)["count"] == sum(dict(part.params)["count"] for part in why) == less > 0
+    assert dict(head.params)["read"] == len(shown.reviews)
+    book = sheets(workbook_bytes(shown.inputs[language], language))
+    notes = [row[0] for row in book[say("report.sheet.market", language)]]
+    for said in shown.beside.less:
+        text = said.text(language)
+        assert text in notes
+        assert " ".join(text.split()) in words_of(shown.page(language))
+        assert "".join(text.split()) in "".join(shown.terminal[language].split())
+    written = [r for r in shown.reviews if r["product"] == "CUP"]
+    own = len(written) - sum(product == "CUP" for product, *_ in voices)
+    praise = sheets(workbook_bytes(shown.inputs["en"], "en"))["Praise and blame"]
+    column = praise[0].index(say("column.less_reviews", "en"))
+    assert {row[column] for row in praise[1:] if row[0] == "CUP"} == {own}
+    assert say("report.market.reviews_less", "en", said="", less=own) in words_of(shown.page("en"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_signal_is_shown_once(shown: Shown, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals of a run are those of the market: their own section holds what that one has no room for."""
+    inputs = shown.inputs[language]
+    assert inputs.tables["signals"].num_rows > 0
+    assert 'id="signals"' not in report_html(inputs, language)
+    assert "#signals" not in report_html(inputs, language)
+    monkeypatch.setattr(of_report, "PICTURES", 0)
+    text = report_html(inputs, language)
+    section = text[text.index('<section id="signals">') : text.index('<section id="replay">')]
+    ids = set(inputs.tables["signals"]["signal"].to_pylist())
+    assert section.count("<tr><td") == len(ids)
+    without = replace(inputs, market=None)
+    assert 'id="signals"' in report_html(without, language)
 
 
 def test_what_is_beyond_the_page_is_counted_and_in_the_workbook(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from datong.questions.tables_out import (
 def test_every_stage_has_its_tables(result):
     tables = run_tables(result)
     assert list(tables) == [
-        *("series", "holidays", "signals", "adjustments", "forecast", "forecast_total", "demand"),
+        *("series", "holidays", "signals", "adjustments", "attributes", "forecast", "forecast_total", "demand"),
         *("clearing", "prices", "gaps"),
         *("deliveries", "flow", "hours", "money", "futures", "cost", "certificate", "orders", "reasons", "kept"),
         *("findings", "messages", "scores"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # they import every stage
     from datong.questions.effect import EffectResult
     from datong.questions.hours_to_order import HoursToOrder
     from datong.questions.market_findings import MarketFinding
-    from datong.questions.market_shown import MarketShown
+    from datong.questions.market_shown import MarketNow, MarketShown
     from datong.questions.run_result import RunResult
 
 # Kept runs that are looked through for the first that showed a finding, and of those that gave orders out, for what
@@ -34,6 +34,19 @@ def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFi
     from datong.questions.market_findings import market_findings
 
     state = chain.state(as_of)
+    return market_findings(state, _shown_by_runs(chain, state))
+
+
+def market_now(chain: Chain, as_of: Moment | None = None) -> "MarketNow":
+    """The findings, and what stands beside them."""
+    from datong.questions.market_shown import market_now
+
+    state = chain.state(as_of)
+    return market_now(state, _shown_by_runs(chain, state))
+
+
+def _shown_by_runs(chain: Chain, state: "State") -> list[tuple[datetime, dict[str, pa.Table]]]:
+    """Moment and signals of the last kept runs, oldest first; of the last also the reasons."""
     rows = _last_runs(chain, state.as_of)
     runs = []
     for row in rows:
@@ -41,7 +54,7 @@ def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFi
         if row is rows[-1]:
             kept[REASONS] = chain.ledger.run_table(row["run"], REASONS)
         runs.append((row["as_of"], kept))
-    return market_findings(state, runs)
+    return runs
 
 
 def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown | None":

@@ -1,7 +1,8 @@
 """What the picture of a finding shows: the series that it was found in, by week, with the weeks before and after.
 
 Of sales: demand, its two levels, and what is expected. Of a complaint: the share of the product's reviews that blame
-the aspect. Of returns: the share of units that came back. Of what runs ahead of sales: it and the demand.
+the aspect. Of returns: the share of units that came back. Of a value of an attribute: its share of units sold. Of what
+runs ahead of sales: it and the demand.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Signal
 from datong.model.words import Message, message
+from datong.network.product_attributes import product_attributes
 from datong.questions.finding_strength import LEADING_KINDS, returned_by_week, rows_about
 from datong.questions.market_findings import MarketFinding
 from datong.questions.weeks_sold import WeeksSold
@@ -54,6 +56,8 @@ class Picture:
 
 def picture_of(state: State, one: MarketFinding, weeks: WeeksSold | None, heard: ReadReviews | None) -> Picture | None:
     """None where nothing is known of what the finding is about."""
+    if weeks is not None and one.subject.kind == "attribute":
+        return _of_attribute(state, one, weeks)
     own = [] if weeks is None else weeks.of(one.subject)
     if weeks is None or not own:
         return None
@@ -116,6 +120,19 @@ def _of_returns(state: State, one: MarketFinding, weeks: WeeksSold, own: Sequenc
             level = np.where(side, back[side].sum() / sold[side].sum(), np.nan)
             lines.append(PictureLine(message(f"findings.line_{key}"), "level", level))
     return _over(weeks, one, "share", lines)
+
+
+def _of_attribute(state: State, one: MarketFinding, weeks: WeeksSold) -> Picture | None:
+    """Units sold of products with the value, of those of all with the attribute; as sold, shelves and range as they
+    were."""
+    name, _, value = one.subject.name.partition("=")
+    found = next((attribute.values for attribute in product_attributes(state) if attribute.name == name), {})
+    has = np.array([item.product in found for item in weeks.items], bool)
+    own = np.array([found.get(item.product) == value for item in weeks.items], bool)
+    if not own.any():
+        return None
+    share = _shares(weeks.sold[own].sum(axis=0), weeks.sold[has].sum(axis=0))
+    return _over(weeks, one, "share", [PictureLine(message("findings.line_attribute"), "series", share, is_share=True)])
 
 
 def _of_complaint(one: MarketFinding, weeks: WeeksSold, heard: ReadReviews | None) -> Picture | None:

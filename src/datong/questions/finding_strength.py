@@ -9,8 +9,9 @@ returns, the ratio of two means,
 
 v the variance of a mean over the weeks, of a share as a ratio estimator (Cochran 1977, section 6.3), t with the degrees
 of Welch (1947). Neighbouring weeks are alike: n weeks count as n (1 - r) / (1 + r), r their lag-one correlation
-(Bartlett 1946). The middle is the finding's own. The interval takes the weeks as they were found: since the most
-striking ones are found, the change is more often somewhat less than more.
+(Bartlett 1946). Of a share of an attribute's value it is the interval of its test (statistics/taste_changes.py). The
+middle is the finding's own. The interval takes the weeks as they were found: since the most striking ones are found,
+the change is more often somewhat less than more.
 """
 
 import math
@@ -29,6 +30,7 @@ from datong.model.flow import Adjustment, FloatArray, Signal, Subject
 from datong.model.words import Message
 from datong.network.demand_statements import statements
 from datong.questions.weeks_sold import WeeksSold
+from datong.sense.attribute_findings import ATTRIBUTE_KINDS, NEW
 
 # Kinds of what somebody says; the rest is found by tests.
 STATED_KINDS = frozenset({"promotion", "adjustment", "taken"})
@@ -92,6 +94,9 @@ def strength_of(
     share = signal.effect_share
     if signal.kind == "complaint":
         return Strength(share, *_of_counts(share, signal), not _told(signal)["count_before"])
+    if signal.kind in ATTRIBUTE_KINDS:
+        told = dict(signal.text.params)
+        return Strength(share, told["low_change"], told["high_change"]) if signal.kind != NEW else None
     if signal.kind in ("level_shift", "surge", "decline") and weeks is not None:
         return Strength(share, *_of_weeks(state, signal, weeks))
     return Strength(share)

@@ -30,8 +30,9 @@ from datong.questions.finding_strength import (
     spans_of,
     strength_of,
 )
-from datong.questions.tables_out import message_of, params_json
+from datong.questions.tables_out import ATTRIBUTES_SCHEMA, attributes_as_table, message_of, params_json
 from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series
+from datong.sense.attribute_findings import ATTRIBUTE_KINDS
 from datong.sense.found import by_name, who
 from datong.sense.signals import sense
 
@@ -90,6 +91,8 @@ class MarketFinding:
         if self.kind in PRICED_KINDS:
             key = "does_nothing_dismissed" if state == DISMISSED else "does_lead"
             return message(f"findings.{key}" if self.signal.q_value is not None else "findings.does_nothing_known")
+        if self.kind in ATTRIBUTE_KINDS:
+            return message("findings.does_range")
         if self.kind == "calendar":
             return message("findings.does_calendar")
         if self.signal.evidence_table != "sales":
@@ -99,16 +102,20 @@ class MarketFinding:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a run found, or `sense` finds. weeks: demand by week; None where no whole week is closed."""
+    """What a run found, or `sense` finds. weeks: demand by week; None where no whole week is closed. attributes: what
+    their values will be (ATTRIBUTES_SCHEMA); no rows of a run that an earlier version kept."""
 
     signals: tuple[Signal, ...]
     adjustments: Factors
     weeks: WeeksSold | None
+    attributes: pa.Table
 
 
 def seen_by_sense(state: State) -> Seen:
     found, bucket_days = sense(state), state.settings.calendar.bucket_days
-    return Seen(found.signals, adjustment_rows(found.adjustments), weeks_of_series(found.series, bucket_days))
+    weeks = weeks_of_series(found.series, bucket_days)
+    told = attributes_as_table(found.attributes)
+    return Seen(found.signals, adjustment_rows(found.adjustments), weeks, told)
 
 
 def seen_by_run(state: State, tables: Mapping[str, pa.Table]) -> Seen:
@@ -116,7 +123,8 @@ def seen_by_run(state: State, tables: Mapping[str, pa.Table]) -> Seen:
     products = state.table("products").select(["product", "category_a"]).to_pydict()
     categories = dict(zip(*products.values(), strict=True))
     weeks = weeks_of_run(tables, state.settings.calendar.bucket_days, categories)
-    return Seen(signals_of_run(tables), kept_adjustment_rows(tables), weeks)
+    told = tables.get("attributes", ATTRIBUTES_SCHEMA.empty_table())
+    return Seen(signals_of_run(tables), kept_adjustment_rows(tables), weeks, told)
 
 
 def market_findings(

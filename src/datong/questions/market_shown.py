@@ -13,8 +13,8 @@ from datong.questions.effect import effect_of
 from datong.questions.finding_pictures import Picture, picture_of
 from datong.questions.finding_strength import STATED_KINDS
 from datong.questions.hours_to_order import HoursToOrder
-from datong.questions.market_findings import MarketFinding, market_findings, seen_by_run
-from datong.questions.review_aspects import Quote, quotes_of, review_aspects
+from datong.questions.market_findings import MarketFinding, market_findings, seen_by_run, seen_by_sense
+from datong.questions.review_aspects import Quote, quotes_of, review_aspects, reviews_less
 from datong.sense.reviews_read import read_reviews
 from datong.sense.series import sale_rows, series_of_sales
 
@@ -36,12 +36,33 @@ class ShownFinding:
 @dataclass(frozen=True, eq=False)
 class MarketShown:
     """findings: the strongest first. hours: from the market to an accepted order. aspects: what reviews
-    praise and blame (review_aspects.py). by_shipped: whether the models that come with Datong read the reviews."""
+    praise and blame, less: how many of them count less than one, and why (review_aspects.py). by_shipped: whether the
+    models that come with Datong read the reviews. attributes: what their values will be (tables_out.py,
+    ATTRIBUTES_SCHEMA)."""
 
     findings: tuple[ShownFinding, ...]
     hours: HoursToOrder
     aspects: pa.Table
     by_shipped: bool
+    less: tuple[Message, ...]
+    attributes: pa.Table
+
+
+@dataclass(frozen=True, eq=False)
+class MarketNow:
+    """findings: in the order of sense. attributes: what their values will be (tables_out.py, ATTRIBUTES_SCHEMA). less:
+    how many reviews count less than one, and why."""
+
+    findings: list[MarketFinding]
+    attributes: pa.Table
+    less: tuple[Message, ...]
+
+
+def market_now(state: State, runs: Sequence[tuple[datetime, Mapping[str, pa.Table]]]) -> MarketNow:
+    """What is found at the state's moment. runs: as `market_findings` has them."""
+    seen = seen_by_sense(state)
+    heard = None if seen.weeks is None else read_reviews(state, seen.weeks.end)
+    return MarketNow(market_findings(state, runs, seen), seen.attributes, reviews_less(heard))
 
 
 def market_shown(
@@ -62,7 +83,8 @@ def market_shown(
         for one in found[:PICTURES]
     ]
     shown += [ShownFinding(one, None, (), effects.get(one.finding)) for one in found[PICTURES:]]
-    return MarketShown(tuple(shown), hours, review_aspects(heard), heard is not None and heard.by_shipped)
+    by_shipped = heard is not None and heard.by_shipped
+    return MarketShown(tuple(shown), hours, review_aspects(heard), by_shipped, reviews_less(heard), seen.attributes)
 
 
 def _rank(one: MarketFinding) -> tuple[bool, bool, float]:

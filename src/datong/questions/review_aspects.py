@@ -1,7 +1,7 @@
 """What reviews praise and blame, product by product, and what the writers say themselves.
 
 A review counts once for an aspect, and may praise one and blame another; reviews that say the same, are of one buyer
-or likely made up count less (sense/complaints.py). Parts of a review are left out.
+or likely made up count less (sense/complaints.py). Parts of a review are left out, and it is said how many there are.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,13 @@ import pyarrow as pa
 from datong.ledger.columns import as_day
 from datong.ledger.masking import masked
 from datong.ledger.state import State
+from datong.model.words import Message, message
 from datong.questions.finding_pictures import aspect_of
 from datong.questions.market_findings import MarketFinding
 from datong.sense.complaints import sums_by_product
-from datong.sense.reviews_read import ReadReviews
+from datong.sense.found import number
+from datong.sense.odd_weeks import WEEKS_MAX
+from datong.sense.reviews_read import SIGNS, ReadReviews
 from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language
 from datong.sense.voice.text import clean
@@ -29,12 +32,12 @@ ROUNDING = 1e-6
 QUOTES, QUOTE_LETTERS = 3, 140
 
 # By product and aspect that is spoken of: reviews that praise it and that blame it, of how many of the product in all,
-# between which days.
+# how many of those that were written count less than one, between which days.
 ASPECTS_SCHEMA = pa.schema(
     [
         ("product", pa.string()),
         ("aspect", pa.string()),
-        *((name, pa.int64()) for name in ("praised_reviews", "blamed_reviews", "reviews")),
+        *((name, pa.int64()) for name in ("praised_reviews", "blamed_reviews", "reviews", "less_reviews")),
         *((name, pa.date32()) for name in ("first", "last")),
     ]
 )
@@ -61,6 +64,7 @@ def review_aspects(heard: ReadReviews | None) -> pa.Table:
     sums = (sums_by_product(heard, which, heard.weight) for which in said)
     praised, blamed = (np.floor(parts + ROUNDING).astype(np.int64) for parts in sums)
     every = np.floor(np.bincount(of, weight, len(heard.products)) + ROUNDING).astype(np.int64)
+    less = np.bincount(heard.of, heard.weight < 1, len(heard.products)).astype(np.int64)
     first, last = np.full(len(every), np.iinfo(np.int64).max), np.zeros(len(every), np.int64)
     np.minimum.at(first, of, days)
     np.maximum.at(last, of, days)
@@ -71,6 +75,7 @@ def review_aspects(heard: ReadReviews | None) -> pa.Table:
             "praised_reviews": int(praised[i, a]),
             "blamed_reviews": int(blamed[i, a]),
             "reviews": int(every[i]),
+            "less_reviews": int(less[i]),
             "first": as_day(int(first[i])),
             "last": as_day(int(last[i])),
         }
@@ -78,6 +83,20 @@ def review_aspects(heard: ReadReviews | None) -> pa.Table:
     ]
     rows.sort(key=lambda r: (-r["reviews"], r["product"], -r["praised_reviews"] - r["blamed_reviews"], r["aspect"]))
     return pa.Table.from_pylist(rows, schema=ASPECTS_SCHEMA)
+
+
+def reviews_less(heard: ReadReviews | None) -> tuple[Message, ...]:
+    """How many of the reviews that were read count less than one, and why; nothing where none was read."""
+    if heard is None:
+        return ()
+    less = heard.weight < 1
+    if not less.any():
+        return (message("findings.reviews_full", count=len(less), weeks=WEEKS_MAX),)
+    together = number(float(heard.weight[less].sum()))
+    words = {"count": int(less.sum()), "read": len(less), "weeks": WEEKS_MAX, "together": together}
+    parts = [(name, int((less & (heard.sign == place)).sum())) for place, name in enumerate(SIGNS)]
+    why = (message(f"findings.less_{name}", count=count) for name, count in parts if count)
+    return message("findings.reviews_less", **words), *why
 
 
 def quotes_of(state: State, one: MarketFinding, heard: ReadReviews | None) -> tuple[Quote, ...]:

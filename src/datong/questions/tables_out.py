@@ -18,6 +18,7 @@ from datong.model.flow import (
     STOCKED_OUT,
     STOCKED_OUT_INFERRED,
     Adjustment,
+    AttributeOutlook,
     Cause,
     FloatArray,
     Forecast,
@@ -113,6 +114,19 @@ ADJUSTMENTS_SCHEMA = pa.schema(
     ]
 )
 
+# By value of an attribute, those first that will gain most units: model/flow.py, AttributeOutlook.
+ATTRIBUTES_SCHEMA = pa.schema(
+    [
+        ("attribute", pa.string()),
+        ("value", pa.string()),
+        ("products", pa.list_(pa.string())),
+        *((name, pa.float64()) for name in ("before_share", "late_share", "expected_share", "low_share", "high_share")),
+        *((name, pa.float64()) for name in ("gain_share", "gain_low_share", "gain_high_share", "gain_units")),
+        ("lead", pa.string()),
+        ("read_names", pa.int64()),
+    ]
+)
+
 MESSAGES_SCHEMA = pa.schema([("key", pa.string()), ("counterparty", pa.string()), ("order", pa.string())])
 
 
@@ -133,6 +147,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "holidays": _holidays(result.sensed.series),
         "signals": _signals(result.sensed.signals),
         "adjustments": _adjustments(result.sensed.adjustments, result.forecast),
+        "attributes": attributes_as_table(result.sensed.attributes),
         "forecast": quantile_table(result.forecast),
         "forecast_total": _forecast_total(result.forecast),
         "demand": _demand(result.sensed.series),
@@ -252,6 +267,12 @@ def _signals(signals: Sequence[Signal]) -> pa.Table:
         for s in signals
     ]
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)
+
+
+def attributes_as_table(outlooks: Sequence[AttributeOutlook]) -> pa.Table:
+    """A row a value of an attribute. lead: null where nothing ran ahead of sales."""
+    rows = [vars(one) | {"products": list(one.products), "lead": one.lead or None} for one in outlooks]
+    return pa.Table.from_pylist(rows, schema=ATTRIBUTES_SCHEMA)
 
 
 def _adjustments(adjustments: Sequence[Adjustment], forecast: Forecast) -> pa.Table:

@@ -168,7 +168,7 @@ def _indicators(state: State, products: Sequence[str], starts: IntArray) -> list
         result.append(of_counts(kind, counts, known))
     reviews = state.table("reviews")
     if reviews.num_rows and pc.any(pc.is_valid(reviews["rating"])).as_py():
-        weight = doubted(reviews, local_days(reviews, state)).weight
+        weight = doubted(reviews, np.arange(reviews.num_rows), local_days(reviews, state)).weight
         stars = reviews["rating"].to_numpy(zero_copy_only=False)
         sides = (weight * (stars >= GOOD_STARS), weight * (stars <= COMPLAINT_STARS))
         good, bad = (_summed(state, reviews, side, products, starts) for side in sides)

@@ -30,7 +30,7 @@ from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.doubted import WORDS, doubted, texts_of, words_of
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import general
-from datong.sense.voice.fakes import ALIKE
+from datong.sense.voice.fakes import ALIKE, KINDS
 from datong.sense.voice.polarity import Polarity, Settings, learnt
 from datong.sense.voice.reading import split, spoken_of, tone_words, toned, verdicts
 from datong.sense.voice.repeats import copies
@@ -45,6 +45,8 @@ MODEL = Settings(bits=18)
 SEED = 16
 # Reviews that are read at once: memory stays within what these take, or those of one day.
 AT_ONCE = 20_000
+# Why a review counts less than one: it is likely made up or sent in concert, or says what another said that day.
+SIGNS = (*KINDS, "alike")
 # Of what a reading is made, beside the texts.
 _RULES = (("datong.sense", ("voice", "reviews_read.py")), ("datong.ledger", ("masking.py",)))
 _MADE_OF = (".py", ".toml", ".txt", ".npz")
@@ -69,8 +71,8 @@ class ReadReviews:
 
     words: the table's own title and text. row: (review) position in the table. day: (review) local day, in days since
     1970-01-01. of: (review) position of its product in `products`. weight: (review) how much it counts, 0 to 1: less
-    than one where it says the same as another, or is likely made up (voice/fakes.py). by_shipped: whether the models
-    that come with Datong have read them.
+    than one where it says the same as another, or is likely made up (voice/fakes.py). sign: (review) place in SIGNS of
+    why it counts less, -1 for none. by_shipped: whether the models that come with Datong have read them.
     """
 
     words: pa.Table
@@ -79,6 +81,7 @@ class ReadReviews:
     of: IntArray
     products: tuple[str, ...]
     weight: FloatArray
+    sign: IntArray
     opinions: Opinions
     by_shipped: bool
 
@@ -130,10 +133,11 @@ def read_reviews(state: State, end: int) -> ReadReviews | None:
     of, names = codes(rows["product"])
     own_voice = _first_alike(of, said.alike, rows["customer"])
     weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
+    sign = np.where((doubt.kind < 0) & ~own_voice, SIGNS.index("alike"), doubt.kind)
     pairs = np.flatnonzero(said.blamed)
     opinions = Opinions(said.blamed, said.praised, pairs, said.letters)
     words = reviews.select(WORDS)
-    return ReadReviews(words, inside, day[inside], of, tuple(names), weight, opinions, not reader.texts)
+    return ReadReviews(words, inside, day[inside], of, tuple(names), weight, sign, opinions, not reader.texts)
 
 
 def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:

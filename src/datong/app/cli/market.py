@@ -2,10 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from rich.console import Console
 from rich.text import Text
 
@@ -15,7 +15,7 @@ from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
 from datong.app.wording import figures
 from datong.app.wording.columns import coded
-from datong.app.wording.market import decision_words, strength_words
+from datong.app.wording.market import attribute_words, decision_words, strength_words
 from datong.app.wording.names import Names
 from datong.model.errors import Refused
 from datong.model.flow import DISMISSED, TAKEN
@@ -26,9 +26,12 @@ if TYPE_CHECKING:  # they import every stage
     from datong.questions.effect import EffectResult
     from datong.questions.hours_to_order import HoursToOrder
     from datong.questions.market_findings import MarketFinding
+    from datong.questions.market_shown import MarketNow
 
 # Most orders that are named with a finding.
 ORDERS_NAMED = 5
+# Most values of attributes at either end of the list.
+VALUES_NAMED = 5
 # A share of change that is less is none.
 NO_SHARE = 0.005
 # What a share can be, at least and at most.
@@ -41,26 +44,26 @@ def answer_findings(options: argparse.Namespace, language: str) -> int:
 
     with opened(options.chain, language, options.branch) as chain:
         with terminal.reading(say("findings.working", language), language):
-            found = findings.market_findings(chain, options.as_of)
+            now = findings.market_now(chain, options.as_of)
         if options.format == "json":
-            rows = rendered({"findings": findings_as_table(found)}, language)["findings"].to_pylist()
-            does = [{"does": one.proposal.text(language)} for one in found]
+            rows = rendered({"findings": findings_as_table(now.findings)}, language)["findings"].to_pylist()
+            does = [{"does": one.proposal.text(language)} for one in now.findings]
             told = [row | more for row, more in zip(rows, does, strict=True)]
             terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
         else:
             hours = findings.hours_to_order(chain, chain.state(options.as_of))
-            show_findings(found, hours, chain, language)
+            show_findings(now, hours, chain, language)
     return 0
 
 
 def show_findings(
-    found: "Sequence[MarketFinding]",
+    now: "MarketNow",
     hours: "HoursToOrder",
     chain: Chain,
     language: str,
     console: Console | None = None,
 ) -> None:
-    console = console or terminal.make_console()
+    console, found = console or terminal.make_console(), now.findings
     if found:
         console.print(Text(say("findings.head", language, count=len(found)), style="bold"))
     else:
@@ -69,9 +72,28 @@ def show_findings(
         console.print(Text(f"  {one.finding}", style="bold"))
         for line in _lines(one, chain, language):
             console.print(Text(f"    {line}"))
-    console.print(Text(figures.one_after_another([one.text(language) for one in hours.text], language)))
+    _show_attributes(now.attributes, console, language)
+    for said in (now.less, hours.text):
+        if said:
+            console.print(Text(figures.one_after_another([one.text(language) for one in said], language)))
     if found:
         console.print(Text(say("findings.how", language), style="dim"))
+
+
+def _show_attributes(attributes: pa.Table, console: Console, language: str) -> None:
+    """The values that will gain most and those that will lose most, and how many lie between."""
+    rows = attributes.to_pylist()
+    if not rows:
+        return
+    console.print(Text(say("findings.attributes_head", language), style="bold"))
+    ends = VALUES_NAMED
+    first, last = (rows, []) if len(rows) <= 2 * ends else (rows[:ends], rows[-ends:])
+    for row in first:
+        console.print(Text(f"    {attribute_words(row, language)}"))
+    if last:
+        console.print(Text(f"    {say('findings.attributes_more', language, count=len(rows) - 2 * ends)}"))
+    for row in last:
+        console.print(Text(f"    {attribute_words(row, language)}"))
 
 
 def _lines(one: "MarketFinding", chain: Chain, language: str) -> list[str]:

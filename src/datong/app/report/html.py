@@ -16,7 +16,7 @@ from markupsafe import Markup
 import datong
 from datong.app.report.charts import Band, Line, Steps, plot
 from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
-from datong.app.report.market import market_section
+from datong.app.report.market import market_section, told_on_page
 from datong.app.report.view import RunView
 from datong.app.report.week import counted_on, this_week
 from datong.app.wording import figures
@@ -129,7 +129,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         if listed is not None
     }
     return {
-        "sections": _sections(bool(view.findings), "since" in listings, inputs.market is not None),
+        "sections": _sections(view, "since" in listings),
         "name": inputs.settings.name,
         "currency": inputs.settings.currency,
         "as_of": moment.date(),
@@ -150,7 +150,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "gap": _gap(view),
         "demand": _demand(inputs, language, words),
         "load": _load(inputs, language, words),
-        "signals": _signals(rendered({"signals": inputs.tables["signals"]}, language)["signals"], inputs),
+        "signals": _signals(inputs, language),
         "orders": _orders(inputs, language),
         "learning": _learning(inputs, language, words),
         "certificate": _certificate(inputs, language),
@@ -158,11 +158,12 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
     }
 
 
-def _sections(findings: bool, since: bool, market: bool) -> list[str]:
+def _sections(view: RunView, since: bool) -> list[str]:
     """The parts of the page below its first screen, in order."""
-    maybe = [name for name, there in (("findings", findings), ("since", since), ("market", market)) if there]
-    always = ["orders", "late", "grid", "gap", "load", "demand", "signals", "replay", "learning", "certificate"]
-    return [*maybe, *always, "assumptions"]
+    has = {"findings": bool(view.findings), "since": since, "market": view.inputs.market is not None}
+    has["signals"] = not has["market"] or _not_told(view.inputs).num_rows > 0
+    names = ["findings", "since", "market", "orders", "late", "grid", "gap", "load", "demand", "signals"]
+    return [n for n in (*names, "replay", "learning", "certificate", "assumptions") if has.get(n, True)]
 
 
 def _headline(view: RunView, total: Sequence[Row]) -> Row:
@@ -439,7 +440,17 @@ def _load(inputs: ReportInputs, language: str, words: Words) -> Row | None:
 # signals, orders, learning, certificate ----------------------------------------------------------
 
 
-def _signals(signals: pa.Table, inputs: ReportInputs) -> Row:
+def _not_told(inputs: ReportInputs) -> pa.Table:
+    """Signals that the part on the market does not show already."""
+    signals = inputs.tables["signals"]
+    if inputs.market is None:
+        return signals
+    told = pa.array(sorted(told_on_page(inputs.market)), pa.string())
+    return signals.filter(pc.invert(pc.is_in(signals["signal"], told)))
+
+
+def _signals(inputs: ReportInputs, language: str) -> Row:
+    signals = rendered({"signals": _not_told(inputs)}, language)["signals"]
     rows = sorted(signals.to_pylist(), key=lambda r: (-abs(r["strength"] or 0.0), r["signal"]))
     return {"rows": rows[:SIGNALS_SHOWN], "more": max(0, len(rows) - SIGNALS_SHOWN)}
 

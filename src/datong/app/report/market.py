@@ -11,19 +11,22 @@ import pyarrow as pa
 from datong.app.report.charts import Line, Steps, plot
 from datong.app.report.view import RunView
 from datong.app.wording import figures
-from datong.app.wording.columns import coded
-from datong.app.wording.market import decision_words, strength_words
+from datong.app.wording.columns import coded, evidence_words
+from datong.app.wording.market import decision_words, strength_words, value_name
 from datong.model.words import say
 from datong.questions.finding_pictures import Picture, aspect_of, drawn
 from datong.questions.market_shown import PICTURES
 from datong.sense.voice.aspects import general
 
 if TYPE_CHECKING:
+    from datong.questions.market_findings import MarketFinding
     from datong.questions.market_shown import MarketShown, ShownFinding
     from datong.questions.review_aspects import Quote
 
 Row = dict[str, Any]
 
+# Values of attributes at either end of their list on the page.
+VALUES_SHOWN = 10
 # Orders that are named with a finding on the page, products whose aspects are drawn, and aspects of each.
 ORDERS_NAMED, ASPECT_PRODUCTS, ASPECTS_NAMED = 6, 12, 6
 # Styles of a picture's lines, by their role.
@@ -115,7 +118,36 @@ def market_section(view: RunView, behind: Callable[..., Row]) -> Row | None:
         "findings": [_card(view, one, behind) for one in market.findings[:PICTURES]],
         "all": len(market.findings),
         "more": max(0, len(market.findings) - PICTURES),
+        "attributes": [_value(row, view.language) for row in _ends(market.attributes)],
+        "more_attributes": max(0, market.attributes.num_rows - 2 * VALUES_SHOWN),
+        "less": [said.text(view.language) for said in market.less],
         **_aspects(view, market),
+    }
+
+
+def told_on_page(market: "MarketShown") -> set[str]:
+    """Ids of the findings that have a place on the page."""
+    return {shown.finding.finding for shown in market.findings[:PICTURES]}
+
+
+def _ends(attributes: pa.Table) -> list[Row]:
+    """The values that will gain most, and those that will lose most."""
+    rows = attributes.to_pylist()
+    return rows if len(rows) <= 2 * VALUES_SHOWN else rows[:VALUES_SHOWN] + rows[-VALUES_SHOWN:]
+
+
+def _value(row: Row, language: str) -> Row:
+    """A row of the run's table, as the page shows it."""
+    points = {name: f"{100 * row[name]:+.1f}" for name in ("gain_share", "gain_low_share", "gain_high_share")}
+    shares = {name: figures.share(row[name], digits=1) for name in ("before_share", "late_share", "expected_share")}
+    return {
+        "name": value_name(row, language),
+        "products": len(row["products"]),
+        **shares,
+        **points,
+        "gain_units": figures.fitting(row["gain_units"]),
+        "lead": "" if row["lead"] is None else say(f"sense.indicator_{row['lead']}", language),
+        "read_names": row["read_names"],
     }
 
 
@@ -134,6 +166,7 @@ def _card(view: RunView, shown: "ShownFinding", behind: Callable[..., Row]) -> R
         "q": "" if signal is None or signal.q_value is None else _q(signal.q_value),
         "since": None if one.known_since is None else one.known_since.astimezone(zone).date(),
         "does": one.proposal.text(language),
+        "rows": _rows_behind(one, language),
         "decision": decision_words(one, zone, language),
         "orders": one.orders[:ORDERS_NAMED],
         "more_orders": max(0, len(one.orders) - ORDERS_NAMED),
@@ -141,6 +174,11 @@ def _card(view: RunView, shown: "ShownFinding", behind: Callable[..., Row]) -> R
         "quotes": shown.quotes,
         "picture": None if shown.picture is None else _figure(view, one.text.text(language), shown.picture, behind),
     }
+
+
+def _rows_behind(one: "MarketFinding", language: str) -> str:
+    shown = one.signal if one.signal is not None else one.decision
+    return "" if shown is None or not shown.evidence else evidence_words(shown.evidence, shown.evidence_table, language)
 
 
 def _text(about: Any, language: str) -> str:
@@ -218,9 +256,13 @@ def _praise(view: RunView, product: str, rows: Sequence[Mapping[str, Any]], comp
         for r in shown
     ]
     words = {"count": figures.number(rows[0]["reviews"]), "first": rows[0]["first"], "last": rows[0]["last"]}
+    less = rows[0]["less_reviews"]
+    said = view.say("market.reviews", **words)
+    if less:
+        said = view.say("market.reviews_less", said=said, less=figures.number(less))
     return {
         "name": view.names.beside(product),
-        "said": view.say("market.reviews", **words),
+        "said": said,
         "bars": bars,
         "more": view.say("market.more_of_product", count=len(rows) - len(shown)) if len(rows) > len(shown) else "",
     }

@@ -18,6 +18,7 @@ from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
 from datong.app.report.view import RunView
 from datong.app.wording.columns import coded, title
 from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.market import attribute_rows
 from datong.app.wording.names import Names
 from datong.model.words import say
 from datong.plan.reason import sentence
@@ -171,13 +172,17 @@ def _assumed(inputs: ReportInputs) -> pa.Table:
 
 
 def _write_market(write: Writer, view: RunView) -> None:
-    """A row for each finding, below them how long it takes from the market to an order; and what reviews speak of."""
+    """A row for each finding, below them how long it takes from the market to an order and which reviews count less;
+    what attributes will be; and what reviews speak of."""
     market = view.inputs.market
     if market is None:
         return
     rows = _told(_with_names(market_rows(view, market), view.names, "product", "product_name"), MARKET_COLUMNS)
     notes = [said.text(view.language) for said in market.hours.text]
+    notes += [said.text(view.language) for said in market.less]
     write.table(_name("market", view.language), rows, {"finding": "finding_id"}, notes=notes)
+    if market.attributes.num_rows:
+        write.table(_name("attributes", view.language), attribute_rows(market.attributes, view.language))
     if market.aspects.num_rows:
         rows = _with_names(aspect_rows(view, market), view.names, "product", "product_name")
         read_by = [view.say("market.by_shipped")] if market.by_shipped else []

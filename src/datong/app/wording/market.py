@@ -1,9 +1,13 @@
 """Findings of the market in words: how strong one is, since when it is known, and what was decided about it."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from datong.app.wording import figures
+from datong.app.wording.columns import coded
 from datong.model.words import say
 
 if TYPE_CHECKING:  # they import every stage
@@ -36,6 +40,35 @@ def _percent(share: float) -> str:
 
 def _times(share: float) -> str:
     return f"×{figures.number(1.0 + share, 1 if share < 9 else 0)}"
+
+
+# A gain of fewer units a week is none.
+LEAST_GAIN = 0.05
+
+
+def attribute_rows(attributes: pa.Table, language: str) -> pa.Table:
+    """What attributes and what runs ahead of sales are called, and their values, for a table that people read."""
+    names = [coded("attribute", name, language) for name in attributes["attribute"].to_pylist()]
+    leads = [name and say(f"sense.indicator_{name}", language) for name in attributes["lead"].to_pylist()]
+    told = attributes.rename_columns(["attribute_value" if n == "value" else n for n in attributes.column_names])
+    for column, values in (("attribute", names), ("lead", leads)):
+        told = told.set_column(told.column_names.index(column), column, pa.array(values, pa.string()))
+    return told
+
+
+def value_name(row: Mapping[str, Any], language: str) -> str:
+    """'colour black', of a row of the run's table."""
+    attribute = coded("attribute", row["attribute"], language)
+    return say("sense.attribute", language, attribute=attribute, value=row["value"])
+
+
+def attribute_words(row: Mapping[str, Any], language: str) -> str:
+    """'colour black: 24.7% -> 22.0% (17.4% to 26.9%), -23 a week', of a row of the run's table."""
+    ends = {"late": "late_share", "expected": "expected_share", "low": "low_share", "high": "high_share"}
+    shares = {place: f"{row[column]:.1%}" for place, column in ends.items()}
+    gain = row["gain_units"]
+    units = "0" if abs(gain) < LEAST_GAIN else f"{'+' if gain > 0 else '-'}{figures.fitting(abs(gain))}"
+    return say("findings.attributes_row", language, name=value_name(row, language), units=units, **shares)
 
 
 def decision_words(one: "MarketFinding", zone: ZoneInfo, language: str) -> str:
