@@ -64,7 +64,7 @@ class Tastes:
 class Outlook:
     """Of the values of one attribute, shares of the units of products that have it. before: of the BEFORE weeks before
     the last WEEKS, late: of these, both as the sales of each week alone say. expected: mean of the next WEEKS. gain:
-    that less late. Nine times in ten the true one lies between low and high."""
+    that less late. Nine times in ten the true one lies between low and high, or gain_low and gain_high."""
 
     before: FloatArray
     late: FloatArray

@@ -43,8 +43,8 @@ WALKS = (
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """What each week says of the levels of V values, whatever all have in common: precision (week, V, V) and precision
-    times level (week, V), in logarithms."""
+    """What each week says of the levels of V values, whatever all have in common, in logarithms. precision: (week, V,
+    V). weighted: (week, V) precision times level."""
 
     precision: FloatArray
     weighted: FloatArray
