@@ -26,8 +26,6 @@ FAULTS: dict[tuple[str, str], str] = {
     ("ls_trig_G51", "run right"): "its lots cost 63,624",
     ("ls_trig_G57", "balance right"): "its lots cost 138,913",
     ("ls_trig_G57", "run right"): "its lots cost 138,913",
-    ("ls_two_level", "balance right"): "its lots cost 60,948",
-    ("ls_two_level", "run right"): "run gives no order at all",
     ("me_newsvendor", "replenish right"): "orders 609 for a promise that may be broken, where there is no lead time",
 }
 

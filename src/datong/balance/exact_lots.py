@@ -14,7 +14,7 @@ Wolsey 2006), where the curves of expected cost are exact: with up to 25 sample 
 
 Where HiGHS stops at its limit of nodes, parts of the best plan are decided anew with all other set-ups as they are
 (fix and optimise: Helber and Sahling 2010, International Journal of Production Economics 123): those of a product, then
-those of a few neighbouring buckets, until a whole round finds nothing or as much work was done as in the search.
+those of a few neighbouring buckets, until a whole round finds nothing or twice the work of the search was done.
 """
 
 import math
@@ -43,9 +43,9 @@ ENDED = (
 )
 # Of a solver's whole number, what is rounding.
 ROUNDING = 1e-6
-# A part of a plan that is decided anew: neighbouring buckets, nodes that HiGHS looks at, the share of the cost at which
-# it stops, and how much work all parts may be, as a multiple of the search before (iterations of the simplex method).
-BUCKETS_OF_A_PART, NODES_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 5, 1e-3, 1
+# A part of a plan that is decided anew: neighbouring buckets, nodes that HiGHS looks at, the share of the plan's gap at
+# which it stops, and how much work all parts may be, as a multiple of the search (iterations of the simplex method).
+BUCKETS_OF_A_PART, NODES_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 10, 0.05, 2
 # A gain below this share of the cost is none.
 LEAST_GAIN = 1e-9
 
@@ -257,7 +257,7 @@ class _Lots:
         best, info = min(plans, key=lambda plan: plan.objective), solver.getInfo()
         if solver.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit and options.get("mip_max_nodes", 1):
             work = WORK_OF_PARTS * int(info.simplex_iteration_count)
-            best = self._in_parts(best, options, work, on_progress)
+            best = self._in_parts(best, float(info.mip_dual_bound), options, work, on_progress)
         exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
         gap = max(best.objective - info.mip_dual_bound, 0.0) if exact else math.inf
         return self._read(best.value, gap, int(max(info.mip_node_count, 0)))
@@ -294,14 +294,19 @@ class _Lots:
             return solver, None
         return solver, self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
 
-    def _in_parts(self, best: _Found, options: Options, most_work: int, on_progress: OnProgress) -> _Found:
-        """The plan, or a cheaper one: parts of it decided anew, as the module says. most_work: iterations."""
+    def _in_parts(
+        self, best: _Found, bound: float, options: Options, most_work: int, on_progress: OnProgress
+    ) -> _Found:
+        """The plan, or a cheaper one: parts of it decided anew, as the module says. bound: of the objective; most_work:
+        iterations."""
+        least_gap = float(options["mip_abs_gap"])
         limit = float(options.get("time_limit", math.inf))
-        options = {**options, "mip_max_nodes": NODES_OF_A_PART, "mip_rel_gap": GAP_OF_A_PART}
+        options = {**options, "mip_max_nodes": NODES_OF_A_PART}
         parts, tried, unchanged, work = self._parts(), 0, 0, 0
         while unchanged < len(parts) and work < most_work:
             if math.isfinite(limit):
                 options["time_limit"] = max(limit - (time.monotonic() - self.began), 0.0)
+            options["mip_abs_gap"] = max(GAP_OF_A_PART * (best.objective - bound), least_gap)
             part = parts[tried % len(parts)]
             solver, found = self._searched(best, options, on_progress, self.y[~part])
             if solver.getModelStatus() in STOPPED:
