@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.app.offers import decided_messages
@@ -16,6 +19,7 @@ from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.filedrop.sheet import Known
 from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_tag, delivery_key
 from datong.dispatch.answers import READ_FOR_ANSWERS, Answers, answers
+from datong.ledger.order_life import OrderReport
 from datong.ledger.protocol import Intake
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
@@ -109,13 +113,7 @@ def _hear(
         collected = inlet.collect(chain.settings.calendar)
     except errors.DatongError as error:
         return 0, (finding("error", "dispatch.not_collected", way, why=error.message),)
-    heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock(), chain.clock())
-    sources = {report.source for report in collected.reports}
-    kept_under = f"{_FOUND}{way}/"
-    before = chain.ledger.intakes(kept_under)
-    told = [f for kept in before for f in kept.findings if f.source in sources and f not in heard.findings]
-    taken, odd = _take_in(chain, heard, kept_under)
-    of_reports = (*told, *heard.findings, *odd)
+    taken, of_reports = _take_in_reports(chain, collected.reports, way, chain.state(names=READ_FOR_ANSWERS))
     found = (*collected.findings, *of_reports)
     if told_to is not None:
         told_to(collected, of_reports)
@@ -123,9 +121,41 @@ def _hear(
         inlet.settle(collected, of_reports)
     except errors.DatongError as error:
         return taken, (*found, finding("error", "dispatch.not_settled", way, why=error.message))
-    for place in sorted({kept_under + source for source in sources} | {kept.place for kept in before}):
-        chain.ledger.forget_intake(place)
+    forget_told(chain, way)
     return taken, found
+
+
+def take_in_reports(chain: Chain, reports: Sequence[OrderReport], way: str) -> tuple[int, tuple[Finding, ...]]:
+    """Take in reports that no file brings, as those of files are: how many order events came in, and what was found.
+    The same again changes nothing, and gives what was found once more until `forget_told`. way: its name.
+
+    Only rows of the orders that are named are read one by one. Raises Refused on a branch.
+    """
+    refuse_what_ifs(chain)
+    state = chain.state(names=READ_FOR_ANSWERS)
+    orders = pa.array(sorted({report.event.order for report in reports}), pa.string())
+    few = {name: state.tables[name] for name in READ_FOR_STANDINGS}
+    few = {name: rows.filter(pc.is_in(rows["order"], orders)) for name, rows in few.items()}
+    return _take_in_reports(chain, reports, way, state.with_tables(**few))
+
+
+def forget_told(chain: Chain, way: str, source: str = "") -> None:
+    """Whoever was to be told what was found in answers has been told. source: whose name begins so."""
+    for kept in chain.ledger.intakes(f"{_FOUND}{way}/{source}"):
+        chain.ledger.forget_intake(kept.place)
+
+
+def _take_in_reports(
+    chain: Chain, reports: Sequence[OrderReport], way: str, state: State
+) -> tuple[int, tuple[Finding, ...]]:
+    """The report rows taken in, and what was found in them, also before a kill kept it from being told."""
+    heard = answers(state, reports, chain.world_clock(), chain.clock())
+    sources = {report.source for report in reports}
+    kept_under = f"{_FOUND}{way}/"
+    before = chain.ledger.intakes(kept_under)
+    told = [f for kept in before for f in kept.findings if f.source in sources and f not in heard.findings]
+    taken, odd = _take_in(chain, heard, kept_under)
+    return taken, (*told, *heard.findings, *odd)
 
 
 def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:

@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS answered (
     account INTEGER NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, status INTEGER, body TEXT, at REAL NOT NULL,
     PRIMARY KEY (account, key));
+CREATE TABLE IF NOT EXISTS photos (
+    "order" TEXT NOT NULL, digest TEXT NOT NULL, kind TEXT NOT NULL, bytes INTEGER NOT NULL, firm TEXT NOT NULL,
+    by TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY ("order", digest));
 """
 
 
@@ -39,6 +42,7 @@ class Desk:
 
     def __init__(self, file: Path | None) -> None:
         """file: where it lies, made where it is not, for nobody but its owner; None: in memory."""
+        self.folder = None if file is None else file.parent
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))

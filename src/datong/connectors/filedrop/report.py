@@ -196,7 +196,7 @@ class _Row:
             self._problem("bad_units" if name != "new_price" else "bad_price", name, value=text)
         else:
             many, few = either
-            self._problem("two_numbers", name, value=text, many=f"{many:.15g}", few=_one_reading(few))
+            self._problem("two_numbers", name, value=text, many=f"{many:.15g}", few=one_reading(few))
 
     def _answer(self, spoken: Spoken) -> Said | None:
         """State and offer of the row, of its own columns and of what stands in the column of the state; a remark that
@@ -334,10 +334,10 @@ def _table(content: bytes) -> list[tuple[int, list[str]]]:
 
 
 def _cell(value: object) -> str:
-    return _one_reading(value) if isinstance(value, float) and not value.is_integer() else cell_text(value) or ""
+    return one_reading(value) if isinstance(value, float) and not value.is_integer() else cell_text(value) or ""
 
 
-def _one_reading(number: float) -> str:
+def one_reading(number: float) -> str:
     """A fraction as a text that is one number alone: with three decimals it might be thousands."""
     text = repr(number)
     return f"{text}0" if re.fullmatch(r"-?\d+\.\d{3}", text) else text

@@ -1,0 +1,267 @@
+"""A firm and its own orders: what was given out to it, and what it answers.
+
+An answer is taken in exactly as one in a sheet of the drop folder: what was typed is read by the same readers, held
+against the order by the same rules, and kept as the same event. Its key makes it count once, however often it is sent.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from datong.app.chain import Chain
+from datong.app.exchange import forget_told, known, take_in_reports
+from datong.app.service.answer_texts import Asked, Typed, event_of
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.served import Served
+from datong.connectors.filedrop.sheet import Known
+from datong.dispatch.answers import READ_FOR_ANSWERS
+from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
+from datong.ledger.standings import order_standings, state_of
+from datong.ledger.state import State
+from datong.model.errors import NotFound, Refused
+from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
+from datong.model.measures import PIECE
+from datong.model.words import message
+
+# Name of this way in, under which the ledger keeps what was found until it was told.
+WAY = "factory"
+KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+# An answer that waited on a phone was said so long ago at most.
+LONGEST_WAIT = timedelta(days=30)
+
+Part = Literal["to_answer", "running", "ended"]
+_PARTS: Mapping[str, Part] = {"released": "to_answer", "refused": "ended", "cancelled": "ended", "done": "ended"}
+
+
+@dataclass(frozen=True)
+class OwnOrder:
+    """An order as the firm sees it that it was given out to.
+
+    agreed: units, day and price of a unit (None: nobody knows one) as they hold now. state: where it stands, as states
+    of orders are called. line: with its name, '' where none is told; deliver_to: an address, '' for work orders.
+    events: what was said of it, oldest first.
+    """
+
+    order: str
+    kind: str
+    product: str
+    product_name: str
+    unit: str
+    agreed: Offer
+    start: date
+    line: str
+    deliver_to: str
+    state: str
+    stand: Standing
+    events: tuple[OrderEvent, ...]
+
+    @property
+    def part(self) -> Part:
+        """Of the list of orders: to be answered first, then what runs (or waits for the planner), then what ended."""
+        return _PARTS.get(self.state, "running")
+
+    @property
+    def offer(self) -> Offer | None:
+        """What the firm offered and nobody has decided on."""
+        return None if self.stand.offer is None else self.stand.offer.offer
+
+    @property
+    def due(self) -> date:
+        return self.agreed.due or self.start
+
+
+@dataclass(frozen=True)
+class OwnOrders:
+    """orders: those to answer first, then those that run, each by the day they are due; those that ended, the last one
+    first. currency: of prices. today: the chain's day. firm_name: the firm as it is called."""
+
+    orders: tuple[OwnOrder, ...]
+    currency: str
+    today: date
+    firm_name: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of an answer. is_taken: it counts. findings: what was odd or wrong. state: of the order, afterwards.
+    is_again: it had been sent before, and counted then."""
+
+    order: str
+    is_taken: bool
+    findings: tuple[Finding, ...]
+    state: str
+    is_again: bool = False
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What was given out, by firm and order. known: what orders are told with. today: the day of the state."""
+
+    by_firm: Mapping[str, Mapping[str, OwnOrder]]
+    known: Known
+    today: date
+
+
+def own_orders(served: Served, who: Who) -> OwnOrders:
+    """The orders that were given out to the firm of who asks. Raises NotAllowed."""
+    who.require(Permission.ANSWER_ORDERS)
+    firm, given = who.own_firm, _given(served)
+    orders = sorted(given.by_firm.get(firm, {}).values(), key=lambda one: (one.due, one.order))
+    ended = sorted((one for one in orders if one.part == "ended"), key=lambda one: one.due, reverse=True)
+    by_part = [one for part in ("to_answer", "running") for one in orders if one.part == part]
+    settings = served.keeper.settings
+    is_live = settings.history == "live"
+    today = settings.calendar.local_date(served.now()) if is_live else given.today
+    return OwnOrders((*by_part, *ended), settings.currency, today, given.known.names.get(firm) or firm)
+
+
+def own_order(served: Served, who: Who, order: str) -> OwnOrder:
+    """One of them. Raises NotAllowed; NotFound, in the same words for another firm's order as for one that is not
+    there."""
+    who.require(Permission.ANSWER_ORDERS)
+    found = _given(served).by_firm.get(who.own_firm, {}).get(order)
+    if found is None:
+        raise NotFound(message("factory.no_order", order=order))
+    return found
+
+
+def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
+    """Take in what a firm says of its own order. What is wrong is a finding, and then nothing of the answer is taken.
+    The same answer with the same key counts once, and gives what came of it the first time. Raises NotAllowed,
+    NotFound, Refused for a key that is none."""
+    own = own_order(served, who, order)
+    if not KEY.fullmatch(typed.key):
+        raise Refused(message("factory.wrong_key"))
+    firm, key = who.own_firm, _event_key(who.own_firm, own.order, typed)
+    before = answered(served, who, own.order, typed.key)
+    if before is not None and before[1] == key:
+        return replace(before[0], is_again=True)
+    calendar = served.keeper.settings.calendar
+    asked = Asked(own.order, own.agreed.due, own.stand, _moment(served, own, typed), calendar, who.language)
+    event, wrong = event_of(typed, asked)
+    if event is None:
+        return Answered(own.order, False, tuple(wrong), own.state)
+    source = f"{firm}/{own.order}/{key}"
+    report = OrderReport(source, 1, replace(event, order_event=key), firm)
+    _, found = served.keeper.write(who.login, lambda chain: take_in_reports(chain, [report], WAY))
+    if has_errors(found):
+        return Answered(own.order, False, found, own.state)
+    now = own_order(served, who, own.order)
+    result = Answered(own.order, True, found, now.state)
+    _note(served, who, key, typed, own, result)
+    if found:
+        served.keeper.write(who.login, lambda chain: forget_told(chain, WAY, source))
+    served.events.tell("orders", own.order, Permission.SEE_PLAN, firm)
+    return result
+
+
+def answered(served: Served, who: Who, order: str, key: str) -> tuple[Answered, str] | None:
+    """What came of an own answer that was taken before, by its key, and the key of its event."""
+    row = served.desk.row(
+        "SELECT digest, body FROM answered WHERE account = ? AND key = ?", (who.account, _kept_as(order, key))
+    )
+    if row is None or row["body"] is None:
+        return None
+    kept = json.loads(row["body"])
+    found = tuple(finding_from_json(one) for one in kept["findings"])
+    return Answered(order, True, found, kept["state"]), row["digest"]
+
+
+def _note(served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, result: Answered) -> None:
+    """Keep what came of an answer, for whoever sends it again, and who gave it."""
+    body = {"state": result.state, "findings": [finding_as_json(one) for one in result.findings]}
+    said = {name: value for name, value in vars(typed).items() if value and name not in ("key", "waited_s")}
+    with served.desk.together():
+        served.desk.write(
+            "INSERT OR REPLACE INTO answered VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                who.account,
+                _kept_as(own.order, typed.key),
+                key,
+                200,
+                json.dumps(body, ensure_ascii=False, default=str),
+                served.now().timestamp(),
+            ),
+        )
+        after = {"state": result.state, "said": said}
+        served.audit.note(
+            who.login, "answer_order", own.order, before={"state": own.state}, after=after, why=typed.remark, way=WAY
+        )
+
+
+def _kept_as(order: str, key: str) -> str:
+    return f"{WAY}:{order}:{key}"
+
+
+def _event_key(firm: str, order: str, typed: Typed) -> str:
+    """Key of an answer's event: nobody can name another firm's, and what is said otherwise is another answer, also
+    where a page that was gone back to sends it under the same key."""
+    said = {f.name: getattr(typed, f.name) for f in fields(typed) if f.name != "waited_s"}
+    text = json.dumps([firm, order, said], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _moment(served: Served, own: OwnOrder, typed: Typed) -> datetime:
+    """When an answer was given, on the chain's clock: not before the order went out."""
+    waited = min(timedelta(seconds=max(typed.waited_s, 0.0)), LONGEST_WAIT)
+    now = served.keeper.read(Chain.clock)
+    out_since = min((event.happened_at for event in own.events if event.state == "released"), default=now)
+    return max(now - waited, min(out_since, now))
+
+
+def _given(served: Served) -> _Given:
+    return served.keeper.kept("factory/given", _read_given)
+
+
+def _read_given(chain: Chain) -> _Given:
+    state, told = chain.state(names=(*READ_FOR_ANSWERS, "sites", "firms")), known(chain)
+    stands, events = order_standings(state), events_of_table(state.table("order_events"))
+    lines = _Lines(state)
+    by_firm: dict[str, dict[str, OwnOrder]] = {}
+    for row in state.table("orders").to_pylist():
+        own = events.get(row["order"], ())
+        firms = {e.counterparty for e in own if e.state == "released" and e.counterparty is not None}
+        for firm in firms:
+            stand = stands.get(row["order"], Standing())
+            order = _own_order(row, stand, in_order(own), lines.of(row), told)
+            by_firm.setdefault(firm, {})[row["order"]] = order
+    return _Given(by_firm, told, state.today)
+
+
+def _own_order(
+    row: Mapping[str, Any], stand: Standing, events: Sequence[OrderEvent], line: str, told: Known
+) -> OwnOrder:
+    price = row["price"] if row["price"] is not None else told.prices.get(row["offer"] or "")
+    return OwnOrder(
+        order=row["order"],
+        kind=row["kind"],
+        product=row["product"],
+        product_name=told.product_names.get(row["product"]) or "",
+        unit=told.base_units.get(row["product"]) or PIECE,
+        agreed=Offer(row["units"], row["due"], price),
+        start=row["start"],
+        line=line,
+        deliver_to="" if row["kind"] == "make" else told.addresses.get(row["site"] or "", ""),
+        state=state_of(row, stand),
+        stand=stand,
+        events=tuple(events),
+    )
+
+
+class _Lines:
+    """Lines with their names, of orders or else of their recipes."""
+
+    def __init__(self, state: State) -> None:
+        self._name = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
+        self._of_recipe = {row["recipe"]: row["line"] for row in state.table("recipes").to_pylist()}
+
+    def of(self, row: Mapping[str, Any]) -> str:
+        line = row["line"] or self._of_recipe.get(row["recipe"])
+        if line is None or row["kind"] != "make":
+            return ""
+        name = self._name.get(line)
+        return f"{line} · {name}" if name and name != line else line

@@ -1,0 +1,62 @@
+"""Photos of orders: kept once, beside the accounts, for the firm and for who sees the plan."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from datong.app.service.factory import own_orders
+from datong.app.service.permissions import NotAllowed
+from datong.app.service.photos import MOST, add_photo, photo, photos
+from datong.app.service.served import Served, serve
+from datong.model.errors import NotFound, Refused
+from service.conftest import QUICK, Clock
+from service.test_pictures import SECRET, jpeg
+from two_firms import MILL, PRESS, person, two_firms_given_out
+
+
+@pytest.fixture
+def served(tmp_path: Path, clock) -> Generator[Served]:
+    folder = two_firms_given_out(tmp_path / "mill", Clock())
+    one = serve(folder, tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
+    yield one
+    one.close()
+
+
+def test_a_photo_is_kept_once_without_its_place_and_only_those_see_it_who_may(served: Served, tmp_path: Path) -> None:
+    miller, press = person(served, "miller", MILL), person(served, "press", PRESS)
+    planner, manager = person(served, "planner", None, ("planner",)), person(served, "pm", None, ("product_manager",))
+    heard = [served.events.listen(who) for who in (miller, press, planner)]
+    order = own_orders(served, miller).orders[0].order
+    added = add_photo(served, miller, order, jpeg(6))
+    assert add_photo(served, miller, order, jpeg(6)) == added
+    assert photos(served, miller, order) == photos(served, planner, order) == (added,)
+    assert [one.queue.qsize() for one in heard] == [1, 0, 1]
+    content = photo(served, planner, order, added.digest)[1]
+    assert SECRET not in content and content == photo(served, miller, order, added.digest)[1]
+    place = tmp_path / "desk" / "photos" / added.digest[:2] / added.digest
+    assert place.read_bytes() == content
+    for who, error in ((press, NotFound), (manager, NotAllowed)):
+        with pytest.raises(error):
+            photo(served, who, order, added.digest)
+        with pytest.raises(error):
+            photos(served, who, order)
+    for foreign in ("../../people.sqlite", "0" * 64, added.digest[:-1]):
+        with pytest.raises(NotFound):
+            photo(served, miller, order, foreign)
+    with pytest.raises(NotFound):
+        add_photo(served, press, order, jpeg())
+    told = [entry["what"] for entry in served.desk.rows("SELECT * FROM audit")]
+    assert told.count("add_photo") == 1
+
+
+def test_there_are_no_more_than_so_many_photos_of_an_order(served: Served) -> None:
+    miller = person(served, "miller", MILL)
+    order = own_orders(served, miller).orders[0].order
+    for quality in range(MOST):
+        add_photo(served, miller, order, jpeg(quality=40 + quality))
+    with pytest.raises(Refused):
+        add_photo(served, miller, order, jpeg(quality=90))
+    assert len(photos(served, miller, order)) == MOST
+    with pytest.raises(Refused):
+        add_photo(served, miller, order, b"<html>")
