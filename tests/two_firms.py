@@ -14,7 +14,7 @@ from mill import write
 MILL, PRESS, SEEDS = "Mill One", "Press Two", "V1"
 FILES = {
     "chain_toml": 'name = "mill"\nhorizon_buckets = 4\nstart = 2026-03-02\nhistory = "live"\n',
-    "sites_csv": "site,kind,firm,address\nW1,factory,Mill One,1 Mill Road\nW2,factory,Press Two,2 Press Road\nV1,supplier,,\n",
+    "sites_csv": "site,kind,firm,address\nW1,factory,Mill One,1 Mill Road\nW2,factory,Press Two,\nV1,supplier,,\n",
     "lines_csv": "line,hours_per_week,site,name\nA,40,W1,Stone mill\nB,40,W2,Oil press\n",
     "products_csv": "product,price,kind,name\nP,100,finished,Flour\nQ,50,finished,Oil\nM,4,material,Grain\n",
     "recipes_csv": "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\nQ/1,Q,B,1,5\n",
