@@ -35,7 +35,7 @@ def test_an_order_is_answered_and_worked_to_its_end(browse, clock, language: str
     one = browse()
     page = open_first(one, language)
     told = {
-        "en": ("Flour (P)", "40 piece", "4 Mar 2026", "Stone mill", "please answer"),
+        "en": ("Flour (P)", "40 pieces", "4 Mar 2026", "Stone mill", "please answer"),
         "zh": ("Flour (P)", "40 件", "2026年3月4日", "Stone mill", "请答复"),
     }
     assert all(text in shown(page) for text in told[language])
@@ -65,7 +65,7 @@ def test_an_order_is_answered_and_worked_to_its_end(browse, clock, language: str
         ("partly_done", {"good_units": "1,5"}, {"en": "whole number", "zh": "整数"}),
         ("partly_done", {"good_units": "a lot"}, {"en": "write digits only", "zh": "请只填数字"}),
         ("done", {"good_units": "4000"}, {"en": "4000 units of an order of 40", "zh": "40 的单报了 4000"}),
-        ("started", {"when": "2031-01-01"}, {"en": "offered under", "zh": "新的交期请在"}),
+        ("started", {"when": "2031-01-01"}, {"en": "offer another day", "zh": "新的交期请用"}),
     ],
 )
 def test_what_is_wrong_comes_back_with_what_was_typed(browse, served, language, state, texts, told) -> None:

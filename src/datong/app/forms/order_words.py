@@ -9,7 +9,7 @@ from datong.app.wording.figures import fitting, long_day
 from datong.ledger.order_life import Offer, OrderEvent, told_offer
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
-from datong.model.measures import unit_word
+from datong.model.measures import PIECE, unit_word
 from datong.model.words import Message, catalogue, message, say
 
 # Findings of what seems a slip of the hand: it can be confirmed.
@@ -49,6 +49,8 @@ class Words:
         return day if (local.hour, local.minute) == (0, 0) else f"{day} {local:%H:%M}"
 
     def units(self, units: float, own: OwnOrder) -> str:
+        if own.unit == PIECE:
+            return self.say("forms.pieces", units=fitting(units))
         word = unit_word(own.unit)
         unit = word.text(self.language) if isinstance(word, Message) else word
         return self.say("forms.units", units=fitting(units), unit=unit)
@@ -80,7 +82,7 @@ def facts(own: OwnOrder, words: Words) -> list[tuple[str, str]]:
     rows = [
         ("order", own.order),
         ("kind", words.say(f"dispatch.kind.{own.kind}")),
-        ("product", named(own)),
+        ("product_name" if own.product_name else "product", named(own)),
         ("units", words.units(own.agreed.units or 0.0, own)),
         ("arrives_on" if is_bought else "due", words.day(own.due)),
         ("ordered_on" if is_bought else "start", words.day(own.start)),

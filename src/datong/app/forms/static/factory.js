@@ -2,7 +2,7 @@
 // Answers that are given without a line wait on the phone, and are sent once when it is back: each has a key by which
 // it counts once, however often it is sent.
 (() => {
-  const STORE = "datong-waiting", AGAIN_MS = 20000, LONGEST_MS = 20000;
+  const STORE = "datong-waiting", AGAIN_MS = 10000, LONGEST_MS = 20000;
   const login = document.body.dataset.login, banner = document.getElementById("waiting");
   if (!login || !banner) return;
   const words = banner.dataset;
@@ -33,7 +33,7 @@
     banner.hidden = !items.length && !news.length;
     banner.replaceChildren();
     for (const one of news) {
-      const line = element("p", `${words.sent} ${one.label} · ${one.order} `, banner);
+      const line = element("p", `${words.sent}${one.label} · ${one.order} `, banner);
       link(words.see, one.page, line);
     }
     if (!items.length) return;
@@ -43,11 +43,11 @@
       const line = element("li", `${one.label} · `, list);
       link(one.order, one.page, line);
       if (!one.problem) continue;
-      element("div", `${words.wrong} ${one.problem}`, line);
+      element("div", `${words.wrong}${one.problem}`, line);
       button(words.drop, () => { drop(one.id); show(); }, line);
     }
     if (items.some((one) => one.isSignedOut)) link(words.signIn, `/sign-in?next=${location.pathname}`, element("p", "", banner));
-    else button(words.now, flush, element("p", "", banner));
+    else if (items.some((one) => !one.problem)) button(words.now, flush, element("p", "", banner));
   }
 
   async function send(one) {
@@ -95,7 +95,9 @@
       if (became.state === "waits" || became.state === "signed-out") break;
     }
     isSending = false;
-    show();
+    const last = news.filter((one) => one.page.startsWith(`${location.pathname}?`)).pop();
+    if (last && !document.querySelector("details[open]")) location.replace(last.page);  // nothing is being typed
+    else show();
   }
 
   async function answer(event) {
