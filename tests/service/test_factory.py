@@ -1,6 +1,7 @@
 """A firm's own orders and answers, as a service: what is taken in, once, and what nobody else sees."""
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -142,6 +143,17 @@ def test_an_answer_that_was_cut_off_before_it_was_told_is_told_when_it_is_sent_a
     assert "units_assumed" in codes(answer(served, miller, order, typed))
     kept = served.keeper.read(lambda chain: list(chain.ledger.intakes("answers/factory/")))
     assert kept == []
+
+
+def test_the_same_answer_twice_at_once_counts_once(served: Served, miller) -> None:
+    order, typed = first(served, miller), said("partly_done", good_units="20")
+    with ThreadPoolExecutor(8) as pool:
+        found = [one.result() for one in [pool.submit(answer, served, miller, order, typed) for _ in range(8)]]
+    assert all(one.is_taken for one in found) and [one.is_again for one in found].count(False) == 1
+    assert {tuple(codes(one)) for one in found} == {("out_of_order",)}
+    assert len(events(served, order)) == 1
+    told = [entry["what"] for entry in served.desk.rows("SELECT * FROM audit")]
+    assert told.count("answer_order") == 1
 
 
 def test_another_answer_under_the_same_key_is_one_of_its_own(served: Served, clock, miller) -> None:

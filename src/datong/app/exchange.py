@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
@@ -21,7 +20,7 @@ from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Ref
 from datong.dispatch.answers import READ_FOR_ANSWERS, Answers, answers
 from datong.ledger.order_life import OrderReport
 from datong.ledger.protocol import Intake
-from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
+from datong.ledger.standings import READ_FOR_STANDINGS, only_orders, order_standings
 from datong.ledger.state import State
 from datong.model import errors
 from datong.model.findings import Finding, finding
@@ -134,9 +133,7 @@ def take_in_reports(chain: Chain, reports: Sequence[OrderReport], way: str) -> t
     refuse_what_ifs(chain)
     state = chain.state(names=READ_FOR_ANSWERS)
     orders = pa.array(sorted({report.event.order for report in reports}), pa.string())
-    few = {name: state.tables[name] for name in READ_FOR_STANDINGS}
-    few = {name: rows.filter(pc.is_in(rows["order"], orders)) for name, rows in few.items()}
-    return _take_in_reports(chain, reports, way, state.with_tables(**few))
+    return _take_in_reports(chain, reports, way, only_orders(state, orders))
 
 
 def forget_told(chain: Chain, way: str, source: str = "") -> None:

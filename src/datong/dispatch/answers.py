@@ -283,9 +283,6 @@ class _Life:
         if event.state == "offered" and not named:
             self._say("error", "offers_nothing", report, "state")
             return None
-        if event.state == "offered" and named.due is not None and named.due < self._asked.today and not offer.due:
-            self._say("error", "offered_past", report, "new_due", then=named.due, today=self._asked.today)
-            return None  # sooner than agreed is no other offer, but a day that is over is a slip of the hand
         if not offer:
             return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
         return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None

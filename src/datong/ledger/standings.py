@@ -74,6 +74,12 @@ def _at_least(stand: Standing, good_units: float, scrap_units: float, booked: tu
     return replace(stand, good_units=good, scrap_units=scrap, reported_at=first, more_at=more_at)
 
 
+def only_orders(state: State, orders: pa.Array) -> State:
+    """The same state with orders of these numbers alone, and what is known of them: who asks about few reads few."""
+    all_rows = {name: state.tables[name] for name in READ_FOR_STANDINGS}
+    return state.with_tables(**{name: rows.filter(pc.is_in(rows["order"], orders)) for name, rows in all_rows.items()})
+
+
 def state_now(stand: Standing | None) -> str:
     """State of an order of the table `orders`. Without events it is partly done where units of it were booked, else
     released: whoever lists his open orders has given them out. A plan of someone else's has `proposed` events."""

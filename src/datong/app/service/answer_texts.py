@@ -139,6 +139,9 @@ class _Reading:
         day = self._day(text) if text else None
         if text and day is None:
             self._problem("dispatch.bad_day", "new_due", value=text)
+        today = self._asked.calendar.local_date(self._asked.moment)
+        if day is not None and day < today:  # sooner than agreed is no other offer; over is a slip of the hand
+            self._problem("dispatch.offered_past", "new_due", then=str(day), today=str(today))
         return Offer(self._number("units", "new_units"), day, self._number("price", "new_price"))
 
     def _day(self, text: str) -> date | None:

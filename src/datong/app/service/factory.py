@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
+import pyarrow.compute as pc
+
 from datong.app.chain import Chain
 from datong.app.exchange import forget_told, known, take_in_reports
 from datong.app.service.answer_texts import Asked, Typed, event_of
@@ -20,7 +22,7 @@ from datong.app.service.served import Served
 from datong.connectors.filedrop.sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
-from datong.ledger.standings import order_standings, state_of
+from datong.ledger.standings import only_orders, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
@@ -98,32 +100,31 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class _Given:
-    """What was given out, by firm and order. known: what orders are told with. today: the day of the state."""
+class _Read:
+    """What is read of the chain, for all firms: its state, and what orders are told with."""
 
-    by_firm: Mapping[str, Mapping[str, OwnOrder]]
+    state: State
     known: Known
-    today: date
 
 
 def own_orders(served: Served, who: Who) -> OwnOrders:
     """The orders that were given out to the firm of who asks. Raises NotAllowed."""
     who.require(Permission.ANSWER_ORDERS)
-    firm, given = who.own_firm, _given(served)
-    orders = sorted(given.by_firm.get(firm, {}).values(), key=lambda one: (one.due, one.order))
+    firm, read = who.own_firm, _read(served)
+    orders = sorted(_orders_of(served, firm).values(), key=lambda one: (one.due, one.order))
     ended = sorted((one for one in orders if one.part == "ended"), key=lambda one: one.due, reverse=True)
     by_part = [one for part in ("to_answer", "running") for one in orders if one.part == part]
     settings = served.keeper.settings
     is_live = settings.history == "live"
-    today = settings.calendar.local_date(served.now()) if is_live else given.today
-    return OwnOrders((*by_part, *ended), settings.currency, today, given.known.names.get(firm) or firm)
+    today = settings.calendar.local_date(served.now()) if is_live else read.state.today
+    return OwnOrders((*by_part, *ended), settings.currency, today, read.known.names.get(firm) or firm)
 
 
 def own_order(served: Served, who: Who, order: str) -> OwnOrder:
     """One of them. Raises NotAllowed; NotFound, in the same words for another firm's order as for one that is not
     there."""
     who.require(Permission.ANSWER_ORDERS)
-    found = _given(served).by_firm.get(who.own_firm, {}).get(order)
+    found = _orders_of(served, who.own_firm).get(order)
     if found is None:
         raise NotFound(message("factory.no_order", order=order))
     return found
@@ -151,8 +152,7 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     if has_errors(found):
         return Answered(own.order, False, found, own.state)
     now = own_order(served, who, own.order)
-    result = Answered(own.order, True, found, now.state)
-    _note(served, who, key, typed, own, result)
+    result = _note(served, who, key, typed, own, Answered(own.order, True, found, now.state))
     if found:
         served.keeper.write(who.login, lambda chain: forget_told(chain, WAY, source))
     served.events.tell("orders", own.order, Permission.SEE_PLAN, firm)
@@ -171,11 +171,15 @@ def answered(served: Served, who: Who, order: str, key: str) -> tuple[Answered, 
     return Answered(order, True, found, kept["state"]), row["digest"]
 
 
-def _note(served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, result: Answered) -> None:
-    """Keep what came of an answer, for whoever sends it again, and who gave it."""
+def _note(served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, result: Answered) -> Answered:
+    """Keep what came of an answer, for whoever sends it again, and who gave it; once where the same comes twice at
+    once."""
     body = {"state": result.state, "findings": [finding_as_json(one) for one in result.findings]}
     said = {name: value for name, value in vars(typed).items() if value and name not in ("key", "waited_s")}
     with served.desk.together():
+        there = answered(served, who, own.order, typed.key)
+        if there is not None and there[1] == key:
+            return replace(there[0], is_again=True)
         served.desk.write(
             "INSERT OR REPLACE INTO answered VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -191,6 +195,7 @@ def _note(served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, resul
         served.audit.note(
             who.login, "answer_order", own.order, before={"state": own.state}, after=after, why=typed.remark, way=WAY
         )
+    return result
 
 
 def _kept_as(order: str, key: str) -> str:
@@ -213,23 +218,34 @@ def _moment(served: Served, own: OwnOrder, typed: Typed) -> datetime:
     return max(now - waited, min(out_since, now))
 
 
-def _given(served: Served) -> _Given:
-    return served.keeper.kept("factory/given", _read_given)
+def _read(served: Served) -> _Read:
+    names = (*READ_FOR_ANSWERS, "sites", "firms")
+    return served.keeper.kept("factory/read", lambda chain: _Read(chain.state(names=names), known(chain)))
 
 
-def _read_given(chain: Chain) -> _Given:
-    state, told = chain.state(names=(*READ_FOR_ANSWERS, "sites", "firms")), known(chain)
+def _orders_of(served: Served, firm: str) -> Mapping[str, OwnOrder]:
+    """A firm's own orders by number: those that were ever given out to it."""
+    read = _read(served)
+    return served.keeper.kept(("factory/orders", firm), lambda _: _found(read, firm))
+
+
+def _found(read: _Read, firm: str) -> Mapping[str, OwnOrder]:
+    """Only rows of the firm's own orders are read one by one."""
+    said = read.state.table("order_events")
+    given = pc.and_(pc.equal(said["state"], "released"), pc.equal(said["counterparty"], firm))
+    state = only_orders(read.state, pc.unique(said["order"].filter(given)))
     stands, events = order_standings(state), events_of_table(state.table("order_events"))
-    lines = _Lines(state)
-    by_firm: dict[str, dict[str, OwnOrder]] = {}
-    for row in state.table("orders").to_pylist():
-        own = events.get(row["order"], ())
-        firms = {e.counterparty for e in own if e.state == "released" and e.counterparty is not None}
-        for firm in firms:
-            stand = stands.get(row["order"], Standing())
-            order = _own_order(row, stand, in_order(own), lines.of(row), told)
-            by_firm.setdefault(firm, {})[row["order"]] = order
-    return _Given(by_firm, told, state.today)
+    lines = _Lines(read.state)
+    return {
+        row["order"]: _own_order(
+            row,
+            stands.get(row["order"], Standing()),
+            in_order(events.get(row["order"], ())),
+            lines.of(row),
+            read.known,
+        )
+        for row in state.table("orders").to_pylist()
+    }
 
 
 def _own_order(
@@ -257,7 +273,8 @@ class _Lines:
 
     def __init__(self, state: State) -> None:
         self._name = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
-        self._of_recipe = {row["recipe"]: row["line"] for row in state.table("recipes").to_pylist()}
+        recipes = state.table("recipes")
+        self._of_recipe = dict(zip(recipes["recipe"].to_pylist(), recipes["line"].to_pylist(), strict=True))
 
     def of(self, row: Mapping[str, Any]) -> str:
         line = row["line"] or self._of_recipe.get(row["recipe"])
