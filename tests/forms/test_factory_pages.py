@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from datong.app.forms.rendering import static_files
+from datong.app.offers import decide
 from datong.app.service.people import IDLE
 from forms.conftest import order_of
 from service.test_pictures import SECRET, jpeg
@@ -245,3 +246,18 @@ def test_each_page_is_small(browse, language: str) -> None:
     files = sum(len(file.content) for file in static_files().values())
     for path in ("/factory", where(page), "/factory/hours", "/account", "/sign-in"):
         assert len(one.get(path).content) + files < MOST, path
+
+
+@pytest.mark.parametrize("take", [True, False])
+def test_what_the_planner_decides_about_an_offer_is_on_the_page(miller, served, clock, take: bool) -> None:
+    order = order_of(miller.get("/factory"))
+    page = miller.get(f"/factory/orders/{order}")
+    clock.later(minutes=1)
+    page = miller.send(page, f"{where(page)}#offered", units="30")
+    assert "仍按原单接单" in shown(page)
+    clock.later(minutes=1)
+    served.keeper.write("planner", lambda chain: decide(chain, order, take, "<rest> elsewhere"))
+    text = shown(miller.get(where(page)))
+    assert "<rest> elsewhere" in text and ("30 件" if take else "40 件") in text
+    assert ("已接单" if take else "请答复") in text
+    assert ("同意贵方方案：数量 30" if take else "未同意贵方方案") in text

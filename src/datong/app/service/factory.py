@@ -124,7 +124,7 @@ def own_order(served: Served, who: Who, order: str) -> OwnOrder:
     """One of them. Raises NotAllowed; NotFound, in the same words for another firm's order as for one that is not
     there."""
     who.require(Permission.ANSWER_ORDERS)
-    found = _orders_of(served, who.own_firm).get(order)
+    found = _found(_read(served), who.own_firm, order).get(order)
     if found is None:
         raise NotFound(message("factory.no_order", order=order))
     return found
@@ -229,10 +229,12 @@ def _orders_of(served: Served, firm: str) -> Mapping[str, OwnOrder]:
     return served.keeper.kept(("factory/orders", firm), lambda _: _found(read, firm))
 
 
-def _found(read: _Read, firm: str) -> Mapping[str, OwnOrder]:
-    """Only rows of the firm's own orders are read one by one."""
+def _found(read: _Read, firm: str, order: str | None = None) -> Mapping[str, OwnOrder]:
+    """A firm's own orders, or one of them: no other row is read by itself."""
     said = read.state.table("order_events")
     given = pc.and_(pc.equal(said["state"], "released"), pc.equal(said["counterparty"], firm))
+    if order is not None:
+        given = pc.and_(given, pc.equal(said["order"], order))
     state = only_orders(read.state, pc.unique(said["order"].filter(given)))
     stands, events = order_standings(state), events_of_table(state.table("order_events"))
     lines = _Lines(read.state)
