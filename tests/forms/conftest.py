@@ -103,7 +103,7 @@ class Browser:
 
     def send(self, page: Response, action: str, files=None, follow: bool = True, **values: str) -> Response:
         """Fill in the form of a page and send it. action: where it goes, with its state, as '/x#accepted'."""
-        where, _, state = action.partition("#")
+        where, _, state = action.rpartition("#") if "#" in action else (action, "", "")
         forms = [fields for to, fields in Forms(page.text).found if to == where]
         fields = next(one for one in forms if not state or one.get("state") == state)
         answer = self.client.post(where or page.url.path, data=fields | values, files=files)

@@ -2,21 +2,26 @@
 
 import re
 from collections.abc import Generator
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
 
 from datong.app.forms.pages import add_forms
 from datong.app.forms.rendering import static_files
+from datong.app.service.people import IDLE
 from datong.app.service.served import Served, serve
 from forms.conftest import Browser
 from forms.test_factory_pages import MOST
 from mill import write
 from service.conftest import QUICK, Clock
-from two_firms import FILES, MILL, person
+from service.test_pictures import jpeg
+from two_firms import FILES, MILL, PASSWORD, person
 
 COUNT = 300
+ODD = "Ä/1 <b>#2?&x=%41 拉"
 NAME = "富硒全麦石磨面粉（家庭装，5 公斤 × 4 袋，带提手）"
 
 
@@ -24,6 +29,8 @@ NAME = "富硒全麦石磨面粉（家庭装，5 公斤 × 4 袋，带提手）"
 def served(tmp_path: Path, clock: Clock) -> Generator[Served]:
     orders = [f"W20260301-{n:03},make,P,P/1,40,2026-03-{2 + n % 20:02},2026-03-{4 + n % 20:02}" for n in range(COUNT)]
     said = [f"W20260301-{n:03},released,2026-03-01T08:00,{MILL}" for n in range(COUNT)]
+    orders.append(f"{ODD},make,P,P/1,40,2026-03-02,2026-03-04")
+    said.append(f"{ODD},released,2026-03-01T08:00,{MILL}")
     said += [f"W20260301-{n:03},accepted,2026-03-01T09:00,{MILL}" for n in range(100, 200)]
     said += [f"W20260301-{n:03},refused,2026-03-01T09:00,{MILL}" for n in range(200, COUNT)]
     files = FILES | {
@@ -46,7 +53,7 @@ def test_each_order_is_on_a_page_and_each_page_is_small(served: Served) -> None:
     files = sum(len(file.content) for file in static_files().values())
     page = one.sign_in("miller")
     assert page.text.count("<li>") == 3 * 12 and len(page.content) + files < MOST
-    assert re.findall(r'class="count">(\d+)<', page.text) == ["100", "100", "100"]
+    assert re.findall(r'class="count">(\d+)<', page.text) == ["101", "100", "100"]
     found: set[str] = set()
     for part in ("to_answer", "running", "ended"):
         path = f"/factory?part={part}"
@@ -63,3 +70,25 @@ def test_each_order_is_on_a_page_and_each_page_is_small(served: Served) -> None:
         "/factory?part=ended&from=99999999999999999999",
     ):
         assert one.get(odd).status_code == 200
+
+
+def test_an_order_with_an_odd_number_is_answered(served: Served, clock: Clock) -> None:
+    app = FastAPI(openapi_url=None)
+    add_forms(app, served)
+    one = Browser(app)
+    one.sign_in("miller")
+    path = f"/factory/orders/{quote(ODD)}"
+    page = one.get(path)
+    assert page.status_code == 200 and escape(ODD) in page.text and "<b>#2" not in page.text
+    page = one.send(page, f"{path}#accepted")
+    assert page.status_code == 200 and "已接单" in page.text
+    page = one.send(page, f"{path}/photos", files={"photo": ("x.jpg", jpeg())})
+    link = re.search(r'href="(/photos/[^"]+)"', page.text)
+    assert link is not None and one.client.get(link[1]).headers["content-type"] == "image/jpeg"
+    clock.later(seconds=IDLE.total_seconds() + 1)
+    page = one.send(page, f"{path}#started")
+    page = one.send(page, "/sign-in", login="miller", password=PASSWORD)
+    assert "已开工" in one.send(page, path).text
+    clock.later(seconds=IDLE.total_seconds() + 1)
+    page = one.send(one.get(path), "/sign-in", login="miller", password=PASSWORD)
+    assert page.status_code == 200 and escape(ODD) in page.text

@@ -39,12 +39,14 @@ class Door:
 
 @dataclass(frozen=True)
 class Ask:
-    """One request. path: without the query. fields: of the form, or what was kept of one. file: what was uploaded.
-    session: None where nobody is signed in. is_for_script: the answer is read by the page's script."""
+    """One request. path: as a link has it, without the query. names: parts of the path, by name. fields: of the form.
+    file: what was uploaded. session: None where nobody is signed in. is_for_script: the answer is read by the page's
+    script."""
 
     door: Door
     method: str
     path: str
+    names: Mapping[str, str]
     query: Mapping[str, str]
     fields: Mapping[str, str]
     file: bytes | None
@@ -136,8 +138,8 @@ def asked(door: Door, request: Request, fields: Mapping[str, str], file: bytes |
         session = None
     language = _language(request) if session is None else session.who.language
     is_for_script = "application/json" in request.headers.get("accept", "")
-    path, query = request.url.path, dict(request.query_params)
-    return Ask(door, request.method, path, query, fields, file, session, language, is_for_script)
+    path, query = quote(request.scope["path"]), dict(request.query_params)
+    return Ask(door, request.method, path, request.path_params, query, fields, file, session, language, is_for_script)
 
 
 def _language(request: Request) -> str:

@@ -32,7 +32,7 @@ def sign_in(ask: Ask) -> Response:
         return page(ask, "sign_in.html", 401, next=following, login=login, kept=kept, text=text)
     if not kept:
         return _signed_in(ask, session, following)
-    own = Ask(ask.door, "GET", following, {}, {}, None, session, session.who.language)
+    own = Ask(ask.door, "GET", following, {}, {}, {}, None, session, session.who.language)
     answer = page(own, "kept.html", lead="forms.kept.signed_in", kept=kept, to=following)
     set_cookie(answer, session, ask.door.is_secure)
     return answer
@@ -67,11 +67,10 @@ def see_invitation(ask: Ask) -> Response:
 
 def accept_invitation(ask: Ask) -> Response:
     """Set a password by an invitation or a reset, and sign in."""
-    secret = ask.path.rpartition("/")[2]
     try:
         if ask.fields.get("password", "") != ask.fields.get("again", ""):
             raise Refused(message("forms.not_the_same"))
-        session = ask.served.people.accept(secret, ask.fields.get("password", ""))
+        session = ask.served.people.accept(ask.names["secret"], ask.fields.get("password", ""))
     except DatongError as error:
         return page(ask, "invitation.html", 409, text=error.message.text(ask.language), **_LENGTHS)
     return _signed_in(ask, session, "/")

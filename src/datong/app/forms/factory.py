@@ -17,6 +17,7 @@ from datong.app.forms.order_words import (
     line_of,
     may_be_confirmed,
     may_be_correction,
+    named,
 )
 from datong.app.service.answer_texts import LONGEST_REMARK, Typed
 from datong.app.service.factory import Answered, OwnOrder, OwnOrders, answer, answered, own_order, own_orders
@@ -69,14 +70,9 @@ def _words(ask: Ask, currency: str) -> Words:
 
 def see_order(ask: Ask) -> Response:
     """An order; after an answer, with what came of it."""
-    order = _order_of(ask)
-    own = own_order(ask.served, ask.who, order)
+    own = own_order(ask.served, ask.who, ask.names["order"])
     found = answered(ask.served, ask.who, own.order, ask.query.get("said", ""))
     return _order_page(ask, own, 200, result=None if found is None else found[0])
-
-
-def _order_of(ask: Ask) -> str:
-    return ask.path.removeprefix("/factory/orders/").removesuffix("/photos")
 
 
 def _order_page(
@@ -95,6 +91,7 @@ def _order_page(
         "order.html",
         status,
         own=own,
+        title=named(own),
         facts=facts(own, words),
         words=words,
         actions=actions(own),
@@ -115,7 +112,7 @@ def _order_page(
 def answer_order(ask: Ask) -> Response:
     """Take in an answer. What is wrong comes back at once, with what was typed."""
     typed = _typed(ask)
-    result = answer(ask.served, ask.who, _order_of(ask), typed)
+    result = answer(ask.served, ask.who, ask.names["order"], typed)
     seen_at = f"/factory/orders/{quote(result.order)}?said={typed.key}"
     if ask.is_for_script:
         texts = [text for _, text in findings_told(result.findings, ask.language)]
@@ -144,7 +141,7 @@ def _seconds(text: str) -> float:
 
 
 def add_photo_of(ask: Ask) -> Response:
-    own = own_order(ask.served, ask.who, _order_of(ask))
+    own = own_order(ask.served, ask.who, ask.names["order"])
     try:
         if not ask.file:
             raise Refused(message("forms.no_file"))
@@ -155,8 +152,7 @@ def add_photo_of(ask: Ask) -> Response:
 
 
 def see_photo(ask: Ask) -> Response:
-    _, _, order, digest = ask.path.split("/", 3)
-    found, content = photo(ask.served, ask.who, order, digest)
+    found, content = photo(ask.served, ask.who, ask.names["order"], ask.names["digest"])
     name = f'inline; filename="{found.digest[:12]}{suffix(found)}"'
     return Response(content, media_type=found.kind, headers={"content-disposition": name})
 

@@ -46,10 +46,10 @@ PAGES = (
     Page("/language", "POST", entrance.choose_language, is_open=True),
     Page("/factory", "GET", factory.see_orders),
     Page("/factory/hours", "GET", factory.see_hours),
-    Page("/factory/orders/{order}", "GET", factory.see_order),
-    Page("/factory/orders/{order}", "POST", factory.answer_order),
-    Page("/factory/orders/{order}/photos", "POST", factory.add_photo_of, most_bytes=MOST_UPLOAD),
-    Page("/photos/{order}/{digest}", "GET", factory.see_photo),
+    Page("/factory/orders/{order:path}/photos", "POST", factory.add_photo_of, most_bytes=MOST_UPLOAD),
+    Page("/factory/orders/{order:path}", "GET", factory.see_order),
+    Page("/factory/orders/{order:path}", "POST", factory.answer_order),
+    Page("/photos/{order:path}/{digest}", "GET", factory.see_photo),
 )
 
 
