@@ -19,20 +19,31 @@ ARGUMENTS = [
 ]
 
 
-@contextmanager
-def running(app: FastAPI) -> Iterator[str]:
-    """The address at which an application answers."""
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="none")
-    socket = config.bind_socket()
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        socket.close()
+class Server:
+    """An application that answers at an address, until it is stopped; started again, at the same one."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app, self._port = app, 0
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        config = uvicorn.Config(
+            self._app, port=self._port, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1
+        )
+        self._socket = config.bind_socket()
+        self._port = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from datong.app.service.factory import own_orders
 from datong.app.service.people import IDLE
 from two_firms import PASSWORD
-from web.phone import browser, phone, running
+from web.phone import Server, browser, phone
 
 # Where pictures of the pages go, for who wants to look at them.
 PICTURES = os.environ.get("DATONG_PICTURES")
@@ -24,9 +24,26 @@ def opened() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def address(app) -> Iterator[str]:
-    with running(app) as at:
-        yield at
+def server(app) -> Iterator[Server]:
+    one = Server(app)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def address(server: Server) -> str:
+    return server.address
+
+
+def cut(page: Page, server: Server) -> None:
+    """No line: the phone knows it, and nobody would answer anyhow."""
+    page.context.set_offline(True)
+    server.stop()
+
+
+def mend(page: Page, server: Server) -> None:
+    server.start()
+    page.context.set_offline(False)
 
 
 def sign_in(page: Page, address: str, login: str = "miller") -> None:
@@ -98,13 +115,13 @@ def test_every_page_can_be_read_and_pressed_on_a_phone(opened, address, served, 
     page.context.close()
 
 
-def test_answers_without_a_line_wait_and_are_sent_once(opened, address, served) -> None:
+def test_answers_without_a_line_wait_and_are_sent_once(opened, server, address, served) -> None:
     page = phone(opened, "zh")
     sign_in(page, address)
     page.locator(".orders a").first.click()
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()
-    page.context.set_offline(True)
+    cut(page, server)
     page.locator("button.big.good").click()
     expect(page.locator("#waiting")).to_contain_text("恢复网络后自动提交")
     page.locator("details:has(input[value=started]) summary").click()
@@ -115,7 +132,7 @@ def test_answers_without_a_line_wait_and_are_sent_once(opened, address, served) 
     page.reload()  # the page itself comes from the phone
     expect(page.locator("#waiting li")).to_have_count(2)
     assert events(served) == []
-    page.context.set_offline(False)
+    mend(page, server)
     expect(page.locator("[role=status]")).to_contain_text("已开工", timeout=25_000)
     expect(page.locator("#waiting")).to_be_hidden()
     see(page, "zh-13-sent")
@@ -164,16 +181,16 @@ def test_what_waits_is_sent_after_signing_in_again(opened, address, served, cloc
     page.context.close()
 
 
-def test_what_waits_and_is_wrong_stays_until_it_is_taken_away(opened, address, served) -> None:
+def test_what_waits_and_is_wrong_stays_until_it_is_taken_away(opened, server, address, served) -> None:
     page = phone(opened, "zh")
     sign_in(page, address)
     page.locator(".orders a").first.click()
-    page.context.set_offline(True)
+    cut(page, server)
     page.locator("details:has(input[value=offered]) summary").click()
     page.locator("form:has(input[value=offered]) input[name=units]").fill("2,100")
     page.locator("form:has(input[value=offered]) button.big").click()
     expect(page.locator("#waiting li")).to_have_count(1)
-    page.context.set_offline(False)
+    mend(page, server)
     expect(page.locator("#waiting")).to_contain_text("请写明 2100 或 2.1", timeout=25_000)
     see(page, "zh-14-waiting-wrong")
     assert events(served) == []
