@@ -1,0 +1,153 @@
+"""What all planner's pages share: navigation, search, language, light and dark, and who is signed in."""
+
+import copy
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from datong.app.http.signed_in import CSRF_FIELD
+from datong.app.service.permissions import NotSignedIn, Permission
+from datong.app.service.served import Served
+from datong.app.web.visit import LOOK_COOKIE, LOOKS, Visit, text_of, visit_of
+from datong.model.errors import DatongError
+
+ICON = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
+STATIC = files("datong.app.web").joinpath("static")
+# Seconds that a page may take to be built.
+LONGEST_BUILD = 60.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the planner. name: of its words, web.page.NAME. needs: what one must be allowed to do to see it. build:
+    puts it on the screen. in_navigation: whether the bar on top names it."""
+
+    name: str
+    path: str
+    needs: Permission
+    build: Callable[[Visit, Request], Awaitable[None]]
+    in_navigation: bool = True
+
+
+def register(served: Served, pages: Sequence[Page]) -> None:
+    """Offer pages, each in one frame with a bar that names those one may see."""
+    for page in pages:
+        _register(served, page, pages)
+
+
+def _register(served: Served, page: Page, pages: Sequence[Page]) -> None:
+    @ui.page(page.path, response_timeout=LONGEST_BUILD)
+    async def shown(request: Request) -> Response | None:
+        try:
+            visit = visit_of(request, served)
+        except NotSignedIn:
+            path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/sign-in?next={quote(path)}", 303)
+        except DatongError:
+            return RedirectResponse("/factor", 303)
+        _speak(visit, page)
+        with frame(visit, page, [p for p in pages if visit.who.may(p.needs)]):
+            if not visit.who.may(page.needs):
+                note(visit.say("web.not_for_you"))
+                return None
+            try:
+                await page.build(visit, request)
+            except DatongError as error:
+                note(text_of(error, visit.language))
+        return None
+
+
+def _speak(visit: Visit, page: Page) -> None:
+    """Title, language and light of this reader's page."""
+    client = ui.context.client
+    own = copy.copy(client.page)
+    own.title = f"{visit.say(f'web.page.{page.name}')} · {visit.served.keeper.settings.name}"
+    own.language = "zh-CN" if visit.language == "zh" else "en-US"
+    own.dark = {"auto": None, "light": False, "dark": True}[visit.look]
+    client.page = own
+    ui.add_head_html(f'<link rel="stylesheet" href="{static("planner.css")}">')
+
+
+def static(name: str) -> str:
+    """The address of a file of ours, which changes with what is in it."""
+    digest = sha256(STATIC.joinpath(name).read_bytes()).hexdigest()[:12]
+    return f"/planner/static/{name}?{digest}"
+
+
+@contextmanager
+def frame(visit: Visit, page: Page, pages: Sequence[Page]) -> Generator[None]:
+    """The bar on top and, within it, what the page puts there."""
+    ui.link(visit.say("web.to_content"), "#content").classes("skip")
+    with ui.element("header").classes("bar"):
+        ui.link("Datong 打通", "/").classes("brand")
+        with ui.element("nav").props(f'aria-label="{visit.say("web.navigation")}"'):
+            for one in (p for p in pages if p.in_navigation):
+                link = ui.link(visit.say(f"web.page.{one.name}"), one.path)
+                if one.name == page.name:
+                    link.props('aria-current="page"')
+        ui.element("span").classes("grow")
+        if any(p.name == "search" for p in pages):
+            with ui.element("form").props('action="/planner/search" role="search"'):
+                words = visit.say("web.search")
+                ui.element("input").props(f'type="search" name="q" placeholder="{words}" aria-label="{words}"')
+        _language_switch(visit)
+        _look_switch(visit)
+        ui.label(visit.who.name).classes("who")
+        with ui.element("form").props('action="/sign-out" method="post"'):
+            ui.element("input").props(f'type="hidden" name="{CSRF_FIELD}" value="{visit.csrf}"')
+            with ui.element("button").props('type="submit"').classes("quiet"):
+                ui.label(visit.say("web.sign_out"))
+    with ui.element("main").props('id="content" tabindex="-1"'):
+        with ui.element("h1"):
+            ui.label(visit.say(f"web.page.{page.name}"))
+        yield
+
+
+def _language_switch(visit: Visit) -> None:
+    other = "en" if visit.language == "zh" else "zh"
+
+    async def switch() -> None:
+        await visit.asked(lambda who: visit.served.people.set_language(who, other))
+        ui.navigate.to(visit.path)
+
+    with ui.element("button").props(f'type="button" lang="{other}"').classes("quiet").on("click", switch):
+        ui.label("中文" if other == "zh" else "English")
+
+
+def _look_switch(visit: Visit) -> None:
+    following = LOOKS[(LOOKS.index(visit.look) + 1) % len(LOOKS)]
+
+    def switch() -> None:
+        ui.run_javascript(f"document.cookie = '{LOOK_COOKIE}={following};path=/;max-age=31536000;samesite=lax'")
+        ui.navigate.to(visit.path)
+
+    words = visit.say(f"web.look_{visit.look}")
+    with ui.element("button").props(f'type="button" aria-label="{words}" title="{words}"') as button:
+        ui.icon(ICON[visit.look])
+    button.classes("quiet").on("click", switch)
+
+
+def action(text: str, on_click: Callable[[], Any], kind: str = "plain") -> ui.element:
+    """A button. kind: main, plain or quiet."""
+    with ui.element("button").props('type="button"').classes(kind).on("click", on_click) as button:
+        ui.label(text)
+    return button
+
+
+def heading(text: str) -> None:
+    """A heading of a part of a page."""
+    with ui.element("h2"):
+        ui.label(text)
+
+
+def note(text: str) -> None:
+    """A sentence that stands alone: why something is not there, and what would fill it."""
+    ui.label(text).classes("note").props('role="note"')

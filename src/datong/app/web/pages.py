@@ -1,0 +1,55 @@
+"""The planner's pages put into a server."""
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from datong.app.http.signed_in import session_of
+from datong.app.service.permissions import NotSignedIn, Permission
+from datong.app.service.served import Served
+from datong.app.web import layout, today
+from datong.app.web.layout import Page
+from datong.app.web.visit import renew
+from datong.model.words import say
+
+# In the order of the bar on top.
+PAGES: tuple[Page, ...] = (Page("today", "/planner/today", Permission.SEE_PLAN, today.build),)
+
+ICON = "打"
+
+
+def add_pages(app: FastAPI, served: Served) -> None:
+    """Add the pages, after everything else of the server: what no other door answers is asked of them."""
+    app.mount("/planner/static", StaticFiles(directory=str(layout.STATIC)), name="planner_static")
+    _add_signing_in_again(app, served)
+    layout.register(served, PAGES)
+    ui.run_with(
+        app,
+        title="Datong 打通",
+        favicon=ICON,
+        tailwind=False,
+        show_welcome_message=False,
+        reconnect_timeout=30.0,
+    )
+
+
+def _add_signing_in_again(app: FastAPI, served: Served) -> None:
+    """A page whose session ended goes on with a new one, and keeps what was typed there."""
+
+    @app.get("/planner/signed-in", include_in_schema=False)
+    def signed_in(request: Request) -> Response:
+        try:
+            language = session_of(request.headers, served).who.language
+        except NotSignedIn:
+            return RedirectResponse("/sign-in?next=/planner/signed-in", 303)
+        return PlainTextResponse(say("web.signed_in_again", language))
+
+    @app.post("/planner/renew/{client}", include_in_schema=False)
+    def renewed(client: str, request: Request) -> Response:
+        try:
+            session = session_of(request.headers, served)
+        except NotSignedIn:
+            return Response(status_code=401)
+        return Response(status_code=204 if not session.must_factor and renew(client, session) else 404)

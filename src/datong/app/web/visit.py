@@ -1,0 +1,143 @@
+"""Somebody who has a page open: everything that they do is asked of the service, and allowed there anew each time."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from queue import Empty
+from typing import Any, Literal, TypeVar
+from weakref import WeakValueDictionary
+
+from nicegui import run, ui
+from starlette.requests import Request
+
+from datong.app.http.signed_in import cookie_of, session_of
+from datong.app.service.events import Event
+from datong.app.service.people import Session
+from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
+from datong.app.service.served import Served
+from datong.model.errors import BadInput, DatongError
+from datong.model.words import message, say
+
+T = TypeVar("T")
+Kind = Literal["positive", "info", "warning", "negative"]
+# Seconds between two looks for what changed.
+LOOKS_EVERY = 1.0
+LOOK_COOKIE = "datong_look"
+LOOKS = ("auto", "light", "dark")
+# Pages whose session ended while they were open.
+OPEN: WeakValueDictionary[str, "Visit"] = WeakValueDictionary()
+
+
+@dataclass(eq=False)
+class Visit:
+    """A page that somebody has open. secret: of their session, another one where they signed in again meanwhile; csrf:
+    what forms of this page must say. path: of the page, with its question. look: auto, light or dark."""
+
+    served: Served
+    who: Who
+    secret: str
+    csrf: str
+    path: str
+    look: str
+
+    @property
+    def language(self) -> str:
+        return self.who.language
+
+    def say(self, key: str, /, **params: Any) -> str:
+        return say(key, self.language, **params)
+
+    async def asked(self, task: Callable[[Who], T]) -> T | None:
+        """What the service gives to a task, which runs in a thread. None where it refused, and why is told on the page:
+        what was typed there stays."""
+        try:
+            return await run.io_bound(lambda: self.authorised(task))
+        except NotSignedIn as error:
+            self.tell_signed_out(error)
+        except DatongError as error:
+            self.tell(text_of(error, self.language), "negative")
+        return None
+
+    def authorised(self, task: Callable[[Who], T]) -> T:
+        """What a task gives to whoever the session is of now. Raises NotSignedIn where it has ended, NotAllowed where
+        it is another's, or the account must set up its second factor first."""
+        session = self.served.people.session(self.secret)
+        if session.must_factor or session.who.account != self.who.account:
+            raise NotAllowed(message("service.must_factor"))
+        return task(session.who)
+
+    def tell(self, text: str, kind: Kind = "positive") -> None:
+        """A short notice on the page."""
+        stays = kind in ("negative", "warning")
+        ui.notify(text, type=kind, multi_line=True, timeout=0 if stays else 4000, close_button=self.say("web.close"))
+
+    def tell_signed_out(self, error: DatongError) -> None:
+        """The session ended while the page was open: signing in elsewhere lets the same page go on."""
+        client = ui.context.client.id
+        OPEN[client] = self
+
+        async def go_on() -> None:
+            await ui.run_javascript(f"return (await fetch('/planner/renew/{client}', {{method: 'POST'}})).status")
+            if await run.io_bound(self._is_signed_in):
+                dialog.close()
+
+        with ui.dialog(value=True).props("persistent") as dialog, ui.card():
+            ui.label(error.message.text(self.language))
+            ui.link(self.say("web.sign_in_again"), "/sign-in?next=/planner/signed-in", new_tab=True)
+            with ui.element("button").classes("main").on("click", go_on):
+                ui.label(self.say("web.go_on"))
+
+    def follow(self, kinds: Collection[str], changed: Callable[[list[Event]], Any]) -> None:
+        """Call `changed` with what happened at the chain, while the page is open and its session lasts. kinds: of
+        events (service/events.py); 'lost' is always among them."""
+        listener = self.served.events.listen(self.who)
+
+        async def look() -> None:
+            told: list[Event] = []
+            while True:
+                try:
+                    told.append(listener.queue.get_nowait())
+                except Empty:
+                    break
+            told = [event for event in told if event.kind in kinds or event.kind == "lost"]
+            if told and await run.io_bound(self._is_signed_in):
+                found = changed(told)
+                if found is not None:
+                    await found
+
+        ui.timer(LOOKS_EVERY, look)
+        ui.context.client.on_delete(lambda: self.served.events.leave(listener))
+
+    def _is_signed_in(self) -> bool:
+        try:
+            self.authorised(lambda _who: None)
+        except DatongError:
+            return False
+        return True
+
+
+def text_of(error: DatongError, language: str) -> str:
+    """An error in words, with its findings."""
+    found = error.findings if isinstance(error, BadInput) else ()
+    return "\n".join([error.message.text(language), *(one.text(language) for one in found)])
+
+
+def renew(client: str, session: Session) -> bool:
+    """Let a page whose session ended go on with a new one of the same account. client: names the page, which nobody
+    else knows. Whether there is such a page."""
+    visit = OPEN.get(client)
+    if visit is None or visit.who.account != session.who.account:
+        return False
+    visit.secret = session.secret
+    return True
+
+
+def visit_of(request: Request, served: Served) -> Visit:
+    """Who opens a page. Raises NotSignedIn where nobody is signed in, NotAllowed where the account must set up its
+    second factor first."""
+    session = session_of(request.headers, served)
+    if session.must_factor:
+        raise NotAllowed(message("service.must_factor"))
+    look = request.cookies.get(LOOK_COOKIE, LOOKS[0])
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    secret = cookie_of(request.headers)
+    return Visit(served, session.who, secret, session.csrf, path, look if look in LOOKS else LOOKS[0])
