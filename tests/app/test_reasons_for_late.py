@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.report.late import LATE_SCHEMA
 from datong.app.report.listing import late_cause
-from datong.app.report.view import RunView
-from datong.app.report.week import this_week
 from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.late import LATE_SCHEMA
+from datong.app.wording.view import RunView
+from datong.app.wording.week import this_week
 from mill import run, write
 
 CODES = "ABCDE"

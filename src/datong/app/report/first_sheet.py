@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from xlsxwriter.worksheet import Worksheet
 
 from datong.app.report.sheet_writer import LINE_HEIGHT, Placed, Writer, lines_of
-from datong.app.report.view import RunView
-from datong.app.report.week import KINDS, counted_on, this_week
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, title
 from datong.app.wording.inputs import PLAN, resting_on
+from datong.app.wording.view import RunView
+from datong.app.wording.week import KINDS, counted_on, this_week
 from datong.model.calendar import zone_word
 
 # Widths of the columns: what, how much, where it adds up, a note.

@@ -17,8 +17,6 @@ import datong
 from datong.app.report.charts import Band, Line, Steps, plot
 from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
 from datong.app.report.market import market_section, told_on_page
-from datong.app.report.view import RunView
-from datong.app.report.week import counted_on, this_week
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import binding_words, coded, evidence_words, method_words, title
@@ -33,6 +31,8 @@ from datong.app.wording.verdict import (
     verdict,
     verdict_words,
 )
+from datong.app.wording.view import RunView
+from datong.app.wording.week import counted_on, this_week
 from datong.model.calendar import zone_word
 from datong.model.words import say
 from datong.plan.reason import feeds_others, sentence

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datong.app.report.grid import Block
-from datong.app.report.late import KINDS as LATE_KINDS
-from datong.app.report.view import RunView
-from datong.app.report.week import KINDS
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, rounded, title
+from datong.app.wording.grid import Block
+from datong.app.wording.late import KINDS as LATE_KINDS
+from datong.app.wording.view import RunView
+from datong.app.wording.week import KINDS
 from datong.model.measures import PIECE
 from datong.plan.reason import sentence
 from datong.questions.tables_out import planned_orders

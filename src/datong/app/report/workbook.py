@@ -10,16 +10,16 @@ from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name
 
 from datong.app.report.first_sheet import write_first_sheet
-from datong.app.report.late import LATE_SCHEMA
 from datong.app.report.listing import late_cause
 from datong.app.report.market import aspect_rows, market_rows
-from datong.app.report.proposed_orders import ORDER_ROWS_SCHEMA
 from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
-from datong.app.report.view import RunView
 from datong.app.wording.columns import coded, title
 from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.late import LATE_SCHEMA
 from datong.app.wording.market import attribute_rows
 from datong.app.wording.names import Names
+from datong.app.wording.proposed_orders import ORDER_ROWS_SCHEMA
+from datong.app.wording.view import RunView
 from datong.model.words import say
 from datong.plan.reason import sentence
 from datong.questions.compare import Comparison

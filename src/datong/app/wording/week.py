@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.report.late import most_important
-from datong.app.report.proposed_orders import buckets_late
-from datong.app.report.view import RunView
 from datong.app.wording import figures
 from datong.app.wording.columns import rounded
+from datong.app.wording.late import most_important
+from datong.app.wording.proposed_orders import buckets_late
+from datong.app.wording.view import RunView
 from datong.questions.totals import ANY_SHORT, LEAST_SHORT, binding_units, not_at_once
 
 Row = dict[str, Any]

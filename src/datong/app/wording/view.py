@@ -5,12 +5,12 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from datong.app.report.grid import Block, grid
-from datong.app.report.late import late_rows
-from datong.app.report.proposed_orders import of_this_week, order_rows
 from datong.app.wording import figures
+from datong.app.wording.grid import Block, grid
 from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.late import late_rows
 from datong.app.wording.names import Names
+from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.tables_out import kept_findings, rendered
