@@ -1,12 +1,17 @@
 """Which proposed orders go out now, and to whom. Pure: connectors deliver what this returns."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.order_life import events_of_table, standing
 from datong.ledger.state import State
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS, OrderMessage, Plan, PlannedOrder
+
+_TEXT = pa.string()
 
 # Orders whose line or offer names no site go to these.
 _OUT = frozenset({"released", "offered", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
@@ -21,13 +26,18 @@ def dispatch(state: State, plan: Plan) -> tuple[OrderMessage, ...]:
     settings = state.settings
     end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
     out = _keys_out(state)
-    to = _Counterparties(state)
-    messages = [
-        OrderMessage(order_key(order), to.of(order), order)
-        for order in plan.orders
-        if order.start < end and order_key(order) not in out
-    ]
+    due = [order for order in plan.orders if order.start < end and order_key(order) not in out]
+    to = counterparties(state, _table(due)).to_pylist()
+    messages = [OrderMessage(order_key(order), party, order) for order, party in zip(due, to, strict=True)]
     return tuple(sorted(messages, key=lambda m: (m.counterparty, m.order.start, m.order.order)))
+
+
+# Columns that tell whose an order is.
+_WHOSE = ("kind", "recipe", "offer", "line", "from_site")
+
+
+def _table(orders: Sequence[PlannedOrder]) -> pa.Table:
+    return pa.table({name: pa.array([getattr(o, name) for o in orders], _TEXT) for name in _WHOSE})
 
 
 # What an order asks for, by the columns of `orders`.
@@ -55,29 +65,28 @@ def _keys_out(state: State) -> set[str]:
     }
 
 
-class _Counterparties:
-    """Who makes, delivers or sends: the firm that runs the site of the recipe, line or offer, or where a transfer
-    starts; else the site itself."""
-
-    def __init__(self, state: State) -> None:
-        self._firm = _by(state, "sites", "site", "firm")
-        self._line_site = _by(state, "lines", "line", "site")
-        self._recipe_site = _by(state, "recipes", "recipe", "site")
-        self._recipe_line = _by(state, "recipes", "recipe", "line")
-        self._offer_site = _by(state, "offers", "offer", "site")
-
-    def of(self, order: PlannedOrder) -> str:
-        if order.kind == "buy":
-            site = self._offer_site.get(order.offer or "")
-            return ANY_SUPPLIER if site is None else self._firm.get(site) or site
-        if order.kind == "move":
-            return self._firm.get(order.from_site or "") or order.from_site or OWN_WORKS
-        recipe = order.recipe or ""
-        line = order.line or self._recipe_line.get(recipe) or ""
-        site = self._recipe_site.get(recipe) or self._line_site.get(line)
-        return OWN_WORKS if site is None else self._firm.get(site) or site
+def counterparties(state: State, orders: pa.Table) -> pa.Array:
+    """Who makes, delivers or sends each of these orders (columns of `orders`, with from_site of transfers): the firm that
+    runs the site of the recipe, line or offer, or where a transfer starts; else the site itself."""
+    recipe = pc.coalesce(orders["recipe"], "")
+    line = pc.coalesce(orders["line"], _of(state, "recipes", "recipe", "line", recipe), "")
+    made_at = pc.coalesce(
+        _of(state, "recipes", "recipe", "site", recipe),
+        _of(state, "lines", "line", "site", line),
+        pa.scalar(None, _TEXT),
+    )
+    bought_at = _of(state, "offers", "offer", "site", orders["offer"])
+    kind = orders["kind"]
+    site = pc.case_when(
+        pc.make_struct(pc.equal(kind, "buy"), pc.equal(kind, "move")), bought_at, orders["from_site"], made_at
+    )
+    nobody = pc.if_else(pc.equal(kind, "buy"), ANY_SUPPLIER, OWN_WORKS)
+    found = pc.coalesce(_of(state, "sites", "site", "firm", site), site, nobody)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
-def _by(state: State, table: str, key: str, value: str) -> dict[str, str | None]:
+def _of(state: State, table: str, key: str, value: str, keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The value that a table has for each of these keys; null where it has none, or ''."""
     rows = state.table(table)
-    return dict(zip(rows[key].to_pylist(), rows[value].to_pylist(), strict=True))
+    found = rows[value].take(pc.index_in(keys, rows[key].combine_chunks()))
+    return pc.if_else(pc.equal(found, ""), pa.scalar(None, _TEXT), found)

@@ -1,0 +1,205 @@
+"""The list of all orders of a chain, as a table: what the last plan proposes, and what is out or was changed by hand."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.chain import Chain
+from datong.app.service.last_plan import LastPlan, last_plan, run_table
+from datong.dispatch.due_for_release import counterparties
+from datong.ledger.order_life import Standing, events_of_table, in_order
+from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings, state_of
+from datong.ledger.state import State
+from datong.model.errors import NotFound
+from datong.model.words import message
+from datong.questions.tables_out import ORDERS_SCHEMA
+
+# Tables of a state that the list reads.
+READ = (*READ_FOR_STANDINGS, "products", "sites", "lines", "recipes", "offers", "lanes", "firms")
+_F = ORDERS_SCHEMA.field
+_TEXT = pa.string()
+
+# origin: 'plan': the last plan proposes it; 'edit': a planner changed or locked it, and it is not out; 'out': it was
+# given out, or another system told of it. to_come_units: ordered less good and scrapped. is_due: it starts before the
+# end of the bucket that is to be given out. cost, value, behind: money, as of a plan's proposal; null of others.
+ORDERS_NOW = pa.schema(
+    [
+        *(_F(name) for name in ("order", "kind", "product")),
+        ("name", _TEXT),
+        _F("units"),
+        ("base_unit", _TEXT),
+        *(_F(name) for name in ("start", "due", "needed_by", "line", "recipe", "offer", "lane", "from_site", "site")),
+        ("counterparty", _TEXT),
+        ("counterparty_name", _TEXT),
+        ("state", _TEXT),
+        ("good_units", pa.float64()),
+        ("to_come_units", pa.float64()),
+        ("locked", pa.bool_()),
+        ("origin", _TEXT),
+        ("is_due", pa.bool_()),
+        ("is_overdue", pa.bool_()),
+        *(_F(name) for name in ("cost", "value", "behind", "late", "hurts")),
+        ("run", _TEXT),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class OrdersNow:
+    """rows: in ORDERS_NOW, by start and number. plan: the last one, None where there is none. as_of: the moment that
+    the rows are of."""
+
+    rows: pa.Table
+    plan: LastPlan | None
+    as_of: datetime
+
+
+def row_of(rows: pa.Table, name: str) -> dict[str, Any]:
+    """The row of one order. Raises NotFound."""
+    found = rows.filter(pc.equal(rows["order"], name)).to_pylist()
+    if not found:
+        raise NotFound(message("service_orders.no_order", order=name))
+    return found[0]
+
+
+def version_of(row: Mapping[str, Any]) -> str:
+    """Names what is shown of an order: another content has another version."""
+    told = {name: row[name] for name in _VERSIONED}
+    return hashlib.sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_VERSIONED = ("order", "units", "start", "due", "line", "recipe", "offer", "lane", "site", "state", "locked", "origin")
+
+
+def orders_now(chain: Chain) -> OrdersNow:
+    """All orders of a chain, by start and number."""
+    state, plan = chain.state(names=READ), last_plan(chain)
+    out = _out(state)
+    parts = [] if plan is None else [_proposed(chain, plan, out)]
+    told = out["run"].to_pylist()
+    parts.append(_with_money(chain, out, {run for run in told if run is not None}))
+    rows = pa.concat_tables([part.select(_STORED).cast(_STORED_SCHEMA) for part in parts])
+    rows = _named(rows, _products(chain, state, plan), state)
+    settings = state.settings
+    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    waits = pc.equal(rows["state"], "proposed")
+    is_open = pc.is_in(rows["state"], pa.array(sorted(OPEN_STATES)))
+    is_past = pc.less(rows["due"], pa.scalar(state.today))
+    more = {
+        "is_due": pc.and_(waits, pc.less(rows["start"], pa.scalar(end))),
+        "is_overdue": pc.and_(pc.and_(is_open, is_past), pc.greater(rows["to_come_units"], 0.0)),
+    }
+    for name, column in more.items():
+        rows = rows.append_column(name, column)
+    rows = rows.select(ORDERS_NOW.names).cast(ORDERS_NOW)
+    return OrdersNow(rows.sort_by([("start", "ascending"), ("order", "ascending")]), plan, state.as_of)
+
+
+# Columns of both parts, before names are put beside codes.
+_ADDED = ("name", "base_unit", "counterparty_name", "is_due", "is_overdue")
+_STORED = [name for name in ORDERS_NOW.names if name not in _ADDED]
+_STORED_SCHEMA = pa.schema([ORDERS_NOW.field(name) for name in _STORED])
+
+
+def _proposed(chain: Chain, plan: LastPlan, out: pa.Table) -> pa.Table:
+    """What the last plan proposes and nobody has given out, locked or changed."""
+    rows = run_table(chain, plan.run, "orders")
+    assert rows is not None  # every run has it
+    rows = rows.filter(pc.invert(pc.is_in(rows["order"], out["order"].combine_chunks())))
+    return _with(
+        rows,
+        counterparty=counterparties(chain.state(names=READ), rows),
+        state=_all(rows, "proposed"),
+        good_units=_all(rows, 0.0),
+        to_come_units=rows["units"],
+        origin=_all(rows, "plan"),
+        run=_all(rows, plan.run),
+    )
+
+
+def _out(state: State) -> pa.Table:
+    """Rows of `orders`: out, locked, or told of by another system; with where each stands."""
+    rows = state.table("orders")
+    stands = order_standings(state)
+    said = {order: told[-1].counterparty for order, told in _who_said(state).items()}
+    none = Standing()
+    columns: dict[str, list[Any]] = {name: [] for name in ("state", "good_units", "to_come_units", "said", "origin")}
+    for row in rows.select(["order", "kind", "units", "locked"]).to_pylist():
+        stand = stands.get(row["order"])
+        now, own = state_of(row, stand), stand or none
+        left = max(0.0, row["units"] - own.good_units - own.scrap_units) if now in (*OPEN_STATES, "proposed") else 0.0
+        columns["state"].append(now)
+        columns["good_units"].append(own.good_units)
+        columns["to_come_units"].append(left)
+        columns["said"].append(said.get(row["order"]))
+        columns["origin"].append("edit" if now == "proposed" and row["locked"] else "out")
+    lanes = state.table("lanes")
+    leaves = lanes["from_site"].take(pc.index_in(rows["lane"], lanes["lane"].combine_chunks()))
+    rows = _with(rows, from_site=leaves)
+    texts = {name: pa.array(columns[name], _TEXT) for name in ("state", "origin")}
+    numbers = {name: pa.array(columns[name], pa.float64()) for name in ("good_units", "to_come_units")}
+    party = pc.coalesce(pa.array(columns["said"], _TEXT), counterparties(state, rows))
+    return _with(rows, counterparty=party, **texts, **numbers)
+
+
+def _who_said(state: State) -> dict[str, list[Any]]:
+    """Events that name a counterparty, by order, as they happened."""
+    found = {}
+    for order, events in events_of_table(state.table("order_events")).items():
+        told = [event for event in in_order(events) if event.counterparty]
+        if told:
+            found[order] = told
+    return found
+
+
+def _with_money(chain: Chain, out: pa.Table, runs: set[str]) -> pa.Table:
+    """Rows with what the plan that proposed them says of their money, where they are as it proposed them."""
+    known = [_with(t, run=_all(t, run)) for run in sorted(runs) if (t := run_table(chain, run, "orders")) is not None]
+    names = ["order", "run", "units", "start", "cost", "value", "behind", "late", "hurts"]
+    if not known or not out.num_rows:
+        money = {n: pa.nulls(out.num_rows, ORDERS_SCHEMA.field(n).type) for n in names[4:]}
+        return _with(out, **money)
+    plans = pa.concat_tables([table.select(names) for table in known])
+    keys = pc.binary_join_element_wise(plans["run"], plans["order"], "|").combine_chunks()
+    at = pc.index_in(pc.binary_join_element_wise(out["run"], out["order"], "|"), keys)
+    found = plans.take(at)
+    same = pc.fill_null(pc.and_(pc.equal(found["units"], out["units"]), pc.equal(found["start"], out["start"])), False)
+    money = {n: pc.if_else(same, found[n], pa.scalar(None, found[n].type)) for n in names[4:8]}
+    return _with(out, **money, hurts=found["hurts"])
+
+
+def _products(chain: Chain, state: State, plan: LastPlan | None) -> pa.Table:
+    """product, name, base_unit: as the last plan has them, unless there is none."""
+    kept = None if plan is None else run_table(chain, plan.run, "products")
+    return state.table("products") if kept is None else kept
+
+
+def _named(rows: pa.Table, products: pa.Table, state: State) -> pa.Table:
+    at = pc.index_in(rows["product"], products["product"].combine_chunks())
+    firms = state.table("firms")
+    firm = firms["name"].take(pc.index_in(rows["counterparty"], firms["firm"].combine_chunks()))
+    return _with(
+        rows,
+        name=products["name"].take(at),
+        base_unit=products["base_unit"].take(at),
+        counterparty_name=firm,
+    )
+
+
+def _all(rows: pa.Table, value: Any) -> pa.Array:
+    """A column with one value in every row."""
+    return pa.repeat(pa.scalar(value), rows.num_rows)
+
+
+def _with(rows: pa.Table, **columns: Any) -> pa.Table:
+    """The table with these columns, new or in place of those that it has."""
+    for name, column in columns.items():
+        there = rows.column_names.index(name) if name in rows.column_names else None
+        rows = rows.append_column(name, column) if there is None else rows.set_column(there, name, column)
+    return rows

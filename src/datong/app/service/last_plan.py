@@ -1,0 +1,47 @@
+"""The last kept run of a served chain, table by table: what was read of it stays in memory, for a run never changes."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+import pyarrow as pa
+
+from datong.app.chain import Chain
+from datong.ledger.protocol import Ledger
+from datong.model.errors import NotFound
+
+# Tables of runs that are held at once, of each chain.
+MOST_HELD = 24
+_HELD: WeakKeyDictionary[Ledger, OrderedDict[tuple[str, str], pa.Table]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class LastPlan:
+    """run: its number. as_of: the moment that it was made for."""
+
+    run: str
+    as_of: datetime
+
+
+def last_plan(chain: Chain) -> LastPlan | None:
+    """The run that was kept last; None where there is none. To be asked on the chain's own thread, as what follows."""
+    rows = [row for row in chain.ledger.runs().to_pylist() if row["branch"] == chain.branch_name]
+    if not rows:
+        return None
+    last = max(rows, key=lambda row: row["saved"])
+    return LastPlan(last["run"], last["as_of"])
+
+
+def run_table(chain: Chain, run: str, name: str) -> pa.Table | None:
+    """One table of a kept run; None of one that an earlier version kept without it."""
+    held = _HELD.setdefault(chain.ledger, OrderedDict())
+    if (run, name) not in held:
+        try:
+            held[run, name] = chain.ledger.run_table(run, name)
+        except NotFound:
+            return None
+        if len(held) > MOST_HELD:
+            held.popitem(last=False)
+    held.move_to_end((run, name))
+    return held[run, name]

@@ -1,0 +1,203 @@
+"""All orders as they stand now, and one of them with why it is there and what became of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.chain import Chain
+from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
+from datong.app.service.grids import Piece, Wanted, piece
+from datong.app.service.last_plan import run_table
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.served import Served
+from datong.ledger.order_life import events_of_table, in_order, told_offer
+from datong.model.errors import NotFound
+from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
+from datong.model.words import LANGUAGES, Message, message, say
+from datong.questions.tables_out import message_of
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an order is there. text: in both languages. rows: how many rows of which table say so."""
+
+    rank: int
+    stage: str
+    text: Mapping[str, str]
+    table: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Something that became of an order. at: in UTC. by: who said or did it; '' where nobody is told. text: in both
+    languages. why: as it was written."""
+
+    at: datetime
+    by: str
+    text: Mapping[str, str]
+    why: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class OrderShown:
+    """One order. row: of ORDERS_NOW. version: names what is shown; who changes it says which they saw. planned: units
+    and day that the reasons are of, where they are others now. history: oldest first."""
+
+    row: Mapping[str, Any]
+    version: str
+    reasons: tuple[Reason, ...]
+    history: tuple[Happened, ...]
+    planned: Mapping[str, Any] | None = None
+
+
+def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
+    """One piece of the list of all orders. Raises NotAllowed, and what grids.piece raises."""
+    who.require(Permission.SEE_PLAN)
+    return piece(everything(served).rows, "order", wanted)
+
+
+def order(served: Served, who: Who, name: str) -> OrderShown:
+    """One order, with why it is there and what became of it. Raises NotAllowed, NotFound."""
+    who.require(Permission.SEE_PLAN)
+    row = row_of(everything(served).rows, name)
+    shown = served.keeper.kept(("order", name), lambda chain: _shown(chain, name, row))
+    noted = _noted(served, name)
+    history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
+    return OrderShown(shown.row, shown.version, shown.reasons, history, shown.planned)
+
+
+def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Table]:
+    """The table, and the rows of it, behind one of an order's reasons. Raises NotAllowed, NotFound."""
+    who.require(Permission.SEE_PLAN)
+    run = row_of(everything(served).rows, name)["run"]
+
+    def read(chain: Chain) -> tuple[str, pa.Table]:
+        found = [r for r in _reasons(chain, run, name) if r["rank"] == rank and r["evidence_table"]]
+        if not found:
+            raise NotFound(message("service_orders.no_reason", order=name, rank=rank))
+        return found[0]["evidence_table"], chain.evidence(run, found[0]["evidence_table"], found[0]["evidence"])
+
+    return served.keeper.kept(("evidence", name, rank), read)
+
+
+def everything(served: Served) -> OrdersNow:
+    """The whole list, worked out once after each change of the chain. For this layer: a door asks for `orders`."""
+    return served.keeper.kept("orders_now", orders_now)
+
+
+def _shown(chain: Chain, name: str, row: Mapping[str, Any]) -> OrderShown:
+    reasons = tuple(
+        Reason(
+            r["rank"],
+            r["stage"],
+            _both(message_of(r["text_key"], r["text_params"])),
+            r["evidence_table"],
+            len(r["evidence"] or ()),
+        )
+        for r in _reasons(chain, row["run"], name)
+    )
+    return OrderShown(row, version_of(row), reasons, tuple(_events(chain, name)), _planned(chain, row))
+
+
+def _reasons(chain: Chain, run: str | None, name: str) -> list[dict[str, Any]]:
+    if run is None:
+        return []
+    table = run_table(chain, run, "reasons")
+    if table is None:
+        return []
+    return sorted(table.filter(pc.equal(table["order"], name)).to_pylist(), key=lambda r: r["rank"])
+
+
+def _planned(chain: Chain, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Units and days as they were planned, of an order that is another now."""
+    table = None if row["run"] is None else run_table(chain, row["run"], "orders")
+    if table is None:
+        return None
+    found = table.filter(pc.equal(table["order"], row["order"])).to_pylist()
+    if not found or all(found[0][name] == row[name] for name in ("units", "start", "due", "line")):
+        return None
+    return {name: found[0][name] for name in ("units", "start", "due", "line")}
+
+
+def _events(chain: Chain, name: str) -> list[Happened]:
+    state = chain.state(names=("order_events",))
+    rows = state.table("order_events")
+    events = events_of_table(rows.filter(pc.equal(rows["order"], name))).get(name, [])
+    found = []
+    for event in in_order(events):
+        words: Message = message(f"dispatch.state.{event.state}")
+        if event.good_units is not None:
+            words = message(
+                "service_orders.happened_units", state=words, good=event.good_units, scrap=event.scrap_units or 0.0
+            )
+        if event.offer:
+            words = message(
+                "service_orders.happened_offer", state=words, offer=told_offer(event.offer, chain.settings.currency)
+            )
+        found.append(Happened(event.happened_at, event.counterparty or "", _both(words), event.reason or ""))
+    return found
+
+
+def _noted(served: Served, name: str) -> list[Happened]:
+    """What people did to an order here, by the audit."""
+    rows = served.desk.rows(
+        "SELECT at, by, what, before, after, why FROM audit WHERE subject = ? ORDER BY entry", (name,)
+    )
+    found = []
+    for row in rows:
+        before, after = (json.loads(row[key]) if row[key] else {} for key in ("before", "after"))
+        text = {language: did_words(row["what"], before, after, language) for language in LANGUAGES}
+        found.append(Happened(datetime.fromtimestamp(row["at"], UTC), row["by"], text, row["why"]))
+    return found
+
+
+def did_words(what: str, before: Mapping[str, Any], after: Mapping[str, Any], language: str) -> str:
+    """What somebody did, in words, with each value that changed."""
+    changed = [name for name in after if before.get(name) != after[name]]
+    parts = [
+        say(
+            "service_orders.changed_value",
+            language,
+            name=say(f"column.{name}", language),
+            before=_value(before.get(name), language),
+            after=_value(after[name], language),
+        )
+        for name in changed
+        if name in CHANGEABLE
+    ]
+    return (
+        say(f"service_orders.did.{what}", language)
+        + (say("service_orders.colon", language) if parts else "")
+        + ", ".join(parts)
+    )
+
+
+# Values of an order that people change, as the audit names them.
+CHANGEABLE = ("units", "start", "due", "line", "recipe", "offer", "lane", "locked")
+
+
+def _value(value: Any, language: str) -> str:
+    if isinstance(value, bool):
+        return say("shown.yes" if value else "shown.no", language)
+    if value is None:
+        return "–"
+    return f"{value:,.10g}" if isinstance(value, float) else str(value)
+
+
+def _both(words: Message) -> dict[str, str]:
+    return {language: words.text(language) for language in LANGUAGES}
+
+
+def party_word(code: str | None, name: str | None, language: str) -> str:
+    """A counterparty as people call it."""
+    if code is None:
+        return ""
+    if code in (OWN_WORKS, ANY_SUPPLIER):
+        return say(f"dispatch.party.{code}", language)
+    return f"{code} · {name}" if name and name != code else code
