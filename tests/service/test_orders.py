@@ -3,9 +3,9 @@
 import pytest
 
 from datong.app.exchange import release
-from datong.app.service.grids import Filter, Wanted
 from datong.app.service.all_orders import ORDERS_NOW
-from datong.app.service.orders import evidence, everything, order, orders
+from datong.app.service.grids import Filter, Wanted
+from datong.app.service.orders import everything, evidence, order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served import Served
 from datong.model.errors import NotFound

@@ -66,8 +66,8 @@ def _keys_out(state: State) -> set[str]:
 
 
 def counterparties(state: State, orders: pa.Table) -> pa.Array:
-    """Who makes, delivers or sends each of these orders (columns of `orders`, with from_site of transfers): the firm that
-    runs the site of the recipe, line or offer, or where a transfer starts; else the site itself."""
+    """Who makes, delivers or sends each of these orders (columns of `orders`, with from_site of transfers): the firm
+    that runs the site of the recipe, line or offer, or where a transfer starts; else the site itself."""
     recipe = pc.coalesce(orders["recipe"], "")
     line = pc.coalesce(orders["line"], _of(state, "recipes", "recipe", "line", recipe), "")
     made_at = pc.coalesce(

@@ -152,7 +152,12 @@ def _cost(begun: Head, offer: OpenOffer, base: Cleared, limits: Limits) -> Offer
     """base: the plan with the order as it was."""
     if not offer.changes_the_plan:
         return _paid_alone(offer)
-    state = with_offer(begun.state, offer)
+    return cost_of_change(begun, with_offer(begun.state, offer), base, offer.paid_more, limits)
+
+
+def cost_of_change(begun: Head, state: State, base: Cleared, paid: float, limits: Limits = ALIKE) -> OfferCost:
+    """What the plan costs more where orders that are out or locked are as in `state`, for the same demand on the same
+    paths. base: the plan without; paid: money that is paid more for those orders themselves."""
     try:
         where = position(state)
         refuse_conflicts(state, begun.learnt, where)
@@ -160,7 +165,6 @@ def _cost(begun: Head, offer: OpenOffer, base: Cleared, limits: Limits) -> Offer
     except DatongError as error:
         return OfferCost(why=error.message)
     costs = (_least_cost(base, taken), _least_cost(taken, base))
-    paid = offer.paid_more
     low = taken.bound - costs[0] + paid if math.isfinite(taken.bound) else None
     high = costs[1] - base.bound + paid if math.isfinite(base.bound) else None
     return OfferCost(costs[1] - costs[0] + paid, low, high)

@@ -1,4 +1,4 @@
-"""The list of all orders of a chain, as a table: what the last plan proposes, and what is out or was changed by hand."""
+"""All orders of a chain as one table: what the last plan proposes, and what is out or was changed by hand."""
 
 import hashlib
 import json
