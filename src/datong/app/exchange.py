@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from datong.app.chain import Chain
-from datong.app.kept_runs import run_messages
 from datong.app.offers import decided_messages
+from datong.app.orders_told import messages_now
 from datong.app.release import refuse_what_ifs
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.filedrop.sheet import Known
@@ -246,10 +246,9 @@ def not_delivered(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
 def released_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
     """Messages of orders that are released and not yet answered, by the run that proposed them."""
     state = chain.state(names=READ_FOR_STANDINGS)
-    now = order_standings(state)
-    waiting = {r["order"]: r["run"] for r in state.table("orders").to_pylist() if r["run"] is not None}
-    waiting = {o: run for o, run in waiting.items() if o in now and now[o].state == "released"}
+    waiting = {order for order, stand in order_standings(state).items() if stand.state == "released"}
+    found = messages_now(chain, state, waiting)
     return {
-        run: [m for m in run_messages(chain.kept_run(run)) if waiting.get(m.order.order) == run]
-        for run in set(waiting.values())
+        run: sorted(told.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order))
+        for run, told in found.items()
     }

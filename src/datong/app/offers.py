@@ -1,19 +1,17 @@
 """What counterparties offer instead of what was ordered: the list, and what a planner decides."""
 
 import hashlib
-from dataclasses import replace
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.kept_runs import run_messages
+from datong.app.orders_told import messages_now
 from datong.ledger.order_life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings
 from datong.model.errors import DatongError, NotFound, Refused
-from datong.model.flow import OrderMessage, PlannedOrder
+from datong.model.flow import OrderMessage
 from datong.model.words import Message, message
 
 if TYPE_CHECKING:  # it imports every stage
@@ -74,34 +72,25 @@ def decided_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
     state = chain.state(names=READ_FOR_STANDINGS)
     stands = order_standings(state)
     events = events_of_table(state.table("order_events"))
-    sent_by: dict[str, dict[str, OrderMessage]] = {}
+    sent_by = messages_now(chain, state, {order for order, own in events.items() if any(e.answers for e in own)})
     found: dict[str, list[OrderMessage]] = {}
     for row in sorted(state.table("orders").to_pylist(), key=lambda r: r["order"]):
         own = events.get(row["order"], [])
         decisions = [event for event in own if event.answers is not None]
         if not decisions or row["run"] is None or stands[row["order"]].state not in OPEN_STATES:
             continue
-        if row["run"] not in sent_by:
-            sent_by[row["run"]] = {m.order.order: m for m in run_messages(chain.kept_run(row["run"]))}
-        sent = sent_by[row["run"]].get(row["order"])
+        sent = sent_by.get(row["run"], {}).get(row["order"])
         if sent is None:
             continue
         offers = {event.key: event.offer for event in own if event.state == "offered"}
-        order = _as_agreed(sent.order, row["units"], row["start"], row["due"])
         for decision in sorted(decisions, key=lambda event: (event.happened_at, event.key)):
             is_accepted = stands[row["order"]].without_offer not in (None, "released")
             note = _note(decision, offers.get(str(decision.answers), Offer()), chain.settings.currency, is_accepted)
             key = _key(row["order"], decision)
-            found.setdefault(row["run"], []).append(OrderMessage(key, sent.counterparty, order, note, row["price"]))
+            found.setdefault(row["run"], []).append(
+                OrderMessage(key, sent.counterparty, sent.order, note, row["price"])
+            )
     return found
-
-
-def _as_agreed(order: PlannedOrder, units: float, start: date, due: date) -> PlannedOrder:
-    """A planned order as it is now. Its reasons are those of the units and the day that were planned: where an offer
-    changed either, they are left out, and the note tells what was agreed."""
-    if (units, due) == (order.units, order.due):
-        return order
-    return replace(order, units=units, start=start, due=due, causes=())
 
 
 def _key(order: str, decision: OrderEvent) -> str:

@@ -70,7 +70,7 @@ def edit(served: Served, who: Who, change: Change, version: str, why: str = "") 
         _keep(chain, now, made.after)
         return made
 
-    made = _written(served, who, write)
+    made = written(served, who, write)
     before = _row_of_edit(made.before) if made.before["origin"] == "edit" else None
     after = [_row_of_edit(row) for row in made.after]
     what = "split_order" if len(after) > 1 else "lock_order" if _is_same(made.before, after[0]) else "edit_order"
@@ -103,7 +103,7 @@ def undo(served: Served, who: Who, name: str) -> OrderShown:
         if before:
             _keep(chain, now, before)
 
-    _written(served, who, write)
+    written(served, who, write)
     _done(served, who, found, "undone", "undo_edit", after[0], before[0] if before else None)
     return order(served, who, name)
 
@@ -121,7 +121,7 @@ def redo(served: Served, who: Who, name: str) -> OrderShown:
             raise Refused(message("service_orders.not_as_left", order=name))
         _keep(chain, now, after)
 
-    _written(served, who, write)
+    written(served, who, write)
     _done(served, who, found, "done", "redo_edit", before[0] if before else None, after[0])
     return order(served, who, name)
 
@@ -143,7 +143,7 @@ def asked_of(change: Change) -> dict[str, Any]:
 # writing -----------------------------------------------------------------------------------------
 
 
-def _written(served: Served, who: Who, task: Callable[[Chain, OrdersNow], T]) -> T:
+def written(served: Served, who: Who, task: Callable[[Chain, OrdersNow], T]) -> T:
     """What a task writes that knows all orders as they are when it is its turn."""
     seen, now = served.keeper.version, everything(served)
 

@@ -1,0 +1,67 @@
+"""Giving orders out: proposals of the last plan that are due, as planned or as they were changed by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.chain import Chain
+from datong.app.exchange import release as release_planned
+from datong.app.orders_told import release_locked
+from datong.app.service.all_orders import OrdersNow, row_of
+from datong.app.service.edits import written
+from datong.app.service.orders import everything
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.served import Served
+from datong.model.errors import Refused
+from datong.model.words import message
+
+
+@dataclass(frozen=True)
+class Released:
+    """orders: numbers of what was given out. counterparties: to how many orders of each it went, by code."""
+
+    orders: tuple[str, ...]
+    counterparties: dict[str, int]
+
+
+def to_release(served: Served, who: Who) -> pa.Table:
+    """Proposals that are due to be given out now, in ORDERS_NOW. Raises NotAllowed."""
+    who.require(Permission.SEE_PLAN)
+    rows = everything(served).rows
+    return rows.filter(pc.and_(rows["is_due"], pc.not_equal(rows["origin"], "out")))
+
+
+def release(served: Served, who: Who, names: Sequence[str] | None = None, why: str = "") -> Released:
+    """Give out orders by their numbers; None: all that are due. All of them, or none. Raises NotAllowed, NotFound,
+    Refused for one that is out or not due, and what app.exchange.release raises."""
+    who.require(Permission.RELEASE_ORDERS)
+
+    def write(chain: Chain, now: OrdersNow) -> list[dict[str, object]]:
+        due = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
+        rows = due.to_pylist() if names is None else [row_of(now.rows, name) for name in dict.fromkeys(names)]
+        for row in rows:
+            if row["origin"] == "out":
+                state = message(f"code.state_{row['state']}")
+                raise Refused(message("service_orders.is_out", order=row["order"], state=state))
+            if not row["is_due"]:
+                raise Refused(message("service_orders.not_due", order=row["order"], start=row["start"]))
+        planned = [str(row["order"]) for row in rows if row["origin"] == "plan"]
+        locked = [str(row["order"]) for row in rows if row["origin"] == "edit"]
+        if planned:
+            release_planned(chain, planned, all_due=False)
+        if locked:
+            release_locked(chain, locked)
+        return rows
+
+    rows = written(served, who, write)
+    to: dict[str, int] = {}
+    for row in rows:
+        name, party = str(row["order"]), str(row["counterparty"])
+        to[party] = to.get(party, 0) + 1
+        told = {key: row[key] for key in ("units", "start", "due", "counterparty")}
+        served.audit.note(who.login, "release", name, after=told, why=why)
+    for party in to:
+        served.events.tell("orders", party, Permission.SEE_PLAN, party)
+    return Released(tuple(str(row["order"]) for row in rows), to)
