@@ -1,6 +1,7 @@
-"""The job that works out what a change of an order would cost."""
+"""The jobs that work out what changes of orders would cost: those of a planner, and those that counterparties offer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from datong.model.errors import Refused
 from datong.model.words import LANGUAGES, message
 
 if TYPE_CHECKING:  # they import every stage
+    from datong.ledger.state import State
+    from datong.model.flow import Learnt
     from datong.questions.edit_price import EditAsked
-    from datong.questions.offers import OfferCost
+    from datong.questions.offers import OfferCost, OpenOffer
 
 
 def change_of(asked: Mapping[str, Any]) -> Change:
@@ -46,3 +49,37 @@ def keep_price(chain: Chain, _asked: Mapping[str, Any], cost: "OfferCost") -> Ma
         "why": why,
         "currency": chain.settings.currency,
     }
+
+
+@dataclass(frozen=True, eq=False)
+class OffersAsked:
+    """What the prices of offers are worked out from: a value, which any process can answer."""
+
+    state: "State"
+    learnt: "Learnt"
+    seed: int
+    offers: "tuple[OpenOffer, ...]"
+
+    def answer(self, on_stage: Callable[[str], None] = lambda _stage: None) -> "tuple[tuple[str, OfferCost], ...]":
+        """What taking each offer alone would cost, by order."""
+        from datong.questions.offers import offer_costs
+
+        on_stage("plan")
+        costs = offer_costs(self.state, self.learnt, self.seed, self.offers)
+        return tuple((one.order["order"], cost) for one, cost in zip(self.offers, costs, strict=True))
+
+
+def ask_offers(chain: Chain, _asked: Mapping[str, Any]) -> OffersAsked:
+    """Raises what planning raises."""
+    from datong.questions.offers import open_offers
+
+    state = chain.state()
+    chain.can_plan(state)
+    return OffersAsked(state, chain.learnt(state.as_of), chain.seed_of(None), open_offers(state))
+
+
+def keep_offers(
+    chain: Chain, asked: Mapping[str, Any], costs: "tuple[tuple[str, OfferCost], ...]"
+) -> Mapping[str, Any]:
+    """Nothing is kept in the chain: what is shown of each, by order."""
+    return {order: keep_price(chain, asked, cost) for order, cost in costs}

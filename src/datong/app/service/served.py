@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from datong.app.chain import Chain
 from datong.app.service.audit import Audit
 from datong.app.service.desk import Desk
-from datong.app.service.edit_prices import ask_price, keep_price
+from datong.app.service.edit_prices import ask_offers, ask_price, keep_offers, keep_price
 from datong.app.service.events import Events
 from datong.app.service.jobs import Jobs, Kind
 from datong.app.service.keeper import Keeper
@@ -74,4 +74,5 @@ def _keep_run(chain: Chain, asked: Mapping[str, Any], record: Any) -> Mapping[st
 JOB_KINDS: Mapping[str, Kind] = {
     "run": Kind(Permission.RUN_PLAN, _ask_run, _keep_run),
     "price_edit": Kind(Permission.EDIT_ORDERS, ask_price, keep_price, tells="price"),
+    "price_offers": Kind(Permission.EDIT_ORDERS, ask_offers, keep_offers, tells="price"),
 }

@@ -1,0 +1,315 @@
+"""What a planner looks at first: what came back, what is late and for whom, and what to decide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app import offers
+from datong.app.chain import Chain
+from datong.app.service.all_orders import OrdersNow, version_of
+from datong.app.service.jobs import Job
+from datong.app.service.last_plan import LastPlan, run_table
+from datong.app.service.orders import OrderShown, everything, order
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.releases import release
+from datong.app.service.served import Served
+from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.late import late_rows, most_important
+from datong.app.wording.view import RunView
+from datong.app.wording.week import this_week
+from datong.ledger.order_life import REPORTED, events_of_table, standing, told_offer
+from datong.ledger.standings import READ_FOR_STANDINGS
+from datong.ledger.state import State
+from datong.model.errors import NotFound, Refused
+from datong.model.words import LANGUAGES, message
+from datong.questions.tables_out import rendered
+
+# So many decisions are shown, the dearest first, and so many rows of what came back and what is late.
+MOST_DECISIONS, MOST_ROWS = 5, 20
+# Tables of a run that the sentences of the week and what is late are made of.
+_TABLES = (
+    *("orders", "ways", "products", "gaps", "deliveries", "forecast_total", "hours", "certificate", "held"),
+    *("notices", "findings", "left_out", "flow", "since"),
+)
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Something to decide. key: names it, with the order as it is. action: order, make, move, expedite, defer, increase
+    or decrease. row: the order, of ORDERS_NOW. reason: why, in both languages. money: what it saves, or of an offer
+    what is paid more; hangs: whether the money is only what hangs on it. offer: an offer of a counterparty waits.
+    assigned: the login of whoever is to decide."""
+
+    key: str
+    action: str
+    row: Mapping[str, Any]
+    reason: Texts
+    money: float | None
+    hangs: bool = False
+    offer: Texts | None = None
+    assigned: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Today:
+    """plan: the last one; None: there is none, and nothing but what came back is known. week: what to do this week in
+    sentences. came_back: what the last plan learnt since the one before, in words; answered: answers since, which it
+    does not know. late: rows of LATE_SCHEMA, the most important first; late_count: of how many. overdue: orders that
+    are out and past their day. decisions: the dearest first; decision_count: of how many."""
+
+    plan: LastPlan | None
+    as_of: datetime
+    currency: str
+    week: Mapping[str, Sequence[str]]
+    came_back: Sequence[Texts]
+    answered: Sequence[Mapping[str, Any]]
+    late: Sequence[Mapping[str, Any]]
+    late_count: int
+    overdue: pa.Table
+    decisions: Sequence[Decision]
+    decision_count: int
+
+
+def today(served: Served, who: Who) -> Today:
+    """What a planner looks at first. Raises NotAllowed."""
+    who.require(Permission.SEE_PLAN)
+    now = everything(served)
+    told = served.keeper.kept("today", lambda chain: _told(chain, now))
+    all_of_them = decisions(served, who)
+    shown = all_of_them[:MOST_DECISIONS]
+    return replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=len(all_of_them))
+
+
+def decisions(served: Served, who: Who) -> list[Decision]:
+    """All that waits for a decision and was not dismissed, the dearest first; of proposals without their reasons.
+    Raises NotAllowed."""
+    who.require(Permission.SEE_PLAN)
+    now = everything(served)
+    found = served.keeper.kept("decisions", lambda chain: _decisions(chain, now))
+    noted = {row["decision"]: row for row in served.desk.rows("SELECT * FROM order_decisions")}
+    open_ = [one for one in found if noted.get(one.key, {}).get("state") != "dismissed"]
+    return [replace(one, assigned=noted.get(one.key, {}).get("assigned")) for one in open_]
+
+
+def take(served: Served, who: Who, key: str, why: str = "") -> None:
+    """Do it: give the order out, or take the offer. Raises NotAllowed, NotFound for what does not wait any more."""
+    who.require(Permission.RELEASE_ORDERS)
+    one = _the(served, who, key)
+    name = one.row["order"]
+    if one.offer is None:
+        release(served, who, [name], why)
+        return
+    _decide_offer(served, who, one, True, why)
+
+
+def hold(served: Served, who: Who, key: str, why: str = "") -> None:
+    """Keep an order as it was, and refuse the offer of its counterparty. Raises as `take`, and Refused where none
+    waits."""
+    who.require(Permission.RELEASE_ORDERS)
+    one = _the(served, who, key)
+    if one.offer is None:
+        raise Refused(message("service_orders.no_offer", order=one.row["order"]))
+    _decide_offer(served, who, one, False, why)
+
+
+def dismiss(served: Served, who: Who, key: str, why: str = "") -> None:
+    """Show it no more, so long as the order stays as it is. Raises NotAllowed, NotFound."""
+    who.require(Permission.EDIT_ORDERS)
+    one = _the(served, who, key)
+    _note(served, who, key, "dismissed", one.assigned, why)
+    served.audit.note(who.login, "dismiss_decision", one.row["order"], why=why)
+    _tell(served, one)
+
+
+def assign(served: Served, who: Who, key: str, to: str) -> None:
+    """Say who is to decide. Raises NotAllowed, NotFound also where there is no such planner."""
+    who.require(Permission.EDIT_ORDERS)
+    one = _the(served, who, key)
+    if to not in planners(served, who):
+        raise NotFound(message("service.no_account", login=to))
+    _note(served, who, key, "open", to, "")
+    served.audit.note(who.login, "assign_decision", one.row["order"], after={"assigned": to})
+    _tell(served, one)
+
+
+def planners(served: Served, who: Who) -> dict[str, str]:
+    """Whom something can be assigned to: names by login. Raises NotAllowed."""
+    who.require(Permission.EDIT_ORDERS)
+    asked = "SELECT login, name FROM accounts WHERE NOT disabled AND roles LIKE '%\"planner\"%' ORDER BY login"
+    return {row["login"]: row["name"] for row in served.desk.rows(asked)}
+
+
+def price_offers(served: Served, who: Who) -> Job:
+    """Ask what taking each offer that waits would cost: a job that plans with and without each. Raises NotAllowed."""
+    who.require(Permission.EDIT_ORDERS)
+    return served.jobs.start(who, "price_offers", {})
+
+
+# what is shown -----------------------------------------------------------------------------------
+
+
+def _told(chain: Chain, now: OrdersNow) -> Today:
+    plan, settings = now.plan, chain.settings
+    overdue = now.rows.filter(now.rows["is_overdue"]).sort_by([("due", "ascending"), ("order", "ascending")])
+    none: dict[str, Sequence[str]] = {language: [] for language in LANGUAGES}
+    empty = Today(plan, now.as_of, settings.currency, none, [], [], [], 0, overdue, [], 0)
+    if plan is None:
+        return empty
+    tables = {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
+    inputs = ReportInputs(tables, settings, plan.as_of)
+    late = [row for row in late_rows(inputs) if row["product"] is not None]
+    late.sort(key=lambda row: (row["demand"] is None, *most_important(row)))
+    return replace(
+        empty,
+        week={language: this_week(RunView(inputs, language)) for language in LANGUAGES},
+        came_back=_came_back(tables),
+        answered=_answered(chain, plan, now),
+        late=late[:MOST_ROWS],
+        late_count=len(late),
+    )
+
+
+def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:
+    if "since" not in tables:
+        return []
+    told = tables["since"]
+    told = told.filter(pc.is_in(told["part"], pa.array(["came_back", "closed", "promises"]))).slice(0, MOST_ROWS)
+    words = {lang: rendered({"since": told}, lang)["since"]["text"].to_pylist() for lang in LANGUAGES}
+    return [{lang: words[lang][at] for lang in LANGUAGES} for at in range(told.num_rows)]
+
+
+def _answered(chain: Chain, plan: LastPlan, now: OrdersNow) -> list[dict[str, Any]]:
+    """What counterparties said of orders since the plan was made, newest first: the order's row, with what was said."""
+    known = chain.ledger.run_inputs(plan.run, ("order_events",)).state.table("order_events")
+    events = chain.state(names=("order_events",)).table("order_events")
+    new = events.filter(pc.invert(pc.is_in(events["row_id"], known["row_id"].combine_chunks())))
+    new = new.filter(pc.is_in(new["state"], pa.array(REPORTED))).sort_by([("happened_at", "descending")])
+    said = new.slice(0, MOST_ROWS).to_pylist()
+    rows = now.rows.filter(pc.is_in(now.rows["order"], pa.array([r["order"] for r in said], pa.string())))
+    of = {row["order"]: row for row in rows.to_pylist()}
+    return [
+        of[r["order"]] | {"said": r["state"], "said_at": r["happened_at"], "reason": r["reason"]}
+        for r in said
+        if r["order"] in of
+    ]
+
+
+# what to decide ----------------------------------------------------------------------------------
+
+
+def _decisions(chain: Chain, now: OrdersNow) -> list[Decision]:
+    rows = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
+    changes = _changes(chain, now.plan)
+    found = []
+    for row in rows.to_pylist():
+        money = row["behind"] if row["value"] is None else row["value"]
+        action = changes.get(row["order"]) or {"make": "make", "buy": "order", "move": "move"}[row["kind"]]
+        key = f"give-out:{row['order']}:{version_of(row)}"
+        found.append(Decision(key, action, row, {}, money, row["value"] is None and money is not None))
+    found += _offers(chain, now)
+    return sorted(found, key=lambda d: (d.offer is None, d.money is None, -abs(d.money or 0.0), d.key))
+
+
+def _changes(chain: Chain, plan: LastPlan | None) -> dict[str, str]:
+    """What happened to proposals since the plan before, by number, as an action."""
+    since = None if plan is None else run_table(chain, plan.run, "since")
+    if since is None:
+        return {}
+    found = {}
+    for row in since.filter(pc.equal(since["part"], "orders")).to_pylist():
+        action = _action_of(row)
+        if row["subject"] is not None and action is not None:
+            found[row["subject"]] = action
+    return found
+
+
+def _action_of(row: Mapping[str, Any]) -> str | None:
+    """A change of day comes before one of units: it is what can be too late."""
+    if row["kind"] in ("moved", "moved_resized"):
+        return "expedite" if row["day_after"] < row["day_before"] else "defer"
+    if row["kind"] == "resized":
+        return "increase" if row["units_after"] > row["units_before"] else "decrease"
+    return None
+
+
+def _offers(chain: Chain, now: OrdersNow) -> list[Decision]:
+    """Offers of counterparties that nobody decided on."""
+    waiting = now.rows.filter(pc.equal(now.rows["state"], "offered")).to_pylist()
+    if not waiting:
+        return []
+    from datong.questions.offers import open_offers
+
+    state: State = chain.state(names=(*READ_FOR_STANDINGS, "products", "recipes", "offers", "lanes"))
+    of = {row["order"]: row for row in waiting}
+    found = []
+    for one in open_offers(state):
+        name = one.order["order"]
+        if name not in of:
+            continue
+        words = told_offer(one.said.offer, chain.settings.currency)
+        told = {language: words.text(language) for language in LANGUAGES}
+        reason = dict.fromkeys(LANGUAGES, one.said.reason or "")
+        key = f"offer:{name}:{one.said.key}"
+        found.append(Decision(key, _offered(one.order, one.taken), of[name], reason, one.paid_more, False, told))
+    return found
+
+
+def _offered(order_row: Mapping[str, Any], taken: Any) -> str:
+    """What taking an offer does to the order, as an action."""
+    due: date = taken.due
+    if due != order_row["due"]:
+        return "defer" if due > order_row["due"] else "expedite"
+    if taken.units != order_row["units"]:
+        return "increase" if taken.units > order_row["units"] else "decrease"
+    return {"make": "make", "buy": "order", "move": "move"}[order_row["kind"]]
+
+
+def _reasoned(served: Served, who: Who, one: Decision) -> Decision:
+    """With the first reason of a proposal."""
+    if one.offer is not None:
+        return one
+    shown: OrderShown = order(served, who, one.row["order"])
+    return replace(one, reason=shown.reasons[0].text if shown.reasons else {})
+
+
+# deciding ----------------------------------------------------------------------------------------
+
+
+def _the(served: Served, who: Who, key: str) -> Decision:
+    found = next((one for one in decisions(served, who) if one.key == key), None)
+    if found is None:
+        raise NotFound(message("service_orders.decided_already"))
+    return found
+
+
+def _decide_offer(served: Served, who: Who, one: Decision, is_taken: bool, why: str) -> None:
+    name = one.row["order"]
+
+    def write(chain: Chain) -> None:
+        events = events_of_table(chain.state(names=("order_events",)).table("order_events")).get(name, [])
+        stands = standing(events).offer
+        if stands is None or f"offer:{name}:{stands.key}" != one.key:
+            raise NotFound(message("service_orders.decided_already"))
+        offers.decide(chain, name, is_taken, why)
+
+    served.keeper.write(who.login, write)
+    told = {} if one.offer is None else {"offer": one.offer[who.language]}
+    served.audit.note(who.login, "take_offer" if is_taken else "refuse_offer", name, after=told, why=why)
+    _tell(served, one)
+
+
+def _note(served: Served, who: Who, key: str, state: str, assigned: str | None, why: str) -> None:
+    served.desk.write(
+        "INSERT OR REPLACE INTO order_decisions (decision, at, by, state, assigned, why) VALUES (?, ?, ?, ?, ?, ?)",
+        (key, served.now().timestamp(), who.login, state, assigned, why),
+    )
+
+
+def _tell(served: Served, one: Decision) -> None:
+    party = one.row["counterparty"] if one.offer is not None else None
+    served.events.tell("orders", one.row["order"], Permission.SEE_PLAN, party)

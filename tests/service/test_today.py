@@ -1,0 +1,145 @@
+"""Today: what came back, what is late and for whom, and the decisions that matter most in money."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from argon2 import PasswordHasher
+
+from datong.app.chain import Chain
+from datong.app.service.edits import edit
+from datong.app.service.order_changes import Change
+from datong.app.service.orders import order
+from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.releases import release, to_release
+from datong.app.service.served import Served, serve
+from datong.app.service.today import assign, decisions, dismiss, hold, price_offers, take, today
+from datong.ledger.order_life import Offer, OrderEvent, order_events_rows
+from datong.model.errors import NotFound, Refused
+from mill import write
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ANN = Who(1, "ann", "Ann", ("planner",))
+ANALYST = Who(3, "eve", "Eve", ("analyst",))
+
+
+@pytest.fixture
+def planned(served: Served) -> Served:
+    served.people.accept(served.people.invite(None, "ann", "Ann", ["planner"]), "a long password")
+    served.keeper.write("test", lambda chain: chain.run())
+    return served
+
+
+def say(served: Served, event: OrderEvent) -> None:
+    """A counterparty says something."""
+
+    def write(chain: Chain) -> None:
+        moment = chain.clock()
+        rows = order_events_rows([event])
+        rows = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
+        chain.ledger.ingest("order_events", rows, None, (), "test", moment, by="test")
+
+    served.keeper.write("test", write)
+
+
+def test_without_a_plan_nothing_is_made_up(served: Served) -> None:
+    found = today(served, ANN)
+    assert found.plan is None and found.decisions == [] and found.late == [] and found.week["en"] == []
+
+
+def test_decisions_are_the_due_proposals_by_what_they_save(planned: Served) -> None:
+    due = {r["order"]: r for r in to_release(planned, ANN).to_pylist()}
+    found = decisions(planned, ANN)
+    assert {d.row["order"] for d in found} == set(due)
+    assert [d.money for d in found] == sorted(
+        (due[d.row["order"]]["value"] or due[d.row["order"]]["behind"] for d in found), reverse=True
+    )
+    assert {d.action for d in found} <= {"make", "order"}
+    first = today(planned, ANN).decisions[0]
+    assert first.reason == order(planned, ANN, first.row["order"]).reasons[0].text
+    assert len(today(planned, ANN).week["zh"]) == 3
+
+
+def test_taking_gives_out_and_a_decision_is_made_once(planned: Served) -> None:
+    first = decisions(planned, ANN)[0]
+    take(planned, ANN, first.key, "agreed")
+    shown = order(planned, ANN, first.row["order"])
+    assert shown.row["state"] == "released" and shown.history[-1].why == "agreed"
+    with pytest.raises(NotFound):
+        take(planned, ANN, first.key)
+
+
+def test_what_is_dismissed_comes_back_when_the_order_is_another(planned: Served) -> None:
+    first = next(d for d in decisions(planned, ANN) if d.row["line"] == "A")
+    name = first.row["order"]
+    dismiss(planned, ANN, first.key, "we wait")
+    assert name not in [d.row["order"] for d in decisions(planned, ANN)]
+    edit(planned, ANN, Change(name, units=20.0), order(planned, ANN, name).version)
+    again = next(d for d in decisions(planned, ANN) if d.row["order"] == name)
+    assert again.money is None  # what an edited order saves is not known
+
+
+def test_assigned_to_a_planner_who_is_there(planned: Served) -> None:
+    first = decisions(planned, ANN)[0]
+    assign(planned, ANN, first.key, "ann")
+    assert decisions(planned, ANN)[0].assigned == "ann"
+    with pytest.raises(NotFound):
+        assign(planned, ANN, first.key, "nobody")
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_an_offer_is_an_action_and_taken_or_held(planned: Served, is_taken: bool) -> None:
+    row = next(r for r in to_release(planned, ANN).to_pylist() if r["line"] == "A")
+    name = row["order"]
+    release(planned, ANN, [name])
+    moment = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    later = row["due"] + timedelta(days=7)
+    offer = Offer(due=later, price=11.0)
+    say(planned, OrderEvent(name, "offered", moment, counterparty="works", reason="full", offer=offer))
+    found = decisions(planned, ANN)
+    assert found[0].offer is not None and found[0].row["order"] == name
+    assert (found[0].action, found[0].reason["en"]) == ("defer", "full")
+    assert found[0].money == pytest.approx(row["units"] * 1.0)  # 11 a unit, not 10
+    (take if is_taken else hold)(planned, ANN, found[0].key)
+    after = order(planned, ANN, name).row
+    assert (after["state"], after["due"]) == (("accepted", later) if is_taken else ("released", row["due"]))
+    with pytest.raises(NotFound):
+        take(planned, ANN, found[0].key)
+
+
+def test_what_counterparties_said_since_the_plan_stands_there(planned: Served) -> None:
+    name = to_release(planned, ANN)["order"][0].as_py()
+    release(planned, ANN, [name])
+    say(planned, OrderEvent(name, "refused", datetime(2026, 3, 2, 10, tzinfo=UTC), reason="no steel"))
+    (told,) = today(planned, ANN).answered
+    assert (told["order"], told["said"], told["reason"]) == (name, "refused", "no steel")
+
+
+def test_who_may_not_is_refused(planned: Served) -> None:
+    first = decisions(planned, ANALYST)[0]
+    for verb in (take, hold, dismiss):
+        with pytest.raises(NotAllowed):
+            verb(planned, ANALYST, first.key)
+    for refused in (lambda: assign(planned, ANALYST, first.key, "ann"), lambda: price_offers(planned, ANALYST)):
+        with pytest.raises(NotAllowed):
+            refused()
+    with pytest.raises(NotAllowed):
+        today(planned, Who(2, "fa", "Fa", ("factory",), "F1"))
+    with pytest.raises(Refused):
+        hold(planned, ANN, first.key)
+
+
+def test_late_requests_name_who_waits_and_for_how_many(tmp_path: Path, clock: Callable[[], datetime]) -> None:
+    """120 of P are wanted in a week in which A makes 40: 80 come later or never."""
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\n"
+    demand = "demand,product,due,units\nd1,P,2026-03-06,120\n"
+    one = serve(write(tmp_path / "late", recipes_csv=recipes, demand_csv=demand), None, clock, hasher=QUICK)
+    try:
+        one.keeper.write("test", lambda chain: chain.run())
+        found = today(one, ANN)
+        assert sum(row["units"] for row in found.late if row["demand"] == "d1") == pytest.approx(80.0)
+        assert {row["service"] for row in found.late} <= {"late", "never", "refused"} and found.late_count
+    finally:
+        one.close()
