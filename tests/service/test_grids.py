@@ -96,3 +96,11 @@ def test_a_cursor_is_of_one_question() -> None:
     cursor = piece(TABLE, "order", Wanted(count=2)).cursor
     with pytest.raises(Refused):
         piece(TABLE, "order", Wanted(sort="units", cursor=cursor))
+
+
+def test_a_grid_that_jumps_gets_the_rows_from_there_on() -> None:
+    whole = piece(TABLE, "order", Wanted(sort="units")).rows["order"].to_pylist()
+    for skip in range(7):
+        found = piece(TABLE, "order", Wanted(sort="units", skip=skip, count=2))
+        assert found.rows["order"].to_pylist() == whole[skip : skip + 2]
+        assert (found.total, found.cursor is None) == (5, skip + 2 >= 5)

@@ -32,7 +32,7 @@ class Filter:
 @dataclass(frozen=True)
 class Wanted:
     """What is asked of a table. search: a text in any column of texts. sort: a column; None: the key. cursor: where the
-    piece before ended. count: most rows."""
+    piece before ended. count: most rows. skip: rows that are left out first, where somebody jumps about in a grid."""
 
     filters: tuple[Filter, ...] = ()
     search: str = ""
@@ -40,6 +40,7 @@ class Wanted:
     is_descending: bool = False
     cursor: str | None = None
     count: int = 100
+    skip: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +72,13 @@ def piece(table: pa.Table, key: str, wanted: Wanted) -> Piece:
     sortable = table if not pa.types.is_list(table.schema.field(sort).type) else None
     if sortable is None:
         raise Refused(message("service.no_sort", column=sort))
-    table = table.take(pc.sort_indices(table, sort_keys=keys))
+    places = pc.sort_indices(table, sort_keys=keys)
+    begin = max(0, wanted.skip)
     if wanted.cursor is not None:
-        table = table.slice(_after(table, sort, key, wanted))
+        begin += _after(table.select(list(dict.fromkeys((sort, key)))).take(places), sort, key, wanted)
     count = max(1, min(wanted.count, MOST))
-    rows = table.slice(0, count)
-    more = table.num_rows > count
+    rows = table.take(places.slice(begin, count))
+    more = table.num_rows > begin + count
     return Piece(rows, _cursor(rows, sort, key, wanted) if more else None, total)
 
 

@@ -57,10 +57,11 @@ class Decision:
 
 @dataclass(frozen=True, eq=False)
 class Today:
-    """plan: the last one; None: there is none, and nothing but what came back is known. week: what to do this week in
-    sentences. came_back: what the last plan learnt since the one before, in words; answered: answers since, which it
-    does not know. late: rows of LATE_SCHEMA, the most important first; late_count: of how many. overdue: orders that
-    are out and past their day. decisions: the dearest first; decision_count: of how many."""
+    """plan: the last one; None: there is none, and nothing but what came back is known. is_current: nothing at all came
+    in since. week: what to do this week in sentences. came_back: what the last plan learnt since the one before, in
+    words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA, the most important first;
+    late_count: of how many. overdue: orders that are out and past their day. decisions: the dearest first;
+    decision_count: of how many."""
 
     plan: LastPlan | None
     as_of: datetime
@@ -73,6 +74,7 @@ class Today:
     overdue: pa.Table
     decisions: Sequence[Decision]
     decision_count: int
+    is_current: bool = True
 
 
 def today(served: Served, who: Who) -> Today:
@@ -171,6 +173,7 @@ def _told(chain: Chain, now: OrdersNow) -> Today:
         answered=_answered(chain, plan, now),
         late=late[:MOST_ROWS],
         late_count=len(late),
+        is_current=chain.ledger.run_inputs(plan.run, ()).current,
     )
 
 

@@ -9,13 +9,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
 from datong.app.service.served import Served
-from datong.app.web import layout, today
+from datong.app.web import layout, plan, today
 from datong.app.web.layout import Page
+from datong.app.web.tiles import add_tiles
 from datong.app.web.visit import renew
 from datong.model.words import say
 
 # In the order of the bar on top.
-PAGES: tuple[Page, ...] = (Page("today", "/planner/today", Permission.SEE_PLAN, today.build),)
+PAGES: tuple[Page, ...] = (
+    Page("today", "/planner/today", Permission.SEE_PLAN, today.build),
+    Page("plan", "/planner/plan", Permission.SEE_PLAN, plan.build),
+)
 
 ICON = "打"
 
@@ -24,6 +28,7 @@ def add_pages(app: FastAPI, served: Served) -> None:
     """Add the pages, after everything else of the server: what no other door answers is asked of them."""
     app.mount("/planner/static", StaticFiles(directory=str(layout.STATIC)), name="planner_static")
     _add_signing_in_again(app, served)
+    add_tiles(app, served)
     layout.register(served, PAGES)
     ui.run_with(
         app,

@@ -1,0 +1,137 @@
+"""Orders on their lines over days, as far as they are in view; where too many are, how full the lines are instead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.chain import Chain
+from datong.app.service.all_orders import OrdersNow
+from datong.app.service.last_plan import run_table
+from datong.app.service.orders import everything
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.served import Served
+
+# More orders than this in view cannot be told apart on a screen: their load is shown.
+MOST_BARS = 1500
+
+
+@dataclass(frozen=True)
+class Line:
+    """line: its code; '' has the orders without one. orders: how many are open on it."""
+
+    line: str
+    orders: int
+
+
+@dataclass(frozen=True)
+class Lines:
+    """lines: in the order of the rows. first, last: days between which there are orders. today: the chain's day."""
+
+    lines: Sequence[Line]
+    first: date
+    last: date
+    today: date
+
+
+@dataclass(frozen=True)
+class Load:
+    """How full a line is in a bucket. row: of the line, counted from the first. days: of the bucket. orders: that start
+    in it. share: of its hours that are used, by the last plan; None: it has none, or that is not known."""
+
+    row: int
+    bucket: date
+    days: int
+    orders: int
+    share: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """rows: orders in ORDERS_NOW, with `row`, the row of their line; None where too many are in view. load: then."""
+
+    rows: pa.Table | None
+    load: Sequence[Load] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _OnLines:
+    """Open orders with the row of their line, by row and start; starts: of each row's orders, and the load of each."""
+
+    rows: pa.Table
+    lines: Lines
+    load: Sequence[Load]
+
+
+def lines(served: Served, who: Who) -> Lines:
+    """Rows of the picture. Raises NotAllowed."""
+    who.require(Permission.SEE_PLAN)
+    return _on_lines(served).lines
+
+
+def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last: date) -> Bars:
+    """What is to be drawn of the rows from `from_row` to before `to_row` and the days from `first` to `last`. Raises
+    NotAllowed."""
+    who.require(Permission.SEE_PLAN)
+    found = _on_lines(served)
+    rows = found.rows
+    in_view = pc.and_(
+        pc.and_(pc.greater_equal(rows["row"], from_row), pc.less(rows["row"], to_row)),
+        pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less_equal(rows["start"], pa.scalar(last))),
+    )
+    if (pc.sum(in_view).as_py() or 0) <= MOST_BARS:
+        return Bars(rows.filter(in_view))
+    shown = [
+        one
+        for one in found.load
+        if from_row <= one.row < to_row and one.bucket <= last and one.bucket + timedelta(days=one.days) > first
+    ]
+    return Bars(None, shown)
+
+
+def _on_lines(served: Served) -> _OnLines:
+    now = everything(served)
+    return served.keeper.kept("gantt", lambda chain: _placed(chain, now))
+
+
+def _placed(chain: Chain, now: OrdersNow) -> _OnLines:
+    rows = now.rows
+    is_open = pc.or_(pc.equal(rows["state"], "proposed"), pc.greater(rows["to_come_units"], 0.0))
+    rows = rows.filter(pc.and_(is_open, pc.equal(rows["kind"], "make")))
+    line = pc.fill_null(rows["line"], "")
+    counted = pc.value_counts(line.combine_chunks()).to_pylist()
+    counts = {one["values"]: one["counts"] for one in counted}
+    names = sorted(counts, key=lambda name: (name == "", name))
+    rows = rows.append_column("row", pc.index_in(line, pa.array(names, pa.string())).cast(pa.int64()))
+    rows = rows.sort_by([("row", "ascending"), ("start", "ascending"), ("order", "ascending")])
+    today = chain.settings.calendar.local_date(now.as_of)
+    first = pc.min(rows["start"]).as_py() or today
+    last = pc.max(rows["due"]).as_py() or today
+    told = Lines([Line(name, counts[name]) for name in names], first, last, today)
+    return _OnLines(rows, told, _load(chain, now, rows, names))
+
+
+def _load(chain: Chain, now: OrdersNow, rows: pa.Table, names: Sequence[str]) -> list[Load]:
+    """By line and bucket of the last plan."""
+    hours = None if now.plan is None else run_table(chain, now.plan.run, "hours")
+    if hours is None:
+        return []
+    calendar = chain.settings.calendar
+    starts = sorted(set(hours["bucket"].to_pylist()))
+    begun = rows.group_by(["row", "start"], use_threads=False).aggregate([("order", "count")]).to_pylist()
+    orders: dict[tuple[int, date], int] = {}
+    for one in begun:
+        at = (one["row"], calendar.bucket_start(one["start"]))
+        orders[at] = orders.get(at, 0) + one["order_count"]
+    shares = {}
+    for one in hours.to_pylist():
+        there = one["available_hours"]
+        used = one["run_hours"] + one["setup_hours"] + one["under_way_hours"]
+        shares[one["line"], one["bucket"]] = used / there if there > 0 else None
+    return [
+        Load(row, bucket, calendar.bucket_days, orders.get((row, bucket), 0), shares.get((name, bucket)))
+        for row, name in enumerate(names)
+        for bucket in starts
+    ]

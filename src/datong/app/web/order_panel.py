@@ -1,0 +1,355 @@
+"""One order beside the list: what it is, why it is there, what may be changed of it and for what price."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from nicegui import ui
+
+from datong.app.service import edits, releases
+from datong.app.service.jobs import Job
+from datong.app.service.order_changes import Change, Changed
+from datong.app.service.orders import OrderShown, evidence, order, party_word
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.stock import stock
+from datong.app.web.layout import action, heading
+from datong.app.web.running import follow_job, money_words
+from datong.app.web.shown_orders import column_title, state_word
+from datong.app.web.visit import Visit
+from datong.app.wording import figures
+from datong.app.wording.columns import evidence_words, shown_value, title
+from datong.model.measures import PIECE
+
+# Rows behind a reason that are shown at once.
+MOST_EVIDENCE = 20
+
+
+@dataclass(eq=False)
+class Fields:
+    """What can be filled in. split: units of an order to be split off."""
+
+    units: ui.number
+    start: ui.input
+    way: ui.select | None
+    split: ui.number
+    why: ui.input
+
+
+class OrderPanel:
+    """The panel; what is typed there stays until another order is chosen."""
+
+    def __init__(self, visit: Visit, on_change: Callable[[], Any]) -> None:
+        self.visit, self.on_change = visit, on_change
+        self.shown: OrderShown | None = None
+        self.fields: Fields | None = None
+        self.price: ui.label | None = None
+        with ui.element("aside").classes("panel").props(f'aria-label="{visit.say("web_plan.panel")}"'):
+            self.place = ui.element("div").classes("card")
+        with self.place:
+            ui.label(visit.say("web_plan.choose")).classes("soft")
+
+    @property
+    def name(self) -> str | None:
+        return None if self.shown is None else self.shown.row["order"]
+
+    async def choose(self, name: str, start: str | None = None) -> None:
+        """Show an order. start: a day to which somebody dragged it; it is filled in, checked and priced."""
+        found = await self.visit.asked(lambda who: _gathered(self.visit, who, name))
+        if found is None:
+            return
+        self.shown, ways, undoable, stocked = found
+        self.place.clear()
+        with self.place:
+            self._head()
+            self._facts()
+            if self.visit.who.may(Permission.EDIT_ORDERS) and self.shown.row["origin"] != "out":
+                self._form(ways, undoable)
+            self._reasons()
+            self._stock(stocked)
+            self._history()
+        ui.run_javascript(f"datong.choose({name!r})")
+        if start is not None and self.fields is not None:
+            self.fields.start.value = start
+            await self.ask_price()
+
+    async def heard(self, name: str) -> None:
+        """Somebody changed the order that is shown: it is said, and what was typed stays."""
+        if self.shown is None or name != self.name:
+            return
+        now = await self.visit.asked(lambda who: order(self.visit.served, who, name))
+        if now is not None and now.version != self.shown.version:
+            last = now.history[-1] if now.history else None
+            if last is not None and last.by == self.visit.who.login:
+                return
+            told = "" if last is None else f"{last.by} · {last.text[self.visit.language]}"
+            self.visit.tell(self.visit.say("web_plan.changed_by_another", order=name, what=told), "warning")
+
+    # parts ------------------------------------------------------------------------------------------
+
+    def _head(self) -> None:
+        assert self.shown is not None
+        row = self.shown.row
+        with ui.element("h2"):
+            ui.label(f"{row['order']} · {state_word(row, self.visit.language)}")
+        with ui.element("div").classes("soft"):
+            ui.label(f"{row['product']} · {row['name']}" if row["name"] else row["product"])
+
+    def _facts(self) -> None:
+        assert self.shown is not None
+        row, visit = self.shown.row, self.visit
+        unit = "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
+        way = row["recipe"] or row["offer"] or row["lane"]
+        currency = visit.served.keeper.settings.currency
+        party = party_word(row["counterparty"], row["counterparty_name"], visit.language)
+        told = [
+            (column_title("units", visit.language), figures.fitting(row["units"]) + unit),
+            (title("start", visit.language), f"{row['start']} → {row['due']}"),
+            (title("needed_by", visit.language), row["needed_by"]),
+            (title("line", visit.language), row["line"]),
+            (column_title("way", visit.language), way),
+            (title("counterparty", visit.language), party),
+            (visit.say("web_plan.saves"), _money(row["value"], currency, visit)),
+            (visit.say("web_plan.hangs"), _money(row["behind"] if row["value"] is None else None, currency, visit)),
+            (visit.say("web_plan.costs"), _money(row["cost"], currency, visit)),
+            (column_title("late_for", visit.language), ", ".join(row["hurts"] or ())),
+        ]
+        if row["origin"] == "out":
+            came = f"{figures.fitting(row['good_units'])} / {figures.fitting(row['to_come_units'])}"
+            told.append((visit.say("web_plan.came_and_to_come"), came))
+        with ui.element("dl").classes("facts"):
+            for name, value in told:
+                if value not in (None, ""):
+                    with ui.element("dt"):
+                        ui.label(name)
+                    with ui.element("dd"):
+                        ui.label(str(value))
+        if self.shown.planned is not None:
+            was = self.shown.planned
+            words = {"units": figures.fitting(was["units"]), "start": was["start"], "due": was["due"]}
+            ui.label(visit.say("web_plan.was_planned", line=was["line"] or "–", **words)).classes("warn")
+
+    def _form(self, ways: list[dict[str, Any]], undoable: tuple[bool, bool]) -> None:
+        assert self.shown is not None
+        row, visit = self.shown.row, self.visit
+        own = row["recipe"] or row["offer"] or row["lane"]
+        heading(visit.say("web_plan.change"))
+        with ui.element("div").classes("fields"):
+            units = ui.number(column_title("units", visit.language), value=row["units"]).props("outlined dense")
+            start = ui.input(title("start", visit.language), value=row["start"].isoformat())
+            start.props('type="date" outlined dense stack-label')
+            options = {way["way"]: f"{way['way']} · {way['line']}" if way["line"] else way["way"] for way in ways}
+            way = None
+            if len(options) > 1:
+                value = own if own in options else None
+                way = ui.select(options, label=column_title("way", visit.language), value=value).props("outlined dense")
+            split = ui.number(visit.say("web_plan.split_off")).props("outlined dense")
+        why = ui.input(visit.say("web_plan.why")).props("outlined dense")
+        self.fields = Fields(units, start, way, split, why)
+        self.price = ui.label("").classes("told").props('role="status"')
+        with ui.element("div").classes("line"):
+            action(visit.say("web_plan.ask_price"), self.ask_price)
+            action(visit.say("web_plan.save"), self.save, "main")
+            if not row["locked"]:
+                action(visit.say("web_plan.lock"), self.lock)
+            if row["is_due"] and visit.who.may(Permission.RELEASE_ORDERS):
+                action(visit.say("web_plan.release"), self.release)
+            if undoable[0]:
+                action(visit.say("web_plan.undo"), self.undo, "quiet")
+            if undoable[1]:
+                action(visit.say("web_plan.redo"), self.redo, "quiet")
+
+    def _reasons(self) -> None:
+        assert self.shown is not None
+        if not self.shown.reasons:
+            return
+        visit = self.visit
+        heading(visit.say("web_plan.reasons"))
+        with ui.element("ol").classes("steps"):
+            for reason in self.shown.reasons:
+                with ui.element("li"):
+                    ui.label(reason.text[visit.language])
+                    if reason.table and reason.rows:
+                        words = evidence_words([""] * reason.rows, reason.table, visit.language)
+                        action(words, lambda rank=reason.rank: self.show_rows(rank), "quiet")
+
+    def _stock(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        visit = self.visit
+        heading(visit.say("web_plan.stock"))
+        units = {name: [round(row[f"{name}_units"], 2) for row in rows] for name in ("comes", "goes", "closing")}
+        with ui.element("figure").props(f'role="img" aria-label="{visit.say("web_plan.stock_label")}"'):
+            ui.echart(
+                {
+                    "animation": False,
+                    "grid": {"left": 48, "right": 8, "top": 30, "bottom": 24},
+                    "legend": {"top": 0, "textStyle": {"color": "#808a98"}},
+                    "tooltip": {"trigger": "axis"},
+                    "xAxis": {"type": "category", "data": [f"{row['bucket']:%m-%d}" for row in rows]},
+                    "yAxis": {"type": "value"},
+                    "series": [
+                        {"name": visit.say("web_plan.comes"), "type": "bar", "data": units["comes"]},
+                        {"name": visit.say("web_plan.goes"), "type": "bar", "data": units["goes"]},
+                        {"name": visit.say("web_plan.left"), "type": "line", "step": "end", "data": units["closing"]},
+                    ],
+                }
+            ).style("height: 190px")
+
+    def _history(self) -> None:
+        assert self.shown is not None
+        if not self.shown.history:
+            return
+        visit = self.visit
+        zone = visit.served.keeper.settings.calendar.zone
+        heading(visit.say("web_plan.history"))
+        with ui.element("ol").classes("steps"):
+            for one in reversed(self.shown.history):
+                with ui.element("li"):
+                    by = party_word(one.by, None, visit.language) if one.by else ""
+                    when = f"{one.at.astimezone(zone):%Y-%m-%d %H:%M}"
+                    ui.label(" · ".join(part for part in (when, by, one.text[visit.language]) if part))
+                    if one.why:
+                        ui.label(one.why).classes("soft")
+
+    # what is done -----------------------------------------------------------------------------------
+
+    def change(self) -> Change | None:
+        """What is filled in; None where it cannot be read, which is told."""
+        assert self.shown is not None and self.fields is not None
+        row, fields = self.shown.row, self.fields
+        try:
+            start = date.fromisoformat(fields.start.value or "")
+        except ValueError:
+            self.visit.tell(self.visit.say("web_plan.no_day"), "negative")
+            return None
+        if fields.units.value is None:
+            self.visit.tell(self.visit.say("web_plan.no_units"), "negative")
+            return None
+        own = row["recipe"] or row["offer"] or row["lane"]
+        units, split = float(fields.units.value), float(fields.split.value or 0.0)
+        way = None if fields.way is None or fields.way.value == own else fields.way.value
+        changed_units = None if units == row["units"] and not split else units - split
+        return Change(
+            row["order"], changed_units, None if start == row["start"] else start, way, (split,) if split else ()
+        )
+
+    async def ask_price(self) -> None:
+        change = self.change()
+        if change is None or self.price is None:
+            return
+        visit, label = self.visit, self.price
+        checked = await visit.asked(lambda who: edits.check(visit.served, who, change))
+        if checked is None:
+            return
+        told = _told(visit, checked)
+        if any(f.severity == "error" for f in checked.findings):
+            label.text = told
+            return
+        label.text = "\n".join(part for part in (told, visit.say("web_plan.pricing")) if part)
+        job = await visit.asked(lambda who: edits.price(visit.served, who, change))
+        if job is None:
+            label.text = told
+            return
+
+        def ended(found: Job) -> None:
+            if found.state == "done" and found.result is not None:
+                words = money_words(visit, found.result)
+            else:
+                words = visit.say("web_plan.stopped") if found.error is None else found.error[visit.language]
+            label.text = "\n".join(part for part in (told, words) if part)
+
+        await follow_job(visit, job, ended)
+
+    async def save(self) -> None:
+        change = self.change()
+        if change is not None:
+            await self._edit(change, "web_plan.saved")
+
+    async def lock(self) -> None:
+        assert self.shown is not None
+        await self._edit(Change(self.shown.row["order"]), "web_plan.locked")
+
+    async def _edit(self, change: Change, words: str) -> None:
+        assert self.shown is not None
+        visit, version = self.visit, self.shown.version
+        why = "" if self.fields is None else self.fields.why.value or ""
+        done = await visit.asked(lambda who: edits.edit(visit.served, who, change, version, why))
+        if done is None:
+            await self._seen_anew(change.order)
+            return
+        visit.tell(visit.say(words, order=change.order))
+        await self._changed(change.order)
+
+    async def _seen_anew(self, name: str) -> None:
+        """After a refusal: the next attempt is made with what stands there now, which was told."""
+        now = await self.visit.asked(lambda who: order(self.visit.served, who, name))
+        if now is not None:
+            self.shown = now
+
+    async def undo(self) -> None:
+        await self._step(edits.undo, "web_plan.undone")
+
+    async def redo(self) -> None:
+        await self._step(edits.redo, "web_plan.redone")
+
+    async def _step(self, verb: Callable[..., OrderShown], words: str) -> None:
+        visit, name = self.visit, str(self.name)
+        if await visit.asked(lambda who: verb(visit.served, who, name)) is not None:
+            visit.tell(visit.say(words, order=name))
+            await self._changed(name)
+
+    async def release(self) -> None:
+        visit, name = self.visit, str(self.name)
+        why = "" if self.fields is None else self.fields.why.value or ""
+        if await visit.asked(lambda who: releases.release(visit.served, who, [name], why)) is not None:
+            visit.tell(visit.say("web_plan.released", count=1))
+            await self._changed(name)
+
+    async def _changed(self, name: str) -> None:
+        await self.choose(name)
+        self.on_change()
+
+    async def show_rows(self, rank: int) -> None:
+        visit, name = self.visit, str(self.name)
+        found = await visit.asked(lambda who: evidence(visit.served, who, name, rank))
+        if found is None:
+            return
+        table, rows = found
+        shown = rows.slice(0, MOST_EVIDENCE)
+        names = [
+            n
+            for n in shown.column_names
+            if n not in ("row_id", "valid_from", "known_at") and shown[n].null_count < len(shown)
+        ]
+        with ui.dialog(value=True), ui.card().classes("evidence"):
+            heading(f"{table} · {rows.num_rows}")
+            with ui.element("div").style("overflow: auto; max-width: 80vw"), ui.element("table").classes("plain"):
+                with ui.element("tr"):
+                    for one in names:
+                        with ui.element("th").props('scope="col"'):
+                            ui.label(title(one, visit.language))
+                for row in shown.to_pylist():
+                    with ui.element("tr"):
+                        for one in names:
+                            with ui.element("td"):
+                                ui.label(shown_value(one, row[one], visit.language))
+            if rows.num_rows > MOST_EVIDENCE:
+                ui.label(visit.say("web_plan.more_rows", count=rows.num_rows - MOST_EVIDENCE)).classes("soft")
+
+
+def _gathered(visit: Visit, who: Who, name: str) -> tuple[OrderShown, list[dict[str, Any]], tuple[bool, bool], Any]:
+    served = visit.served
+    shown = order(served, who, name)
+    can = who.may(Permission.EDIT_ORDERS) and shown.row["origin"] != "out"
+    ways = {way["way"]: way for way in (edits.ways(served, who, name) if can else [])}
+    rows = stock(served, who, shown.row["product"]).to_pylist()
+    return shown, list(ways.values()), edits.can_undo(served, who, name), rows
+
+
+def _told(visit: Visit, checked: Changed) -> str:
+    return "\n".join(one.text(visit.language) for one in checked.findings)
+
+
+def _money(value: float | None, currency: str, visit: Visit) -> str | None:
+    return None if value is None else figures.money(value, currency, visit.language)

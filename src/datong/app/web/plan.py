@@ -1,0 +1,214 @@
+"""The page Plan: orders on their lines, all orders in a grid, and one of them beside it."""
+
+import json
+from typing import Any
+
+from nicegui import ui
+from starlette.requests import Request
+
+from datong.app.service import releases
+from datong.app.service.events import Event
+from datong.app.service.orders import everything
+from datong.app.service.permissions import Permission, Who
+from datong.app.web.layout import action, note, static
+from datong.app.web.order_panel import OrderPanel
+from datong.app.web.running import PlanAnew
+from datong.app.web.shown_orders import COLUMNS, NUMBERS, column_title
+from datong.app.web.visit import Visit
+from datong.model.words import catalogue
+
+# What the list can be narrowed to, as filters of grids.Filter.
+NARROWED: dict[str, list[list[str]]] = {
+    "open": [["state", "in", "proposed,released,offered,accepted,started,partly_done"]],
+    "due": [["is_due", "is", "true"]],
+    "edited": [["origin", "is", "edit"]],
+    "out": [["origin", "is", "out"], ["to_come_units", "from", "0.000001"]],
+    "overdue": [["is_overdue", "is", "true"]],
+    "late": [["late", "is", "true"]],
+    "offered": [["state", "is", "offered"]],
+    "all": [],
+}
+KINDS = ("make", "buy", "move")
+LEGEND = ("plan", "edit", "out", "late")
+WIDTHS = {"order": 150, "product": 230, "units": 120, "state": 110, "kind": 80, "locked": 80, "counterparty": 170}
+
+
+async def build(visit: Visit, request: Request) -> None:
+    """The page. Its question may name an order to show, and what the list is narrowed to."""
+    ui.add_head_html(f'<script src="{static("planner.js")}" defer></script>')
+    page = _PlanPage(visit, request.query_params.get("show", "open"))
+    head = await visit.asked(lambda who: page.head(who))
+    await page.build(head or {})
+    name = request.query_params.get("order")
+    if name:
+        await page.panel.choose(name)
+
+
+class _PlanPage:
+    def __init__(self, visit: Visit, narrowed: str) -> None:
+        self.visit = visit
+        self.narrowed = narrowed if narrowed in NARROWED else "open"
+        self.kind: str | None = None
+        self.search = ""
+
+    def head(self, who: Who) -> dict[str, Any]:
+        """What stands above the list."""
+        who.require(Permission.SEE_PLAN)
+        now = everything(self.visit.served)
+        due = releases.to_release(self.visit.served, who)
+        return {"plan": now.plan, "due": due.num_rows, "orders": now.rows.num_rows}
+
+    async def build(self, head: dict[str, Any]) -> None:
+        visit = self.visit
+        plan = head.get("plan")
+        with ui.element("div").classes("line"):
+            if plan is not None:
+                zone = visit.served.keeper.settings.calendar.zone
+                moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+                ui.label(visit.say("web_plan.of_run", run=plan.run, moment=moment)).classes("soft")
+            ui.element("span").classes("grow")
+            if head.get("due") and visit.who.may(Permission.RELEASE_ORDERS):
+                action(visit.say("web_plan.release_due", count=head["due"]), self.release_due)
+            PlanAnew(visit, is_main=plan is None)
+        if not head.get("orders"):
+            note(visit.say("web_plan.empty"))
+        self._picture()
+        with ui.element("div").classes("columns"):
+            with ui.element("div").classes("wide"):
+                self._bar()
+                self._grid()
+            self.panel = OrderPanel(visit, self.refresh)
+        ui.on("order_chosen", lambda e: self.panel.choose(str(e.args["order"])))
+        ui.on("order_moved", lambda e: self.panel.choose(str(e.args["order"]), str(e.args["start"])))
+        ui.on("signed_out", self._signed_out)
+        visit.follow(("orders", "plan"), self.heard)
+
+    def _picture(self) -> None:
+        visit = self.visit
+        with ui.element("div").classes("line legend"):
+            for name in LEGEND:
+                with ui.element("span"):
+                    ui.element("span").classes("swatch").style(f"background: var(--{name})")
+                    ui.label(visit.say(f"web_plan.mark_{name}")).style("display: inline")
+            ui.label(visit.say("web_plan.how_to_move"))
+            ui.element("span").classes("grow")
+            for sign, by, words in (("+", 0.7, "zoom_in"), ("−", 1.4, "zoom_out")):
+                button = action(sign, lambda by=by: ui.run_javascript(f"datong.zoom({by})"))
+                button.props(f'aria-label="{visit.say(f"web_plan.{words}")}"')
+        ui.element("div").classes("picture").props('id="picture"')
+        words = {
+            "label": visit.say("web_plan.picture"),
+            "none": visit.say("web_plan.no_line"),
+            "count": catalogue()["web_plan.orders_on_line"][visit.language],
+        }
+        ui.timer(0.05, lambda: ui.run_javascript(f"datong.draw('picture', {json.dumps(words)})"), once=True)
+
+    def _bar(self) -> None:
+        visit = self.visit
+        shown = {name: visit.say(f"web_plan.show_{name}") for name in NARROWED}
+        kinds = {"": visit.say("web_plan.any_kind")} | {k: visit.say(f"code.kind_{k}") for k in KINDS}
+        with ui.element("div").classes("line").style("margin: 8px 0"):
+            words = {"shown": visit.say("web_plan.show"), "kind": visit.say("web_plan.kind")}
+            ui.select(shown, value=self.narrowed, label=words["shown"], on_change=self._narrow).props("outlined dense")
+            ui.select(kinds, value="", label=words["kind"], on_change=self._of_kind).props("outlined dense")
+            box = ui.input(visit.say("web_plan.find"), on_change=self._find).style("min-width: 240px")
+            box.props('outlined dense debounce="300" type="search"')
+            words = catalogue()["web_plan.count"][visit.language]
+            ui.element("span").classes("soft").props(f'id="order-count" role="status" data-words="{words}"')
+
+    def _grid(self) -> None:
+        visit = self.visit
+        columns = [
+            {
+                "field": name,
+                "headerName": column_title(name, visit.language),
+                "width": WIDTHS.get(name, 110),
+                "cellClass": "ag-right-aligned-cell" if name in NUMBERS else "",
+                "sortable": True,
+                "pinned": "left" if name == "order" else None,
+            }
+            for name in COLUMNS
+        ]
+        marks = {f"mark-{mark}": f"data && data.mark === '{mark}'" for mark in LEGEND if mark != "plan"}
+        self.grid = ui.aggrid(
+            {
+                "columnDefs": columns,
+                "rowModelType": "infinite",
+                "cacheBlockSize": 100,
+                "maxBlocksInCache": 30,
+                "rowHeight": 30,
+                "headerHeight": 34,
+                "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+                "rowClassRules": marks,
+                "localeText": _grid_words(visit),
+                ":getRowId": "p => p.data.order",
+                ":datasource": f"datong.orders({self._filters()})",
+            },
+            theme="balham",
+            auto_size_columns=False,
+        ).classes("orders-grid")
+        self.grid.on("rowSelected", self._selected, ["data", "selected"])
+
+    def _filters(self) -> str:
+        """What the list is narrowed to, as a text of JavaScript that holds JSON."""
+        kind = [["kind", "is", self.kind]] if self.kind else []
+        return json.dumps(json.dumps([*NARROWED[self.narrowed], *kind]))
+
+    def _ask_anew(self) -> None:
+        ui.run_javascript(f"datong.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
+
+    def _narrow(self, event: Any) -> None:
+        self.narrowed = event.value
+        self._ask_anew()
+
+    def _of_kind(self, event: Any) -> None:
+        self.kind = event.value or None
+        self._ask_anew()
+
+    def _find(self, event: Any) -> None:
+        self.search = event.value or ""
+        self._ask_anew()
+
+    async def _selected(self, event: Any) -> None:
+        data = event.args.get("data") or {}
+        name = data.get("order")
+        if event.args.get("selected") and name and name != self.panel.name:
+            await self.panel.choose(str(name))
+
+    async def _signed_out(self) -> None:
+        await self.visit.asked(lambda _who: None)
+
+    def refresh(self) -> None:
+        ui.run_javascript(f"datong.refresh({self.grid.id})")
+
+    async def heard(self, events: list[Event]) -> None:
+        self.refresh()
+        for name in {event.subject for event in events if event.kind == "orders"}:
+            await self.panel.heard(name)
+
+    async def release_due(self) -> None:
+        visit = self.visit
+        due = await visit.asked(lambda who: releases.to_release(visit.served, who).num_rows)
+        if not due:
+            return
+        with ui.dialog(value=True) as dialog, ui.card():
+            ui.label(visit.say("web_plan.release_sure", count=due))
+            with ui.element("div").classes("line"):
+
+                async def yes() -> None:
+                    dialog.close()
+                    done = await visit.asked(lambda who: releases.release(visit.served, who))
+                    if done is not None:
+                        visit.tell(visit.say("web_plan.released", count=len(done.orders)))
+                        self.refresh()
+
+                action(visit.say("web_plan.release_all"), yes, "main")
+                action(visit.say("web.close"), dialog.close)
+
+
+def _grid_words(visit: Visit) -> dict[str, str]:
+    return {
+        "loadingOoo": visit.say("web_plan.loading"),
+        "noRowsToShow": visit.say("web_plan.no_rows"),
+        "loadingError": visit.say("web_plan.loading_failed"),
+    }

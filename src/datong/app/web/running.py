@@ -1,0 +1,122 @@
+"""Jobs as a page shows them: begin one, see how far it is, stop it, and hear what came of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from nicegui import ui
+
+from datong.app.service.events import Event
+from datong.app.service.jobs import Job
+from datong.app.service.permissions import Permission, Who
+from datong.app.web.layout import action
+from datong.app.web.visit import Visit
+from datong.app.wording.figures import money
+
+# Names of stages that have words; a job is told to be at work otherwise.
+STAGES = frozenset({"sense", "forecast", "balance", "plan", "dispatch", "learn"})
+
+
+class PlanAnew:
+    """The button that makes a new plan, and how far that is."""
+
+    def __init__(self, visit: Visit, is_main: bool = False) -> None:
+        self.visit = visit
+        self.job: Job | None = None
+        self.place = ui.element("div").classes("line")
+        self.is_main = is_main
+        self.show()
+        if visit.who.may(Permission.RUN_PLAN):
+            visit.follow(("job",), self.heard)
+            ui.timer(0.1, self.look, once=True)
+
+    def show(self) -> None:
+        self.place.clear()
+        visit = self.visit
+        if not visit.who.may(Permission.RUN_PLAN):
+            return
+        with self.place:
+            if self.job is None or not self.job.is_open:
+                action(visit.say("web_plan.plan_anew"), self.begin, "main" if self.is_main else "plain")
+                return
+            ui.spinner(size="1.2em")
+            ui.label(stage_words(visit, self.job)).props('role="status"')
+            action(visit.say("web_plan.stop"), self.stop, "quiet")
+
+    async def begin(self) -> None:
+        self.job = await self.visit.asked(lambda who: self.visit.served.jobs.start(who, "run", {}))
+        self.show()
+
+    async def stop(self) -> None:
+        if self.job is not None:
+            name = self.job.job
+            self.job = await self.visit.asked(lambda who: self.visit.served.jobs.cancel(who, name))
+            self.show()
+
+    async def look(self) -> None:
+        """A job that somebody began before this page was opened is shown as well."""
+        self.job = await self.visit.asked(lambda who: _open_run(self.visit, who))
+        self.show()
+
+    async def heard(self, events: list[Event]) -> None:
+        before = self.job
+        wanted = before.job if before is not None and before.is_open else None
+
+        def now(who: Who) -> Job | None:
+            return _open_run(self.visit, who) if wanted is None else self.visit.served.jobs.job(who, wanted)
+
+        self.job = await self.visit.asked(now)
+        if wanted is not None and self.job is not None and not self.job.is_open:
+            tell_end(self.visit, self.job)
+        self.show()
+
+
+def _open_run(visit: Visit, who: Who) -> Job | None:
+    jobs = visit.served.jobs.jobs(who)
+    return next((job for job in jobs if job.kind == "run" and job.is_open and not job.asked.get("branch")), None)
+
+
+def stage_words(visit: Visit, job: Job) -> str:
+    if job.state == "queued":
+        return visit.say("web_plan.queued")
+    return visit.say(f"web_plan.stage_{job.stage}" if job.stage in STAGES else "web_plan.at_work")
+
+
+def tell_end(visit: Visit, job: Job) -> None:
+    """What came of a job, as a notice."""
+    if job.state == "done":
+        visit.tell(visit.say("web_plan.planned", orders=(job.result or {}).get("orders", 0)))
+    elif job.error is not None:
+        visit.tell(job.error[visit.language], "negative")
+    else:
+        visit.tell(visit.say("web_plan.stopped"), "info")
+
+
+async def follow_job(visit: Visit, job: Job, ended: Callable[[Job], Awaitable[None] | None]) -> None:
+    """Call `ended` once, when a job of this page has ended."""
+    state: dict[str, Any] = {"told": False}
+
+    async def look() -> None:
+        if state["told"]:
+            return
+        found = await visit.asked(lambda who: visit.served.jobs.job(who, job.job))
+        if found is None or not found.is_open:
+            state["told"] = True
+            timer.deactivate()
+            if found is not None and (waits := ended(found)) is not None:
+                await waits
+
+    timer = ui.timer(0.5, look)
+
+
+def money_words(visit: Visit, result: Mapping[str, Any]) -> str:
+    """What a price job says: the difference in money, and between what it lies for certain."""
+    if result.get("why"):
+        return visit.say("service_orders.no_price", why=result["why"][visit.language])
+    told = {name: money(result[name], result["currency"], visit.language) for name in ("money", "low", "high")}
+    more = result["money"] >= 0
+    key = "web_plan.costs_more" if more else "web_plan.costs_less"
+    amount = money(abs(result["money"]), result["currency"], visit.language)
+    if result["low"] is None or result["high"] is None:
+        return visit.say(key, amount=amount)
+    between = visit.say("web_plan.between", low=told["low"], high=told["high"])
+    return visit.say(key, amount=amount) + between
