@@ -74,6 +74,7 @@ def _speak(visit: Visit, page: Page) -> None:
     own.dark = {"auto": None, "light": False, "dark": True}[visit.look]
     client.page = own
     ui.add_head_html(f'<link rel="stylesheet" href="{static("planner.css")}">')
+    ui.colors(primary="#0b5cad", positive="#14532d", negative="#8c1d18", info="#0b4a8a", warning="#6b3d00")
 
 
 def static(name: str) -> str:

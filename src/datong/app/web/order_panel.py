@@ -104,8 +104,8 @@ class OrderPanel:
         party = party_word(row["counterparty"], row["counterparty_name"], visit.language)
         told = [
             (column_title("units", visit.language), figures.fitting(row["units"]) + unit),
-            (title("start", visit.language), f"{row['start']} → {row['due']}"),
-            (title("needed_by", visit.language), row["needed_by"]),
+            (column_title("start", visit.language), f"{row['start']} → {row['due']}"),
+            (column_title("needed_by", visit.language), row["needed_by"]),
             (title("line", visit.language), row["line"]),
             (column_title("way", visit.language), way),
             (title("counterparty", visit.language), party),
@@ -136,7 +136,7 @@ class OrderPanel:
         heading(visit.say("web_plan.change"))
         with ui.element("div").classes("fields"):
             units = ui.number(column_title("units", visit.language), value=row["units"]).props("outlined dense")
-            start = ui.input(title("start", visit.language), value=row["start"].isoformat())
+            start = ui.input(column_title("start", visit.language), value=row["start"].isoformat())
             start.props('type="date" outlined dense stack-label')
             options = {way["way"]: f"{way['way']} · {way['line']}" if way["line"] else way["way"] for way in ways}
             way = None

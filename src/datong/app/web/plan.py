@@ -12,7 +12,7 @@ from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_panel import OrderPanel
-from datong.app.web.running import PlanAnew
+from datong.app.web.running import PlanAnew, open_run
 from datong.app.web.shown_orders import COLUMNS, NUMBERS, column_title
 from datong.app.web.visit import Visit
 from datong.model.words import catalogue
@@ -56,7 +56,8 @@ class _PlanPage:
         who.require(Permission.SEE_PLAN)
         now = everything(self.visit.served)
         due = releases.to_release(self.visit.served, who)
-        return {"plan": now.plan, "due": due.num_rows, "orders": now.rows.num_rows}
+        told = {"plan": now.plan, "due": due.num_rows, "orders": now.rows.num_rows}
+        return told | {"job": open_run(self.visit, who)}
 
     async def build(self, head: dict[str, Any]) -> None:
         visit = self.visit
@@ -69,12 +70,12 @@ class _PlanPage:
             ui.element("span").classes("grow")
             if head.get("due") and visit.who.may(Permission.RELEASE_ORDERS):
                 action(visit.say("web_plan.release_due", count=head["due"]), self.release_due)
-            PlanAnew(visit, is_main=plan is None)
+            PlanAnew(visit, head.get("job"), is_main=plan is None)
         if not head.get("orders"):
             note(visit.say("web_plan.empty"))
-        self._picture()
         with ui.element("div").classes("columns"):
             with ui.element("div").classes("wide"):
+                self._picture()
                 self._bar()
                 self._grid()
             self.panel = OrderPanel(visit, self.refresh)

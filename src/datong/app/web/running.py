@@ -19,15 +19,14 @@ STAGES = frozenset({"sense", "forecast", "balance", "plan", "dispatch", "learn"}
 class PlanAnew:
     """The button that makes a new plan, and how far that is."""
 
-    def __init__(self, visit: Visit, is_main: bool = False) -> None:
-        self.visit = visit
-        self.job: Job | None = None
+    def __init__(self, visit: Visit, job: Job | None, is_main: bool = False) -> None:
+        """job: one that somebody began before this page was opened."""
+        self.visit, self.job = visit, job
         self.place = ui.element("div").classes("line")
         self.is_main = is_main
         self.show()
         if visit.who.may(Permission.RUN_PLAN):
             visit.follow(("job",), self.heard)
-            ui.timer(0.1, self.look, once=True)
 
     def show(self) -> None:
         self.place.clear()
@@ -52,17 +51,12 @@ class PlanAnew:
             self.job = await self.visit.asked(lambda who: self.visit.served.jobs.cancel(who, name))
             self.show()
 
-    async def look(self) -> None:
-        """A job that somebody began before this page was opened is shown as well."""
-        self.job = await self.visit.asked(lambda who: _open_run(self.visit, who))
-        self.show()
-
     async def heard(self, events: list[Event]) -> None:
         before = self.job
         wanted = before.job if before is not None and before.is_open else None
 
         def now(who: Who) -> Job | None:
-            return _open_run(self.visit, who) if wanted is None else self.visit.served.jobs.job(who, wanted)
+            return open_run(self.visit, who) if wanted is None else self.visit.served.jobs.job(who, wanted)
 
         self.job = await self.visit.asked(now)
         if wanted is not None and self.job is not None and not self.job.is_open:
@@ -70,7 +64,10 @@ class PlanAnew:
         self.show()
 
 
-def _open_run(visit: Visit, who: Who) -> Job | None:
+def open_run(visit: Visit, who: Who) -> Job | None:
+    """The plan that is being made, whoever began it."""
+    if not who.may(Permission.RUN_PLAN):
+        return None
     jobs = visit.served.jobs.jobs(who)
     return next((job for job in jobs if job.kind == "run" and job.is_open and not job.asked.get("branch")), None)
 

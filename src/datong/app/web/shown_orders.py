@@ -16,7 +16,9 @@ COLUMNS = (
 )
 NUMBERS = frozenset({"units", "to_come_units", "value", "cost"})
 # Columns with titles of their own here: shorter ones.
-OWN_TITLES = frozenset({"order", "product", "units", "to_come_units", "value", "cost", "way", "late_for"})
+OWN_TITLES = frozenset(
+    {"order", "product", "units", "to_come_units", "value", "cost", "way", "late_for", "start", "needed_by"}
+)
 # By which column of the list a column of the grid is sorted; the others by the one of their own name.
 SORTED_BY: Mapping[str, str | None] = {"way": "recipe", "late_for": "late", "product": "product"}
 

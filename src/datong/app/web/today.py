@@ -1,10 +1,306 @@
 """The page Today: what came back, what is late and for whom, and what to decide first."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nicegui import ui
 from starlette.requests import Request
 
-from datong.app.web.layout import note
+from datong.app.service import today as service
+from datong.app.service.events import Event
+from datong.app.service.jobs import Job
+from datong.app.service.orders import party_word
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.today import Decision, Today
+from datong.app.web.layout import action, heading, note
+from datong.app.web.running import PlanAnew, follow_job, money_words, open_run
 from datong.app.web.visit import Visit
+from datong.app.wording import figures
+from datong.app.wording.columns import title
+from datong.model.measures import PIECE
+
+# Overdue orders that are named; the page Plan has all of them.
+MOST_OVERDUE = 10
 
 
 async def build(visit: Visit, _request: Request) -> None:
-    note(visit.say("web_today.no_run"))
+    page = _TodayPage(visit)
+    await page.show()
+    visit.follow(("orders", "plan"), page.heard)
+
+
+class _TodayPage:
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.prices: Mapping[str, Mapping[str, Any]] = {}
+        self.place = ui.element("div")
+
+    async def heard(self, _events: list[Event]) -> None:
+        await self.show()
+
+    async def show(self) -> None:
+        visit = self.visit
+        found = await visit.asked(
+            lambda who: (service.today(visit.served, who), _planners(visit, who), open_run(visit, who))
+        )
+        if found is None:
+            return
+        today, people, job = found
+        self.place.clear()
+        with self.place:
+            self._head(today, job)
+            if today.plan is None:
+                note(self.visit.say("web_today.no_run"))
+                return
+            self._week(today)
+            self._decisions(today, people)
+            self._answered(today)
+            self._overdue(today)
+            self._late(today)
+            self._came_back(today)
+
+    def _head(self, today: Today, job: Job | None) -> None:
+        visit = self.visit
+        with ui.element("div").classes("line"):
+            if today.plan is not None:
+                zone = visit.served.keeper.settings.calendar.zone
+                moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+                ui.label(visit.say("web_plan.of_run", run=today.plan.run, moment=moment)).classes("soft")
+            ui.element("span").classes("grow")
+            PlanAnew(visit, job, is_main=today.plan is None)
+        if today.plan is not None and not today.is_current:
+            note(visit.say("web_today.not_current"))
+
+    def _week(self, today: Today) -> None:
+        heading(self.visit.say("web_today.week"))
+        for sentence in today.week[self.visit.language]:
+            with ui.element("p").classes("sentence"):
+                ui.label(sentence)
+
+    # decisions --------------------------------------------------------------------------------------
+
+    def _decisions(self, today: Today, people: Mapping[str, str]) -> None:
+        visit = self.visit
+        heading(visit.say("web_today.decisions", shown=len(today.decisions), count=today.decision_count))
+        if not today.decisions:
+            ui.label(visit.say("web_today.nothing_to_decide")).classes("soft")
+            return
+        with ui.element("ol").classes("decisions"):
+            for one in today.decisions:
+                with ui.element("li").classes("card"):
+                    self._decision(one, today, people)
+        if today.decision_count > len(today.decisions):
+            ui.link(visit.say("web_today.all_due"), "/planner/plan?show=due")
+
+    def _decision(self, one: Decision, today: Today, people: Mapping[str, str]) -> None:
+        visit, row = self.visit, one.row
+        unit = "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
+        words = {
+            "amount": figures.fitting(row["units"]) + unit,
+            "product": f"{row['name']} ({row['product']})" if row["name"] else row["product"],
+            "start": row["start"],
+            "due": row["due"],
+        }
+        with ui.element("div").classes("line"):
+            ui.label(visit.say(f"web_today.action_{one.action}")).classes(f"verb verb-{one.action}")
+            with ui.element("h3"):
+                ui.label(visit.say("web_today.what", **words))
+            ui.element("span").classes("grow")
+            ui.label(self._money(one, today)).classes("money")
+        where = [row["line"], party_word(row["counterparty"], row["counterparty_name"], visit.language)]
+        with ui.element("div").classes("line soft"):
+            ui.link(row["order"], f"/planner/plan?order={row['order']}")
+            ui.label(" · ".join(part for part in where if part))
+            if one.assigned:
+                ui.label(visit.say("web_today.assigned", who=people.get(one.assigned, one.assigned)))
+        if one.offer is not None:
+            ui.label(visit.say("web_today.offers", what=one.offer[visit.language]))
+        if text := one.reason.get(visit.language):
+            ui.label(text)
+        if row["order"] in self.prices:
+            ui.label(money_words(visit, self.prices[row["order"]]))
+        self._verbs(one, people)
+
+    def _money(self, one: Decision, today: Today) -> str:
+        visit = self.visit
+        if one.money is None:
+            return visit.say("web_today.money_unknown")
+        amount = figures.money(abs(one.money), today.currency, visit.language)
+        if one.offer is not None:
+            return visit.say("web_today.paid_more" if one.money >= 0 else "web_today.paid_less", amount=amount)
+        return visit.say("web_today.hangs" if one.hangs else "web_today.saves", amount=amount)
+
+    def _verbs(self, one: Decision, people: Mapping[str, str]) -> None:
+        visit, row = self.visit, one.row
+        may = visit.who.may
+        with ui.element("div").classes("line"):
+            if may(Permission.RELEASE_ORDERS):
+                take = "web_today.take_offer" if one.offer is not None else "web_today.take"
+                action(visit.say(take), lambda: self.do(service.take, one.key, "web_today.taken"), "main")
+            if one.offer is not None:
+                if may(Permission.RELEASE_ORDERS):
+                    action(visit.say("web_today.hold"), lambda: self.do(service.hold, one.key, "web_today.held"))
+                if may(Permission.EDIT_ORDERS):
+                    action(visit.say("web_plan.ask_price"), self.ask_prices)
+            elif may(Permission.EDIT_ORDERS):
+                change = visit.say("web_today.change")
+                ui.link(change, f"/planner/plan?order={row['order']}").classes("button plain")
+            if may(Permission.EDIT_ORDERS):
+                action(visit.say("web_today.dismiss"), lambda: self.dismiss(one), "quiet")
+                if len(people) > 1:
+                    with ui.element("label").classes("line soft"):
+                        ui.label(visit.say("web_today.assign"))
+                        box = ui.select(dict(people), value=one.assigned, on_change=lambda e: self.assign(one, e.value))
+                        box.props(f'outlined dense aria-label="{visit.say("web_today.assign")}"')
+
+    async def do(self, verb: Any, key: str, words: str, why: str = "") -> None:
+        visit = self.visit
+
+        def task(who: Who) -> bool:
+            verb(visit.served, who, key, why)
+            return True
+
+        if await visit.asked(task):
+            visit.tell(visit.say(words))
+        await self.show()
+
+    async def dismiss(self, one: Decision) -> None:
+        visit = self.visit
+        with ui.dialog(value=True) as dialog, ui.card():
+            ui.label(visit.say("web_today.dismiss_sure"))
+            why = ui.input(visit.say("web_plan.why")).props("outlined dense").style("width: 100%")
+
+            async def yes() -> None:
+                dialog.close()
+                await self.do(service.dismiss, one.key, "web_today.dismissed", why.value or "")
+
+            with ui.element("div").classes("line"):
+                action(visit.say("web_today.dismiss"), yes, "main")
+                action(visit.say("web.close"), dialog.close)
+
+    async def assign(self, one: Decision, to: str | None) -> None:
+        visit = self.visit
+        if to and to != one.assigned:
+            await visit.asked(lambda who: service.assign(visit.served, who, one.key, to))
+
+    async def ask_prices(self) -> None:
+        visit = self.visit
+        job = await visit.asked(lambda who: service.price_offers(visit.served, who))
+        if job is None:
+            return
+        visit.tell(visit.say("web_plan.pricing"), "info")
+
+        async def ended(found: Job) -> None:
+            if found.state == "done" and found.result is not None:
+                self.prices = found.result
+            elif found.error is not None:
+                visit.tell(found.error[visit.language], "negative")
+            await self.show()
+
+        with self.place:
+            await follow_job(visit, job, ended)
+
+    # what came and what is late ---------------------------------------------------------------------
+
+    def _answered(self, today: Today) -> None:
+        visit = self.visit
+        if not today.answered:
+            return
+        heading(visit.say("web_today.answered"))
+        zone = visit.served.keeper.settings.calendar.zone
+        rows = [
+            [
+                f"{row['said_at'].astimezone(zone):%Y-%m-%d %H:%M}",
+                row["order"],
+                _product(row),
+                visit.say(f"code.state_{row['said']}"),
+                party_word(row["counterparty"], row["counterparty_name"], visit.language),
+                row["reason"] or "",
+            ]
+            for row in today.answered
+        ]
+        names = [visit.say("web_today.when"), *(title(n, visit.language) for n in ("order", "product", "state"))]
+        self._table([*names, title("counterparty", visit.language), visit.say("web_today.reason")], rows, link=1)
+
+    def _overdue(self, today: Today) -> None:
+        visit = self.visit
+        if not today.overdue.num_rows:
+            return
+        heading(visit.say("web_today.overdue", count=today.overdue.num_rows))
+        rows = [
+            [
+                row["order"],
+                _product(row),
+                figures.fitting(row["to_come_units"]),
+                row["due"].isoformat(),
+                visit.say(f"code.state_{row['state']}"),
+                party_word(row["counterparty"], row["counterparty_name"], visit.language),
+            ]
+            for row in today.overdue.slice(0, MOST_OVERDUE).to_pylist()
+        ]
+        names = [title(n, visit.language) for n in ("order", "product")]
+        names += [visit.say("web_plan.column_to_come_units"), title("due", visit.language)]
+        names += [title("state", visit.language), title("counterparty", visit.language)]
+        self._table(names, rows, numbers=(2,), link=0)
+        if today.overdue.num_rows > MOST_OVERDUE:
+            ui.link(visit.say("web_today.all_overdue"), "/planner/plan?show=overdue")
+
+    def _late(self, today: Today) -> None:
+        visit = self.visit
+        heading(visit.say("web_today.late", count=today.late_count))
+        if not today.late:
+            ui.label(visit.say("web_today.nothing_late")).classes("soft")
+            return
+        rows = [
+            [
+                row["demand"] or visit.say("web_today.expected"),
+                f"{row['product']} · {row['product_name']}" if row["product_name"] else row["product"],
+                "" if row["market"] in (None, "", "all") else row["market"],
+                figures.fitting(row["units"]),
+                (row["due"] or row["due_in"]).isoformat(),
+                visit.say(f"web_today.service_{row['service']}"),
+                "" if row["served_in"] is None else row["served_in"].isoformat(),
+                row["binding"] or "",
+            ]
+            for row in today.late
+        ]
+        keys = ("for_whom", "product", "market", "units", "due", "service", "served_in", "in_the_way")
+        self._table([visit.say(f"web_today.late_{key}") for key in keys], rows, numbers=(3,))
+        if today.late_count > len(today.late):
+            ui.label(visit.say("web_plan.more_rows", count=today.late_count - len(today.late))).classes("soft")
+
+    def _came_back(self, today: Today) -> None:
+        if not today.came_back:
+            return
+        heading(self.visit.say("web_today.came_back"))
+        with ui.element("ul").classes("steps"):
+            for text in today.came_back:
+                with ui.element("li"):
+                    ui.label(text[self.visit.language])
+
+    def _table(
+        self, names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), link: int | None = None
+    ) -> None:
+        """link: which column names orders."""
+        with ui.element("div").style("overflow-x: auto"), ui.element("table").classes("plain"):
+            with ui.element("thead"), ui.element("tr"):
+                for at, name in enumerate(names):
+                    with ui.element("th").props('scope="col"').classes("number" if at in numbers else ""):
+                        ui.label(name)
+            with ui.element("tbody"):
+                for row in rows:
+                    with ui.element("tr"):
+                        for at, text in enumerate(row):
+                            with ui.element("td").classes("number" if at in numbers else ""):
+                                if at == link:
+                                    ui.link(text, f"/planner/plan?order={text}")
+                                else:
+                                    ui.label(text)
+
+
+def _product(row: Mapping[str, Any]) -> str:
+    return f"{row['product']} · {row['name']}" if row["name"] not in (None, "", row["product"]) else row["product"]
+
+
+def _planners(visit: Visit, who: Who) -> dict[str, str]:
+    return service.planners(visit.served, who) if who.may(Permission.EDIT_ORDERS) else {}

@@ -73,11 +73,14 @@ class Visit:
     def tell_signed_out(self, error: DatongError) -> None:
         """The session ended while the page was open: signing in elsewhere lets the same page go on."""
         client = ui.context.client.id
+        if OPEN.get(client) is self:
+            return  # it is told already
         OPEN[client] = self
 
         async def go_on() -> None:
             await ui.run_javascript(f"return (await fetch('/planner/renew/{client}', {{method: 'POST'}})).status")
             if await run.io_bound(self._is_signed_in):
+                OPEN.pop(client, None)
                 dialog.close()
 
         with ui.dialog(value=True).props("persistent") as dialog, ui.card():

@@ -1,0 +1,151 @@
+"""A planner's week in a browser: make a plan, look at it, mend an order, give it out; and two who do so at once."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from datong.app.chain import Chain
+from mill import write
+from web.planner import Planner, chromium, planner
+
+# Where pictures of the pages go, for who wants to look at them.
+PICTURES = os.environ.get("DATONG_PICTURES")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+PEOPLE = {"ann": ("planner", "en"), "wang": ("planner", "zh"), "pia": ("product_manager", "en")}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Planner]:
+    """A chain without a plan."""
+    with planner(write(tmp_path / "mill"), tmp_path / "desk" / "people.sqlite", PEOPLE) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
+    """A chain with a plan, whose every test has an order of its own."""
+    place = tmp_path_factory.mktemp("planned")
+    with Chain(write(place / "mill")) as chain:
+        chain.run()
+    with planner(place / "mill", place / "desk" / "people.sqlite", PEOPLE) as one:
+        yield one
+
+
+def see(page: Page, name: str) -> None:
+    """No serious finding of axe; and a picture, where wanted."""
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    assert [(f["id"], f["nodes"][0]["html"][:200]) for f in found if f["impact"] in ("serious", "critical")] == []
+
+
+def test_a_week_from_the_plan_to_what_is_given_out(browser: Browser, served: Planner) -> None:
+    problems: list[str] = []
+    page = served.page(browser, "ann", problems)
+    page.goto(f"{served.address}/planner/today")
+    expect(page.get_by_role("note")).to_contain_text("There is no plan yet")
+    page.get_by_role("button", name="Make a new plan").click()
+    expect(page.get_by_role("heading", name=re.compile("To decide first"))).to_be_visible(timeout=60_000)
+    see(page, "today-en")
+    page.get_by_role("link", name="Plan", exact=True).click()
+    row = page.locator(".ag-center-cols-container .ag-row").filter(has_text="A").first
+    expect(row).to_be_visible()
+    page.goto(f"{served.address}/planner/plan?order=W20260302-001")
+    panel = page.get_by_role("complementary")
+    expect(panel.get_by_role("heading", name=re.compile("W20260302-001"))).to_be_visible()
+    see(page, "plan-en")
+    panel.get_by_label("Units", exact=True).fill("400")
+    panel.get_by_role("button", name="What would it cost?").click()
+    expect(panel).to_contain_text("hours on line A")  # 40 hours a week, an hour each
+    panel.get_by_label("Units", exact=True).fill("20")
+    panel.get_by_role("button", name="What would it cost?").click()
+    expect(panel).to_contain_text(re.compile("The plan would cost .* (more|less)"), timeout=60_000)
+    panel.get_by_label("Why").fill("the mould is worn")
+    panel.get_by_role("button", name="Save").click()
+    expect(panel).to_contain_text("proposed, locked")
+    expect(panel).to_contain_text("the mould is worn")
+    panel.get_by_role("button", name="Undo").click()
+    expect(panel).not_to_contain_text("proposed, locked")
+    panel.get_by_role("button", name="Redo").click()
+    expect(panel).to_contain_text("proposed, locked")
+    panel.get_by_role("button", name="Give out").click()
+    expect(panel.get_by_role("heading", name=re.compile("W20260302-001 · released"))).to_be_visible()
+    assert problems == []
+
+
+def test_the_pages_in_chinese_and_dark(browser: Browser, planned: Planner) -> None:
+    problems: list[str] = []
+    page = planned.page(browser, "wang", problems)
+    page.context.add_cookies([{"name": "datong_look", "value": "dark", "url": planned.address}])
+    for path, name in (("today", "今日"), ("plan?order=W20260302-001", "计划")):
+        page.goto(f"{planned.address}/planner/{path}")
+        expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        see(page, f"{path.partition('?')[0]}-zh-dark")
+    assert problems == []
+
+
+def test_two_who_edit_the_same_order_and_the_second_loses_nothing(browser: Browser, planned: Planner) -> None:
+    problems: list[str] = []
+    ann, wang = (planned.page(browser, login, problems) for login in ("ann", "wang"))
+    for page in (ann, wang):
+        page.goto(f"{planned.address}/planner/plan?order=W20260302-001")
+        expect(page.get_by_role("complementary").get_by_role("heading", name=re.compile("W2026"))).to_be_visible()
+    units = wang.get_by_role("complementary").get_by_label("数量", exact=True)
+    units.fill("11")
+    ann.get_by_role("complementary").get_by_label("Units", exact=True).fill("20")
+    ann.get_by_role("complementary").get_by_role("button", name="Save").click()
+    expect(ann.get_by_role("complementary")).to_contain_text("proposed, locked")
+    wang.get_by_role("button", name="保存").click()
+    expect(wang.locator(".q-notification").filter(has_text="ann").first).to_contain_text("20")
+    assert units.input_value() == "11"
+    wang.get_by_role("button", name="保存").click()
+    expect(wang.get_by_role("complementary")).to_contain_text("建议（已锁定）")
+    assert problems == []
+
+
+def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browser: Browser, planned: Planner) -> None:
+    problems: list[str] = []
+    page = planned.page(browser, "ann", problems)
+    page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
+    units = page.get_by_role("complementary").get_by_label("Units", exact=True)
+    units.fill("20")
+    with sqlite3.connect(planned.desk) as desk:
+        kept = desk.execute("SELECT * FROM sessions").fetchall()
+        desk.execute("DELETE FROM sessions")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("You are not signed in")
+    assert units.input_value() == "20"
+    with sqlite3.connect(planned.desk) as desk:
+        desk.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
+    page.get_by_role("button", name="I have signed in").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("complementary")).to_contain_text("proposed, locked")
+
+
+def test_who_is_not_signed_in_goes_there_and_who_may_not_sees_why(browser: Browser, planned: Planner) -> None:
+    page = browser.new_context().new_page()
+    answer = page.request.get(f"{planned.address}/planner/plan?order=W1", max_redirects=0)
+    assert (answer.status, answer.headers["location"]) == (303, "/sign-in?next=/planner/plan%3Forder%3DW1")
+    assert page.request.get(f"{planned.address}/planner/data/orders").status == 401
+    problems: list[str] = []
+    pia = planned.page(browser, "pia", problems)
+    assert pia.request.get(f"{planned.address}/planner/data/orders").status == 403
+    pia.goto(f"{planned.address}/planner/plan")
+    expect(pia.get_by_role("note")).to_contain_text("may not see this page")
+    assert problems == []
