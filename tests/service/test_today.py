@@ -15,7 +15,8 @@ from datong.app.service.orders import order
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
 from datong.app.service.served import Served, serve
-from datong.app.service.today import assign, decisions, dismiss, hold, price_offers, take, today
+from datong.app.service.today import Decision, assign, dismiss, hold, price_offers, take, today
+from datong.app.service.today import decisions as first_decisions
 from datong.ledger.order_life import Offer, OrderEvent, order_events_rows
 from datong.model.errors import NotFound, Refused
 from mill import write
@@ -30,6 +31,12 @@ def planned(served: Served) -> Served:
     served.people.accept(served.people.invite(None, "ann", "Ann", ["planner"]), "a long password")
     served.keeper.write("test", lambda chain: chain.run())
     return served
+
+
+def decisions(served: Served, who: Who) -> list[Decision]:
+    found, count = first_decisions(served, who, 1000)
+    assert len(found) == count
+    return found
 
 
 def say(served: Served, event: OrderEvent) -> None:

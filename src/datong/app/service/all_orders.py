@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.last_plan import LastPlan, last_plan, run_table
+from datong.app.service.last_plan import LastPlan, last_plan, of_run, run_table
 from datong.dispatch.due_for_release import counterparties
 from datong.ledger.order_life import Standing, events_of_table, in_order
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings, state_of
@@ -52,7 +52,7 @@ ORDERS_NOW = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class OrdersNow:
-    """rows: in ORDERS_NOW, by start and number. plan: the last one, None where there is none. as_of: the moment that
+    """rows: in ORDERS_NOW, in no order. plan: the last one, None where there is none. as_of: the moment that
     the rows are of."""
 
     rows: pa.Table
@@ -78,14 +78,15 @@ _VERSIONED = ("order", "units", "start", "due", "line", "recipe", "offer", "lane
 
 
 def orders_now(chain: Chain) -> OrdersNow:
-    """All orders of a chain, by start and number."""
+    """All orders of a chain."""
     state, plan = chain.state(names=READ), last_plan(chain)
-    out = _out(state)
-    parts = [] if plan is None else [_proposed(chain, plan, out)]
-    told = out["run"].to_pylist()
-    parts.append(_with_money(chain, out, {run for run in told if run is not None}))
-    rows = pa.concat_tables([part.select(_STORED).cast(_STORED_SCHEMA) for part in parts])
-    rows = _named(rows, _products(chain, state, plan), state)
+    told = _out(state)
+    rows = _with_money(chain, told, {run for run in told["run"].to_pylist() if run is not None})
+    rows = _named(rows.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, plan), state)
+    if plan is not None:
+        proposed = _proposed(chain, plan, state)
+        still = pc.invert(pc.is_in(proposed["order"], told["order"].combine_chunks()))
+        rows = pa.concat_tables([proposed.filter(still), rows.select(proposed.column_names)])
     settings = state.settings
     end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
     waits = pc.equal(rows["state"], "proposed")
@@ -97,8 +98,7 @@ def orders_now(chain: Chain) -> OrdersNow:
     }
     for name, column in more.items():
         rows = rows.append_column(name, column)
-    rows = rows.select(ORDERS_NOW.names).cast(ORDERS_NOW)
-    return OrdersNow(rows.sort_by([("start", "ascending"), ("order", "ascending")]), plan, state.as_of)
+    return OrdersNow(rows.select(ORDERS_NOW.names).cast(ORDERS_NOW), plan, state.as_of)
 
 
 # Columns of both parts, before names are put beside codes.
@@ -107,20 +107,37 @@ _STORED = [name for name in ORDERS_NOW.names if name not in _ADDED]
 _STORED_SCHEMA = pa.schema([ORDERS_NOW.field(name) for name in _STORED])
 
 
-def _proposed(chain: Chain, plan: LastPlan, out: pa.Table) -> pa.Table:
-    """What the last plan proposes and nobody has given out, locked or changed."""
-    rows = run_table(chain, plan.run, "orders")
-    assert rows is not None  # every run has it
-    rows = rows.filter(pc.invert(pc.is_in(rows["order"], out["order"].combine_chunks())))
-    return _with(
-        rows,
-        counterparty=counterparties(chain.state(names=READ), rows),
-        state=_all(rows, "proposed"),
-        good_units=_all(rows, 0.0),
-        to_come_units=rows["units"],
-        origin=_all(rows, "plan"),
-        run=_all(rows, plan.run),
-    )
+def _proposed(chain: Chain, plan: LastPlan, state: State) -> pa.Table:
+    """All that the last plan proposed, with names and with whoever it goes to as the chain's tables say now."""
+
+    def made() -> pa.Table:
+        rows = run_table(chain, plan.run, "orders")
+        assert rows is not None  # every run has it
+        told = _with(
+            rows,
+            counterparty=counterparties(state, rows),
+            state=_all(rows, "proposed"),
+            good_units=_all(rows, 0.0),
+            to_come_units=rows["units"],
+            origin=_all(rows, "plan"),
+            run=_all(rows, plan.run),
+        )
+        return _named(told.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, plan), state)
+
+    whose = tuple(state.table(name) for name in ("sites", "lines", "recipes", "offers", "firms"))
+    return of_run(chain, plan.run, f"proposed {_digest(whose)}", made)
+
+
+def _digest(tables: Sequence[pa.Table]) -> str:
+    """Names what tables hold."""
+    digest = hashlib.sha256()
+    for table in tables:
+        for batch in table.select([n for n in table.column_names if n not in ("known_at", "assumed")]).to_batches():
+            for column in batch.columns:
+                for buffer in column.buffers():
+                    if buffer is not None:
+                        digest.update(buffer)
+    return digest.hexdigest()[:16]
 
 
 def _out(state: State) -> pa.Table:

@@ -16,6 +16,8 @@ from datong.app.service.served import Served
 
 # More orders than this in view cannot be told apart on a screen: their load is shown.
 MOST_BARS = 1500
+# Columns of ORDERS_NOW that a bar tells.
+SHOWN = ("order", "product", "name", "line", "start", "due", "state", "origin", "locked", "late", "is_overdue")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """rows: orders in ORDERS_NOW, with `row`, the row of their line; None where too many are in view. load: then."""
+    """rows: orders in SHOWN, with `row`, the row of their line; None where too many are in view. load: then."""
 
     rows: pa.Table | None
     load: Sequence[Load] = ()
@@ -58,7 +60,7 @@ class Bars:
 
 @dataclass(frozen=True, eq=False)
 class _OnLines:
-    """Open orders with the row of their line, by row and start; starts: of each row's orders, and the load of each."""
+    """rows: open orders with the row of their line, in SHOWN and `row`. load: of every line in every bucket."""
 
     rows: pa.Table
     lines: Lines
@@ -99,13 +101,12 @@ def _on_lines(served: Served) -> _OnLines:
 def _placed(chain: Chain, now: OrdersNow) -> _OnLines:
     rows = now.rows
     is_open = pc.or_(pc.equal(rows["state"], "proposed"), pc.greater(rows["to_come_units"], 0.0))
-    rows = rows.filter(pc.and_(is_open, pc.equal(rows["kind"], "make")))
+    rows = rows.select((*SHOWN, "kind", "to_come_units")).filter(pc.and_(is_open, pc.equal(rows["kind"], "make")))
     line = pc.fill_null(rows["line"], "")
     counted = pc.value_counts(line.combine_chunks()).to_pylist()
     counts = {one["values"]: one["counts"] for one in counted}
     names = sorted(counts, key=lambda name: (name == "", name))
     rows = rows.append_column("row", pc.index_in(line, pa.array(names, pa.string())).cast(pa.int64()))
-    rows = rows.sort_by([("row", "ascending"), ("start", "ascending"), ("order", "ascending")])
     today = chain.settings.calendar.local_date(now.as_of)
     first = pc.min(rows["start"]).as_py() or today
     last = pc.max(rows["due"]).as_py() or today

@@ -1,8 +1,10 @@
-"""The last kept run of a served chain, table by table: what was read of it stays in memory, for a run never changes."""
+"""The last kept run of a served chain: what was read or worked out of it stays in memory, for a run never changes."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -11,9 +13,10 @@ from datong.app.chain import Chain
 from datong.ledger.protocol import Ledger
 from datong.model.errors import NotFound
 
-# Tables of runs that are held at once, of each chain.
-MOST_HELD = 24
-_HELD: WeakKeyDictionary[Ledger, OrderedDict[tuple[str, str], pa.Table]] = WeakKeyDictionary()
+T = TypeVar("T")
+# Tables and answers of runs that are held at once, of each chain.
+MOST_HELD = 32
+_HELD: WeakKeyDictionary[Ledger, OrderedDict[tuple[str, str], Any]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,24 @@ def last_plan(chain: Chain) -> LastPlan | None:
     return LastPlan(last["run"], last["as_of"])
 
 
-def run_table(chain: Chain, run: str, name: str) -> pa.Table | None:
-    """One table of a kept run; None of one that an earlier version kept without it."""
+def of_run(chain: Chain, run: str, name: str, task: Callable[[], T]) -> T:
+    """What a task gives that reads nothing but a kept run; worked out once. name: of what it gives."""
     held = _HELD.setdefault(chain.ledger, OrderedDict())
     if (run, name) not in held:
-        try:
-            held[run, name] = chain.ledger.run_table(run, name)
-        except NotFound:
-            return None
+        held[run, name] = task()
         if len(held) > MOST_HELD:
             held.popitem(last=False)
     held.move_to_end((run, name))
     return held[run, name]
+
+
+def run_table(chain: Chain, run: str, name: str) -> pa.Table | None:
+    """One table of a kept run; None of one that an earlier version kept without it."""
+
+    def read() -> pa.Table | None:
+        try:
+            return chain.ledger.run_table(run, name)
+        except NotFound:
+            return None
+
+    return of_run(chain, run, f"table {name}", read)

@@ -1,6 +1,6 @@
 """What a planner looks at first: what came back, what is late and for whom, and what to decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from datong.app import offers
 from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, version_of
 from datong.app.service.jobs import Job
-from datong.app.service.last_plan import LastPlan, run_table
+from datong.app.service.last_plan import LastPlan, of_run, run_table
 from datong.app.service.orders import OrderShown, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
@@ -82,20 +82,26 @@ def today(served: Served, who: Who) -> Today:
     who.require(Permission.SEE_PLAN)
     now = everything(served)
     told = served.keeper.kept("today", lambda chain: _told(chain, now))
-    all_of_them = decisions(served, who)
-    shown = all_of_them[:MOST_DECISIONS]
-    return replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=len(all_of_them))
+    shown, count = decisions(served, who)
+    return replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
 
 
-def decisions(served: Served, who: Who) -> list[Decision]:
-    """All that waits for a decision and was not dismissed, the dearest first; of proposals without their reasons.
-    Raises NotAllowed."""
+def decisions(served: Served, who: Who, most: int = MOST_DECISIONS) -> tuple[list[Decision], int]:
+    """The first of what waits for a decision and was not dismissed, the dearest first, and how many there are; of
+    proposals without their reasons. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
     now = everything(served)
-    found = served.keeper.kept("decisions", lambda chain: _decisions(chain, now))
+    waiting = served.keeper.kept("decisions", lambda chain: _waiting(chain, now))
     noted = {row["decision"]: row for row in served.desk.rows("SELECT * FROM order_decisions")}
-    open_ = [one for one in found if noted.get(one.key, {}).get("state") != "dismissed"]
-    return [replace(one, assigned=noted.get(one.key, {}).get("assigned")) for one in open_]
+    dismissed = {key for key, row in noted.items() if row["state"] == "dismissed"}
+    gone = sum(_found(waiting, key) is not None for key in dismissed)
+    shown: list[Decision] = []
+    for one in waiting.all_of_them():
+        if len(shown) == most:
+            break
+        if one.key not in dismissed:
+            shown.append(replace(one, assigned=noted.get(one.key, {}).get("assigned")))
+    return shown, len(waiting.offers) + waiting.due.num_rows - gone
 
 
 def take(served: Served, who: Who, key: str, why: str = "") -> None:
@@ -155,26 +161,51 @@ def price_offers(served: Served, who: Who) -> Job:
 # what is shown -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _OfRun:
+    """What a run says by itself, whatever happened since."""
+
+    week: Mapping[str, Sequence[str]]
+    came_back: Sequence[Texts]
+    late: Sequence[Mapping[str, Any]]
+    late_count: int
+
+
 def _told(chain: Chain, now: OrdersNow) -> Today:
     plan, settings = now.plan, chain.settings
     overdue = now.rows.filter(now.rows["is_overdue"]).sort_by([("due", "ascending"), ("order", "ascending")])
-    none: dict[str, Sequence[str]] = {language: [] for language in LANGUAGES}
-    empty = Today(plan, now.as_of, settings.currency, none, [], [], [], 0, overdue, [], 0)
     if plan is None:
-        return empty
+        nothing: dict[str, Sequence[str]] = {language: [] for language in LANGUAGES}
+        return Today(None, now.as_of, settings.currency, nothing, [], [], [], 0, overdue, [], 0)
+    said = of_run(chain, plan.run, "today", lambda: _of_run(chain, plan))
+    return Today(
+        plan,
+        now.as_of,
+        settings.currency,
+        said.week,
+        said.came_back,
+        _answered(chain, plan, now),
+        said.late,
+        said.late_count,
+        overdue,
+        [],
+        0,
+        chain.ledger.run_inputs(plan.run, ()).current,
+    )
+
+
+def _of_run(chain: Chain, plan: LastPlan) -> _OfRun:
     tables = {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
-    inputs = ReportInputs(tables, settings, plan.as_of)
+    inputs = ReportInputs(tables, chain.settings, plan.as_of)
     late = [row for row in late_rows(inputs) if row["product"] is not None]
     late.sort(key=lambda row: (row["demand"] is None, *most_important(row)))
-    return replace(
-        empty,
-        week={language: this_week(RunView(inputs, language)) for language in LANGUAGES},
-        came_back=_came_back(tables),
-        answered=_answered(chain, plan, now),
-        late=late[:MOST_ROWS],
-        late_count=len(late),
-        is_current=chain.ledger.run_inputs(plan.run, ()).current,
-    )
+    # The sentences name orders of this week, or the first of all: a large plan has many others.
+    orders = tables["orders"].sort_by([("start", "ascending"), ("needed_by", "ascending"), ("order", "ascending")])
+    begins = pc.less(orders["start"], pa.scalar(inputs.after_this_week))
+    shown = orders.filter(begins) if pc.any(begins).as_py() else orders.slice(0, 1)
+    of_week = replace(inputs, tables={**tables, "orders": shown})
+    week = {language: this_week(RunView(of_week, language)) for language in LANGUAGES}
+    return _OfRun(week, _came_back(tables), late[:MOST_ROWS], len(late))
 
 
 def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:
@@ -205,17 +236,46 @@ def _answered(chain: Chain, plan: LastPlan, now: OrdersNow) -> list[dict[str, An
 # what to decide ----------------------------------------------------------------------------------
 
 
-def _decisions(chain: Chain, now: OrdersNow) -> list[Decision]:
-    rows = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
-    changes = _changes(chain, now.plan)
-    found = []
-    for row in rows.to_pylist():
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """What waits. offers: of counterparties, the dearest first. due: proposals in ORDERS_NOW, the dearest first.
+    changes: what happened to proposals since the plan before, by number."""
+
+    offers: Sequence[Decision]
+    due: pa.Table
+    changes: Mapping[str, str]
+
+    def all_of_them(self) -> Iterator[Decision]:
+        yield from self.offers
+        for begin in range(0, self.due.num_rows, 32):
+            yield from (self.of_row(row) for row in self.due.slice(begin, 32).to_pylist())
+
+    def of_row(self, row: Mapping[str, Any]) -> Decision:
         money = row["behind"] if row["value"] is None else row["value"]
-        action = changes.get(row["order"]) or {"make": "make", "buy": "order", "move": "move"}[row["kind"]]
+        action = self.changes.get(row["order"]) or ACTION_OF[row["kind"]]
         key = f"give-out:{row['order']}:{version_of(row)}"
-        found.append(Decision(key, action, row, {}, money, row["value"] is None and money is not None))
-    found += _offers(chain, now)
-    return sorted(found, key=lambda d: (d.offer is None, d.money is None, -abs(d.money or 0.0), d.key))
+        return Decision(key, action, row, {}, money, row["value"] is None and money is not None)
+
+
+ACTION_OF = {"make": "make", "buy": "order", "move": "move"}
+
+
+def _waiting(chain: Chain, now: OrdersNow) -> _Waiting:
+    rows = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
+    rows = rows.append_column("money", pc.coalesce(rows["value"], rows["behind"]))
+    rows = rows.sort_by([("money", "descending"), ("order", "ascending")]).drop_columns(["money"])
+    offered = sorted(_offers(chain, now), key=lambda d: (-abs(d.money or 0.0), d.key))
+    return _Waiting(offered, rows, _changes(chain, now.plan))
+
+
+def _found(waiting: _Waiting, key: str) -> Decision | None:
+    """What a key names, where it still waits and the order is as it was."""
+    kind, _, rest = key.partition(":")
+    if kind == "offer":
+        return next((one for one in waiting.offers if one.key == key), None)
+    rows = waiting.due.filter(pc.equal(waiting.due["order"], rest.rpartition(":")[0])).to_pylist()
+    one = waiting.of_row(rows[0]) if rows else None
+    return one if one is not None and one.key == key else None
 
 
 def _changes(chain: Chain, plan: LastPlan | None) -> dict[str, str]:
@@ -269,7 +329,7 @@ def _offered(order_row: Mapping[str, Any], taken: Any) -> str:
         return "defer" if due > order_row["due"] else "expedite"
     if taken.units != order_row["units"]:
         return "increase" if taken.units > order_row["units"] else "decrease"
-    return {"make": "make", "buy": "order", "move": "move"}[order_row["kind"]]
+    return ACTION_OF[order_row["kind"]]
 
 
 def _reasoned(served: Served, who: Who, one: Decision) -> Decision:
@@ -284,10 +344,14 @@ def _reasoned(served: Served, who: Who, one: Decision) -> Decision:
 
 
 def _the(served: Served, who: Who, key: str) -> Decision:
-    found = next((one for one in decisions(served, who) if one.key == key), None)
-    if found is None:
+    """Raises NotFound for what does not wait any more, or was dismissed."""
+    who.require(Permission.SEE_PLAN)
+    now = everything(served)
+    found = _found(served.keeper.kept("decisions", lambda chain: _waiting(chain, now)), key)
+    noted = served.desk.row("SELECT * FROM order_decisions WHERE decision = ?", (key,)) or {}
+    if found is None or noted.get("state") == "dismissed":
         raise NotFound(message("service_orders.decided_already"))
-    return found
+    return replace(found, assigned=noted.get("assigned"))
 
 
 def _decide_offer(served: Served, who: Who, one: Decision, is_taken: bool, why: str) -> None:

@@ -25,7 +25,7 @@ MOST_OVERDUE = 10
 
 async def build(visit: Visit, _request: Request) -> None:
     page = _TodayPage(visit)
-    await page.show()
+    await page.begin()
     visit.follow(("orders", "plan"), page.heard)
 
 
@@ -33,43 +33,44 @@ class _TodayPage:
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
         self.prices: Mapping[str, Mapping[str, Any]] = {}
+        self.top = ui.element("div").classes("line")
         self.place = ui.element("div")
+
+    async def begin(self) -> None:
+        """The page as it is opened; what stands in its top line stays there."""
+        visit = self.visit
+        job = await visit.asked(lambda who: open_run(visit, who))
+        with self.top:
+            self.of_run = ui.label("").classes("soft")
+            ui.element("span").classes("grow")
+            PlanAnew(visit, job)
+        await self.show()
 
     async def heard(self, _events: list[Event]) -> None:
         await self.show()
 
     async def show(self) -> None:
         visit = self.visit
-        found = await visit.asked(
-            lambda who: (service.today(visit.served, who), _planners(visit, who), open_run(visit, who))
-        )
+        found = await visit.asked(lambda who: (service.today(visit.served, who), _planners(visit, who)))
         if found is None:
             return
-        today, people, job = found
+        today, people = found
         self.place.clear()
         with self.place:
-            self._head(today, job)
             if today.plan is None:
-                note(self.visit.say("web_today.no_run"))
+                note(visit.say("web_today.no_run"))
                 return
+            zone = visit.served.keeper.settings.calendar.zone
+            moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+            self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
+            if not today.is_current:
+                note(visit.say("web_today.not_current"))
             self._week(today)
             self._decisions(today, people)
             self._answered(today)
             self._overdue(today)
             self._late(today)
             self._came_back(today)
-
-    def _head(self, today: Today, job: Job | None) -> None:
-        visit = self.visit
-        with ui.element("div").classes("line"):
-            if today.plan is not None:
-                zone = visit.served.keeper.settings.calendar.zone
-                moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-                ui.label(visit.say("web_plan.of_run", run=today.plan.run, moment=moment)).classes("soft")
-            ui.element("span").classes("grow")
-            PlanAnew(visit, job, is_main=today.plan is None)
-        if today.plan is not None and not today.is_current:
-            note(visit.say("web_today.not_current"))
 
     def _week(self, today: Today) -> None:
         heading(self.visit.say("web_today.week"))
@@ -197,7 +198,7 @@ class _TodayPage:
                 visit.tell(found.error[visit.language], "negative")
             await self.show()
 
-        with self.place:
+        with self.top:
             await follow_job(visit, job, ended)
 
     # what came and what is late ---------------------------------------------------------------------
