@@ -149,3 +149,34 @@ def test_who_is_not_signed_in_goes_there_and_who_may_not_sees_why(browser: Brows
     pia.goto(f"{planned.address}/planner/plan")
     expect(pia.get_by_role("note")).to_contain_text("may not see this page")
     assert problems == []
+
+
+def test_an_order_is_dragged_to_another_day_checked_and_priced(browser: Browser, planned: Planner) -> None:
+    problems: list[str] = []
+    page = planned.page(browser, "ann", problems)
+    page.goto(f"{planned.address}/planner/plan")
+    drawn = (
+        "datong.picture() && [...(datong.picture().shown || new Map()).values()].find(b => b[0] === 'W20260302-004')"
+    )
+    page.wait_for_function(drawn)
+    x, y, width, height, scale = page.evaluate(f"(b => [...datong.picture().box(b), datong.picture().scale])({drawn})")
+    place = page.locator("#picture canvas").bounding_box()
+    assert place is not None
+    at = (place["x"] + x + width / 2, place["y"] + y + height / 2)
+    page.mouse.move(*at)
+    page.mouse.down()
+    page.mouse.move(at[0] + scale, at[1], steps=4)
+    page.mouse.up()
+    panel = page.get_by_role("complementary")
+    expect(panel.get_by_label("Start", exact=True)).to_have_value("2026-03-10")
+    expect(panel).to_contain_text(re.compile("The plan would cost .* (more|less)"), timeout=60_000)
+    panel.get_by_role("button", name="Save").click()
+    expect(panel).to_contain_text("proposed, locked")
+    page.wait_for_function(f"{drawn}[2] === '2026-03-10'")
+    page.locator("#picture canvas").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    first = page.evaluate("datong.picture().first")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("datong.picture().first") < first
+    assert problems == []

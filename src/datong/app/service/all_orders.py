@@ -26,8 +26,9 @@ _F = ORDERS_SCHEMA.field
 _TEXT = pa.string()
 
 # origin: 'plan': the last plan proposes it; 'edit': a planner changed or locked it, and it is not out; 'out': it was
-# given out, or another system told of it. to_come_units: ordered less good and scrapped. is_due: it starts before the
-# end of the bucket that is to be given out. cost, value, behind: money, as of a plan's proposal; null of others.
+# given out, or another system told of it. to_come_units: ordered less good and scrapped. is_due: it is to be given out
+# now: the last plan says so, or it was changed by hand and starts before the end of the bucket that is. is_overdue: it
+# is out, past its day, and brings more. cost, value, behind: money, as of a plan's proposal; null of others.
 ORDERS_NOW = pa.schema(
     [
         *(_F(name) for name in ("order", "kind", "product")),
@@ -87,22 +88,15 @@ def orders_now(chain: Chain) -> OrdersNow:
         proposed = _proposed(chain, plan, state)
         still = pc.invert(pc.is_in(proposed["order"], told["order"].combine_chunks()))
         rows = pa.concat_tables([proposed.filter(still), rows.select(proposed.column_names)])
-    settings = state.settings
-    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
-    waits = pc.equal(rows["state"], "proposed")
     is_open = pc.is_in(rows["state"], pa.array(sorted(OPEN_STATES)))
     is_past = pc.less(rows["due"], pa.scalar(state.today))
-    more = {
-        "is_due": pc.and_(waits, pc.less(rows["start"], pa.scalar(end))),
-        "is_overdue": pc.and_(pc.and_(is_open, is_past), pc.greater(rows["to_come_units"], 0.0)),
-    }
-    for name, column in more.items():
-        rows = rows.append_column(name, column)
+    is_overdue = pc.and_(pc.and_(is_open, is_past), pc.greater(rows["to_come_units"], 0.0))
+    rows = rows.append_column("is_overdue", is_overdue)
     return OrdersNow(rows.select(ORDERS_NOW.names).cast(ORDERS_NOW), plan, state.as_of)
 
 
 # Columns of both parts, before names are put beside codes.
-_ADDED = ("name", "base_unit", "counterparty_name", "is_due", "is_overdue")
+_ADDED = ("name", "base_unit", "counterparty_name", "is_overdue")
 _STORED = [name for name in ORDERS_NOW.names if name not in _ADDED]
 _STORED_SCHEMA = pa.schema([ORDERS_NOW.field(name) for name in _STORED])
 
@@ -111,10 +105,11 @@ def _proposed(chain: Chain, plan: LastPlan, state: State) -> pa.Table:
     """All that the last plan proposed, with names and with whoever it goes to as the chain's tables say now."""
 
     def made() -> pa.Table:
-        rows = run_table(chain, plan.run, "orders")
-        assert rows is not None  # every run has it
+        rows, messages = (run_table(chain, plan.run, name) for name in ("orders", "messages"))
+        assert rows is not None and messages is not None  # every run has them
         told = _with(
             rows,
+            is_due=pc.is_in(rows["order"], messages["order"].combine_chunks()),
             counterparty=counterparties(state, rows),
             state=_all(rows, "proposed"),
             good_units=_all(rows, 0.0),
@@ -162,7 +157,10 @@ def _out(state: State) -> pa.Table:
     texts = {name: pa.array(columns[name], _TEXT) for name in ("state", "origin")}
     numbers = {name: pa.array(columns[name], pa.float64()) for name in ("good_units", "to_come_units")}
     party = pc.coalesce(pa.array(columns["said"], _TEXT), counterparties(state, rows))
-    return _with(rows, counterparty=party, **texts, **numbers)
+    settings = state.settings
+    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    is_due = pc.and_(pc.equal(texts["origin"], "edit"), pc.less(rows["start"], pa.scalar(end)))
+    return _with(rows, counterparty=party, is_due=is_due, **texts, **numbers)
 
 
 def _who_said(state: State) -> dict[str, list[Any]]:

@@ -35,7 +35,8 @@ def to_release(served: Served, who: Who) -> pa.Table:
 
 def release(served: Served, who: Who, names: Sequence[str] | None = None, why: str = "") -> Released:
     """Give out orders by their numbers; None: all that are due. All of them, or none. Raises NotAllowed, NotFound,
-    Refused for one that is out or not due, and what app.exchange.release raises."""
+    Refused for one that is out or not due, for all of a plan whose first bucket is over, and what app.exchange.release
+    raises."""
     who.require(Permission.RELEASE_ORDERS)
 
     def write(chain: Chain, now: OrdersNow) -> list[dict[str, object]]:
@@ -50,7 +51,7 @@ def release(served: Served, who: Who, names: Sequence[str] | None = None, why: s
         planned = [str(row["order"]) for row in rows if row["origin"] == "plan"]
         locked = [str(row["order"]) for row in rows if row["origin"] == "edit"]
         if planned:
-            release_planned(chain, planned, all_due=False)
+            release_planned(chain, [] if names is None else planned, all_due=names is None)
         if locked:
             release_locked(chain, locked)
         return rows

@@ -68,7 +68,7 @@ class OrderPanel:
             self._reasons()
             self._stock(stocked)
             self._history()
-        ui.run_javascript(f"datong.choose({name!r})")
+        self.visit.script(f"datong.choose({name!r})")
         if start is not None and self.fields is not None:
             self.fields.start.value = start
             await self.ask_price()

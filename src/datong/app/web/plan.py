@@ -94,7 +94,7 @@ class _PlanPage:
             ui.label(visit.say("web_plan.how_to_move"))
             ui.element("span").classes("grow")
             for sign, by, words in (("+", 0.7, "zoom_in"), ("−", 1.4, "zoom_out")):
-                button = action(sign, lambda by=by: ui.run_javascript(f"datong.zoom({by})"))
+                button = action(sign, lambda by=by: self.visit.script(f"datong.zoom({by})"))
                 button.props(f'aria-label="{visit.say(f"web_plan.{words}")}"')
         ui.element("div").classes("picture").props('id="picture"')
         words = {
@@ -102,7 +102,7 @@ class _PlanPage:
             "none": visit.say("web_plan.no_line"),
             "count": catalogue()["web_plan.orders_on_line"][visit.language],
         }
-        ui.timer(0.05, lambda: ui.run_javascript(f"datong.draw('picture', {json.dumps(words)})"), once=True)
+        ui.timer(0.05, lambda: self.visit.script(f"datong.draw('picture', {json.dumps(words)})"), once=True)
 
     def _bar(self) -> None:
         visit = self.visit
@@ -156,7 +156,7 @@ class _PlanPage:
         return json.dumps(json.dumps([*NARROWED[self.narrowed], *kind]))
 
     def _ask_anew(self) -> None:
-        ui.run_javascript(f"datong.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
+        self.visit.script(f"datong.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
 
     def _narrow(self, event: Any) -> None:
         self.narrowed = event.value
@@ -180,7 +180,7 @@ class _PlanPage:
         await self.visit.asked(lambda _who: None)
 
     def refresh(self) -> None:
-        ui.run_javascript(f"datong.refresh({self.grid.id})")
+        self.visit.script(f"datong.refresh({self.grid.id})")
 
     async def heard(self, events: list[Event]) -> None:
         self.refresh()

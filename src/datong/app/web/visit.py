@@ -6,7 +6,7 @@ from queue import Empty
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
-from nicegui import run, ui
+from nicegui import Client, run, ui
 from starlette.requests import Request
 
 from datong.app.http.signed_in import cookie_of, session_of
@@ -30,7 +30,8 @@ OPEN: WeakValueDictionary[str, "Visit"] = WeakValueDictionary()
 @dataclass(eq=False)
 class Visit:
     """A page that somebody has open. secret: of their session, another one where they signed in again meanwhile; csrf:
-    what forms of this page must say. path: of the page, with its question. look: auto, light or dark."""
+    what forms of this page must say. path: of the page, with its question. look: auto, light or dark. client: the page
+    itself, which is there whatever of it is drawn anew."""
 
     served: Served
     who: Who
@@ -38,6 +39,7 @@ class Visit:
     csrf: str
     path: str
     look: str
+    client: Client
 
     @property
     def language(self) -> str:
@@ -68,22 +70,31 @@ class Visit:
     def tell(self, text: str, kind: Kind = "positive") -> None:
         """A short notice on the page."""
         stays = kind in ("negative", "warning")
-        ui.notify(text, type=kind, multi_line=True, timeout=0 if stays else 4000, close_button=self.say("web.close"))
+        with self.client:
+            ui.notify(
+                text, type=kind, multi_line=True, timeout=0 if stays else 4000, close_button=self.say("web.close")
+            )
+
+    def script(self, code: str) -> None:
+        """Run something in the browser."""
+        self.client.run_javascript(code)
 
     def tell_signed_out(self, error: DatongError) -> None:
         """The session ended while the page was open: signing in elsewhere lets the same page go on."""
-        client = ui.context.client.id
+        client = self.client.id
         if OPEN.get(client) is self:
             return  # it is told already
         OPEN[client] = self
 
         async def go_on() -> None:
-            await ui.run_javascript(f"return (await fetch('/planner/renew/{client}', {{method: 'POST'}})).status")
+            await self.client.run_javascript(
+                f"return (await fetch('/planner/renew/{client}', {{method: 'POST'}})).status"
+            )
             if await run.io_bound(self._is_signed_in):
                 OPEN.pop(client, None)
                 dialog.close()
 
-        with ui.dialog(value=True).props("persistent") as dialog, ui.card():
+        with self.client, ui.dialog(value=True).props("persistent") as dialog, ui.card():
             ui.label(error.message.text(self.language))
             ui.link(self.say("web.sign_in_again"), "/sign-in?next=/planner/signed-in", new_tab=True)
             with ui.element("button").classes("main").on("click", go_on):
@@ -108,7 +119,7 @@ class Visit:
                     await found
 
         ui.timer(LOOKS_EVERY, look)
-        ui.context.client.on_delete(lambda: self.served.events.leave(listener))
+        self.client.on_delete(lambda: self.served.events.leave(listener))
 
     def _is_signed_in(self) -> bool:
         try:
@@ -143,4 +154,6 @@ def visit_of(request: Request, served: Served) -> Visit:
     look = request.cookies.get(LOOK_COOKIE, LOOKS[0])
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     secret = cookie_of(request.headers)
-    return Visit(served, session.who, secret, session.csrf, path, look if look in LOOKS else LOOKS[0])
+    return Visit(
+        served, session.who, secret, session.csrf, path, look if look in LOOKS else LOOKS[0], ui.context.client
+    )

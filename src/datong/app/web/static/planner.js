@@ -202,7 +202,7 @@ window.datong = (() => {
 
     keep() {
       this.days = Math.max(4, Math.min(400, this.days));
-      this.first = Math.max(this.start - 7, Math.min(this.first, Math.max(this.start - 7, this.end - this.days / 2)));
+      this.first = Math.max(this.start - 7, Math.min(this.first, Math.max(this.start - 1, this.end - this.days / 2)));
       const rows = Math.floor((this.host.clientHeight - HEAD) / ROW);
       this.top = Math.max(0, Math.min(this.top, this.lines.length - rows));
       this.later();
