@@ -3,19 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datong.app.chain import Chain
 from datong.app.service.all_orders import orders_now
 from datong.app.service.order_changes import Change, changed
+from datong.ledger.state import State
 from datong.model.errors import Refused
+from datong.model.flow import Learnt
 from datong.model.words import LANGUAGES, message
-
-if TYPE_CHECKING:  # they import every stage
-    from datong.ledger.state import State
-    from datong.model.flow import Learnt
-    from datong.questions.edit_price import EditAsked
-    from datong.questions.offers import OfferCost, OpenOffer
+from datong.questions.edit_price import EditAsked
+from datong.questions.offers import OfferCost, OpenOffer, offer_costs, open_offers
 
 
 def change_of(asked: Mapping[str, Any]) -> Change:
@@ -26,10 +24,8 @@ def change_of(asked: Mapping[str, Any]) -> Change:
     return Change(asked["order"], asked.get("units"), day, asked.get("way"), split)
 
 
-def ask_price(chain: Chain, asked: Mapping[str, Any]) -> "EditAsked":
+def ask_price(chain: Chain, asked: Mapping[str, Any]) -> EditAsked:
     """Raises as order_changes.changed, and Refused where the cost of the order's way is not known."""
-    from datong.questions.edit_price import EditAsked
-
     made = changed(chain, orders_now(chain), change_of(asked))
     made.refuse_errors()
     if made.paid is None:
@@ -39,7 +35,7 @@ def ask_price(chain: Chain, asked: Mapping[str, Any]) -> "EditAsked":
     return EditAsked(state, chain.learnt(state.as_of), chain.seed_of(None), (made.before,), made.after, made.paid)
 
 
-def keep_price(chain: Chain, _asked: Mapping[str, Any], cost: "OfferCost") -> Mapping[str, Any]:
+def keep_price(chain: Chain, _asked: Mapping[str, Any], cost: OfferCost) -> Mapping[str, Any]:
     """Nothing is kept in the chain: what is shown of it."""
     why = None if cost.why is None else {language: cost.why.text(language) for language in LANGUAGES}
     return {
@@ -55,15 +51,13 @@ def keep_price(chain: Chain, _asked: Mapping[str, Any], cost: "OfferCost") -> Ma
 class OffersAsked:
     """What the prices of offers are worked out from: a value, which any process can answer."""
 
-    state: "State"
-    learnt: "Learnt"
+    state: State
+    learnt: Learnt
     seed: int
-    offers: "tuple[OpenOffer, ...]"
+    offers: tuple[OpenOffer, ...]
 
-    def answer(self, on_stage: Callable[[str], None] = lambda _stage: None) -> "tuple[tuple[str, OfferCost], ...]":
+    def answer(self, on_stage: Callable[[str], None] = lambda _stage: None) -> tuple[tuple[str, OfferCost], ...]:
         """What taking each offer alone would cost, by order."""
-        from datong.questions.offers import offer_costs
-
         on_stage("plan")
         costs = offer_costs(self.state, self.learnt, self.seed, self.offers)
         return tuple((one.order["order"], cost) for one, cost in zip(self.offers, costs, strict=True))
@@ -71,15 +65,11 @@ class OffersAsked:
 
 def ask_offers(chain: Chain, _asked: Mapping[str, Any]) -> OffersAsked:
     """Raises what planning raises."""
-    from datong.questions.offers import open_offers
-
     state = chain.state()
     chain.can_plan(state)
     return OffersAsked(state, chain.learnt(state.as_of), chain.seed_of(None), open_offers(state))
 
 
-def keep_offers(
-    chain: Chain, asked: Mapping[str, Any], costs: "tuple[tuple[str, OfferCost], ...]"
-) -> Mapping[str, Any]:
+def keep_offers(chain: Chain, asked: Mapping[str, Any], costs: tuple[tuple[str, OfferCost], ...]) -> Mapping[str, Any]:
     """Nothing is kept in the chain: what is shown of each, by order."""
     return {order: keep_price(chain, asked, cost) for order, cost in costs}

@@ -17,12 +17,12 @@ from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.jobs import Job
 from datong.app.service.order_changes import COLUMNS, Change, Changed, changed, ways_of
-from datong.app.service.orders import CHANGEABLE, OrderShown, did_words, everything, order
+from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.errors import Refused
-from datong.model.words import LANGUAGES, Message, message
+from datong.model.words import Message, message
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -206,8 +206,7 @@ def _meanwhile(served: Served, row: Row) -> Message:
     if last is None:
         return message("service_orders.replanned_meanwhile", order=row["order"])
     before, after = (json.loads(last[key]) if last[key] else {} for key in ("before", "after"))
-    told = {language: did_words(last["what"], before, after, language) for language in LANGUAGES}
-    what = message("service_orders.either", en=told["en"], zh=told["zh"])
+    what = did(last["what"], before, after)
     return message("service_orders.changed_meanwhile", by=last["by"], order=row["order"], what=what)
 
 

@@ -24,7 +24,8 @@ from datong.questions.tables_out import message_of
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an order is there. text: in both languages. rows: how many rows of which table say so."""
+    """Why an order is there. rank: its place among the reasons, from 1. text: in both languages. rows: how many rows of
+    which table say so."""
 
     rank: int
     stage: str
@@ -152,39 +153,33 @@ def _noted(served: Served, name: str) -> list[Happened]:
     found = []
     for row in rows:
         before, after = (json.loads(row[key]) if row[key] else {} for key in ("before", "after"))
-        text = {language: did_words(row["what"], before, after, language) for language in LANGUAGES}
+        text = _both(did(row["what"], before, after))
         found.append(Happened(datetime.fromtimestamp(row["at"], UTC), row["by"], text, row["why"]))
     return found
 
 
-def did_words(what: str, before: Mapping[str, Any], after: Mapping[str, Any], language: str) -> str:
-    """What somebody did, in words, with each value that changed."""
-    changed = [name for name in after if before.get(name) != after[name]]
-    parts = [
-        say(
+def did(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Message:
+    """What somebody did, with each value that changed."""
+    told = message(f"service_orders.did.{what}")
+    changed = [name for name in CHANGEABLE if name in after and before.get(name) != after[name]]
+    for place, name in enumerate(changed):
+        value = message(
             "service_orders.changed_value",
-            language,
-            name=say(f"column.{name}", language),
-            before=_value(before.get(name), language),
-            after=_value(after[name], language),
+            name=message(f"column.{name}"),
+            before=_value(before.get(name)),
+            after=_value(after[name]),
         )
-        for name in changed
-        if name in CHANGEABLE
-    ]
-    return (
-        say(f"service_orders.did.{what}", language)
-        + (say("service_orders.colon", language) if parts else "")
-        + ", ".join(parts)
-    )
+        told = message("service_orders.did_first" if place == 0 else "service_orders.did_more", did=told, value=value)
+    return told
 
 
 # Values of an order that people change, as the audit names them.
 CHANGEABLE = ("units", "start", "due", "line", "recipe", "offer", "lane", "locked")
 
 
-def _value(value: Any, language: str) -> str:
+def _value(value: Any) -> Message | str:
     if isinstance(value, bool):
-        return say("shown.yes" if value else "shown.no", language)
+        return message("shown.yes" if value else "shown.no")
     if value is None:
         return "–"
     return f"{value:,.10g}" if isinstance(value, float) else str(value)

@@ -26,6 +26,7 @@ from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.words import LANGUAGES, message
+from datong.questions.offers import open_offers
 from datong.questions.tables_out import rendered
 
 # So many decisions are shown, the dearest first, and so many rows of what came back and what is late.
@@ -305,8 +306,6 @@ def _offers(chain: Chain, now: OrdersNow) -> list[Decision]:
     waiting = now.rows.filter(pc.equal(now.rows["state"], "offered")).to_pylist()
     if not waiting:
         return []
-    from datong.questions.offers import open_offers
-
     state: State = chain.state(names=(*READ_FOR_STANDINGS, "products", "recipes", "offers", "lanes"))
     of = {row["order"]: row for row in waiting}
     found = []

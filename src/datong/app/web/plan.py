@@ -12,6 +12,7 @@ from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_panel import OrderPanel
+from datong.app.web.plan_differences import show_differences
 from datong.app.web.running import PlanAnew, open_run
 from datong.app.web.shown_orders import COLUMNS, NUMBERS, column_title
 from datong.app.web.visit import Visit
@@ -70,6 +71,8 @@ class _PlanPage:
             ui.element("span").classes("grow")
             if head.get("due") and visit.who.may(Permission.RELEASE_ORDERS):
                 action(visit.say("web_plan.release_due", count=head["due"]), self.release_due)
+            if plan is not None:
+                action(visit.say("web_plan.difference"), lambda: show_differences(visit))
             PlanAnew(visit, head.get("job"), is_main=plan is None)
         if not head.get("orders"):
             note(visit.say("web_plan.empty"))

@@ -99,7 +99,7 @@ def _bars(served: Served, who: Who, request: Request) -> dict[str, Any]:
         raise Refused(message("web_plan.no_days")) from error
     found = gantt.bars(served, who, _number(asked.get("from"), 0), _number(asked.get("to"), 0), first, last)
     if found.rows is None:
-        return {"load": [[l.row, l.bucket.isoformat(), l.days, l.orders, l.share] for l in found.load]}
+        return {"load": [[one.row, one.bucket.isoformat(), one.days, one.orders, one.share] for one in found.load]}
     bars = [
         [
             row["order"],
