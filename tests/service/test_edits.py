@@ -116,8 +116,8 @@ def test_undo_and_redo_go_step_by_step_and_say_when_there_is_nothing(planned: Se
     name = row["order"]
     for units in (30.0, 20.0):
         edit(planned, ANN, Change(name, units=units), version(planned, name))
-    seen = [undo(planned, ANN, name).row["units"], undo(planned, ANN, name).row["units"]]
-    assert seen == [30.0, row["units"]]
+    seen = [undo(planned, ANN, name), undo(planned, ANN, name)]
+    assert [one and one.row["units"] for one in seen] == [30.0, row["units"]]
     with pytest.raises(Refused):
         undo(planned, ANN, name)
     assert [redo(planned, ANN, name).row["units"] for _ in range(2)] == [30.0, 20.0]
@@ -127,6 +127,17 @@ def test_undo_and_redo_go_step_by_step_and_say_when_there_is_nothing(planned: Se
     edit(planned, ANN, Change(name, units=12.0), version(planned, name))
     assert can_undo(planned, ANN, name) == (True, False)
     assert [h.by for h in order(planned, ANN, name).history if h.by].count("ann") == 8
+
+
+def test_an_order_that_no_plan_proposes_any_more_is_gone_when_its_edit_is_undone(planned: Served) -> None:
+    """The plan after the edit counts on it as it is, and has no proposal of that number."""
+    name = made(planned)["order"]
+    edit(planned, ANN, Change(name, units=20.0), version(planned, name))
+    planned.keeper.write("ann", lambda chain: chain.run())
+    assert undo(planned, ANN, name) is None
+    with pytest.raises(NotFound):
+        order(planned, ANN, name)
+    assert planned.keeper.write("ann", lambda chain: chain.run()).tables["kept"].num_rows == 0
 
 
 def test_an_undone_lock_is_the_plans_again(planned: Served) -> None:

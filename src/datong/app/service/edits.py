@@ -21,7 +21,7 @@ from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, o
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
-from datong.model.errors import Refused
+from datong.model.errors import NotFound, Refused
 from datong.model.words import Message, message
 
 T = TypeVar("T")
@@ -89,9 +89,9 @@ def edit(served: Served, who: Who, change: Change, version: str, why: str = "") 
     return order(served, who, change.order)
 
 
-def undo(served: Served, who: Who, name: str) -> OrderShown:
-    """Take the last change of an order back, whoever made it. Raises NotAllowed, NotFound, Refused where there is none
-    or the order is not as that change left it."""
+def undo(served: Served, who: Who, name: str) -> OrderShown | None:
+    """Take the last change of an order back, whoever made it. None: no plan proposes the order any more. Raises
+    NotAllowed, NotFound, Refused where there is no change or the order is not as it left it."""
     who.require(Permission.EDIT_ORDERS)
     found = _last_edit(served, name, "done", "DESC", "service_orders.nothing_to_undo")
     before, after = _parsed(found["before"]), _parsed(found["after"])
@@ -105,7 +105,10 @@ def undo(served: Served, who: Who, name: str) -> OrderShown:
 
     written(served, who, write)
     _done(served, who, found, "undone", "undo_edit", after[0], before[0] if before else None)
-    return order(served, who, name)
+    try:
+        return order(served, who, name)
+    except NotFound:
+        return None
 
 
 def redo(served: Served, who: Who, name: str) -> OrderShown:

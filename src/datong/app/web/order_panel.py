@@ -293,11 +293,20 @@ class OrderPanel:
     async def redo(self) -> None:
         await self._step(edits.redo, "web_plan.redone")
 
-    async def _step(self, verb: Callable[..., OrderShown], words: str) -> None:
+    async def _step(self, verb: Callable[..., OrderShown | None], words: str) -> None:
         visit, name = self.visit, str(self.name)
-        if await visit.asked(lambda who: verb(visit.served, who, name)) is not None:
-            visit.tell(visit.say(words, order=name))
+        done = await visit.asked(lambda who: (verb(visit.served, who, name),))
+        if done is None:
+            return
+        visit.tell(visit.say(words, order=name))
+        if done[0] is not None:
             await self._changed(name)
+            return
+        self.shown = self.fields = None
+        self.place.clear()
+        with self.place:
+            ui.label(visit.say("web_plan.gone", order=name)).classes("soft")
+        self.on_change()
 
     async def release(self) -> None:
         visit, name = self.visit, str(self.name)

@@ -76,7 +76,7 @@ window.datong = (() => {
       } catch (error) { this.problem = error.message; this.later(); }
     }
 
-    changed() { this.tiles.clear(); this.later(); }
+    changed() { for (const tile of this.tiles.values()) tile.stale = true; this.later(); }
     later() { if (!this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; this.draw(); }); }
     get scale() { return (this.canvas.clientWidth - NAMES) / this.days; }
     x(number) { return NAMES + (number - this.first) * this.scale; }
@@ -92,13 +92,15 @@ window.datong = (() => {
 
     async fetch([r, d, span]) {
       const key = `${r}/${d}/${span}`;
-      if (this.tiles.has(key)) return;
+      if (this.tiles.has(key) && !this.tiles.get(key).stale) return;
       if (this.tiles.size > 400) this.tiles.clear();
-      const tile = {};
+      const tile = this.tiles.get(key) || {};
+      tile.stale = false;  // what it shows stays until the answer is there
       this.tiles.set(key, tile);
       try {
-        Object.assign(tile, await get("/planner/data/gantt", {
-          from: r * 8, to: r * 8 + 8, first: text(d * span), last: text(d * span + span - 1) }));
+        const found = await get("/planner/data/gantt", {
+          from: r * 8, to: r * 8 + 8, first: text(d * span), last: text(d * span + span - 1) });
+        Object.assign(tile, { bars: found.bars, load: found.load });
         for (const bar of tile.bars || []) { bar.begin = day(bar[2]); bar.end = day(bar[3]) + 1; }
       } catch (error) { this.problem = error.message; }
       this.later();

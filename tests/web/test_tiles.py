@@ -1,0 +1,98 @@
+"""Pieces of orders that pages in view ask for: whose session it is, in which words, and what is refused."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+
+from datong.app.http.signed_in import COOKIE
+from datong.app.service.served import Served, serve
+from datong.app.web.tiles import add_tiles
+from mill import write
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ROLES = {"ann": ("planner", "en"), "wang": ("planner", "zh"), "pia": ("product_manager", "en")}
+
+
+class Client:
+    """Somebody's browser; '': of nobody who is signed in."""
+
+    def __init__(self, app: FastAPI, secret: str) -> None:
+        self.app, self.secret = app, secret
+
+    def get(self, path: str) -> Response:
+        async def got() -> Response:
+            async with AsyncClient(transport=ASGITransport(self.app), base_url="http://test") as client:
+                return await client.get(path, headers={"cookie": f"{COOKIE}={self.secret}"})
+
+        return asyncio.run(got())
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = write(tmp_path_factory.mktemp("tiles") / "mill")
+    one = serve(folder, None, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), hasher=QUICK)
+    one.keeper.write("test", lambda chain: chain.run())
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def clients(chain: Served) -> dict[str, Client]:
+    app = FastAPI()
+    add_tiles(app, chain)
+    found = {"": Client(app, "")}
+    for login, (role, language) in ROLES.items():
+        link = chain.people.invite(None, login, login, [role], language=language)
+        found[login] = Client(app, chain.people.accept(link, "a long password").secret)
+    return found
+
+
+PATHS = ("orders", "gantt/lines", "gantt?from=0&to=8&first=2026-03-01&last=2026-05-01")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_only_who_sees_the_plan_gets_anything(clients: dict[str, Client], path: str) -> None:
+    answers = {login: client.get(f"/planner/data/{path}") for login, client in clients.items()}
+    assert {login: a.status_code for login, a in answers.items()} == {"": 401, "ann": 200, "wang": 200, "pia": 403}
+    assert all(set(answers[login].json()) == {"error"} for login in ("", "pia"))
+
+
+def test_rows_are_in_the_reader_s_words_and_pieces_make_the_whole(clients: dict[str, Client]) -> None:
+    whole = clients["ann"].get("/planner/data/orders").json()
+    chinese = clients["wang"].get("/planner/data/orders").json()
+    assert {row["kind"] for row in whole["rows"]} == {"make", "buy"}
+    assert {row["kind"] for row in chinese["rows"]} == {"生产", "采购"}
+    pieces = [
+        clients["ann"].get(f"/planner/data/orders?skip={skip}&count=2").json()["rows"]
+        for skip in range(0, whole["total"], 2)
+    ]
+    assert [row for rows in pieces for row in rows] == whole["rows"]
+
+
+def test_narrowed_sorted_and_searched(clients: dict[str, Client]) -> None:
+    def found(query: str) -> list[str]:
+        return [row["order"] for row in clients["ann"].get(f"/planner/data/orders?{query}").json()["rows"]]
+
+    names = found("")
+    assert found('filters=[["kind","is","buy"]]') == [name for name in names if name.startswith("P")]
+    assert found("sort=order&descending=true") == sorted(names, reverse=True)
+    assert found("search=W20260302-001") == ["W20260302-001"]
+    assert set(found("sort=late_for")) == set(found("sort=way")) == set(names)
+
+
+@pytest.mark.parametrize(
+    "query", ["filters=nonsense", 'filters=[["nothing","is","1"]]', "sort=nothing", 'filters=[["units","from","many"]]']
+)
+def test_what_cannot_be_asked_is_refused_in_words(clients: dict[str, Client], query: str) -> None:
+    answer = clients["wang"].get(f"/planner/data/orders?{query}")
+    assert answer.status_code == 400 and answer.json()["error"]
+
+
+@pytest.mark.parametrize("query", ["", "from=0&to=8&first=soon&last=2026-05-01", "from=-1&to=x&first=1&last=2"])
+def test_days_that_are_none_are_refused(clients: dict[str, Client], query: str) -> None:
+    assert clients["ann"].get(f"/planner/data/gantt?{query}").status_code == 400
