@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from datong.app.exchange import release
+from datong.app.release import release
 from datong.app.service.edits import Conflict, can_undo, check, edit, price, redo, undo, ways
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_changes import Change

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.exchange import release as release_planned
 from datong.app.orders_told import release_locked
+from datong.app.release import release as release_planned
 from datong.app.service.all_orders import OrdersNow, row_of
 from datong.app.service.edits import written
 from datong.app.service.orders import everything
