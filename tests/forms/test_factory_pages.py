@@ -7,7 +7,9 @@ import pytest
 
 from datong.app.forms.rendering import static_files
 from datong.app.offers import decide
+from datong.app.service.factory import own_orders
 from datong.app.service.people import IDLE
+from datong.app.wording.figures import long_day
 from forms.conftest import order_of
 from service.test_pictures import SECRET, jpeg
 from two_firms import PASSWORD
@@ -32,13 +34,12 @@ def shown(page) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_order_is_answered_and_worked_to_its_end(browse, clock, language: str) -> None:
+def test_an_order_is_answered_and_worked_to_its_end(browse, served, clock, language: str) -> None:
     one = browse()
     page = open_first(one, language)
-    told = {
-        "en": ("Flour (P)", "40 pieces", "4 Mar 2026", "Stone mill", "please answer"),
-        "zh": ("Flour (P)", "40 件", "2026年3月4日", "Stone mill", "请答复"),
-    }
+    due = own_orders(served, served.people.sign_in("miller", PASSWORD).who).orders[0].due
+    told = {"en": ("40 pieces", "please answer"), "zh": ("40 件", "请答复")}
+    told[language] += ("Flour (P)", "Stone mill", long_day(due, language))
     assert all(text in shown(page) for text in told[language])
     steps = {
         "accepted": ({}, {"en": "The order is now: accepted", "zh": "该单现为：已接单"}),

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -225,7 +225,6 @@ def test_what_is_wrong_is_said_and_nothing_is_taken(served: Served, miller, type
     [
         (said("offered", due="3月9日"), Offer(due=date(2026, 3, 9))),
         (said("offered", due="2026-03-09", units="３０"), Offer(30.0, date(2026, 3, 9))),
-        (said("offered", due="延期两天"), Offer(due=date(2026, 3, 6))),
         (said("accepted", remark="只能做30"), Offer(30.0)),
         (said("refused", remark="3月9日才能交"), Offer(due=date(2026, 3, 9))),
         (said("offered", units="300", is_confirmed=True), Offer(300.0)),
@@ -236,6 +235,13 @@ def test_another_offer_waits_for_the_planner(served: Served, miller, typed: Type
     answered = answer(served, miller, order, typed)
     assert answered.is_taken and answered.state == "offered", [f.text("en") for f in answered.findings]
     assert own_order(served, miller, order).offer == offer
+
+
+def test_a_delay_counts_from_the_day_agreed(served: Served, miller) -> None:
+    order = first(served, miller)
+    due = own_order(served, miller, order).due
+    assert answer(served, miller, order, said("offered", due="延期两天")).state == "offered"
+    assert own_order(served, miller, order).offer == Offer(due=due + timedelta(days=2))
 
 
 def test_a_supplier_offers_another_price(served: Served) -> None:
