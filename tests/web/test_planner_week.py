@@ -24,7 +24,12 @@ def browser() -> Iterator[Browser]:
         yield one
 
 
-PEOPLE = {"ann": ("planner", "en"), "wang": ("planner", "zh"), "pia": ("product_manager", "en")}
+PEOPLE = {
+    "ann": ("planner", "en"),
+    "wang": ("planner", "zh"),
+    "pia": ("product_manager", "en"),
+    "eve": ("analyst", "en"),
+}
 
 
 @pytest.fixture
@@ -34,11 +39,16 @@ def served(tmp_path: Path) -> Iterator[Planner]:
         yield one
 
 
+HARM = "<img src=x onerror=console.error('harm')>Plough"
+
+
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
-    """A chain with a plan, whose every test has an order of its own."""
+    """A chain with a plan, whose every test has an order of its own. The name of P would do harm where it was read as
+    HTML."""
     place = tmp_path_factory.mktemp("planned")
-    with Chain(write(place / "mill")) as chain:
+    products = f"product,name,price,kind\nP,{HARM},100,finished\nQ,,50,finished\nM,,4,material\n"
+    with Chain(write(place / "mill", products_csv=products)) as chain:
         chain.run()
     with planner(place / "mill", place / "desk" / "people.sqlite", PEOPLE) as one:
         yield one
@@ -94,6 +104,7 @@ def test_the_pages_in_chinese_and_dark(browser: Browser, planned: Planner) -> No
         page.goto(f"{planned.address}/planner/{path}")
         expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
         page.wait_for_load_state("networkidle")
+        expect(page.get_by_text(HARM).first).to_be_visible()
         assert page.evaluate("document.documentElement.lang") == "zh-CN"
         see(page, f"{path.partition('?')[0]}-zh-dark")
     assert problems == []
@@ -124,6 +135,8 @@ def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browse
     page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
     units = page.get_by_role("complementary").get_by_label("Units", exact=True)
     units.fill("20")
+    page.wait_for_function("((datong.picture() || {}).shown || new Map()).size")
+    page.wait_for_load_state("networkidle")  # what the page asks for by itself would tell as well
     with sqlite3.connect(planned.desk) as desk:
         kept = desk.execute("SELECT * FROM sessions").fetchall()
         desk.execute("DELETE FROM sessions")
@@ -179,4 +192,16 @@ def test_an_order_is_dragged_to_another_day_checked_and_priced(browser: Browser,
     first = page.evaluate("datong.picture().first")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("datong.picture().first") < first
+    assert problems == []
+
+
+def test_who_only_looks_finds_nothing_to_change(browser: Browser, planned: Planner) -> None:
+    problems: list[str] = []
+    page = planned.page(browser, "eve", problems)
+    page.goto(f"{planned.address}/planner/today")
+    expect(page.get_by_role("heading", name=re.compile("To decide first"))).to_be_visible()
+    page.goto(f"{planned.address}/planner/plan?order=W20260302-003")
+    expect(page.get_by_role("complementary").get_by_role("heading", name=re.compile("W20260302-003"))).to_be_visible()
+    for name in ("Save", "Lock", "Give out", "Make a new plan", "Undo"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
     assert problems == []

@@ -1,5 +1,6 @@
 """One order beside the list: what it is, why it is there, what may be changed of it and for what price."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -68,7 +69,7 @@ class OrderPanel:
             self._reasons()
             self._stock(stocked)
             self._history()
-        self.visit.script(f"datong.choose({name!r})")
+        self.visit.script(f"datong.choose({json.dumps(name)})")
         if start is not None and self.fields is not None:
             self.fields.start.value = start
             await self.ask_price()

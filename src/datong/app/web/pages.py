@@ -43,6 +43,10 @@ def add_pages(app: FastAPI, served: Served) -> None:
 def _add_signing_in_again(app: FastAPI, served: Served) -> None:
     """A page whose session ended goes on with a new one, and keeps what was typed there."""
 
+    @app.get("/planner", include_in_schema=False)
+    def first_page() -> Response:
+        return RedirectResponse(PAGES[0].path, 303)
+
     @app.get("/planner/signed-in", include_in_schema=False)
     def signed_in(request: Request) -> Response:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from datong.app.service.orders import party_word
 from datong.app.wording import figures
@@ -21,6 +22,11 @@ OWN_TITLES = frozenset(
 )
 # By which column of the list a column of the grid is sorted; the others by the one of their own name.
 SORTED_BY: Mapping[str, str | None] = {"way": "recipe", "late_for": "late", "product": "product"}
+
+
+def order_path(order: str) -> str:
+    """The page that shows an order."""
+    return f"/planner/plan?order={quote(order, safe='')}"
 
 
 def column_title(name: str, language: str) -> str:

@@ -14,6 +14,7 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web.layout import action, heading, note
 from datong.app.web.running import PlanAnew, follow_job, money_words, open_run
+from datong.app.web.shown_orders import order_path
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import title
@@ -110,7 +111,7 @@ class _TodayPage:
             ui.label(self._money(one, today)).classes("money")
         where = [row["line"], party_word(row["counterparty"], row["counterparty_name"], visit.language)]
         with ui.element("div").classes("line soft"):
-            ui.link(row["order"], f"/planner/plan?order={row['order']}")
+            ui.link(row["order"], order_path(row["order"]))
             ui.label(" · ".join(part for part in where if part))
             if one.assigned:
                 ui.label(visit.say("web_today.assigned", who=people.get(one.assigned, one.assigned)))
@@ -145,7 +146,7 @@ class _TodayPage:
                     action(visit.say("web_plan.ask_price"), self.ask_prices)
             elif may(Permission.EDIT_ORDERS):
                 change = visit.say("web_today.change")
-                ui.link(change, f"/planner/plan?order={row['order']}").classes("button plain")
+                ui.link(change, order_path(row["order"])).classes("button plain")
             if may(Permission.EDIT_ORDERS):
                 action(visit.say("web_today.dismiss"), lambda: self.dismiss(one), "quiet")
                 if len(people) > 1:
@@ -294,7 +295,7 @@ class _TodayPage:
                         for at, text in enumerate(row):
                             with ui.element("td").classes("number" if at in numbers else ""):
                                 if at == link:
-                                    ui.link(text, f"/planner/plan?order={text}")
+                                    ui.link(text, order_path(text))
                                 else:
                                     ui.label(text)
 
