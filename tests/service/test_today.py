@@ -1,5 +1,6 @@
 """Today: what came back, what is late and for whom, and the decisions that matter most in money."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from datong.app.chain import Chain
+from datong.app.offers import open_offers
 from datong.app.service.edits import edit
 from datong.app.service.order_changes import Change
 from datong.app.service.orders import order
@@ -114,6 +116,23 @@ def test_an_offer_is_an_action_and_taken_or_held(planned: Served, is_taken: bool
     assert (after["state"], after["due"]) == (("accepted", later) if is_taken else ("released", row["due"]))
     with pytest.raises(NotFound):
         take(planned, ANN, found[0].key)
+
+
+def test_the_price_of_an_offer_is_what_the_list_of_offers_says(planned: Served) -> None:
+    row = next(r for r in to_release(planned, ANN).to_pylist() if r["line"] == "A")
+    release(planned, ANN, [row["order"]])
+    offer = Offer(due=row["due"] + timedelta(days=7))
+    say(planned, OrderEvent(row["order"], "offered", datetime(2026, 3, 2, 10, tzinfo=UTC), offer=offer))
+    job = price_offers(planned, ANN)
+    for _ in range(600):
+        time.sleep(0.1)
+        job = planned.jobs.job(ANN, job.job)
+        if not job.is_open:
+            break
+    assert job.state == "done" and job.result is not None, job.error
+    ((_, cost),) = planned.keeper.read(open_offers)
+    told = job.result[row["order"]]
+    assert (told["money"], told["low"], told["high"]) == pytest.approx((cost.money, cost.low, cost.high))
 
 
 def test_what_counterparties_said_since_the_plan_stands_there(planned: Served) -> None:
