@@ -54,8 +54,14 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
         yield one
 
 
+# No animation that ends is still going on: half faded in, a text has not its contrast yet.
+FADED_IN = """() => document.getAnimations().every(
+    one => one.playState !== 'running' || one.effect.getComputedTiming().endTime === Infinity)"""
+
+
 def see(page: Page, name: str) -> None:
-    """No serious finding of axe; and a picture, where wanted."""
+    """No serious finding of axe, once what fades in is there; and a picture, where wanted."""
+    page.wait_for_function(FADED_IN)
     if PICTURES:
         page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
     found = Axe().run(page).response["violations"]
