@@ -86,7 +86,11 @@ SIBLINGS = {
     "release": {"chain", "kept_runs"},
     "exchange": {"chain", "offers", "orders_told", "release"},
     "mailing": {"chain", "exchange", "wiring"},
-    "service": {"chain", "wiring", "kept_runs", "release", "exchange", "offers", "orders_told", "findings", "wording"},
+    "lent": {"wiring"},
+    "service": {
+        *("chain", "lent", "wiring", "kept_runs", "release"),
+        *("exchange", "offers", "orders_told", "findings", "wording"),
+    },
     "http": {"service"},
     "rest": {"http", "service", "wording"},
     "forms": {"http", "service", "wording"},

@@ -20,7 +20,7 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import market, privacy, terminal, trial, twin_demo, twin_game
+from datong.app.cli import market, privacy, serving, terminal, trial, twin_demo, twin_game
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
@@ -833,4 +833,6 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "effect": market.answer_effect,
     "take": answer_take,
     "refuse": answer_refuse,
+    "serve": serving.answer_serve,
+    "people": serving.answer_people,
 }

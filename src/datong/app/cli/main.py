@@ -39,6 +39,7 @@ def parser(language: str) -> argparse.ArgumentParser:
     _add_planning_commands(commands)
     _add_branch_commands(commands)
     _add_later_commands(commands)
+    _add_server_commands(commands)
     return commands.top
 
 
@@ -230,6 +231,26 @@ def _add_branch_commands(c: _Commands) -> None:
     p.add_argument("b", metavar="B", help=c.text("compare.side"))
     p.add_argument("--out", type=Path, metavar="DIR", help=c.text("compare.out"))
     p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+
+def _add_server_commands(c: _Commands) -> None:
+    p = c.command("serve")
+    c.chain(p)
+    p.add_argument("--host", default="127.0.0.1", metavar="HOST", help=c.text("serve.host"))
+    p.add_argument("--port", type=_positive, default=8765, metavar="N", help=c.text("serve.port"))
+    p.add_argument("--tls-certificate", dest="certificate", type=Path, metavar="FILE", help=c.text("serve.certificate"))
+    p.add_argument("--tls-key", dest="key", type=Path, metavar="FILE", help=c.text("serve.key"))
+    p.add_argument("--behind-proxy", default="", metavar="ADDRESSES", help=c.text("serve.behind_proxy"))
+    p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
+
+    p = c.command("people")
+    c.chain(p)
+    p.add_argument("what", choices=("list", "invite", "reset", "disable", "enable"), help=c.text("people.what"))
+    p.add_argument("login", nargs="?", metavar="LOGIN", help=c.text("people.login"))
+    p.add_argument("--role", action="append", default=[], metavar="ROLE", help=c.text("people.role"))
+    p.add_argument("--firm", metavar="FIRM", help=c.text("people.firm"))
+    p.add_argument("--name", metavar="NAME", help=c.text("people.name"))
+    p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
 
 
 def _add_later_commands(c: _Commands) -> None:

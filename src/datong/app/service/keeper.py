@@ -33,14 +33,25 @@ class Keeper:
         self._kept: dict[tuple[int, Hashable], Any] = {}
         self._version = 0
         self._is_closed = False
+        self._open_chain: Chain | None = None
         try:
-            self._chain = self._turns.submit(self._open).result()
+            self._settings = self._turns.submit(lambda: self._chain.settings).result()
         except BaseException:
             self._turns.shutdown()
             raise
 
-    def _open(self) -> Chain:
-        return Chain(self.folder, now=self._now, language=self._language)
+    @property
+    def _chain(self) -> Chain:
+        """The chain; opened where it is not, in the thread that asks. Raises what Chain raises."""
+        if self._open_chain is None:
+            self._open_chain = Chain(self.folder, now=self._now, language=self._language)
+            self._settings = self._open_chain.settings
+        return self._open_chain
+
+    def _let_go(self) -> None:
+        if self._open_chain is not None:
+            self._open_chain.close()
+            self._open_chain = None
 
     @property
     def version(self) -> int:
@@ -49,7 +60,7 @@ class Keeper:
 
     @property
     def settings(self) -> ChainSettings:
-        return self._chain.settings
+        return self._settings
 
     def read(self, task: Callable[[Chain], T]) -> T:
         """What a task that writes nothing reads of the chain. Waits for its turn."""
@@ -90,12 +101,19 @@ class Keeper:
         return self._turn(once)
 
     def reopen(self) -> None:
-        """Open the chain anew: what changed in its folder is taken in. Where it cannot be opened any more, the next
-        task tries again and says why."""
+        """Open the chain anew: what changed in its folder is taken in. Where it cannot be opened, this and each later
+        task say why, until it can."""
+        self.lend(lambda: None)
+
+    def lend(self, until: Callable[[], None]) -> None:
+        """Let go of the chain until `until` returns; whoever asks meanwhile waits, but for what is in memory."""
 
         def once() -> None:
-            self._chain.close()
-            self._chain = self._open()
+            self._let_go()
+            try:
+                until()
+            finally:
+                _ = self._chain
 
         try:
             self._turn(once)
@@ -106,7 +124,7 @@ class Keeper:
         """Ends when the task at hand has ended."""
         if not self._is_closed:
             self._is_closed = True
-            self._turns.submit(lambda: self._chain.close()).result()
+            self._turns.submit(self._let_go).result()
             self._turns.shutdown()
 
     def _forget(self) -> None:

@@ -307,7 +307,7 @@ class People:
 
     def change(
         self,
-        who: Who,
+        who: Who | None,
         login: str,
         *,
         roles: Sequence[str] | None = None,
@@ -327,7 +327,8 @@ class People:
                 "UPDATE accounts SET roles = ?, firm = ?, disabled = ? WHERE account = ?",
                 (json.dumps(new_roles), new_firm, int(off), row["account"]),
             )
-            if not any("administrator" in a.roles and a.state != "disabled" for a in self._all()):
+            had_one = "administrator" in json.loads(row["roles"]) and not row["disabled"]
+            if had_one and not any("administrator" in a.roles and a.state != "disabled" for a in self._all()):
                 raise Refused(message("service.last_administrator"))
             self._end_all(row["account"])
             before = {"roles": json.loads(row["roles"]), "firm": row["firm"], "disabled": bool(row["disabled"])}
@@ -341,9 +342,9 @@ class People:
             raise Refused(message("service.wrong_language", language=language, languages=", ".join(LANGUAGES)))
         self._desk.write("UPDATE accounts SET language = ? WHERE account = ?", (language, who.account))
 
-    def accounts(self, who: Who) -> list[Account]:
-        """Every account. Raises NotAllowed."""
-        who.require(Permission.MANAGE_PEOPLE)
+    def accounts(self, who: Who | None) -> list[Account]:
+        """Every account. who: None for the command line. Raises NotAllowed."""
+        self._manager(who)
         return self._all()
 
     def _all(self) -> list[Account]:

@@ -1,0 +1,111 @@
+"""The server: its doors put together, and run until it is stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from datong import __version__
+from datong.app.forms.pages import add_forms
+from datong.app.http.headers import SafeHeaders
+from datong.app.http.signed_in import session_of
+from datong.app.rest.application import add_api
+from datong.app.service.lending import Lending
+from datong.app.service.people import People
+from datong.app.service.permissions import NotSignedIn
+from datong.app.service.served import DESK_FILE, Served, serve, server_folder
+from datong.app.web.pages import add_pages
+
+# Pages that need the looser policy of NiceGUI.
+PLANNER_PATHS = ("/planner", "/_nicegui")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens. host: 127.0.0.1 is this machine alone. certificate, key: files of TLS; None: none.
+    proxies: addresses whose word on who asks, and by which way, is believed; '': nobody's."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    certificate: Path | None = None
+    key: Path | None = None
+    proxies: str = ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach it by TLS: its own, or that of the proxy before it."""
+        return self.certificate is not None or bool(self.proxies)
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
+
+
+def application(served: Served, is_secure: bool = False) -> FastAPI:
+    """Every door of a served chain as one application."""
+    app = FastAPI(title="Datong", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/", include_in_schema=False)
+    def home(request: Request) -> RedirectResponse:
+        """To the page that is somebody's own."""
+        try:
+            who = session_of(request.headers, served).who
+        except NotSignedIn:
+            return RedirectResponse("/sign-in", 303)
+        return RedirectResponse("/factory" if who.firm is not None else "/planner/today", 303)
+
+    add_api(app, served, is_secure)
+    add_forms(app, served, is_secure)
+    add_pages(app, served)
+    app.add_middleware(SafeHeaders, loose=PLANNER_PATHS, is_secure=is_secure)
+    return app
+
+
+def first_link(people: People, login: str, language: str) -> str | None:
+    """The path at which the first person, a planner, sets a password; None where there is anybody already."""
+    if not people.is_empty():
+        return None
+    return f"/invitation/{people.invite(None, login, login, ['planner'], language=language)}"
+
+
+def run(
+    chain: Path,
+    place: Place,
+    desk_folder: Path | None,
+    language: str,
+    login: str,
+    on_ready: Callable[[str | None], None],
+) -> None:
+    """Serve a chain until it is stopped. on_ready: told once it listens, with the path of the first link, if there is
+    one. Raises what Chain raises, OSError where the port is taken."""
+    folder = server_folder(chain) if desk_folder is None else desk_folder
+    served = serve(chain, folder / DESK_FILE, language=language)
+    try:
+        app = application(served, place.is_secure)
+        config = uvicorn.Config(
+            app,
+            host=place.host,
+            port=place.port,
+            ssl_certfile=place.certificate,
+            ssl_keyfile=place.key,
+            proxy_headers=bool(place.proxies),
+            forwarded_allow_ips=place.proxies or None,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        sockets = [config.bind_socket()]
+        lending = Lending(served.keeper, served.events, place.address)
+        try:
+            on_ready(first_link(served.people, login, language))
+            uvicorn.Server(config).run(sockets)
+        finally:
+            lending.close()
+    finally:
+        served.close()
