@@ -118,7 +118,7 @@ ONLY_IN = {
     "sqlite3": ("app/service/",),
     "duckdb": ("store/", "connectors/files/", "ledger/cells.py"),  # cells: columns of texts as numbers and moments
     "rich": ("app/cli/",),
-    "xlsxwriter": ("app/report/", "connectors/filedrop/"),
+    "xlsxwriter": ("app/report/", "app/service/sheets.py", "connectors/filedrop/"),
     "jinja2": ("app/report/", "app/forms/"),
     "highspy": ("balance/",),
     "lightgbm": ("forecast/",),
