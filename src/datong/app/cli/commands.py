@@ -613,6 +613,7 @@ def answer_demo(options: argparse.Namespace, language: str) -> int:
         terminal.show_results(inputs, language)
         terminal.show_replay(replayed, chain.settings, language)
         terminal.line(say("app.report_written", language, path=(options.out / "report.html").resolve()))
+        terminal.line(say("serving.demo", language, folder=folder, address=options.address))
     return 0
 
 

@@ -13,6 +13,8 @@ from datong.model.words import LANGUAGES, say
 
 # Nobody promises later than in a year, or holds a thousand times what there was.
 MOST_DAYS, MOST_FACTOR = 365, 1000
+# Where `serve` listens, unless it is told otherwise.
+HOST, PORT = "127.0.0.1", 8765
 EXIT_FINDINGS = 1
 EXIT_REFUSED = 2
 EXIT_ASKED = 3
@@ -86,6 +88,8 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=c.text("replay.buckets"))
     p.add_argument("--twin", action="store_true", help=c.text("demo.twin"))
     p.add_argument("--seed", type=_count, metavar="N", default=1, help=c.text("seed"))
+
+    p.set_defaults(address=f"http://{HOST}:{PORT}")
 
     p = c.command("twin")
     p.add_argument("what", choices=("start", "week", "score"), help=c.text("twin.what"))
@@ -236,8 +240,8 @@ def _add_branch_commands(c: _Commands) -> None:
 def _add_server_commands(c: _Commands) -> None:
     p = c.command("serve")
     c.chain(p)
-    p.add_argument("--host", default="127.0.0.1", metavar="HOST", help=c.text("serve.host"))
-    p.add_argument("--port", type=_positive, default=8765, metavar="N", help=c.text("serve.port"))
+    p.add_argument("--host", default=HOST, metavar="HOST", help=c.text("serve.host"))
+    p.add_argument("--port", type=_positive, default=PORT, metavar="N", help=c.text("serve.port"))
     p.add_argument("--tls-certificate", dest="certificate", type=Path, metavar="FILE", help=c.text("serve.certificate"))
     p.add_argument("--tls-key", dest="key", type=Path, metavar="FILE", help=c.text("serve.key"))
     p.add_argument("--behind-proxy", default="", metavar="ADDRESSES", help=c.text("serve.behind_proxy"))
