@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from datong.ledger.verdicts import ARRIVED, CASES, Case, Coming
+from datong.ledger.verdicts import ARRIVED, BY_HAND, CASES, Case, Coming
 from datong.model.settings import ChainSettings
 from stores import Store
 
@@ -36,7 +36,8 @@ def test_cases(store: Store, case: Case) -> None:
             if version.withdrawn:
                 ledger.withdraw(name, [f"{name}:{'L' if name == 'lines' else 's'}"], version.known, by="test")
             else:
-                ledger.ingest(name, rows, None, (), "before", ARRIVED, by="test")
+                source = BY_HAND if version.by_hand else "before"
+                ledger.ingest(name, rows, None, (), source, ARRIVED, by="test")
         name, rows = as_table(list(case.rows), case.kind)
         report = ledger.ingest(name, rows, None, (), "now", ARRIVED, by="test")
         found = {

@@ -92,7 +92,7 @@ def added_sources(state: State, rows: Sequence[NewRow], source: str) -> list[tup
         held = state.versions(table.name) if day else state.table(table.name)
         there = held.filter(pc.equal(held["row_id"], row_id)).to_pylist()
         if day:
-            there = [version for version in there if _text(version["valid_from"]) == day]
+            there = [version for version in there if as_cell(version["valid_from"]) == day]
         if not there:
             by_table.setdefault(table.name, []).append(row.values)
         elif any(not _same(there[0][column], text) for column, text in row.values.items()):
@@ -116,7 +116,7 @@ def _same(value: Any, text: str) -> bool:
             return float(text) == value
         except ValueError:
             return False
-    return _text(value) == text
+    return as_cell(value) == text
 
 
 def _check_names(name: str, told: Iterable[str], *, with_key: bool = False) -> None:
@@ -150,7 +150,7 @@ def _rows(table: Table, held: pa.Table, by_key: dict[str, dict[str, str]]) -> pa
         if any(column.name in values for values in by_key.values()):
             # As text, so that the rules of a file hold for the new value.
             told = [values.get(column.name) for values in by_key.values()]
-            cells = [_text(row[column.name]) if t is None else t for row, t in zip(rows, told, strict=True)]
+            cells = [as_cell(row[column.name]) if t is None else t for row, t in zip(rows, told, strict=True)]
             arrays[column.name] = pa.array([cell or None for cell in cells], pa.string())
         else:
             arrays[column.name] = pa.array([row[column.name] for row in rows], arrow_type(column))
@@ -158,7 +158,7 @@ def _rows(table: Table, held: pa.Table, by_key: dict[str, dict[str, str]]) -> pa
     return pa.table({**arrays, "assumed": pa.array(marks, pa.string())})
 
 
-def _text(value: Any) -> str:
+def as_cell(value: Any) -> str:
     """A value as a file writes it."""
     if value is None or isinstance(value, str):
         return value or ""

@@ -259,12 +259,31 @@ class Chain:
         rules = None if mapping is None else Path(mapping)
         return taking_in.ingest(self._at, path, table, rules, on_rows, self.unheeded)
 
+    def preview(
+        self,
+        file: str | PathLike[str],
+        table: str | None = None,
+        answers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Taken:
+        """What `ingest` would do with a file: worked out in full and taken back, so that nothing of it is kept, neither
+        rows nor answers nor keys of customers. Raises as `ingest`."""
+        with taking_in.taken_back(self._at) as at:
+            view = copy.copy(self)
+            view._at = at
+            return view.ingest(file, table, answers=answers)
+
     def count_stock(
         self, file: Path, on_rows: Callable[[str, int], None] = lambda _table, _rows: None
     ) -> tuple[Taken, int, int]:
         """Take in a count sheet that was filled in: what became of it, how many products it counts, and how many rows
         are empty. Raises BadInput with all that is wrong with it; then nothing of it is taken in."""
         return taking_in.ingest_counts(self._at, file, on_rows, self.unheeded)
+
+    def write_rows(self, table: str, rows: Sequence[Mapping[str, str]], source: str) -> Taken:
+        """Take rows in that somebody wrote by hand, known from now on, checked by the rules of a file: cells as a file
+        writes them. source: what they are noted to come from. Raises BadInput with all findings where one of them
+        breaks a rule or contradicts what is known; then nothing is taken in."""
+        return taking_in.write_rows(self._at, table, rows, source)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -281,6 +300,12 @@ class Chain:
         One report for each table and source; of many rows so many at a time, each lot in a transaction of its own.
         """
         return taking_in.retry_quarantine(self._at)
+
+    def correct_quarantined(self, quarantine_id: str, cells: Mapping[str, str]) -> IngestReport:
+        """Take a row in quarantine in with other cells, by column as it came; one that is not named stays, one that is
+        new to the row may be any of its table. Raises NotFound for one that is not there, BadInput with all findings
+        where it still breaks a rule: then it waits as it was."""
+        return taking_in.correct_quarantined(self._at, quarantine_id, cells)
 
     def discard_quarantine(self, ids: Sequence[str]) -> int:
         """Forget rows in quarantine: they hold nothing back any more, and are not tried again. Returns how many. One

@@ -1,10 +1,13 @@
 """Rows that come in beside the folder: a file, a quarantined row that is tried again, a row that does not hold."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from shutil import copy2, copytree
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,11 +22,12 @@ from datong.connectors.exports.matching.decide import KEY as SAME_KEY
 from datong.connectors.exports.matching.decide import decide
 from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
-from datong.connectors.exports.profiles import Profile, profiles_of
-from datong.connectors.exports.questions import asked, read_answers, write_answers
+from datong.connectors.exports.profiles import PROFILES_FOLDER, Profile, profiles_of
+from datong.connectors.exports.questions import ANSWERS_FILE, asked, read_answers, write_answers
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.exports.zones import ZONE
+from datong.connectors.files.customer_keys import CustomerKeys
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.guarded import Guarded
 from datong.connectors.files.known_products import KnownProducts
@@ -42,9 +46,10 @@ from datong.ledger.product_aliases import ALIASES, products_by_alias
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.row_checks import ROW, column_name, gathered, last_recorded_day
 from datong.ledger.units import UNITS, Conversions
+from datong.ledger.verdicts import BY_HAND
 from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding, finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import Message, message
@@ -323,6 +328,21 @@ def checked(
     return SourceRows(tables()[name], dated, at.settings, known, on_rows=on_rows, last_day=last_day)
 
 
+def write_rows(at: Opened, table: str, rows: Sequence[Mapping[str, str]], source: str) -> Taken:
+    """See `Chain.write_rows`. A file of the folder that says again what it said before does not take it back."""
+    source = f"{BY_HAND} {source}".strip()
+    moment = clock(at)
+    told = [{**row, "known_at": moment.isoformat()} for row in rows]
+    names = list(dict.fromkeys(name for row in told for name in row))
+    columns = {name: pa.array([row.get(name) or None for row in told], pa.string()) for name in names}
+    raw = RawSource(source, pa.table({ROW: pa.array(range(1, len(told) + 1), pa.int64()), **columns}))
+    found = gathered(checked(at, table, Source(raw, commas_group=False)))
+    if has_errors(found.findings):
+        raise BadInput(message("app.rows_rejected", table=table), found.findings)
+    report = at.ledger.ingest(table, found.rows, found.rejected, found.findings, source, moment, by=at.by)
+    return Taken((report,), (*found.findings, *report.findings))
+
+
 def withdraw(at: Opened, table: str, row_ids: Sequence[str]) -> int:
     """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
 
@@ -363,6 +383,53 @@ def retry_quarantine(at: Opened) -> tuple[IngestReport, ...]:
         before = reports.get((table, source))
         reports[table, source] = report if before is None else _both(before, report)
     return tuple(reports.values())
+
+
+def correct_quarantined(at: Opened, quarantine_id: str, cells: Mapping[str, str]) -> IngestReport:
+    """See `Chain.correct_quarantined`."""
+    held = at.ledger.quarantined([quarantine_id]).to_pylist()
+    if not held:
+        raise NotFound(message("app.not_quarantined", ids=quarantine_id))
+    table, source = held[0]["table"], held[0]["source"]
+    raw = {**{name: _as_text(value) for name, value in json.loads(held[0]["raw"]).items()}, **cells}
+    columns = {name: pa.array([value or None], pa.string()) for name, value in raw.items()}
+    rows = RawSource(source, pa.table({ROW: pa.array([held[0]["row"]], pa.int64()), **columns}))
+    found = gathered(checked(at, table, Source(rows, commas_group=False)))
+    if has_errors(found.findings):
+        raise BadInput(message("app.rows_rejected", table=table), found.findings)
+    with at.ledger.together():
+        report = at.ledger.ingest(
+            table,
+            found.rows,
+            None,
+            found.findings,
+            f"{BY_HAND} {source}",
+            clock(at),
+            retried=[quarantine_id],
+            by=at.by,
+        )
+        if report.quarantined:
+            raise BadInput(message("app.rows_rejected", table=table), report.findings)
+    return report
+
+
+class _TakenBack(Exception):  # noqa: N818 - nothing is wrong
+    """What was done is to be undone."""
+
+
+@contextmanager
+def taken_back(at: Opened) -> Generator[Opened]:
+    """A chain on which all that is done within is undone at its end: rows in the ledger, answers, and keys of
+    customers, which are made apart."""
+    with TemporaryDirectory(prefix="datong-preview-") as name:
+        folder = Path(name)
+        if (at.folder / ANSWERS_FILE).is_file():
+            copy2(at.folder / ANSWERS_FILE, folder / ANSWERS_FILE)
+        if (at.folder / PROFILES_FOLDER).is_dir():
+            copytree(at.folder / PROFILES_FOLDER, folder / PROFILES_FOLDER)
+        with suppress(_TakenBack), at.ledger.together():
+            yield replace(at, folder=folder, customers=CustomerKeys(None))
+            raise _TakenBack
 
 
 def discard_quarantine(at: Opened, ids: Sequence[str]) -> int:

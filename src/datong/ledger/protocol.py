@@ -379,7 +379,8 @@ def branch_name(text: str) -> str | None:
 class Branch:
     """A what-if: its parent (None: the trunk) as known at `moment`, and rows of its own over that.
 
-    made_at: when it was made. changed: rows of its own by table. last_run: the run saved last on it.
+    made_at: when it was made. changed: rows of its own by table. last_run: the run saved last on it. sees: the number
+    of the last write to its parent that it sees.
     """
 
     name: str
@@ -389,6 +390,7 @@ class Branch:
     note: str
     changed: Mapping[str, int]
     last_run: str | None
+    sees: int
 
 
 class Branches(Protocol):

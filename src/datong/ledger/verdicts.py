@@ -11,6 +11,9 @@ from typing import Literal
 
 from datong.ledger.row_ids import SINCE_EVER
 
+# How the sources of rows begin that people wrote by hand, and no file told.
+BY_HAND = "@hand"
+
 # new: the first version of its chain. superseding: another one. known: nothing new. conflicting: it contradicts what is
 # known without being later, and goes to quarantine.
 Verdict = Literal["new", "superseding", "known", "conflicting"]
@@ -20,11 +23,13 @@ History = Literal["declared", "live"]
 
 @dataclass(frozen=True)
 class Version:
-    """A version that is held of a fact. says: its content; withdrawn: from `known` on that does not hold."""
+    """A version that is held of a fact. says: its content; withdrawn: from `known` on that does not hold. by_hand:
+    somebody wrote it by hand, no file tells it."""
 
     known: datetime
     says: str
     withdrawn: bool = False
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,10 @@ def _against(held: Sequence[Version], known: datetime, row: Coming, kind: Kind) 
         return None
     if kind == "event" and row.assumed and any(version.says == row.says for version in held):
         return "known"
+    if kind == "master" and row.known is None and latest.by_hand:
+        told = _latest([version for version in held if not version.by_hand])
+        if told is not None and told.says == row.says:
+            return "known"
     if known > latest.known:
         return None
     in_force = _latest([version for version in held if version.known <= known])
@@ -185,6 +194,21 @@ CASES: tuple[Case, ...] = (
         (Coming(None, "b", True), *_rows((9, "c"))),
         ("conflicting", "superseding"),
         "master",
+    ),
+    Case(
+        "a file says again what it said before somebody wrote otherwise",
+        (*_held((3, "a")), Version(_day(5), "b", by_hand=True)),
+        (Coming(None, "a", True),),
+        ("known",),
+        "master",
+    ),
+    Case(
+        "a file says something new after somebody wrote by hand",
+        (*_held((3, "a")), Version(_day(5), "b", by_hand=True)),
+        (Coming(None, "c", True),),
+        ("superseding",),
+        "master",
+        "live",
     ),
     Case(
         "live, it has come now, whatever is dated beside it",

@@ -66,6 +66,7 @@ class DuckDBBranches:
                 r.note,
                 changed[r.branch],
                 last.get(r.branch),
+                r.parent_ingest,
             )
             for r in records
         )

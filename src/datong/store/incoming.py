@@ -9,6 +9,7 @@ from typing import Literal
 
 from datong.ledger.row_checks import ROW
 from datong.ledger.row_ids import SINCE_EVER
+from datong.ledger.verdicts import BY_HAND
 from datong.model.tables import Table
 from datong.store.migrations import chain_table, quoted, sql_type
 
@@ -147,8 +148,10 @@ def stored(table: Table) -> str:
     """The versions that the ledger has of the contested facts."""
     return (
         "CREATE OR REPLACE TEMP TABLE stored AS"
-        f" SELECT row_id, {valid_from(table)} AS _from, _content, known_at, _version, _withdrawn"
-        f" FROM {chain_table(table)} WHERE row_id IN (SELECT row_id FROM contested)"
+        f" SELECT row_id, {valid_from(table)} AS _from, _content, known_at, _version, _withdrawn,"
+        f" coalesce(starts_with(source, '{BY_HAND}'), false) AS _by_hand"
+        f" FROM {chain_table(table)} LEFT JOIN ingests ON ingest = _ingest"
+        " WHERE row_id IN (SELECT row_id FROM contested)"
     )
 
 
@@ -156,8 +159,9 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
     """What each contested row is: 'new' (with its version number), 'known' or 'conflict'.
 
     A master row without known_at: since ever where its key is new, or where the same source gives dated versions of
-    it (it is the one before them); else it arrived now. An event whose known_at is assumed says nothing new by
-    saying again what any version said.
+    it (it is the one before them); else it arrived now; it says nothing new by saying again what files said before
+    somebody wrote otherwise by hand. An event whose known_at is assumed says nothing new by saying again what any
+    version said.
     """
     known_at = "c.known_at"
     if table.kind == "master":
@@ -169,23 +173,29 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
                 f" THEN {moment_sql(SINCE_EVER)} ELSE {undated} END"
             )
         known_at = f"coalesce(c.known_at, {undated})"
-    said_again = "_known_at_assumed AND said" if table.kind == "event" else "false"
+    said_again = (
+        "_known_at_assumed AND said" if table.kind == "event" else "was_undated AND latest._by_hand AND said_by_file"
+    )
     return f"""
         CREATE OR REPLACE TEMP TABLE verdicts AS
         WITH latest AS (
-            SELECT row_id, _from, known_at, _content, _withdrawn,
+            SELECT row_id, _from, known_at, _content, _withdrawn, _by_hand,
                 max(_version) OVER (PARTITION BY row_id, _from) AS _version
             FROM stored
             QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1
         ), dated AS (
-            SELECT c.* EXCLUDE (known_at), {known_at} AS k FROM contested c
+            SELECT c.* EXCLUDE (known_at), {known_at} AS k, c.known_at IS NULL AS was_undated FROM contested c
         ), in_force AS (
             SELECT dated._n,
                 coalesce(
                     arg_max(s._content, (s.known_at, s._version)) FILTER (s.known_at <= k),
                     arg_min(s._content, (s.known_at, s._version))
                 ) AS _content,
-                bool_or(s._content = dated._content) AS said
+                bool_or(s._content = dated._content) AS said,
+                coalesce(
+                    arg_max(s._content, (s.known_at, s._version)) FILTER (NOT s._by_hand) = any_value(dated._content),
+                    false
+                ) AS said_by_file
             FROM dated JOIN stored AS s ON s.row_id = dated.row_id AND s._from = dated._from
             GROUP BY dated._n
         ), judged AS (
