@@ -88,7 +88,7 @@ SIBLINGS = {
     "mailing": {"chain", "exchange", "wiring"},
     "lent": {"wiring"},
     "service": {
-        *("chain", "lent", "wiring", "kept_runs", "release"),
+        *("chain", "branch_changes", "taking_in", "lent", "wiring", "kept_runs", "release"),
         *("exchange", "offers", "orders_told", "findings", "wording"),
     },
     "http": {"service"},

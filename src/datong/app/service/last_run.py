@@ -1,0 +1,38 @@
+"""The last kept run of a chain or of a branch, with the tables of it that a page reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from datong.app.chain import Chain
+from datong.app.service.last_plan import last_plan, run_table
+from datong.app.service.served import Served
+from datong.model.errors import NotFound
+from datong.model.words import message
+
+
+@dataclass(frozen=True, eq=False)
+class LastRun:
+    """run: its number. as_of: its moment. tables: those that were asked for, as far as it has them."""
+
+    run: str
+    as_of: datetime
+    tables: Mapping[str, pa.Table]
+
+
+def last_run(served: Served, names: tuple[str, ...]) -> LastRun:
+    """Some tables of the last run of the trunk. Raises NotFound where there is none."""
+    return served.keeper.kept(("last_run", names), lambda chain: read_last_run(chain, names))
+
+
+def read_last_run(chain: Chain, names: tuple[str, ...]) -> LastRun:
+    """As `last_run`, of a chain or branch in hand."""
+    plan = last_plan(chain)
+    if plan is None:
+        if chain.branch_name is None:
+            raise NotFound(message("served.no_plan"))
+        raise NotFound(message("served.what_if.never_run", name=chain.branch_name))
+    held = {name: run_table(chain, plan.run, name) for name in names}
+    return LastRun(plan.run, plan.as_of, {name: table for name, table in held.items() if table is not None})
