@@ -727,13 +727,8 @@ def _print_costs(console: Console, comparison: Comparison, language: str) -> Non
     for r in comparison.tables["cost"].to_pylist():
         money = (figures.number(r[name]) for name in ("money_a", "money_b"))
         style = "bold" if r["term"] == "total" else ""
-        shown.add_row(str(coded("term", r["term"], language)), *money, signed(r["difference"]), style=style)
+        shown.add_row(str(coded("term", r["term"], language)), *money, figures.signed(r["difference"]), style=style)
     console.print(shown)
-
-
-def signed(value: float | None) -> str:
-    text = figures.number(value)
-    return f"+{text}" if value is not None and value > 0 and text != "0" else text
 
 
 def _print_order_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:

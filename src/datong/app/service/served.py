@@ -17,7 +17,11 @@ from datong.app.service.jobs import Jobs, Kind
 from datong.app.service.keeper import Keeper
 from datong.app.service.people import People
 from datong.app.service.permissions import Permission
+from datong.app.service.quotes import ask_quote, keep_quote
 from datong.app.wiring import utc_now
+from datong.ledger.protocol import TRUNK, branch_name
+from datong.model.errors import Refused
+from datong.model.words import message
 
 # Beside the chain's folder, so that a copy of the chain has nobody's secrets.
 SERVER_FOLDER, DESK_FILE = ".server", "people.sqlite"
@@ -66,13 +70,22 @@ def _ask_run(chain: Chain, asked: Mapping[str, Any]) -> Any:
     return chain.on(asked.get("branch")).run_asked(asked.get("as_of"), asked.get("seed"))
 
 
+def _ask_try(chain: Chain, asked: Mapping[str, Any]) -> Any:
+    if branch_name(str(asked.get("branch") or TRUNK)) is None:
+        raise Refused(message("served.what_if.not_on_main"))
+    return _ask_run(chain, asked)
+
+
 def _keep_run(chain: Chain, asked: Mapping[str, Any], record: Any) -> Mapping[str, Any]:
     result = chain.on(asked.get("branch")).keep_run(record)
     return {"run": result.run, "orders": len(result.orders)}
 
 
+# run: a plan of the trunk, or of a branch; try: of a branch alone; quote: what an order more would cost.
 JOB_KINDS: Mapping[str, Kind] = {
     "run": Kind(Permission.RUN_PLAN, _ask_run, _keep_run),
+    "try": Kind(Permission.WHAT_IF, _ask_try, _keep_run),
+    "quote": Kind(Permission.QUOTE, ask_quote, keep_quote, tells="job"),
     "price_edit": Kind(Permission.EDIT_ORDERS, ask_price, keep_price, tells="price"),
     "price_offers": Kind(Permission.EDIT_ORDERS, ask_offers, keep_offers, tells="price"),
 }

@@ -44,6 +44,12 @@ def money(value: float | None, currency: str, language: str) -> str:
     return f"{compact(value, language)} {currency}" if language == "zh" else f"{currency} {compact(value, language)}"
 
 
+def signed(value: float | None) -> str:
+    """With a plus where it is more."""
+    text = number(value)
+    return f"+{text}" if value is not None and value > 0 and text != "0" else text
+
+
 def share(value: float | None, digits: int = 1) -> str:
     if value is None or not math.isfinite(value):
         return NONE
