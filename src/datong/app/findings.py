@@ -70,6 +70,17 @@ def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown | None":
     return market_shown(state, result.tables, past, hours_to_order(chain, state))
 
 
+def market_now(chain: Chain, result: "RunResult") -> "MarketShown | None":
+    """As `market_of_run`, with what was decided and what came of it since the run."""
+    from datong.questions.market_shown import market_shown
+
+    if not _says_subjects(result.tables[SIGNALS]):
+        return None
+    state = chain.state()
+    past = [(row["as_of"], {SIGNALS: _signals(chain, row["run"])}) for row in _last_runs(chain, result.as_of)]
+    return market_shown(state, result.tables, past, hours_to_order(chain, state))
+
+
 def _signals(chain: Chain, run: str) -> pa.Table:
     """What a kept run found; nothing of one that does not say what its signals are about."""
     table = chain.ledger.run_table(run, SIGNALS)
