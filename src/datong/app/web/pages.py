@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
 from datong.app.service.served import Served
-from datong.app.web import layout, plan, today
+from datong.app.web import data, demand, findings, layout, market, plan, search, today, what_if
 from datong.app.web.layout import Page
 from datong.app.web.tiles import add_tiles
 from datong.app.web.visit import renew
@@ -18,7 +18,13 @@ from datong.model.words import say
 # In the order of the bar on top.
 PAGES: tuple[Page, ...] = (
     Page("today", "/planner/today", Permission.SEE_PLAN, today.build),
+    Page("demand", demand.PATH, Permission.SEE_DEMAND, demand.build),
     Page("plan", "/planner/plan", Permission.SEE_PLAN, plan.build),
+    Page("market", market.PATH, Permission.SEE_PLAN, market.build),
+    Page("what_if", what_if.PATH, Permission.SEE_PLAN, what_if.build),
+    Page("findings", findings.PATH, Permission.SEE_FINDINGS, findings.build),
+    Page("data", data.PATH, Permission.SEE_DATA, data.build),
+    Page("search", search.PATH, Permission.SEE_FINDINGS, search.build, in_navigation=False),
 )
 
 ICON = "打"
@@ -29,6 +35,7 @@ def add_pages(app: FastAPI, served: Served) -> None:
     app.mount("/planner/static", StaticFiles(directory=str(layout.STATIC)), name="planner_static")
     _add_signing_in_again(app, served)
     add_tiles(app, served)
+    data.add_upload(app, served)
     layout.register(served, PAGES)
     ui.run_with(
         app,

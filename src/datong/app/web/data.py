@@ -1,0 +1,381 @@
+"""The page Data: files brought in after a look at what they do, rows that wait mended, and how fresh all of it is."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from nicegui import ui
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, session_of
+from datong.app.service import data
+from datong.app.service.data import Fresh, Taken, Upload, Waiting, as_waiting
+from datong.app.service.grids import Wanted
+from datong.app.service.permissions import NotSignedIn, Permission, Who
+from datong.app.service.served import Served
+from datong.app.web.layout import action, heading
+from datong.app.web.parts import (
+    Box,
+    Column,
+    address,
+    asked_why,
+    choice,
+    field,
+    folded,
+    link,
+    moment_words,
+    read,
+    table,
+    words,
+)
+from datong.app.web.visit import Visit, text_of
+from datong.app.wording import figures
+from datong.ledger.verdicts import BY_HAND
+from datong.model.errors import Asked, DatongError, Refused
+from datong.model.findings import Finding
+from datong.model.words import Message, message
+
+PATH, UPLOAD = "/planner/data", "/planner/data/upload"
+# Most bytes of what a browser sends with a file.
+MOST_SENT = data.MOST_BYTES + 64 * 1024
+# Why files were refused, until the page has told it; most of them.
+REFUSED: OrderedDict[str, Message] = OrderedDict()
+MOST_REFUSED = 64
+# Rows that wait, writes, and findings that are shown at once.
+WAITING_SHOWN, WRITES_SHOWN, FINDINGS_SHOWN = 25, 25, 20
+# Cells of a row that waits that are shown in the list.
+CELLS_SHOWN = 6
+
+
+async def build(visit: Visit, request: Request) -> None:
+    served = visit.served
+    refused = REFUSED.pop(request.query_params.get("refused", ""), None)
+    if refused is not None:
+        words("p", refused.text(visit.language), "note bad")
+    if visit.who.may(Permission.CHANGE_DATA):
+        there = await read(visit, lambda who: data.uploads(served, who))
+        _files(visit, there, request.query_params.get("look"))
+    found = await read(visit, lambda who: data.folder_findings(served, who))
+    _folder(visit, found)
+    wanted = Wanted(count=WAITING_SHOWN, cursor=request.query_params.get("waiting_after"))
+    held = await read(visit, lambda who: data.quarantine(served, who, wanted))
+    _quarantine(visit, [as_waiting(row) for row in held.rows.to_pylist()], held.total, held.cursor)
+    _fresh(visit, await read(visit, lambda who: data.freshness(served, who)))
+    writes = Wanted(count=WRITES_SHOWN, cursor=request.query_params.get("writes_after"))
+    came = await read(visit, lambda who: data.arrivals(served, who, writes))
+    _writes(visit, came.rows.to_pylist(), came.cursor)
+    platforms = await read(visit, lambda who: data.profiles(served, who))
+    heading(visit.say("web_data.platforms"))
+    with folded(visit.say("web_data.platforms_known", count=len(platforms))):
+        own = visit.say("web_data.own")
+        names = [f"{one.called(visit.language)}{f' · {own}' if is_own else ''}" for one, is_own in platforms]
+        words("p", "; ".join(names))
+
+
+# files -------------------------------------------------------------------------------------------
+
+
+def _files(visit: Visit, there: tuple[Upload, ...], look: str | None) -> None:
+    """What was brought and waits. look: the one that is looked at."""
+    heading(visit.say("web_data.bring"))
+    words("p", visit.say("web_data.bring_how", most=data.MOST_BYTES // 2**20), "soft")
+    with ui.element("form").props(f'action="{UPLOAD}" method="post" enctype="multipart/form-data"').classes("line"):
+        hidden = ui.element("input").props('type="hidden"')
+        hidden.props["name"], hidden.props["value"] = CSRF_FIELD, visit.csrf
+        label = visit.say("web_data.choose")
+        ui.element("input").props('type="file" name="file" required').props["aria-label"] = label
+        with ui.element("button").props('type="submit"').classes("main"):
+            ui.label(visit.say("web_data.look"))
+    for one in there:
+        with ui.element("div").classes("line"):
+            words("span", visit.say("web_data.waits", name=one.name))
+            link(visit.say("web_data.look"), PATH, look=one.upload)
+    place = ui.element("div").props('aria-live="polite"')
+    chosen = next((one for one in there if one.upload == look), None)
+    if chosen is not None:
+        with place:
+            ui.timer(0.1, File(visit, chosen).look, once=True)
+
+
+def add_upload(app: FastAPI, served: Served) -> None:
+    """The address to which the page sends a file: kept for who is signed in, and looked at on the page."""
+
+    @app.post(UPLOAD, include_in_schema=False)
+    async def uploaded(request: Request) -> Response:
+        try:
+            session = session_of(request.headers, served)
+        except NotSignedIn:
+            return RedirectResponse(f"/sign-in?next={PATH}", 303)
+        try:
+            if int(request.headers.get("content-length") or 0) > MOST_SENT:
+                raise Refused(message("web_data.rejected", most=data.MOST_BYTES // 2**20))
+            form = await request.form(max_files=1, max_fields=4)
+            refuse_forged("POST", session, str(form.get(CSRF_FIELD, "")))
+            file = form.get("file")
+            if session.must_factor or not isinstance(file, UploadFile):
+                raise Refused(message("web_data.no_file"))
+            content = await file.read()
+            made = await asyncio.to_thread(data.upload, served, session.who, file.filename or "", content)
+        except DatongError as error:
+            return RedirectResponse(address(PATH, refused=_note_refusal(error.message)), 303)
+        return RedirectResponse(address(PATH, look=made.upload), 303)
+
+
+def _note_refusal(text: Message) -> str:
+    """Keep why a file was refused for the page that is loaded next; a name for it, so that no link can say anything."""
+    name = secrets.token_urlsafe(8)
+    REFUSED[name] = text
+    if len(REFUSED) > MOST_REFUSED:
+        REFUSED.popitem(last=False)
+    return name
+
+
+class File:
+    """A file that waits: what it would do, what it asks, and the buttons to take it in or drop it."""
+
+    def __init__(self, visit: Visit, upload: Upload) -> None:
+        self.visit, self.upload = visit, upload
+        self.answers: dict[str, str] = {}
+        self.place = ui.element("section").classes("card")
+
+    async def look(self) -> None:
+        """Show what taking it in would do, or what has to be answered before."""
+        visit, served, name = self.visit, self.visit.served, self.upload.upload
+        with self.place:
+            words("p", visit.say("web_data.reading", name=self.upload.name)).props('role="status"')
+        try:
+            taken = await read(visit, lambda who: data.preview(served, who, name, answers=dict(self.answers)))
+        except Asked as asked:
+            self.place.clear()
+            with self.place:
+                self._ask(asked)
+        except NotSignedIn as error:
+            visit.tell_signed_out(error)
+        except DatongError as error:
+            self.place.clear()
+            with self.place:
+                words("p", text_of(error, visit.language), "note")
+                action(visit.say("web_data.drop"), self.drop)
+        else:
+            self.place.clear()
+            with self.place:
+                self._show(taken)
+
+    def _ask(self, asked: Asked) -> None:
+        visit = self.visit
+        words("p", asked.message.text(visit.language))
+        boxes: dict[str, Box] = {}
+        for question in asked.questions:
+            words("h3", question.asks.text(visit.language))
+            if question.samples:
+                words("p", visit.say("web_data.samples", samples=", ".join(question.samples[:3])), "soft")
+            options = {option.name: option.says.text(visit.language) for option in question.options}
+            boxes[question.key] = choice(visit.say("web_data.reading_of", name=question.key), options)
+
+        async def answer() -> None:
+            self.answers |= {key: box.text for key, box in boxes.items()}
+            await self.look()
+
+        with ui.element("div").classes("line"):
+            action(visit.say("web_data.answer"), answer, "main")
+            action(visit.say("web_data.drop"), self.drop)
+
+    def _show(self, taken: Taken) -> None:
+        visit = self.visit
+        words("h3", visit.say("web_data.would", name=self.upload.name))
+        _reports(visit, taken)
+        if taken.reading is not None:
+            columns = [Column(visit.say(f"web_data.{c}")) for c in ("field", "column", "because")]
+            own = [(message(f"export.field.{g.field}"), g.column, g.reason) for g in taken.reading.columns]
+            lang = visit.language
+            rows = [[name.text(lang), column, reason.text(lang)] for name, column, reason in own]
+            with folded(visit.say("web_data.how_read")):
+                table(visit.say("web_data.how_read"), columns, rows)
+        _findings(visit, taken.findings)
+        with ui.element("div").classes("line"):
+            action(visit.say("web_data.take"), self.take, "main")
+            action(visit.say("web_data.drop"), self.drop)
+
+    async def take(self) -> None:
+        visit, served, name = self.visit, self.visit.served, self.upload.upload
+        taken = await visit.asked(lambda who: data.take(served, who, name, answers=dict(self.answers)))
+        if taken is not None:
+            visit.tell(visit.say("web_data.taken", name=self.upload.name))
+            ui.navigate.to(PATH)
+
+    async def drop(self) -> None:
+        def task(who: Who) -> bool:
+            data.drop_upload(self.visit.served, who, self.upload.upload)
+            return True
+
+        if await self.visit.asked(task):
+            ui.navigate.to(PATH)
+
+
+def _reports(visit: Visit, taken: Taken) -> None:
+    columns = [Column(visit.say("web_data.table"))]
+    names = ("rows", "added", "superseded", "known", "quarantined")
+    columns += [Column(visit.say(f"web_data.{n}"), is_number=True) for n in names]
+    rows = [[one.table, *(figures.number(getattr(one, n)) for n in names)] for one in taken.reports]
+    if rows:
+        table(visit.say("web_data.would_short"), columns, rows)
+    else:
+        words("p", visit.say("web_data.nothing_new"))
+
+
+def _findings(visit: Visit, found: tuple[Finding, ...]) -> None:
+    for one in found[:FINDINGS_SHOWN]:
+        words("p", one.text(visit.language), {"error": "bad", "warning": "warn"}.get(one.severity, "soft"))
+    if len(found) > FINDINGS_SHOWN:
+        words("p", visit.say("web_what_if.more", count=len(found) - FINDINGS_SHOWN), "soft")
+
+
+def _folder(visit: Visit, found: tuple[Finding, ...]) -> None:
+    if not found:
+        return
+    heading(visit.say("web_data.folder"))
+    _findings(visit, found)
+
+
+# rows that wait ----------------------------------------------------------------------------------
+
+
+def _quarantine(visit: Visit, rows: list[Waiting], total: int, cursor: str | None) -> None:
+    heading(visit.say("web_data.quarantine"))
+    if not rows:
+        words("p", visit.say("web_data.none_wait"), "soft")
+        return
+    may = visit.who.may(Permission.CHANGE_DATA)
+    words("p", visit.say("web_data.wait", count=figures.number(total)))
+    if may:
+        with ui.element("div").classes("line"):
+            action(visit.say("web_data.retry"), lambda: _retry(visit))
+    columns = [Column(visit.say(f"web_data.{c}")) for c in ("where", "cells", "wrong", "act")]
+    table(visit.say("web_data.quarantine"), columns, [_waiting_line(visit, row, may) for row in rows])
+    if cursor is not None:
+        link(visit.say("web_parts.more"), PATH, waiting_after=cursor)
+
+
+def _waiting_line(visit: Visit, row: Waiting, may: bool) -> list[Any]:
+    def act() -> None:
+        if may:
+            action(visit.say("web_data.mend"), lambda: _mend(visit, row), "quiet")
+            action(visit.say("web_data.discard"), lambda: _discard(visit, row), "quiet")
+
+    where = f"{row.table} · {row.source}" if row.source != row.table else row.table
+    where += "" if row.row is None else visit.say("web_data.at_row", row=row.row)
+    cells = ", ".join(f"{name}={value}" for name, value in list(row.cells.items())[:CELLS_SHOWN] if value)
+    return [where, cells, _wrong_words(visit, row), act]
+
+
+def _wrong_words(visit: Visit, row: Waiting) -> str:
+    lang = visit.language
+    return "\n".join(f"{one.found[lang]} → {one.remedy[lang]}" for one in row.findings)
+
+
+async def _mend(visit: Visit, row: Waiting) -> None:
+    """A form with the row's cells; what is wrong stands beside its cell."""
+    wrong: dict[str | None, list[str]] = {}
+    for one in row.findings:
+        wrong.setdefault(one.column, []).append(f"{one.found[visit.language]} {one.expected[visit.language]}")
+    with ui.dialog(value=True) as dialog, ui.element("div").classes("card form"):
+        dialog.props["aria-label"] = title = f"{row.table} · {row.source}"
+        words("h2", title)
+        for text in wrong.get(None, []):
+            words("p", text, "bad")
+        boxes: dict[str, Box] = {}
+        for name in dict.fromkeys((*row.cells, *(c for c in wrong if c is not None))):
+            boxes[name] = field(name, value=row.cells.get(name, ""), width="22em")
+            for text in wrong.get(name, []):
+                words("p", text, "bad")
+        why = field(visit.say("web_parts.why"), width="22em")
+        if row.in_folder:
+            words("p", visit.say("web_data.in_folder", table=row.table), "warn")
+
+        async def save() -> None:
+            cells = {name: b.text for name, b in boxes.items() if b.text != row.cells.get(name, "")}
+            done = await visit.asked(lambda who: data.correct(visit.served, who, row.quarantine_id, cells, why.text))
+            if done is not None:
+                visit.tell(visit.say("web_data.mended"))
+                ui.navigate.to(PATH)
+
+        with ui.element("div").classes("line"):
+            action(visit.say("web_data.take_row"), save, "main")
+            action(visit.say("web_parts.no"), dialog.close)
+
+
+async def _retry(visit: Visit) -> None:
+    reports = await visit.asked(lambda who: data.retry(visit.served, who))
+    if reports is not None:
+        left = sum(one.rows - one.quarantined for one in reports)
+        visit.tell(visit.say("web_data.retried", count=left))
+        ui.navigate.to(PATH)
+
+
+async def _discard(visit: Visit, row: Waiting) -> None:
+    why = await asked_why(visit, visit.say("web_data.discard_sure"), visit.say("web_data.discard"))
+    if why is None:
+        return
+    done = await visit.asked(lambda who: data.discard(visit.served, who, [row.quarantine_id], why))
+    if done is not None:
+        ui.navigate.to(PATH)
+
+
+# what came in ------------------------------------------------------------------------------------
+
+
+def _fresh(visit: Visit, found: tuple[Fresh, ...]) -> None:
+    heading(visit.say("web_data.fresh"))
+    if not found:
+        words("p", visit.say("web_data.empty"), "note")
+        return
+    columns = [Column(visit.say("web_data.table")), Column(visit.say("web_data.rows"), is_number=True)]
+    names = ("last_happened", "last_written", "by", "source")
+    columns += [Column(visit.say(f"web_data.{c}")) for c in names]
+    columns += [Column(visit.say("web_data.quarantined"), is_number=True)]
+    rows = [
+        [
+            one.table,
+            figures.number(one.rows),
+            moment_words(visit, one.last_happened),
+            moment_words(visit, one.at),
+            one.by,
+            source_words(visit, one.source),
+            str(one.waiting) if one.waiting else "",
+        ]
+        for one in found
+    ]
+    table(visit.say("web_data.fresh"), columns, rows)
+
+
+def source_words(visit: Visit, source: str | None) -> str:
+    """Where rows came from: a file, or somebody's hand."""
+    if source is None:
+        return ""
+    return source.replace(BY_HAND, visit.say("web_data.by_hand")) if source.startswith(BY_HAND) else source
+
+
+def _writes(visit: Visit, rows: list[dict[str, Any]], cursor: str | None) -> None:
+    heading(visit.say("web_data.writes"))
+    columns = [Column(visit.say(f"web_data.{c}")) for c in ("at", "by", "what", "subject", "source")]
+    columns += [Column(visit.say("web_data.rows"), is_number=True)]
+    table(visit.say("web_data.writes"), columns, [_write_line(visit, row) for row in rows])
+    if cursor is not None:
+        link(visit.say("web_parts.more"), PATH, writes_after=cursor)
+
+
+def _write_line(visit: Visit, row: Mapping[str, Any]) -> list[str]:
+    subject = row["subject"] + (f" · {row['branch']}" if row["branch"] else "")
+    return [
+        moment_words(visit, row["at"]),
+        row["by"] or figures.NONE,
+        visit.say(f"web_data.did_{row['what']}"),
+        subject,
+        source_words(visit, row["source"]),
+        figures.number(row["how_many"]),
+    ]

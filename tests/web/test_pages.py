@@ -1,0 +1,173 @@
+"""The planner's pages in a browser, in both languages: they open without an error, say what they should, and what is
+typed into them is kept. A machine without a browser fails here."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from datong.app.chain import Chain
+from datong.app.http.signed_in import COOKIE
+from datong.model.words import say
+from shop import write_shop
+from web.planner import Planner, chromium, planner
+
+PEOPLE = {"en": ("planner", "en"), "zh": ("planner", "zh"), "manager": ("product_manager", "en")}
+# Each page, and something that is there once it is built.
+PAGES = {
+    "demand": "table.plain input",
+    "market": ".chart canvas",
+    "what-if": "button.main",
+    "findings": ".chart canvas",
+    "data": "input[type=file]",
+    "search?q=oil": "table.plain a",
+}
+NEW = b"sale,happened_at,product,market,units,price\nx1,2026-03-02,OIL,north,5,90\nx2,2026-03-02,OLI,north,5,90\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Planner]:
+    """A shop with one plan."""
+    folder = tmp_path_factory.mktemp("pages")
+    chain = Chain(write_shop(folder / "shop"))
+    chain.run()
+    chain.close()
+    yield from served(folder / "shop")
+
+
+@pytest.fixture(scope="module")
+def without_plan(tmp_path_factory: pytest.TempPathFactory) -> Generator[Planner]:
+    yield from served(write_shop(tmp_path_factory.mktemp("pages") / "new"))
+
+
+def served(folder: Path) -> Generator[Planner]:
+    with planner(folder, folder.with_name("desk") / "people.sqlite", PEOPLE) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+def opened(browser: Browser, server: Planner, who: str, path: str, wrong: list[str]) -> Page:
+    """A page that somebody has open. wrong: what the browser says goes wrong is added to it."""
+    page = server.page(browser, who, wrong)
+    page.goto(f"{server.address}/planner/{path}")
+    return page
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_page_opens_without_error(browser: Browser, server: Planner, language: str) -> None:
+    wrong: list[str] = []
+    for path, there in PAGES.items():
+        page = opened(browser, server, language, path, wrong)
+        page.locator(there).first.wait_for()
+        name = path.partition("?")[0].replace("-", "_")
+        assert page.locator("main h1").inner_text() == say(f"web.page.{name}", language)
+        assert (path, serious(page)) == (path, [])
+        page.context.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", ["demand", "market", "findings"])
+def test_without_a_plan_a_page_says_what_makes_one(browser: Browser, without_plan: Planner, path: str) -> None:
+    wrong: list[str] = []
+    page = opened(browser, without_plan, "en", path, wrong)
+    page.get_by_text("There is no plan yet").wait_for()
+    page.get_by_role("button", name=say("web_plan.plan_anew", "en")).wait_for()
+    assert wrong == []
+    page.context.close()
+
+
+def test_a_typed_forecast_is_kept_and_taken_back(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "demand?product=OIL&market=north", wrong)
+    cell = page.get_by_label("Units expected from 9 Mar 2026 on")
+    cell.fill("８０")  # full width
+    cell.press("Tab")
+    page.get_by_text("% by en").wait_for()
+    assert cell.input_value() == "80"
+    page.get_by_role("button", name="Take back").click()
+    page.get_by_text("% by en").wait_for(state="detached")
+    cell.evaluate(PASTE, "70\n71\n")
+    page.get_by_text("% by en").nth(1).wait_for()
+    assert [cell.input_value(), page.get_by_label("Units expected from 16 Mar").input_value()] == ["70", "71"]
+    assert wrong == []
+    page.context.close()
+
+
+PASTE = """(box, text) => {
+  const data = new DataTransfer();
+  data.setData('text', text);
+  box.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+
+
+def test_a_what_if_is_made_and_changed(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "what-if", wrong)
+    page.get_by_label("Name").fill("overtime")
+    page.wait_for_timeout(500)  # what is typed is sent a moment after the last key
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("heading", name="overtime").wait_for()
+    page.get_by_role("button", name="Change", exact=True).first.click()
+    page.get_by_label("hours_per_week").fill("60")
+    page.get_by_label("hours_per_week").press("Tab")
+    assert serious(page) == []
+    page.get_by_role("button", name="Keep on this").click()
+    page.get_by_role("cell", name="lines:PRESS").wait_for()
+    assert wrong == []
+    page.context.close()
+
+
+def test_a_file_is_looked_at_taken_in_and_its_wrong_row_mended(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "data", wrong)
+    file = page.locator("input[type=file]")
+    file.set_input_files({"name": "sales.exe", "mimeType": "text/csv", "buffer": NEW})
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_text("is of a kind that is not read").wait_for()
+    file.set_input_files({"name": "sales.csv", "mimeType": "text/csv", "buffer": NEW})
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Take it in").click()
+    page.get_by_role("button", name="Mend").click()
+    page.get_by_label("product", exact=True).fill("OIL")
+    page.get_by_label("product", exact=True).press("Tab")
+    page.get_by_role("button", name="Take the row in").click()
+    page.get_by_text("No row waits").wait_for()
+    assert wrong == []
+    page.context.close()
+
+
+def test_a_product_manager_decides_and_sees_no_plan(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "manager", "findings?kind=complaint", wrong)
+    page.get_by_text("Decide about it").first.click()
+    page.get_by_label("Why").first.fill("The cap is bad")
+    page.get_by_label("Why").first.press("Tab")
+    page.get_by_role("button", name="Take it").first.click()
+    page.get_by_text("The cap is bad").wait_for()
+    page.goto(f"{server.address}/planner/market")
+    page.get_by_text(say("web.not_for_you", "en")).wait_for()
+    assert wrong == []
+    page.context.close()
+
+
+def test_nobody_uploads_without_a_session_or_with_another_sites_form(server: Planner) -> None:
+    sent = {"files": {"file": ("sales.csv", NEW)}}
+    address = f"{server.address}/planner/data/upload"
+    unsigned = httpx.post(address, **sent)  # ty: ignore[invalid-argument-type]
+    assert (unsigned.status_code, unsigned.headers["location"]) == (303, "/sign-in?next=/planner/data")
+    forged = httpx.post(address, cookies={COOKIE: server.secrets["en"]}, data={"csrf": "guessed"}, **sent)  # ty: ignore[invalid-argument-type]
+    assert "refused=" in forged.headers["location"]
+    assert httpx.get(f"{server.address}/planner/demand").headers["location"].startswith("/sign-in?next=")
