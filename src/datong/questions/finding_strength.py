@@ -103,10 +103,12 @@ def strength_of(
 
 
 def _told(signal: Signal) -> dict[str, Any]:
-    """What the text of a complaint tells; a word on reviews that count less may stand around it."""
-    told = dict(signal.text.params)
-    inner = told.get("text")
-    return dict(inner.params) if isinstance(inner, Message) else told
+    """What the text of a complaint tells; words on reviews that count less, and on who read them, may stand around
+    it."""
+    text = signal.text
+    while isinstance(inner := dict(text.params).get("text"), Message):
+        text = inner
+    return dict(text.params)
 
 
 def _of_counts(share: float, signal: Signal) -> tuple[float, float] | tuple[None, None]:
