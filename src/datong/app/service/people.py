@@ -125,8 +125,9 @@ class People:
         )
         return Session(secret, csrf, _who(row), _must_factor(row))
 
-    def session(self, secret: str) -> Session:
-        """The session of a cookie. Raises NotSignedIn where there is none, it has ended, or the account is disabled."""
+    def session(self, secret: str, *, is_use: bool = True) -> Session:
+        """The session of a cookie. is_use: it counts as used now. Raises NotSignedIn where there is none, it has ended,
+        or the account is disabled."""
         found = self._desk.row(
             "SELECT accounts.*, sessions.csrf, sessions.made AS begun, sessions.seen FROM sessions "
             "JOIN accounts USING (account) WHERE digest = ?",
@@ -140,7 +141,7 @@ class People:
             or now - found["begun"] > LONGEST.total_seconds()
         ):
             raise NotSignedIn(message("service.no_session"))
-        if now - found["seen"] > _SEEN_APART:
+        if is_use and now - found["seen"] > _SEEN_APART:
             self._desk.write("UPDATE sessions SET seen = ? WHERE digest = ?", (now, digest_of(secret)))
         return Session(secret, found["csrf"], _who(found), _must_factor(found))
 

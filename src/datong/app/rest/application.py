@@ -1,0 +1,69 @@
+"""The API as an application of its own, put under /api/v1."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from datong import __version__
+from datong.app.http.rates import Rates
+from datong.app.rest import events, jobs, people, session
+from datong.app.rest.calls import Door, Open
+from datong.app.rest.languages import accepted
+from datong.app.rest.problems import problem
+from datong.app.rest.schema import described
+from datong.app.service.answered import Answered
+from datong.app.service.served import Served
+
+PREFIX = "/api/v1"
+ROUTERS = (
+    session.anybody,
+    session.begun,
+    session.signed,
+    people.people,
+    people.tokens,
+    jobs.jobs,
+    jobs.audit,
+    events.events,
+)
+health = APIRouter(prefix="/health", tags=["health"], route_class=Open)
+
+
+class Health(BaseModel):
+    """version: of the program."""
+
+    is_well: bool
+    version: str
+
+
+@health.get("")
+def is_well() -> Health:
+    """Whether the server answers."""
+    return Health(is_well=True, version=__version__)
+
+
+class Api(FastAPI):
+    """The application; its description is put right for what every endpoint does alike."""
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = described(super().openapi())
+        return self.openapi_schema
+
+
+def add_api(app: FastAPI, served: Served, is_secure: bool = False) -> FastAPI:
+    """Put the API of a served chain into an application. is_secure: the server is reached by TLS. Gives the API."""
+    api = Api(title="Datong", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
+    api.state.door = Door(served, Rates(served.now), Answered(served.desk, served.now), [], is_secure)
+    for router in (health, *ROUTERS):
+        api.include_router(router)
+    for kind in (HTTPException, Exception):
+        api.add_exception_handler(kind, _told)
+    app.mount(PREFIX, api)
+    return api
+
+
+def _told(request: Request, error: Exception) -> Response:
+    """What went wrong outside of an endpoint, or by a fault of the program, which goes on to the log."""
+    return problem(error, accepted(request.headers.get("accept-language", "")) or "en", request.url.path)

@@ -1,0 +1,79 @@
+"""Long work: begun, looked at, cancelled. And who changed what."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from datong.app.rest.calls import Called, Signed
+from datong.app.rest.shapes import Body, Count
+from datong.app.service.jobs import Job
+
+jobs = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Signed)
+audit = APIRouter(prefix="/audit", tags=["audit"], route_class=Signed)
+
+OfJob = Annotated[str, Path(max_length=80, description="The name of a job.")]
+Short = Annotated[str, Field(max_length=200)]
+
+
+class NewJob(Body):
+    """kind: 'run' makes a plan. asked: what of it; of a run its branch, as_of (a day or moment) and seed."""
+
+    kind: Short
+    asked: dict[Annotated[str, Field(max_length=40)], Short | int | float | bool | None] = Field({}, max_length=20)
+
+
+class Entry(BaseModel):
+    """One change. at: seconds since 1970. by: the login. what: was done. way: by which door."""
+
+    entry: int
+    at: float
+    by: str
+    what: str
+    subject: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    why: str
+    way: str
+
+
+class Entries(BaseModel):
+    """cursor: asks for the entries after these; None: there are none yet."""
+
+    rows: list[Entry]
+    cursor: str | None
+
+
+@jobs.get("")
+def list_jobs(call: Called, count: Count = 50) -> list[Job]:
+    """The last jobs that one may see, newest first."""
+    return call.served.jobs.jobs(call.who, count)
+
+
+@jobs.post("", status_code=202)
+def start_job(sent: NewJob, call: Called) -> Job:
+    """Begin a job, or find the one that waits with the same question."""
+    return call.served.jobs.start(call.who, sent.kind, sent.asked)
+
+
+@jobs.get("/{job}")
+def job(job: OfJob, call: Called) -> Job:
+    """How far a job is, and what came of it."""
+    return call.served.jobs.job(call.who, job)
+
+
+@jobs.post("/{job}/cancellation")
+def cancel_job(job: OfJob, call: Called) -> Job:
+    """Stop a job: nothing of it is kept. One that has ended stays as it is."""
+    return call.served.jobs.cancel(call.who, job)
+
+
+@audit.get("")
+def entries(
+    call: Called,
+    count: Count = 100,
+    cursor: Annotated[str, Query(pattern=r"^\d{1,18}$", description="Where the piece before ended.")] = "0",
+) -> Entries:
+    """Who changed what, from what to what, and why; oldest first."""
+    found = [Entry(**row) for row in call.served.audit.entries(call.who, int(cursor), count)]
+    return Entries(rows=found, cursor=str(found[-1].entry) if len(found) == count else None)

@@ -1,0 +1,43 @@
+"""A served mill, a clock that the test turns, quick password hashes, and people of every role."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyotp
+from argon2 import PasswordHasher
+
+from datong.app.service.people import Session
+from datong.app.service.served import Served, serve
+from mill import write
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "a long sentence to remember"
+
+
+class Clock:
+    """Now, as the test says."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def later(self, **by: float) -> None:
+        self.moment += timedelta(**by)
+
+
+def serve_mill(folder: Path, clock: Clock) -> Served:
+    """A new mill, or the one that is there, served."""
+    mill = folder / "mill"
+    return serve(mill if mill.exists() else write(mill), folder / "desk" / "people.sqlite", clock, hasher=QUICK)
+
+
+def session_of(served: Served, role: str, firm: str | None = None, language: str = "en", login: str = "") -> Session:
+    """Somebody of a role, signed in; an administrator with a second factor."""
+    login = login or f"{role}{'' if firm is None else '.' + firm.lower()}@works"
+    begun = served.people.accept(served.people.invite(None, login, role, [role], firm, language), PASSWORD)
+    if role == "administrator":
+        secret = pyotp.parse_uri(served.people.begin_factor(begun.who)).secret
+        served.people.confirm_factor(begun.who, pyotp.TOTP(secret).at(served.now()))
+    return served.people.session(begun.secret)
