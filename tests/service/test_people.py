@@ -78,8 +78,9 @@ def test_an_administrator_needs_a_second_factor_and_no_code_counts_twice(served:
     session = served.people.accept(link, "the first password")
     assert session.must_factor
     factor = pyotp.TOTP(pyotp.parse_uri(served.people.begin_factor(session.who)).secret)
-    with pytest.raises(NotSignedIn):
-        served.people.confirm_factor(session.who, "000000" if factor.at(clock()) != "000000" else "111111")
+    for wrong in ("000000" if factor.at(clock()) != "000000" else "111111", "", "１２３四五六"):
+        with pytest.raises(NotSignedIn):
+            served.people.confirm_factor(session.who, wrong)
     served.people.confirm_factor(session.who, factor.at(clock()))
     for code in ("", factor.at(clock())):
         with pytest.raises(NotSignedIn):

@@ -52,16 +52,21 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def add_api(app: FastAPI, served: Served, is_secure: bool = False) -> FastAPI:
-    """Put the API of a served chain into an application. is_secure: the server is reached by TLS. Gives the API."""
+def new_api() -> Api:
+    """The API without a chain: what describes it."""
     api = Api(title="Datong", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
-    api.state.door = Door(served, Rates(served.now), Answered(served.desk, served.now), [], is_secure)
     for router in (health, *ROUTERS):
         api.include_router(router)
     for kind in (HTTPException, Exception):
         api.add_exception_handler(kind, _told)
-    app.mount(PREFIX, api)
     return api
+
+
+def add_api(app: FastAPI, served: Served, is_secure: bool = False) -> None:
+    """Put the API of a served chain into an application. is_secure: the server is reached by TLS."""
+    api = new_api()
+    api.state.door = Door(served, Rates(served.now), Answered(served.desk, served.now), [], is_secure)
+    app.mount(PREFIX, api)
 
 
 def _told(request: Request, error: Exception) -> Response:

@@ -77,7 +77,8 @@ def problem(error: Exception, language: str, instance: str) -> JSONResponse:
     """The answer that tells an error. instance: the path that was asked for."""
     if isinstance(error, DatongError):
         status, kind = kind_of(error)
-        return _document(status, kind, error.message, language, instance, _more(error, language), _headers(error))
+        said = message("rest.asked", count=len(error.questions)) if isinstance(error, Asked) else error.message
+        return _document(status, kind, said, language, instance, _more(error, language), _headers(error))
     if isinstance(error, RequestValidationError):
         errors = [_wrong(one, language) for one in error.errors()]
         said = message("rest.invalid", count=len(errors), first=errors[0]["where"] if errors else "-")

@@ -35,9 +35,9 @@ PROBLEM: Mapping[str, Any] = {
     },
     "required": ["type", "title", "status", "detail", "instance", "code", "texts"],
 }
-# What any endpoint may answer; an endpoint that changes something also the second.
-ALWAYS = (400, 401, 403, 404, 405, 422, 429, 500, 503)
-OF_CHANGES = (409, 412, 413)
+# What any endpoint may answer; one that changes something also the second.
+ALWAYS = (400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503)
+OF_CHANGES = (412,)
 # Endpoints for which nobody has to be signed in, by method and path below /api/v1.
 OPEN = frozenset({("get", "/health"), ("post", "/session"), ("post", "/session/acceptance")})
 

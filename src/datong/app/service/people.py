@@ -100,7 +100,7 @@ class People:
         moment = int(self._now().timestamp())
         for step in (moment // 30 - 1, moment // 30, moment // 30 + 1):
             if step > row["factor_used"] and secrets.compare_digest(
-                pyotp.TOTP(row["factor"]).at(step * 30), code.strip()
+                pyotp.TOTP(row["factor"]).at(step * 30).encode(), code.strip().encode()
             ):
                 self._desk.write("UPDATE accounts SET factor_used = ? WHERE account = ?", (step, row["account"]))
                 return True

@@ -1,0 +1,126 @@
+"""Every endpoint against everybody: nobody, a wrong token, a forged page, each role, a token without the scope."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from datong.app.http.signed_in import CSRF_HEADER
+from datong.app.rest.application import new_api
+from datong.app.rest.schema import OPEN
+from datong.app.rest.table import endpoints
+from datong.app.service.permissions import OF_A_FIRM, ROLES, Permission
+from datong.app.service.served import Served
+from rest_client import Client
+from served_mill import session_of
+
+ENDPOINTS = [(method, path) for method, path, _ in endpoints(new_api().openapi())]
+SIGNED = [(method, path) for method, path in ENDPOINTS if (method.lower(), path) not in OPEN]
+P = Permission
+# What each endpoint needs, with a body that fits; None: to be signed in, or the answer itself is only what one may see.
+NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
+    ("GET", "/session"): (None, None),
+    ("DELETE", "/session"): (None, None),
+    ("POST", "/session/factor"): (None, None),
+    ("POST", "/session/factor/confirmation"): (None, None),
+    ("PUT", "/session/password"): (None, None),
+    ("PUT", "/session/language"): (None, None),
+    ("GET", "/people"): (P.MANAGE_PEOPLE, None),
+    ("POST", "/people"): (P.MANAGE_PEOPLE, {"login": "new@works", "roles": ["analyst"]}),
+    ("GET", "/people/{login}"): (P.MANAGE_PEOPLE, None),
+    ("PATCH", "/people/{login}"): (P.MANAGE_PEOPLE, {"disabled": False}),
+    ("POST", "/people/{login}/reset"): (P.MANAGE_PEOPLE, None),
+    ("GET", "/tokens"): (None, None),
+    ("POST", "/tokens"): (None, None),
+    ("DELETE", "/tokens/{token}"): (None, None),
+    ("GET", "/jobs"): (None, None),
+    ("POST", "/jobs"): (P.RUN_PLAN, {"kind": "run", "asked": {"branch": "none"}}),
+    ("GET", "/jobs/{job}"): (None, None),
+    ("POST", "/jobs/{job}/cancellation"): (None, None),
+    ("GET", "/audit"): (P.SEE_AUDIT, None),
+    ("GET", "/events"): (None, None),
+}
+
+
+def test_each_endpoint_says_what_it_needs() -> None:
+    assert set(NEEDS) == set(SIGNED)
+
+
+def concrete(path: str) -> str:
+    for place in ("login", "token", "job", "order"):
+        path = path.replace(f"{{{place}}}", "1")
+    return path
+
+
+@pytest.mark.parametrize(("method", "path"), SIGNED)
+def test_who_is_not_signed_in_is_told_so_before_all_else(nobody, method: str, path: str) -> None:
+    for headers in ({}, {"authorization": "Bearer datong_none"}, {"cookie": "datong_session=none"}):
+        for content in (None, b"{"):
+            told = nobody.ask(method, concrete(path), headers=headers, content=content)
+            assert told.status_code == 401 and told.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in SIGNED if one[0] != "GET"])
+def test_a_change_from_another_page_is_refused(planner, method: str, path: str) -> None:
+    for said in ("", "forged"):
+        told = planner.ask(method, concrete(path), headers={CSRF_HEADER: said})
+        assert (told.status_code, told.json()["code"]) == (403, "service.forged")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_do_what_it_may_and_nothing_else(app: FastAPI, served: Served, clock, role: str) -> None:
+    session = session_of(served, role, "F1" if role in OF_A_FIRM else None)
+    client, wrong = Client(app, session), []
+    bare = client.post("/tokens", {"name": "t", "scopes": [sorted(ROLES[role])[0]]}).json()["secret"]
+    for (method, path), (needed, body) in NEEDS.items():
+        if needed is None:
+            continue
+        clock.later(minutes=1)
+        scoped = Client(app, token=bare)
+        for asker, may in (
+            (client, needed in ROLES[role]),
+            (scoped, needed == sorted(ROLES[role])[0]),
+        ):
+            told = asker.ask(method, concrete(path), json=body)
+            if (told.status_code == 403) == may or told.status_code >= 500:
+                wrong.append((method, path, told.status_code, told.text))
+    assert wrong == []
+
+
+def test_a_route_that_needs_nobody_is_one_of_three() -> None:
+    assert {(m.lower(), p) for m, p in ENDPOINTS} >= OPEN and len(OPEN) == 3
+
+
+def test_an_answer_that_has_not_changed_is_not_sent_again(app: FastAPI, administrator, served: Served) -> None:
+    first = administrator.get("/people")
+    tag = {"if-none-match": first.headers["etag"]}
+    again = administrator.get("/people", headers=tag)
+    assert again.status_code == 304 and not again.content and again.headers["etag"] == first.headers["etag"]
+    assert "Authorization" in again.headers["vary"] and "private" in again.headers["cache-control"]
+    session_of(served, "planner")
+    assert administrator.get("/people", headers=tag).status_code == 200
+    assert administrator.get("/audit", headers={"if-none-match": "*"}).status_code == 304
+
+
+def test_the_audit_comes_piece_by_piece(administrator) -> None:
+    whole = administrator.get("/audit").json()
+    assert whole["cursor"] is None and len(whole["rows"]) >= 3
+    pieces, cursor = [], "0"
+    while cursor is not None:
+        piece = administrator.get(f"/audit?count=1&cursor={cursor}").json()
+        pieces, cursor = pieces + piece["rows"], piece["cursor"]
+    assert pieces == whole["rows"]
+    assert administrator.get("/audit?cursor=x").status_code == 422
+
+
+def test_jobs_are_begun_seen_and_cancelled(planner, administrator) -> None:
+    job = planner.post("/jobs", {"kind": "run"})
+    assert job.status_code == 202 and job.json()["state"] in ("queued", "running")
+    assert [one["job"] for one in planner.get("/jobs").json()] == [job.json()["job"]]
+    path = f"/jobs/{job.json()['job']}"
+    assert administrator.get("/jobs").json() == [] and administrator.get(path).status_code == 404
+    assert administrator.post(f"{path}/cancellation").json()["code"] == "service.no_job"
+    assert planner.post(f"{path}/cancellation").json()["state"] in ("cancelled", "done")
+    assert planner.get(path).json()["kind"] == "run"
+    none = planner.post("/jobs", {"kind": "none"})
+    assert (none.status_code, none.json()["code"]) == (404, "service.no_job_kind")
