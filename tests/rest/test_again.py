@@ -1,11 +1,14 @@
 """The same request sent twice is done once, also over a restart."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from datong.app.service.answered import KEPT, Answer, Answered, InProgress, KeyReused
+from datong.app.service.answered import KEPT, Answered, InProgress, KeyReused
 from datong.app.service.served import Served
+from rest_client import Client, application
+from served_mill import serve_mill, session_of
 
 KEY = {"idempotency-key": "7f9c2ba4-e88f-4d2a-b6f3-0a1b2c3d4e5f"}
 PERSON = {"login": "new@works", "roles": ["analyst"]}
@@ -32,7 +35,8 @@ def test_another_request_with_the_key_is_refused(administrator, planner) -> None
     assert (other.status_code, other.json()["code"]) == (422, "service.key_reused")
     path = administrator.post("/people/new@works/reset", PERSON, headers=KEY)
     assert path.json()["code"] == "service.key_reused"
-    assert planner.post("/jobs", {"kind": "none"}, headers=KEY).status_code == 404  # a key is its account's own
+    token = {"name": "t", "scopes": ["run_plan"]}
+    assert planner.post("/tokens", token, headers=KEY).status_code == 201  # a key is its account's own
 
 
 def test_a_refusal_is_the_same_again_too_but_not_one_for_how_often_or_who(administrator) -> None:
@@ -45,16 +49,18 @@ def test_a_refusal_is_the_same_again_too_but_not_one_for_how_often_or_who(admini
     assert refused[0].status_code == 404
 
 
-def test_after_a_restart_the_answer_is_still_there(administrator, served: Served, clock) -> None:
-    first = administrator.post("/people", PERSON, headers=KEY)
-    later = Answered(served.desk, clock)
-    row = served.desk.row("SELECT account, key, digest FROM answered")
-    assert row is not None
-    assert later.begin(row["account"], row["key"], row["digest"]) == Answer(
-        201,
-        json.dumps(first.json() | {"secret": None}),
-        {"content-type": "application/json"},
-    )
+def test_after_a_restart_the_answer_is_still_there(tmp_path: Path, clock) -> None:
+    """A server that is stopped, and another one on the same files."""
+    first = serve_mill(tmp_path, clock)
+    session = session_of(first, "administrator")
+    said = Client(application(first), session).post("/people", PERSON, headers=KEY)
+    first.close()
+    second = serve_mill(tmp_path, clock)
+    again = Client(application(second), session).post("/people", PERSON, headers=KEY)
+    assert (again.status_code, again.json()) == (201, said.json() | {"secret": None})
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len(second.people.accounts(session.who)) == 2
+    second.close()
 
 
 def test_what_was_cut_off_is_said_to_be_unknown(served: Served, clock) -> None:

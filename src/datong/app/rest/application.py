@@ -1,10 +1,12 @@
 """The API as an application of its own, put under /api/v1."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount
 
 from datong import __version__
 from datong.app.http.rates import Rates
@@ -38,7 +40,7 @@ class Health(BaseModel):
 
 
 @health.get("")
-def is_well() -> Health:
+async def is_well() -> Health:
     """Whether the server answers."""
     return Health(is_well=True, version=__version__)
 
@@ -66,7 +68,10 @@ def add_api(app: FastAPI, served: Served, is_secure: bool = False) -> None:
     """Put the API of a served chain into an application. is_secure: the server is reached by TLS."""
     api = new_api()
     api.state.door = Door(served, Rates(served.now), Answered(served.desk, served.now), [], is_secure)
-    app.mount(PREFIX, api)
+    mounted = Mount(PREFIX, app=api)
+    # A line end in an address is below the prefix, too: the API says that nothing is there.
+    mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)
+    app.router.routes.append(mounted)
 
 
 def _told(request: Request, error: Exception) -> Response:

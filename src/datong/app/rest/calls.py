@@ -26,13 +26,14 @@ from datong.app.service.served import Served
 from datong.model.errors import DatongError, Refused
 from datong.model.words import message
 
-MOST_BYTES = 1 << 20
+MOST_BYTES, MOST_DIGITS = 1 << 20, 15
 KEY_HEADER = "idempotency-key"
 MOST_KEY = 200
 # Fields of answers that are shown once and kept nowhere.
 SECRETS = ("secret", "address", "csrf")
 # Headers that belong to a kept answer.
 _KEPT_HEADERS = ("content-type", "etag", "location", "content-language")
+PRIVATE = "private, no-cache"
 # Answers that say nothing of the request itself: the same request may be sent again.
 _PASSING = frozenset({401, 403, 412, 413, 429, 503})
 
@@ -182,7 +183,7 @@ async def _bounded(request: Request, most: int) -> Request:
     """The request with its body read, no more than may be. Raises TooLarge."""
     declared = request.headers.get("content-length", "0")
     too_large = TooLarge(message("rest.too_large", most=most))
-    if not declared.isdecimal() or int(declared) > most:
+    if not declared.isdecimal() or len(declared) > MOST_DIGITS or int(declared) > most:
         raise too_large
     pieces, size = [], 0
     async for piece in request.stream():
@@ -248,7 +249,7 @@ def _labelled(response: Response, request: Request) -> Response:
     response.headers["content-language"] = request.state.language
     if request.method not in SAFE or response.status_code != 200 or not hasattr(response, "body"):
         return response
-    response.headers.setdefault("cache-control", "private, no-cache")
+    response.headers.setdefault("cache-control", PRIVATE)
     tag = response.headers.setdefault("etag", tag_of(bytes(response.body)))
     if not matches(request.headers.get("if-none-match", ""), tag):
         return response

@@ -1,26 +1,28 @@
 """Long work: begun, looked at, cancelled. And who changed what."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, Signed
-from datong.app.rest.shapes import Body, Count
+from datong.app.rest.shapes import Body, Code, Count
 from datong.app.service.jobs import Job
 
 jobs = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Signed)
 audit = APIRouter(prefix="/audit", tags=["audit"], route_class=Signed)
 
 OfJob = Annotated[str, Path(max_length=80, description="The name of a job.")]
-Short = Annotated[str, Field(max_length=200)]
 
 
 class NewJob(Body):
-    """kind: 'run' makes a plan. asked: what of it; of a run its branch, as_of (a day or moment) and seed."""
+    """kind: 'run' makes a plan; what else is a job has an endpoint of its own. branch: a what-if; None: the plan
+    itself. as_of: a day or a moment; None: now. seed: of what chance decides; None: the chain's."""
 
-    kind: Short
-    asked: dict[Annotated[str, Field(max_length=40)], Short | int | float | bool | None] = Field({}, max_length=20)
+    kind: Literal["run"]
+    branch: Code | None = None
+    as_of: Annotated[str, Field(max_length=40)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
 
 class Entry(BaseModel):
@@ -53,7 +55,8 @@ def list_jobs(call: Called, count: Count = 50) -> list[Job]:
 @jobs.post("", status_code=202)
 def start_job(sent: NewJob, call: Called) -> Job:
     """Begin a job, or find the one that waits with the same question."""
-    return call.served.jobs.start(call.who, sent.kind, sent.asked)
+    asked = {name: value for name, value in sent.model_dump(exclude={"kind"}).items() if value is not None}
+    return call.served.jobs.start(call.who, sent.kind, asked)
 
 
 @jobs.get("/{job}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -111,7 +112,7 @@ def _document(
         **(more or {}),
     }
     headers = {"content-language": language, "cache-control": "no-store", **(headers or {})}
-    return JSONResponse(body, status, headers, PROBLEM_JSON)
+    return JSONResponse(jsonable_encoder(body), status, headers, PROBLEM_JSON)
 
 
 def _more(error: DatongError, language: str) -> Mapping[str, Any]:
