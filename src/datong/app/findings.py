@@ -70,7 +70,7 @@ def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown | None":
     return market_shown(state, result.tables, past, hours_to_order(chain, state))
 
 
-def market_now(chain: Chain, result: "RunResult") -> "MarketShown | None":
+def market_of_run_now(chain: Chain, result: "RunResult") -> "MarketShown | None":
     """As `market_of_run`, with what was decided and what came of it since the run."""
     from datong.questions.market_shown import market_shown
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from datong.app.chain import Chain
-from datong.app.findings import decide_finding, effect_of_finding, market_now
+from datong.app.findings import decide_finding, effect_of_finding, market_of_run_now
 from datong.app.service.last_run import read_last_run
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
@@ -38,7 +38,7 @@ def findings(served: Served, who: Who) -> Heard:
 
 def _heard(chain: Chain) -> Heard:
     result = chain.kept_run(read_last_run(chain, ()).run)
-    return Heard(result.run, result.as_of, market_now(chain, result))
+    return Heard(result.run, result.as_of, market_of_run_now(chain, result))
 
 
 def finding(served: Served, who: Who, name: str) -> "ShownFinding":
