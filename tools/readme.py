@@ -71,7 +71,8 @@ def excerpt(printed: str) -> str:
 def main(check: bool) -> int:
     wrong = 0
     with tempfile.TemporaryDirectory() as folder, planned_once():
-        printed = {language: demo(language, Path(folder) / "demo") for language in PAGES.values()}
+        printed = {language: demo(language, Path(folder) / "datong-demo") for language in PAGES.values()}
+        printed = {language: text.replace(f"{folder}{os.sep}", "") for language, text in printed.items()}
     for name, language in PAGES.items():
         page = ROOT / name
         text = page.read_text(encoding="utf-8")

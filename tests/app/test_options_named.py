@@ -47,6 +47,7 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "privacy.": ("forget",),
     "quote.": ("quote",),
     "replenish.": ("replenish",),
+    "serving.": ("serve",),
     "since.more": ("run",),
 }
 _OPTION = re.compile(r"--[a-z][a-z-]*")

@@ -88,6 +88,13 @@ LAZY_DOORS = {
         "datong.questions.hours_to_order",
         "datong.questions.market_shown",
     },
+    "app/cli/serving.py": {
+        "datong.app.service.audit",
+        "datong.app.service.desk",
+        "datong.app.service.people",
+        "datong.app.service.served",
+        "datong.app.serving",
+    },
     "app/cli/twin_demo.py": {
         "datong.cycle",
         "datong.questions.effect",

@@ -26,8 +26,8 @@ PLANNER_PATHS = ("/planner", "/_nicegui")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server listens. host: 127.0.0.1 is this machine alone. certificate, key: files of TLS; None: none.
-    proxies: addresses whose word on who asks, and by which way, is believed; '': nobody's."""
+    """Where a server listens. host: 127.0.0.1 is this machine alone. port: number of the TCP port. certificate, key:
+    files of TLS; None: none. proxies: addresses whose word on who asks, and by which way, is believed; '': nobody's."""
 
     host: str = "127.0.0.1"
     port: int = 8765

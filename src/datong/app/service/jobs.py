@@ -130,7 +130,7 @@ class Jobs:
 
     def jobs(self, who: Who, count: int = 50) -> list[Job]:
         """The last jobs that one may see, newest first."""
-        rows = self._desk.rows("SELECT * FROM jobs ORDER BY made DESC, job LIMIT ?", (count,))
+        rows = self._desk.rows("SELECT * FROM jobs ORDER BY made DESC, rowid DESC LIMIT ?", (count,))
         return [_job(row) for row in rows if self._may(who, row)]
 
     def _may(self, who: Who, row: Mapping[str, Any]) -> bool:
@@ -167,7 +167,7 @@ class Jobs:
             with self._wake:
                 row = None
                 while not self._ends and row is None:
-                    row = self._desk.row("SELECT * FROM jobs WHERE state = 'queued' ORDER BY made, job")
+                    row = self._desk.row("SELECT * FROM jobs WHERE state = 'queued' ORDER BY made, rowid")
                     if row is None:
                         self._wake.wait()
                 if self._ends or row is None:
