@@ -1,6 +1,7 @@
 """The API of a served chain, asked in this process; each answer is held to the API's description."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
@@ -64,3 +65,12 @@ class Client:
 
     def post(self, path: str, json: Any = None, **more: Any) -> httpx.Response:
         return self.ask("POST", path, json={} if json is None else json, **more)
+
+
+def ended(client: Client, job: str) -> dict:
+    for _ in range(150):
+        found = client.get(f"/jobs/{job}").json()
+        if found["state"] not in ("queued", "running"):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(found)

@@ -30,12 +30,17 @@ class Clock:
 def serve_mill(folder: Path, clock: Clock) -> Served:
     """A new mill, or the one that is there, served."""
     mill = folder / "mill"
-    return serve(mill if mill.exists() else write(mill), folder / "desk" / "people.sqlite", clock, hasher=QUICK)
+    return serve_at(mill if mill.exists() else write(mill), clock)
+
+
+def serve_at(chain: Path, clock: Clock) -> Served:
+    """A chain served, its people beside it."""
+    return serve(chain, chain.parent / "desk" / "people.sqlite", clock, hasher=QUICK)
 
 
 def session_of(served: Served, role: str, firm: str | None = None, language: str = "en", login: str = "") -> Session:
     """Somebody of a role, signed in; an administrator with a second factor."""
-    login = login or f"{role}{'' if firm is None else '.' + firm.lower()}@works"
+    login = login or f"{role}{'' if firm is None else '.' + firm.lower().replace(' ', '-')}@works"
     begun = served.people.accept(served.people.invite(None, login, role, [role], firm, language), PASSWORD)
     if role == "administrator":
         secret = pyotp.parse_uri(served.people.begin_factor(begun.who)).secret

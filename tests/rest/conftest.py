@@ -8,7 +8,8 @@ from fastapi import FastAPI
 
 from datong.app.service.served import Served
 from rest_client import Client, application
-from served_mill import Clock, serve_mill, session_of
+from served_mill import Clock, serve_at, serve_mill, session_of
+from two_firms import two_firms_given_out
 
 
 @pytest.fixture
@@ -41,3 +42,18 @@ def planner(app: FastAPI, served: Served) -> Client:
 @pytest.fixture
 def administrator(app: FastAPI, served: Served) -> Client:
     return Client(app, session_of(served, "administrator"))
+
+
+@pytest.fixture
+def firms(tmp_path: Path, clock: Clock) -> Generator[Served]:
+    """A mill with two firms, whose orders were given out."""
+    one = serve_at(two_firms_given_out(tmp_path / "firms", clock), clock)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def planned(served: Served) -> Served:
+    """The mill with a plan of which nothing is given out."""
+    served.keeper.write("plan@works", lambda chain: chain.run())
+    return served

@@ -24,6 +24,8 @@ from datong.app.http.signed_in import COOKIE, CSRF_HEADER
 from datong.app.rest.application import PREFIX, new_api
 from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints, page_with
+from datong.app.service import orders, today
+from datong.app.service.grids import Wanted
 from datong.app.service.people import Session
 from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served import Served
@@ -76,7 +78,14 @@ def anybody(served: Served) -> Callable[[], Session]:
 def names_that_are_there(served: Served) -> dict[str, str]:
     """What requests may ask about, by the name of the place in the path."""
     login = session_of(served, "analyst").who.login
-    return {"login": login, "token": "1"}
+    served.keeper.write("plan@works", lambda chain: (chain.run(), chain.branch("why not")))
+    who = session_of(served, "planner").who
+    names = orders.orders(served, who, Wanted()).rows["order"].to_pylist()
+    key = today.decisions(served, who)[0][0].key
+    return {"login": login, "token": "1", "order": names[-1], "rank": "1", "key": key, "name": "why not"} | {
+        "table": "lines",
+        "edit": "demand_adjustments:none",
+    }
 
 
 def test_generated_requests_get_what_the_description_promises(app: FastAPI, served: Served, clock) -> None:
@@ -87,7 +96,7 @@ def test_generated_requests_get_what_the_description_promises(app: FastAPI, serv
     for operation in (result.ok() for result in schema.get_all_operations()):
         if operation.path == "/events":
             continue  # it does not end: tests/rest/test_events.py
-        name = f"{operation.method.upper()} {operation.path}"
+        name = operation.label
         check = checked(name, operation.as_strategy(), lambda case: asked(case, who(), there, clock), seen)
         try:
             check()

@@ -1,6 +1,7 @@
 """The API as an application of its own, put under /api/v1."""
 
 import re
+import secrets
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -10,7 +11,16 @@ from starlette.routing import Mount
 
 from datong import __version__
 from datong.app.http.rates import Rates
-from datong.app.rest import events, jobs, people, session
+from datong.app.rest import (
+    events,
+    factory,
+    jobs,
+    orders,
+    people,
+    plan,
+    session,
+    today,
+)
 from datong.app.rest.calls import Door, Open
 from datong.app.rest.languages import accepted
 from datong.app.rest.problems import problem
@@ -27,6 +37,15 @@ ROUTERS = (
     people.tokens,
     jobs.jobs,
     jobs.audit,
+    today.router,
+    today.decisions,
+    orders.given_out,
+    orders.listed,
+    orders.router,
+    plan.router,
+    factory.router,
+    factory.pictures,
+    factory.hours,
     events.events,
 )
 health = APIRouter(prefix="/health", tags=["health"], route_class=Open)
@@ -67,7 +86,9 @@ def new_api() -> Api:
 def add_api(app: FastAPI, served: Served, is_secure: bool = False) -> None:
     """Put the API of a served chain into an application. is_secure: the server is reached by TLS."""
     api = new_api()
-    api.state.door = Door(served, Rates(served.now), Answered(served.desk, served.now), [], is_secure)
+    api.state.door = Door(
+        served, Rates(served.now), Answered(served.desk, served.now), [], secrets.token_hex(8), is_secure
+    )
     mounted = Mount(PREFIX, app=api)
     # A line end in an address is below the prefix, too: the API says that nothing is there.
     mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)

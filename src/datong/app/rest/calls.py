@@ -35,20 +35,21 @@ SECRETS = ("secret", "address", "csrf")
 _KEPT_HEADERS = ("content-type", "etag", "location", "content-language")
 PRIVATE = "private, no-cache"
 # Answers that say nothing of the request itself: the same request may be sent again.
-_PASSING = frozenset({401, 403, 412, 413, 429, 503})
+_PASSING = frozenset({401, 403, 412, 413, 428, 429, 503})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True)
 class Door:
-    """What every endpoint stands on. streams: the account of each open stream of events. is_secure: the server is
-    reached by TLS."""
+    """What every endpoint stands on. streams: the account of each open stream of events. begun: names this start of the
+    server. is_secure: the server is reached by TLS."""
 
     served: Served
     rates: Rates
     answered: Answered
     streams: list[int]
+    begun: str
     is_secure: bool
 
 
@@ -160,6 +161,30 @@ class Signed(Open):
         if key is None or request.method in SAFE:
             return await inner(request)
         return await _once(request, inner, key)
+
+
+class OfChain(Signed):
+    """An endpoint whose answers hold what the chain says, and nothing else: until somebody writes to it, whoever has
+    the answer is told so before it is worked out again."""
+
+    async def answer(self, request: Request, inner: Handler) -> Response:
+        if request.method not in SAFE:
+            return await super().answer(request, inner)
+        tag = _tag_of_question(request)
+        if matches(request.headers.get("if-none-match", "").replace("*", ""), tag):
+            return Response(status_code=304, headers={"etag": tag, "cache-control": PRIVATE})
+        response = await inner(request)
+        if response.status_code == 200:
+            response.headers["etag"] = tag
+        return response
+
+
+def _tag_of_question(request: Request) -> str:
+    """Names what is asked, by whom, and of which state of the chain: begun says of which start of the server."""
+    call = call_of(request)
+    who = [call.who.account, sorted(call.who.permissions), call.who.firm, call.language]
+    asked = [request.url.path, request.url.query]
+    return tag_of({"who": who, "asked": asked, "of": [call.door.begun, call.served.keeper.version]})
 
 
 class Begun(Signed):

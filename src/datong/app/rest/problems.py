@@ -39,6 +39,10 @@ class Changed(Refused):
         self.current = current
 
 
+class NotConditional(Refused):
+    """A change does not say of which version of the thing it is."""
+
+
 # Each error with its status and its kind; the first that fits counts.
 KINDS: Sequence[tuple[type[DatongError], int, str]] = (
     (NotSignedIn, 401, "not_signed_in"),
@@ -47,6 +51,7 @@ KINDS: Sequence[tuple[type[DatongError], int, str]] = (
     (KeyReused, 422, "key_reused"),
     (InProgress, 409, "in_progress"),
     (Changed, 412, "changed"),
+    (NotConditional, 428, "not_conditional"),
     (TooLarge, 413, "too_large"),
     (TooOften, 429, "too_often"),
     (Asked, 409, "questions"),
@@ -56,7 +61,15 @@ KINDS: Sequence[tuple[type[DatongError], int, str]] = (
     (Refused, 422, "refused"),
 )
 # Refusals for how things stand now, not for what was sent: keys of words.
-CONFLICTS = frozenset({"service.login_taken", "service.factor_there", "service.last_administrator"})
+CONFLICTS = frozenset(
+    {
+        "service.login_taken",
+        "service.factor_there",
+        "service.last_administrator",
+        *(f"service_orders.{name}" for name in ("is_out", "not_due", "not_as_left", "no_offer", "no_plan")),
+        *(f"service_orders.nothing_to_{name}" for name in ("undo", "redo")),
+    }
+)
 STOPPING = frozenset({"service.closed"})
 # Statuses of the framework itself.
 BY_STATUS: Mapping[int, str] = {404: "no_route", 405: "no_method", 413: "too_large", 415: "wrong_type"}

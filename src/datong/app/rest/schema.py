@@ -37,7 +37,7 @@ PROBLEM: Mapping[str, Any] = {
 }
 # What any endpoint may answer; one that changes something also the second.
 ALWAYS = (400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503)
-OF_CHANGES = (412,)
+OF_CHANGES = (412, 428)
 # Endpoints for which nobody has to be signed in, by method and path below /api/v1.
 OPEN = frozenset({("get", "/health"), ("post", "/session"), ("post", "/session/acceptance")})
 
