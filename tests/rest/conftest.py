@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from datong.app.service.served import Served
 from rest_client import Client, application
 from served_mill import Clock, serve_at, serve_mill, session_of
+from shop import write_shop
 from two_firms import two_firms_given_out
 
 
@@ -42,6 +43,15 @@ def planner(app: FastAPI, served: Served) -> Client:
 @pytest.fixture
 def administrator(app: FastAPI, served: Served) -> Client:
     return Client(app, session_of(served, "administrator"))
+
+
+@pytest.fixture
+def shop(tmp_path: Path, clock: Clock) -> Generator[Served]:
+    """A chain with half a year of sales and one kept run."""
+    one = serve_at(write_shop(tmp_path / "shop"), clock)
+    one.keeper.write("plan@works", lambda chain: chain.run())
+    yield one
+    one.close()
 
 
 @pytest.fixture

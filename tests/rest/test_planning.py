@@ -194,7 +194,7 @@ def test_a_firm_answers_its_own_orders_and_finds_no_others(firms: Served) -> Non
     planner = Client(app, session_of(firms, "planner"))
     for path in ("/own-orders", "/own-hours"):
         assert planner.get(path).status_code == 403
-    for path in ("/orders", "/today", f"/orders/{name}", "/releases", "/plan/lines"):
+    for path in ("/orders", "/today", f"/orders/{name}", "/branches", "/market/hours", "/demand", "/data/freshness"):
         assert mill.get(path).status_code == 403
 
 

@@ -12,14 +12,19 @@ from starlette.routing import Mount
 from datong import __version__
 from datong.app.http.rates import Rates
 from datong.app.rest import (
+    data,
+    demand,
     events,
     factory,
     jobs,
+    market,
     orders,
     people,
     plan,
+    search,
     session,
     today,
+    what_if,
 )
 from datong.app.rest.calls import Door, Open
 from datong.app.rest.languages import accepted
@@ -43,6 +48,16 @@ ROUTERS = (
     orders.listed,
     orders.router,
     plan.router,
+    search.router,
+    demand.router,
+    market.router,
+    market.quotes,
+    market.heard,
+    what_if.router,
+    data.router,
+    data.waiting,
+    data.files,
+    data.sending,
     factory.router,
     factory.pictures,
     factory.hours,

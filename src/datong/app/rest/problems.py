@@ -68,6 +68,9 @@ CONFLICTS = frozenset(
         "service.last_administrator",
         *(f"service_orders.{name}" for name in ("is_out", "not_due", "not_as_left", "no_offer", "no_plan")),
         *(f"service_orders.nothing_to_{name}" for name in ("undo", "redo")),
+        *(f"served.demand.{name}" for name in ("edited_meanwhile", "taken_back_meanwhile")),
+        *(f"served.what_if.{name}" for name in ("never_run", "changed_since", "nothing_changed", "in_conflict")),
+        "served.data.too_many",
     }
 )
 STOPPING = frozenset({"service.closed"})
