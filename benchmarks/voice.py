@@ -37,7 +37,7 @@ from datong.sense.voice import aspects as voice_aspects
 from datong.sense.voice import reading
 from datong.sense.voice.clauses import clauses
 from datong.sense.voice.fakes import doubts
-from datong.sense.voice.polarity import NEW, Polarity, Settings, adapted, decided, learnt, probabilities, scores
+from datong.sense.voice.polarity_model import NEW, Polarity, Settings, adapted, decided, learnt, probabilities, scores
 from datong.sense.voice.reading import tone_words
 from datong.sense.voice.repeats import copies
 from datong.sense.voice.shipped import shipped

@@ -23,8 +23,8 @@ from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
 from pysasl.hashing import Cleartext
 
+from datong.connectors.email.due_mails import AddressBook, Firm
 from datong.connectors.email.journal import Journal
-from datong.connectors.email.outgoing import AddressBook, Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.filedrop.sheet import Known
 from datong.model.settings import EmailSettings

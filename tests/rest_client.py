@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from datong.app.http.signed_in import COOKIE, CSRF_HEADER
 from datong.app.rest.application import PREFIX, add_api, new_api
-from datong.app.service.people import Session
+from datong.app.service.accounts import Session
 from datong.app.service.served import Served
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyotp
 from argon2 import PasswordHasher
 
-from datong.app.service.people import Session
+from datong.app.service.accounts import Session
 from datong.app.service.served import Served, serve
 from mill import write
 

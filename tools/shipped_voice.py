@@ -22,7 +22,7 @@ import pandas as pd
 
 from datong.sense.voice.aspects import lexicon, mentions
 from datong.sense.voice.ngrams import tokens
-from datong.sense.voice.polarity import Polarity, Settings, knots_of, learnt, scores
+from datong.sense.voice.polarity_model import Polarity, Settings, knots_of, learnt, scores
 from datong.sense.voice.reading import split
 from datong.sense.voice.shipped import FILE, packed
 from datong.sense.voice.text import clean

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from datong.app.exchange import not_delivered
-from datong.connectors.email.outgoing import Firm
+from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Delivered, Refused, Unreachable

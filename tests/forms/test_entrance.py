@@ -8,7 +8,7 @@ import pytest
 from datong.app.forms.asking import own_path
 from datong.app.http.headers import STRICT
 from datong.app.http.signed_in import COOKIE
-from datong.app.service.people import IDLE
+from datong.app.service.accounts import IDLE
 from two_firms import PASSWORD
 
 LINKS = re.compile(r'(?:href|src|action)="([^"]*)"')

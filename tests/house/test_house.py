@@ -76,7 +76,7 @@ SIBLINGS = {
     "chain": {"wiring", "clock", "taking_in", "kept_runs", "persons", "branch_changes", "earlier_balance", "languages"},
     "checking": {"wiring", "clock"},
     "reporting": {"chain", "findings", "wording", "report", "result_folder"},
-    "opened": {"chain", "checking", "reporting", "release", "mailing"},
+    "opened": {"chain", "checking", "reporting", "release", "ways_out"},
     "dataframes": set(),
     "twin_folder": set(),
     "in_hand": {"chain", "clock", "dataframes", "languages"},
@@ -85,7 +85,7 @@ SIBLINGS = {
     "findings": {"chain", "clock"},
     "release": {"chain", "kept_runs"},
     "exchange": {"chain", "offers", "orders_told", "release"},
-    "mailing": {"chain", "exchange", "wiring"},
+    "ways_out": {"chain", "exchange", "wiring"},
     "lent": {"wiring"},
     "service": {
         *("chain", "branch_changes", "taking_in", "lent", "wiring", "kept_runs", "release"),

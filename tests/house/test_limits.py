@@ -91,7 +91,7 @@ LAZY_DOORS = {
     "app/cli/serving.py": {
         "datong.app.service.audit",
         "datong.app.service.desk",
-        "datong.app.service.people",
+        "datong.app.service.accounts",
         "datong.app.service.served",
         "datong.app.serving",
     },
@@ -105,7 +105,7 @@ LAZY_DOORS = {
     "app/cli/twin_game.py": {
         "datong.app",
         "datong.replay.twin.parameters",
-        "datong.replay.twin.play",
+        "datong.replay.twin.factory",
     },
     "app/cli/market.py": {
         "datong.questions.market_findings",

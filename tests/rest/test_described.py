@@ -25,8 +25,8 @@ from datong.app.rest.application import PREFIX, new_api
 from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints, page_with
 from datong.app.service import orders, today
+from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
-from datong.app.service.people import Session
 from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served import Served
 from served_mill import session_of

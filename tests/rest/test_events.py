@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from datong.app.http.signed_in import COOKIE
 from datong.app.rest import events
 from datong.app.rest.application import PREFIX
-from datong.app.service.people import IDLE, Session
+from datong.app.service.accounts import IDLE, Session
 from datong.app.service.permissions import Permission
 from datong.app.service.served import Served
 from served_mill import session_of

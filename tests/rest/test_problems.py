@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from datong.app.rest.problems import CONFLICTS, KIND_NAMES, KINDS, PROBLEM_JSON, STOPPING, TYPES, kind_of
-from datong.app.service.people import People
+from datong.app.service.accounts import People
 from datong.connectors.exports.questions import Option, Question, asked
 from datong.model.errors import BadInput, DatongError, LedgerBusy, NotFound
 from datong.model.findings import finding

@@ -7,9 +7,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
 from datong.app.http.headers import STRICT, SafeHeaders
-from datong.app.http.rates import MOST_KNOWN, Rate, Rates
+from datong.app.http.request_rates import MOST_KNOWN, Rate, Rates
 from datong.app.http.signed_in import COOKIE, cookie_of, refuse_forged
-from datong.app.service.people import Session
+from datong.app.service.accounts import Session
 from datong.app.service.permissions import NotAllowed, Who
 
 SESSION = Session("secret", "a token", Who(1, "plan@works", "", ("planner",)))

@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from datong.app.http.headers import SafeHeaders
 from datong.app.http.signed_in import COOKIE
+from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.desk import Desk
-from datong.app.service.people import People
 from datong.app.service.served import serve
 from datong.app.wiring import utc_now
 

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from datong.app.service.accounts import IDLE
 from datong.app.service.factory import own_orders
-from datong.app.service.people import IDLE
 from two_firms import PASSWORD
 from web.phone import Server, browser, phone
 

@@ -14,8 +14,8 @@ from datong.app.forms.pages import add_forms
 from datong.app.http.headers import SafeHeaders
 from datong.app.http.signed_in import session_of
 from datong.app.rest.application import add_api
+from datong.app.service.accounts import People
 from datong.app.service.lending import Lending
-from datong.app.service.people import People
 from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served import DESK_FILE, Served, serve, server_folder
 from datong.app.web.pages import add_pages

@@ -31,12 +31,13 @@ from datong.sense.doubted import WORDS, doubted, texts_of, words_of
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.fakes import ALIKE, KINDS
-from datong.sense.voice.polarity import Polarity, Settings, learnt
-from datong.sense.voice.reading import split, spoken_of, tone_words, toned, verdicts
+from datong.sense.voice.polarity_model import Polarity, Settings, learnt
+from datong.sense.voice.reading import split, spoken_of, verdicts
 from datong.sense.voice.repeats import copies
 from datong.sense.voice.said import Said, parted, read_back, written
 from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
 from datong.sense.voice.text import clean
+from datong.sense.voice.tones import tone_words, toned
 
 # Fewest reviews with stars, and of them good and bad ones, of which a model is learnt; most that it is learnt from.
 LEARNT_MIN, EACH_MIN, LEARNT_MAX = 300, 30, 5_000

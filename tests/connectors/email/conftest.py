@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.connectors.email.outgoing import Firm
+from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.post import EmailPost
 from mail_servers import Handler, ImapServer, a_post, lets_in, smtp_server
 

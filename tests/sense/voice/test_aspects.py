@@ -3,7 +3,7 @@ import pytest
 from datong.model.errors import BadInput
 from datong.sense.voice.aspects import general, lexicon, mentions
 from datong.sense.voice.ngrams import tokens
-from datong.sense.voice.reading import tone_words
+from datong.sense.voice.tones import tone_words
 
 
 def found(text: str, words) -> list[tuple[str, str]]:

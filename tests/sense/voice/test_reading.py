@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datong.sense.voice.aspects import general, lexicon
-from datong.sense.voice.polarity import Polarity, Settings, learnt
+from datong.sense.voice.polarity_model import Polarity, Settings, learnt
 from datong.sense.voice.reading import Heard, read
 from own_reviews import reviews
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datong.sense.voice.polarity import probabilities, scores
+from datong.sense.voice.polarity_model import probabilities, scores
 from datong.sense.voice.reading import split, verdicts
 from datong.sense.voice.shipped import FILE, LANGUAGES, packed, shipped, unpacked
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from datong.sense.voice.aspects import lexicon
-from datong.sense.voice.polarity import Settings, learnt
-from datong.sense.voice.reading import tone_words
+from datong.sense.voice.polarity_model import Settings, learnt
 from datong.sense.voice.taught import NOT_MENTIONED, judged, taught
+from datong.sense.voice.tones import tone_words
 from own_reviews import reviews
 
 WORDS = lexicon(

@@ -12,7 +12,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.words import message, say
 
 if TYPE_CHECKING:  # it needs a library that few installations have
-    from datong.app.service.people import People
+    from datong.app.service.accounts import People
 
 
 def _refuse_without_libraries() -> None:
@@ -44,9 +44,9 @@ def answer_serve(options: argparse.Namespace, language: str) -> int:
 
 def answer_people(options: argparse.Namespace, language: str) -> int:
     _refuse_without_libraries()
+    from datong.app.service.accounts import People
     from datong.app.service.audit import Audit
     from datong.app.service.desk import Desk
-    from datong.app.service.people import People
     from datong.app.service.served import DESK_FILE, server_folder
 
     if not options.chain.is_dir():

@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Message as Received
 
 from datong.app.forms.rendering import render
-from datong.app.http.rates import CHANGE, READ, SIGN_IN, Rates
+from datong.app.http.request_rates import CHANGE, READ, SIGN_IN, Rates
 from datong.app.http.signed_in import CSRF_FIELD, SAFE, cookie_of, refuse_forged
-from datong.app.service.people import Session
+from datong.app.service.accounts import Session
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.pictures import MOST_BYTES
 from datong.app.service.served import Served

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from datong.app.forms import entrance, factory
 from datong.app.forms.asking import MOST_FORM, MOST_UPLOAD, Door, Handler, answer, asked, message_page, read_form
 from datong.app.forms.rendering import static_files
-from datong.app.http.rates import Rates
+from datong.app.http.request_rates import Rates
 from datong.app.service.served import Served
 from datong.model.words import message
 

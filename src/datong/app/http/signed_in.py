@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from datong.app.service.people import LONGEST, Session
+from datong.app.service.accounts import LONGEST, Session
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served import Served
 from datong.model.words import message

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from datong import __version__
-from datong.app.http.rates import Rates
+from datong.app.http.request_rates import Rates
 from datong.app.rest import (
     data,
     demand,

@@ -15,12 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from datong.app.http.rates import CHANGE, READ, SIGN_IN, Rate, Rates
+from datong.app.http.request_rates import CHANGE, READ, SIGN_IN, Rate, Rates
 from datong.app.http.signed_in import CSRF_HEADER, SAFE, Sender, refuse_forged, sender, session_of
 from datong.app.rest.languages import accepted
 from datong.app.rest.problems import TooLarge, TooOften, problem
+from datong.app.service.accounts import Session
 from datong.app.service.answered import Answer, Answered
-from datong.app.service.people import Session
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served import Served
 from datong.model.errors import DatongError, Refused

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from datong.app.http.rates import QUOTE, Rate
+from datong.app.http.request_rates import QUOTE, Rate
 from datong.app.rest.calls import Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
 from datong.app.rest.plain import Grid, Rows, Texts, both, many, plain, shape

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from datong.app.http.signed_in import drop_cookie, set_cookie
 from datong.app.rest.calls import AtDoor, Begun, Called, Door, Open, Signed
 from datong.app.rest.shapes import Body, Done, Secret
-from datong.app.service.people import Session
+from datong.app.service.accounts import Session
 
 anybody = APIRouter(prefix="/session", tags=["session"], route_class=Open)
 begun = APIRouter(prefix="/session", tags=["session"], route_class=Begun)

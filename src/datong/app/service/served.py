@@ -9,13 +9,13 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from datong.app.chain import Chain
+from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.desk import Desk
 from datong.app.service.edit_prices import ask_offers, ask_price, keep_offers, keep_price
 from datong.app.service.events import Events
 from datong.app.service.jobs import Jobs, Kind
 from datong.app.service.keeper import Keeper
-from datong.app.service.people import People
 from datong.app.service.permissions import Permission
 from datong.app.service.quotes import ask_quote, keep_quote
 from datong.app.wiring import utc_now

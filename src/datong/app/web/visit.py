@@ -10,8 +10,8 @@ from nicegui import Client, run, ui
 from starlette.requests import Request
 
 from datong.app.http.signed_in import cookie_of, session_of
+from datong.app.service.accounts import Session
 from datong.app.service.events import Event
-from datong.app.service.people import Session
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served import Served
 from datong.model.errors import BadInput, DatongError

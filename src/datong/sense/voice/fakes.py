@@ -18,8 +18,8 @@ from scipy.special import betainc, gammainc
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.ngrams import tokens
-from datong.sense.voice.reading import tone_words, toned
 from datong.sense.voice.repeats import TEXTS_AT_ONCE, copies, frames, of_words, spelt_anew
+from datong.sense.voice.tones import tone_words, toned
 
 MOST_SHARE = 0.2
 KINDS = ("repeats", "frame", "burst", "buyer", "against")

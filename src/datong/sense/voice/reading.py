@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
 from datong.ledger.masking import masked
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.voice.aspects import Lexicon, Mentions, general, lexicon, mentions
+from datong.sense.voice.aspects import Lexicon, general, mentions
 from datong.sense.voice.clauses import clauses
 from datong.sense.voice.language import language
 from datong.sense.voice.ngrams import Tokens, grams, of_groups, tokens
-from datong.sense.voice.polarity import SIZES, Polarity, chance, decided, guessed, scores
+from datong.sense.voice.polarity_model import SIZES, Polarity, chance, decided, guessed, scores
 from datong.sense.voice.text import clean
+from datong.sense.voice.tones import Tones, tone_words, toned
 
-TONES = ("good", "bad", "flat", "turn", "strong", "slight")
-STRONG, PLAIN, SLIGHT = 1.5, 1.0, 0.5
 # A clause in which no side has such a chance says nothing for sure.
 LEAST_SURE = 0.8
 # Nor does one of whose words the model knows a smaller share: of another language, say.
@@ -40,17 +37,6 @@ class Clauses:
 
 
 @dataclass(frozen=True, eq=False)
-class Tones:
-    """good, bad, flat: (clauses) how often words of praise, complaint and middling stand, turned ones on the other
-    side. degree: (clauses) STRONG, PLAIN or SLIGHT."""
-
-    good: IntArray
-    bad: IntArray
-    flat: IntArray
-    degree: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
 class Heard:
     """What reviews say. languages: (reviews). aspects: (clauses, aspects) how many words speak of each. chances:
     (clauses) the chance that each is positive. verdicts: (clauses) 1 good, -1 bad, 0 where the model abstains.
@@ -65,12 +51,6 @@ class Heard:
     verdicts: IntArray
     intensity: FloatArray
     words: tuple[str, ...]
-
-
-@cache
-def tone_words() -> Lexicon:
-    """Words of praise and complaint, in Chinese and English (`tone.toml`)."""
-    return lexicon(files("datong.sense.voice").joinpath("tone.toml").read_text(encoding="utf-8"), "tone.toml")
 
 
 def read(
@@ -141,29 +121,6 @@ def split(texts: Sequence[str]) -> Clauses:
         np.array([clause.last for clause in every], np.int64),
         np.array([clause.turns for clause in every], bool),
         tokens(found),
-    )
-
-
-def toned(found: Tokens, many: int, words: Lexicon) -> Tones:
-    """The tones of `many` clauses. words: with the aspects 'tone.good' and so on, of which some may lack."""
-    place = {path.rpartition(".")[2]: at for at, path in enumerate(words.paths)}
-    hits = mentions(found, words)
-    at = {tone: hits.aspect_of == place.get(tone, -1) for tone in TONES}
-    turned = _turned(hits, at["turn"])
-    good = at["good"] & ~turned | at["bad"] & turned
-    bad = at["bad"] & ~turned | at["good"] & turned
-    of = {
-        name: np.bincount(hits.text_of[which], minlength=many) for name, which in (*at.items(), ("+", good), ("-", bad))
-    }
-    degree = np.where(of["slight"] > 0, SLIGHT, np.where(of["strong"] > 0, STRONG, PLAIN))
-    return Tones(of["+"], of["-"], of["flat"], degree)
-
-
-def _turned(hits: Mentions, turn: BoolArray) -> BoolArray:
-    """(mentions) whether a word that turns round ends right before each."""
-    return np.isin(hits.first, hits.last[turn]) & np.isin(
-        hits.first * (1 + hits.text_of.max(initial=0)) + hits.text_of,
-        (hits.last * (1 + hits.text_of.max(initial=0)) + hits.text_of)[turn],
     )
 
 

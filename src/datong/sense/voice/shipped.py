@@ -14,7 +14,7 @@ import numpy as np
 
 from datong.sense.voice.language import language
 from datong.sense.voice.linear import Linear
-from datong.sense.voice.polarity import Polarity, Settings
+from datong.sense.voice.polarity_model import Polarity, Settings
 
 FILE = "shipped.npz"
 LANGUAGES = ("en", "zh")

@@ -15,8 +15,9 @@ from datong.model.flow import FloatArray, IntArray
 from datong.sense.voice.aspects import Lexicon, mentions
 from datong.sense.voice.linear import Weights, inverse_frequency, lowest, tf_idf
 from datong.sense.voice.ngrams import counts
-from datong.sense.voice.polarity import Polarity, scores
-from datong.sense.voice.reading import Clauses, split, toned
+from datong.sense.voice.polarity_model import Polarity, scores
+from datong.sense.voice.reading import Clauses, split
+from datong.sense.voice.tones import toned
 
 NOT_MENTIONED = -2
 BITS, SIZES = 17, (1, 2)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from datong.connectors.email import servers
+from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.journal import Journal, tokens_in
-from datong.connectors.email.outgoing import Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import PASSWORD_VARIABLE, read_password
 from datong.connectors.protocol import Delivered, Outcome, Refused, Unreachable

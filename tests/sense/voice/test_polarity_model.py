@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from datong.model.flow import FloatArray
 from datong.sense.voice.linear import fitted, lowest
 from datong.sense.voice.ngrams import counts
-from datong.sense.voice.polarity import Settings, adapted, decided, guessed, learnt, probabilities, scores
+from datong.sense.voice.polarity_model import Settings, adapted, decided, guessed, learnt, probabilities, scores
 from own_reviews import reviews
 
 SMALL = Settings(bits=16)

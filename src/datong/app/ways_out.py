@@ -10,8 +10,8 @@ from pathlib import Path
 from datong.app.chain import Chain
 from datong.app.exchange import exchange, file_drop, known
 from datong.app.wiring import EMAIL_FOLDER
+from datong.connectors.email.due_mails import AddressBook, Firm
 from datong.connectors.email.journal import Journal
-from datong.connectors.email.outgoing import AddressBook, Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import read_password
 from datong.connectors.filedrop.inbox import RowCount, row_counts

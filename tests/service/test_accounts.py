@@ -6,7 +6,7 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from datong.app.service.people import MOST_FAILURES, Session
+from datong.app.service.accounts import MOST_FAILURES, Session
 from datong.app.service.permissions import ROLES, NotAllowed, NotSignedIn, Permission
 from datong.app.service.served import Served
 from datong.model.errors import NotFound, Refused
