@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Byte code is compiled here: where it cannot be written later, as in many containers, each command would compile anew.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --no-cache-dir
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/datong demo
@@ -18,6 +18,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check --python $(VENV) src
+
+# Every page of the web application in both languages, into the folder screenshots; needs Chromium.
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python tools/screenshots.py
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m datong.connectors.files.schema docs
