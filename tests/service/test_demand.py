@@ -89,6 +89,20 @@ def test_a_second_edit_takes_the_place_of_the_first_and_is_undone_to_it(shop: Se
     assert expected(shop)["edited_units"] == pytest.approx(80, abs=0.5)
 
 
+def test_each_take_back_goes_one_edit_further_back_to_the_machines_forecast(shop: Served) -> None:
+    edit = ""
+    for units in (80, 90, 70, 90):
+        edit = edit_forecast(shop, PLANNER, "OIL", "north", WEEK, units).edit
+    left = []
+    for _ in range(4):
+        take_back(shop, PLANNER, edit)
+        left.append(expected(shop)["edited_units"])
+    assert left == [pytest.approx(70), pytest.approx(90), pytest.approx(80), None]
+    edit_forecast(shop, PLANNER, "OIL", "north", WEEK, 60)
+    take_back(shop, PLANNER, edit)
+    assert expected(shop)["edited_units"] is None
+
+
 def test_an_edit_taken_back_leaves_the_machines_forecast(shop: Served, audited: Callable) -> None:
     edited = edit_forecast(shop, PLANNER, "OIL", "north", WEEK, 80)
     take_back(shop, PLANNER, edited.edit)

@@ -5,7 +5,7 @@ and is held against what was then sold like any other (`accuracy`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -396,8 +396,8 @@ def _machine_of_item(run: LastRun, product: str, market: str, bucket: date) -> f
 
 
 def take_back(served: Served, who: Who, edit: str) -> None:
-    """Undo an edit: what stood before it stands again, an earlier edit of the bucket or the machine's forecast. Raises
-    NotFound for one that is not there, Refused for what is no edit made by hand here."""
+    """Undo an edit: what stood before it stands again, an earlier edit of the bucket or, after the first of them, the
+    machine's forecast. Raises NotFound for one that is not there, Refused for what is no edit made by hand here."""
     who.require(Permission.CHANGE_DEMAND)
 
     def write(chain: Chain) -> tuple[Told, Told | None]:
@@ -406,18 +406,33 @@ def take_back(served: Served, who: Who, edit: str) -> None:
             raise NotFound(message("served.demand.no_edit", edit=edit))
         if not there.is_hand:
             raise Refused(message("served.demand.not_by_hand", edit=edit))
-        earlier = chain.state(there.at - timedelta(microseconds=1), names=STATED).table(TABLE)
+        first_said = _first_said(served, there)
+        earlier = chain.state(first_said - timedelta(microseconds=1), names=STATED).table(TABLE)
         rows = earlier.filter(pc.equal(earlier["row_id"], edit)).to_pylist()
         if not rows:
             chain.withdraw(TABLE, [edit])
             return there, None
         names = [c for c in tables()[TABLE].columns if c not in ("known_at", "assumed") and rows[0].get(c) is not None]
         chain.write_rows(TABLE, [{name: as_cell(rows[0][name]) for name in names}], "forecast")
-        return there, next(one for one in read_told(chain.state(names=STATED)) if one.edit == edit)
+        again = next(one for one in read_told(chain.state(names=STATED)) if one.edit == edit)
+        stands_for = _first_said(served, replace(again, at=rows[0]["known_at"]))
+        served.desk.write(
+            "INSERT OR REPLACE INTO forecast_restored VALUES (?, ?, ?)",
+            (edit, again.at.isoformat(), stands_for.isoformat()),
+        )
+        return there, again
 
     before, after = served.keeper.write(who.login, write)
     served.audit.note(who.login, "take_back_edit", edit, before=_noted(before), after=_noted(after))
     served.events.tell("demand", before.product, Permission.SEE_DEMAND)
+
+
+def _first_said(served: Served, edit: Told) -> datetime:
+    """When somebody said what an edit says: earlier than it is known since, where it stands again after a later one was
+    taken back."""
+    asked = "SELECT stands_for FROM forecast_restored WHERE edit = ? AND at = ?"
+    found = served.desk.row(asked, (edit.edit, edit.at.isoformat()))
+    return edit.at if found is None else datetime.fromisoformat(found["stands_for"])
 
 
 # accuracy ----------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS order_edits (
 CREATE TABLE IF NOT EXISTS order_decisions (
     decision TEXT PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, state TEXT NOT NULL, assigned TEXT,
     why TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS forecast_restored (
+    edit TEXT NOT NULL, at TEXT NOT NULL, stands_for TEXT NOT NULL, PRIMARY KEY (edit, at));
 """
 
 
