@@ -41,6 +41,10 @@ def heard(app: FastAPI, session: Session, steps: list[Callable[[], object]], **h
             "headers": [(n.encode(), v.encode()) for n, v in names.items()],
         }
         stream = asyncio.create_task(app(scope, receive, send))  # ty: ignore[invalid-argument-type]
+        for _ in range(500):  # until it is open, however busy the machine is
+            if "".join(said) or stream.done():
+                break
+            await asyncio.sleep(0.02)
         for step in [*steps, lambda: None]:
             await asyncio.sleep(0.1)
             await asyncio.to_thread(step)
@@ -110,3 +114,25 @@ def test_an_account_has_so_many_streams_and_gives_them_back(app: FastAPI, served
     assert "rest.too_many_streams" in second[0]
     assert heard(app, session, []) == "retry: 3000\n\n"
     assert served.events._listeners == []
+
+
+def test_a_stream_that_is_given_up_before_it_says_anything_gives_its_place_back(app: FastAPI, served: Served) -> None:
+    session = session_of(served, "planner")
+
+    async def lost() -> None:
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(_message) -> None:
+            raise OSError("the line is cut")
+
+        headers = [(b"cookie", f"{COOKIE}={session.secret}".encode())]
+        scope = {"type": "http", "method": "GET", "path": PREFIX + "/events", "query_string": b"", "headers": headers}
+        scope["asgi"] = {"spec_version": "2.4"}
+        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the framework makes of it
+            await app(scope, receive, send)  # ty: ignore[invalid-argument-type]
+
+    asyncio.run(lost())
+    assert served.events._listeners == []
+    (api,) = [route.app for route in app.router.routes if getattr(route, "path", "") == PREFIX]  # ty: ignore[unresolved-attribute]
+    assert api.state.door.streams == []

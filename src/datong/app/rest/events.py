@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from datong.app.rest.calls import Call, Called, Signed
 from datong.app.rest.problems import TooOften
@@ -23,9 +24,20 @@ MOST_STREAMS = 20
 
 
 class Stream(StreamingResponse):
-    """Events, for the browser's EventSource."""
+    """Events, for the browser's EventSource. However it ends, also before its first word, its place is given back."""
 
     media_type = EVENT_STREAM
+
+    def __init__(self, call: Call, listener: Listener, *, is_back: bool) -> None:
+        super().__init__(_told(call, listener, is_back=is_back), headers={"cache-control": "no-store"})
+        self._call, self._listener = call, listener
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._call.served.events.leave(self._listener)
+            self._call.door.streams.remove(self._call.who.account)
 
 
 events = APIRouter(prefix="/events", tags=["events"], route_class=Signed)
@@ -40,34 +52,30 @@ async def listen(call: Called, last_event_id: Annotated[str | None, Header(max_l
         call.served.events.leave(listener)
         raise TooOften(message("rest.too_many_streams", most=MOST_STREAMS), int(HEARTBEAT_S))
     call.door.streams.append(call.who.account)
-    return Stream(_told(call, listener, is_back=last_event_id is not None), headers={"cache-control": "no-store"})
+    return Stream(call, listener, is_back=last_event_id is not None)
 
 
 async def _told(call: Call, listener: Listener, *, is_back: bool) -> AsyncGenerator[str]:
     """The text of a stream; it ends when its listener may not listen any more."""
     clock = asyncio.get_running_loop().time
-    try:
-        yield "retry: 3000\n\n"
-        number, said_at = 0, clock()
-        if is_back:
+    yield "retry: 3000\n\n"
+    number, said_at = 0, clock()
+    if is_back:
+        number += 1
+        yield _text("lost", "", number)
+    while True:
+        event = _next(listener)
+        if event is None and clock() - said_at < HEARTBEAT_S:
+            await asyncio.sleep(LOOK_S)
+            continue
+        if not await run_in_threadpool(call.still_holds):
+            return
+        said_at = clock()
+        if event is None:
+            yield ": the line holds\n\n"
+        else:
             number += 1
-            yield _text("lost", "", number)
-        while True:
-            event = _next(listener)
-            if event is None and clock() - said_at < HEARTBEAT_S:
-                await asyncio.sleep(LOOK_S)
-                continue
-            if not await run_in_threadpool(call.still_holds):
-                return
-            said_at = clock()
-            if event is None:
-                yield ": the line holds\n\n"
-            else:
-                number += 1
-                yield _text(event.kind, event.subject, number)
-    finally:
-        call.served.events.leave(listener)
-        call.door.streams.remove(call.who.account)
+            yield _text(event.kind, event.subject, number)
 
 
 def _next(listener: Listener) -> Event | None:
