@@ -129,7 +129,7 @@ def test_a_stream_that_is_given_up_before_it_says_anything_gives_its_place_back(
         headers = [(b"cookie", f"{COOKIE}={session.secret}".encode())]
         scope = {"type": "http", "method": "GET", "path": PREFIX + "/events", "query_string": b"", "headers": headers}
         scope["asgi"] = {"spec_version": "2.4"}
-        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the framework makes of it
+        with pytest.raises(Exception):  # noqa: B017 - whatever the framework makes of it
             await app(scope, receive, send)  # ty: ignore[invalid-argument-type]
 
     asyncio.run(lost())

@@ -14,6 +14,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.model.words import say
 from shop import write_shop
 from web.planner import Planner, chromium, planner
+from workbook_cells import rows_of, saved
 
 PEOPLE = {"en": ("planner", "en"), "zh": ("planner", "zh"), "manager": ("product_manager", "en")}
 # Each page, and something that is there once it is built.
@@ -171,3 +172,33 @@ def test_nobody_uploads_without_a_session_or_with_another_sites_form(server: Pla
     forged = httpx.post(address, cookies={COOKIE: server.secrets["en"]}, data={"csrf": "guessed"}, **sent)  # ty: ignore[invalid-argument-type]
     assert "refused=" in forged.headers["location"]
     assert httpx.get(f"{server.address}/planner/demand").headers["location"].startswith("/sign-in?next=")
+
+
+def test_the_forecast_comes_back_in_a_workbook_and_is_shown_before_it_counts(
+    browser: Browser, server: Planner, tmp_path: Path
+) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "demand?find=SALT", wrong)
+    with page.expect_download() as loaded:
+        page.get_by_role("button", name=say("web_workbooks.download", "en")).click()
+    content = loaded.value.path().read_bytes()
+    key = rows_of(content)[1]["row_key"]
+    assert key.startswith("SALT|")
+    file = tmp_path / "forecast.xlsx"
+    file.write_bytes(saved(content, {(key, "edited_units"): 66.0}))
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name=say("web_workbooks.upload", "en")).click()
+    page.get_by_role("cell", name=key).wait_for()
+    assert serious(page) == []
+    page.get_by_role("button", name=say("web_workbooks.apply", "en", count=1)).click()
+    page.get_by_text(say("web_workbooks.count_done", "en", count=1)).wait_for()
+    page.goto(f"{server.address}/planner/demand?product=SALT")
+    assert page.get_by_label("Units expected from 9 Mar 2026 on").input_value() == "66"
+    page.goto(f"{server.address}/planner/data")
+    page.locator("input[type=file][accept='.xlsx']").set_input_files(
+        {"name": "x.xlsx", "mimeType": "application/octet-stream", "buffer": b"no workbook"}
+    )
+    page.get_by_role("button", name=say("web_workbooks.upload", "en")).click()
+    page.get_by_text("This is no workbook of a grid that Datong wrote").wait_for()
+    assert wrong == []
+    page.context.close()

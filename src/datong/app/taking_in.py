@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from shutil import copy2, copytree
@@ -44,7 +45,7 @@ from datong.connectors.files.slash_dates import SlashDates
 from datong.ledger.persons import may_name
 from datong.ledger.product_aliases import ALIASES, products_by_alias
 from datong.ledger.protocol import END_OF_TIME, IngestReport
-from datong.ledger.row_checks import ROW, column_name, gathered, last_recorded_day
+from datong.ledger.row_checks import ROW, Checked, column_name, gathered, last_recorded_day
 from datong.ledger.units import UNITS, Conversions
 from datong.ledger.verdicts import BY_HAND
 from datong.model.calendar import zone_word
@@ -332,15 +333,25 @@ def write_rows(at: Opened, table: str, rows: Sequence[Mapping[str, str]], source
     """See `Chain.write_rows`. A file of the folder that says again what it said before does not take it back."""
     source = f"{BY_HAND} {source}".strip()
     moment = clock(at)
-    told = [{**row, "known_at": moment.isoformat()} for row in rows]
-    names = list(dict.fromkeys(name for row in told for name in row))
-    columns = {name: pa.array([row.get(name) or None for row in told], pa.string()) for name in names}
-    raw = RawSource(source, pa.table({ROW: pa.array(range(1, len(told) + 1), pa.int64()), **columns}))
-    found = gathered(checked(at, table, Source(raw, commas_group=False)))
+    found = _by_hand(at, table, rows, source, moment)
     if has_errors(found.findings):
         raise BadInput(message("app.rows_rejected", table=table), found.findings)
     report = at.ledger.ingest(table, found.rows, found.rejected, found.findings, source, moment, by=at.by)
     return Taken((report,), (*found.findings, *report.findings))
+
+
+def check_rows(at: Opened, table: str, rows: Sequence[Mapping[str, str]]) -> tuple[Finding, ...]:
+    """See `Chain.check_rows`."""
+    return tuple(_by_hand(at, table, rows, BY_HAND, clock(at)).findings)
+
+
+def _by_hand(at: Opened, table: str, rows: Sequence[Mapping[str, str]], source: str, moment: datetime) -> Checked:
+    """Rows that somebody writes by hand against the rules of their table."""
+    told = [{**row, "known_at": moment.isoformat()} for row in rows]
+    names = list(dict.fromkeys(name for row in told for name in row))
+    columns = {name: pa.array([row.get(name) or None for row in told], pa.string()) for name in names}
+    raw = RawSource(source, pa.table({ROW: pa.array(range(1, len(told) + 1), pa.int64()), **columns}))
+    return gathered(checked(at, table, Source(raw, commas_group=False)))
 
 
 def withdraw(at: Opened, table: str, row_ids: Sequence[str]) -> int:

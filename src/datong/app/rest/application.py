@@ -25,6 +25,7 @@ from datong.app.rest import (
     session,
     today,
     what_if,
+    workbooks,
 )
 from datong.app.rest.calls import Door, Open
 from datong.app.rest.languages import accepted
@@ -42,6 +43,8 @@ ROUTERS = (
     people.tokens,
     jobs.jobs,
     jobs.audit,
+    workbooks.router,
+    workbooks.sent_back,
     today.router,
     today.decisions,
     orders.given_out,

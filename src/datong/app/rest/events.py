@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from queue import Empty
 from typing import Annotated
 
@@ -28,16 +28,13 @@ class Stream(StreamingResponse):
 
     media_type = EVENT_STREAM
 
-    def __init__(self, call: Call, listener: Listener, *, is_back: bool) -> None:
-        super().__init__(_told(call, listener, is_back=is_back), headers={"cache-control": "no-store"})
-        self._call, self._listener = call, listener
+    give_back: Callable[[], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._call.served.events.leave(self._listener)
-            self._call.door.streams.remove(self._call.who.account)
+            self.give_back()
 
 
 events = APIRouter(prefix="/events", tags=["events"], route_class=Signed)
@@ -52,7 +49,15 @@ async def listen(call: Called, last_event_id: Annotated[str | None, Header(max_l
         call.served.events.leave(listener)
         raise TooOften(message("rest.too_many_streams", most=MOST_STREAMS), int(HEARTBEAT_S))
     call.door.streams.append(call.who.account)
-    return Stream(call, listener, is_back=last_event_id is not None)
+    told = _told(call, listener, is_back=last_event_id is not None)
+    stream = Stream(told, headers={"cache-control": "no-store"})
+
+    def give_back() -> None:
+        call.served.events.leave(listener)
+        call.door.streams.remove(call.who.account)
+
+    stream.give_back = give_back
+    return stream
 
 
 async def _told(call: Call, listener: Listener, *, is_back: bool) -> AsyncGenerator[str]:

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,15 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.branch_changes import as_cell
 from datong.app.chain import Chain
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sheets import same
+from datong.app.service.what_if import table_rows
 from datong.app.taking_in import Taken, own_profiles
 from datong.connectors.exports.profiles import Profile, built_in
 from datong.connectors.files.read import SUFFIXES
 from datong.ledger.protocol import IngestReport
-from datong.model.errors import NotFound, Refused
+from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.tables import tables
 from datong.model.words import LANGUAGES, message
@@ -98,7 +101,7 @@ def arrivals(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # n
     subject, source, how_many."""
     who.require(Permission.SEE_DATA)
     if wanted.sort is None:
-        wanted = Wanted(wanted.filters, wanted.search, "write", True, wanted.cursor, wanted.count)
+        wanted = replace(wanted, sort="write", is_descending=True)
     return piece(served.keeper.kept("data.writes", lambda chain: chain.ledger.writes()), "write", wanted)
 
 
@@ -223,6 +226,64 @@ def discard(served: Served, who: Who, ids: Sequence[str], why: str = "") -> int:
     served.audit.note(who.login, "discard_rows", "quarantine", before={"rows": list(ids)}, why=why)
     served.events.tell("data", "quarantine", Permission.SEE_DATA)
     return count
+
+
+# rows of tables ----------------------------------------------------------------------------------
+
+# Values of rows by the row's key and column, and what they are noted to come from.
+Cells = Mapping[str, Mapping[str, Any]]
+WORKBOOK = "workbook"
+
+
+def check_rows(served: Served, who: Who, table: str, changes: Cells) -> tuple[Finding, ...]:
+    """All that is wrong with changes of rows of a table that says what exists, each with the place of its row among
+    them, from 1; nothing is kept."""
+    who.require(Permission.CHANGE_DATA)
+    return served.keeper.read(
+        lambda chain: chain.check_rows(table, _said_rows(chain, table, changes)[0]) if changes else ()
+    )
+
+
+def change_rows(served: Served, who: Who, table: str, changes: Cells, seen: Cells, why: str = "") -> None:
+    """Change rows of a table that says what exists, all of them or none. seen: what the same cells said when they were
+    looked at. Raises BadInput with all findings where a rule is broken or somebody changed a cell since."""
+    who.require(Permission.CHANGE_DATA)
+    if not changes:
+        return
+
+    def write(chain: Chain) -> Cells:
+        rows, before = _said_rows(chain, table, changes)
+        if any(not same(before[key][column], value) for key, cells in seen.items() for column, value in cells.items()):
+            raise BadInput(message("sheets.changed_meanwhile", table=table), ())
+        chain.write_rows(table, rows, WORKBOOK)
+        return before
+
+    before = served.keeper.write(who.login, write)
+    with served.desk.together():
+        for key, cells in changes.items():
+            told, now = (
+                _without_persons(table, {column: as_cell(one[column]) for column in cells})
+                for one in (before[key], cells)
+            )
+            served.audit.note(who.login, "change_row", f"{table}:{key}", before=told, after=now, why=why)
+    for kind, permission in (("data", Permission.SEE_DATA), ("plan", Permission.SEE_PLAN)):
+        served.events.tell(kind, table, permission)
+
+
+def _said_rows(chain: Chain, table: str, changes: Cells) -> tuple[list[dict[str, str]], Cells]:
+    """Whole rows as a file would say them, with the changes; and the rows as they are. What is said by hand is assumed
+    no more. Raises NotFound for a row that is not there."""
+    held = {row["key"]: row for row in table_rows(chain, table).to_pylist()}
+    missing = [key for key in changes if key not in held]
+    if missing:
+        raise NotFound(message("app.no_row", table=table, rows=", ".join(missing)))
+    names = [name for name in tables()[table].columns if name not in ("known_at", "assumed")]
+    rows = []
+    for key, cells in changes.items():
+        marks = [mark.strip() for mark in (held[key]["assumed"] or "").split(",")]
+        told = {name: as_cell(cells.get(name, held[key][name])) for name in names}
+        rows.append(told | {"assumed": ",".join(m for m in marks if m and m not in cells and m != "known_at")})
+    return rows, held
 
 
 # files -------------------------------------------------------------------------------------------

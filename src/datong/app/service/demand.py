@@ -120,6 +120,15 @@ class Edited:
     units: float
 
 
+@dataclass(frozen=True)
+class Bucket:
+    """Where a forecast is edited. first: its first day."""
+
+    product: str
+    market: str
+    first: date
+
+
 # reading -----------------------------------------------------------------------------------------
 
 
@@ -240,6 +249,53 @@ def _expected(own: Mapping[str, pa.Table], told: Sequence[Told], bucket_days: in
     )
 
 
+def forecast_rows(chain: Chain) -> pa.Table:
+    """The forecast of all products and markets, a row a bucket, with what was made of it by hand: row_key (the key),
+    product, name, market, base_unit, bucket, q10_units, q90_units, mean_units (of the last run), machine_units (without
+    the hand edit), edited_units, by, reason. Raises NotFound where there is no run."""
+    run = read_last_run(chain, READ)
+    rows = run.tables["forecast"].sort_by([(name, "ascending") for name in (*_KEY, "bucket")])
+    products = run.tables["products"]
+    at = pc.index_in(rows["product"], products["product"].combine_chunks())
+    days = chain.settings.calendar.bucket_days
+    hand = {
+        (one.product, one.market, one.first): one
+        for one in read_told(chain.state(names=STATED))
+        if one.is_hand and one.last == one.first + timedelta(days=days - 1)
+    }
+    moved: dict[tuple[str, str, date], list[Mapping[str, Any]]] = {}
+    for row in run.tables["adjustments"].to_pylist():
+        moved.setdefault((row["product"], row["market"], row["bucket"]), []).append(row)
+    keys = list(zip(*(rows[name].to_pylist() for name in (*_KEY, "bucket")), strict=True))
+    machine = [
+        _without_hand(mean, moved.get(key, ())) for key, mean in zip(keys, rows["mean_units"].to_pylist(), strict=True)
+    ]
+    told = [hand.get(key) for key in keys]
+    edited = [None if one is None else units * (1.0 + one.change) for one, units in zip(told, machine, strict=True)]
+    return pa.table(
+        {
+            "row_key": pa.array([f"{product}|{market}|{first}" for product, market, first in keys], pa.string()),
+            "product": rows["product"],
+            "name": products["name"].take(at),
+            "market": rows["market"],
+            "base_unit": products["base_unit"].take(at),
+            **{name: rows[name] for name in ("bucket", "q10_units", "q90_units", "mean_units")},
+            "machine_units": pa.array(machine, pa.float64()),
+            "edited_units": pa.array(edited, pa.float64()),
+            "by": pa.array([None if one is None else one.by for one in told], pa.string()),
+            "reason": pa.array([None if one is None else one.why for one in told], pa.string()),
+        }
+    )
+
+
+def hand_edit(served: Served, who: Who, place: Bucket) -> Told | None:
+    """The edit that a bucket has."""
+    who.require(Permission.SEE_DEMAND)
+    days = served.keeper.settings.calendar.bucket_days
+    own = [one for one in _told(served) if (one.product, one.market) == (place.product, place.market)]
+    return _of_bucket(own, place.first, days)
+
+
 def _of_bucket(told: Sequence[Told], start: date, bucket_days: int) -> Told | None:
     """The hand edit of a bucket."""
     last = start + timedelta(days=bucket_days - 1)
@@ -252,7 +308,11 @@ def _machine(mean_units: float, adjustments: pa.Table, bucket: date) -> float:
 
     Example: 100 units without adjustments, a promotion of 1.2 and an edit of 1.5: 120.
     """
-    rows = [row for row in adjustments.to_pylist() if row["bucket"] == bucket]
+    return _without_hand(mean_units, [row for row in adjustments.to_pylist() if row["bucket"] == bucket])
+
+
+def _without_hand(mean_units: float, rows: Sequence[Mapping[str, Any]]) -> float:
+    """As `_machine`. rows: the adjustments of the bucket."""
     if not any(is_hand_signal(row["signal"]) for row in rows):
         return mean_units
     others = [row["factor"] for row in rows if not is_hand_signal(row["signal"])]
@@ -364,6 +424,14 @@ def edit_forecast(
     return edited
 
 
+def check_edit(served: Served, who: Who, place: Bucket, units: float) -> None:
+    """Whether an edit could be made; nothing is written. Raises as `edit_forecast`."""
+    who.require(Permission.CHANGE_DEMAND)
+    if not np.isfinite(units) or units < 0:
+        raise Refused(message("served.demand.wrong_units", units=str(units)))
+    _machine_of_item(last_run(served, READ), place.product, place.market, place.first)
+
+
 def _noted(edit: Told | None) -> Mapping[str, Any] | None:
     return None if edit is None else {"change": edit.change, "by": edit.by, "why": edit.why}
 
@@ -425,6 +493,27 @@ def take_back(served: Served, who: Who, edit: str) -> None:
     before, after = served.keeper.write(who.login, write)
     served.audit.note(who.login, "take_back_edit", edit, before=_noted(before), after=_noted(after))
     served.events.tell("demand", before.product, Permission.SEE_DEMAND)
+
+
+def clear_edit(served: Served, who: Who, place: Bucket, *, seen: str | None = None, why: str = "") -> None:
+    """Take the edit of a bucket back with all that it took the place of: the machine's forecast stands again. seen: as
+    for `edit_forecast`. Raises NotFound where there is none, Refused where somebody has edited it meanwhile."""
+    who.require(Permission.CHANGE_DEMAND)
+
+    def write(chain: Chain) -> Told:
+        own = [
+            t for t in read_told(chain.state(names=STATED)) if (t.product, t.market) == (place.product, place.market)
+        ]
+        there = _of_bucket(own, place.first, chain.settings.calendar.bucket_days)
+        _refuse_unseen(there, seen)
+        if there is None:
+            raise NotFound(message("served.demand.no_edit", edit=f"{place.product} {place.market} {place.first}"))
+        chain.withdraw(TABLE, [there.edit])
+        return there
+
+    before = served.keeper.write(who.login, write)
+    served.audit.note(who.login, "take_back_edit", before.edit, before=_noted(before), why=why)
+    served.events.tell("demand", place.product, Permission.SEE_DEMAND)
 
 
 def _first_said(served: Served, edit: Told) -> datetime:

@@ -32,7 +32,8 @@ class Filter:
 @dataclass(frozen=True)
 class Wanted:
     """What is asked of a table. search: a text in any column of texts. sort: a column; None: the key. cursor: where the
-    piece before ended. count: most rows. skip: rows that are left out first, where somebody jumps about in a grid."""
+    piece before ended. count: most rows. skip: rows that are left out first, where somebody jumps about in a grid.
+    is_whole: all rows in one piece, for a workbook."""
 
     filters: tuple[Filter, ...] = ()
     search: str = ""
@@ -41,6 +42,7 @@ class Wanted:
     cursor: str | None = None
     count: int = 100
     skip: int = 0
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ def piece(table: pa.Table, key: str, wanted: Wanted) -> Piece:
     begin = max(0, wanted.skip)
     if wanted.cursor is not None:
         begin += _after(table.select(list(dict.fromkeys((sort, key)))).take(places), sort, key, wanted)
-    count = max(1, min(wanted.count, MOST))
+    count = max(1, table.num_rows if wanted.is_whole else min(wanted.count, MOST))
     rows = table.take(places.slice(begin, count))
     more = table.num_rows > begin + count
     return Piece(rows, _cursor(rows, sort, key, wanted) if more else None, total)

@@ -79,6 +79,7 @@ def workbook(grid: SheetGrid, language: str) -> bytes:
         raise Refused(message("sheets.too_many", rows=grid.rows.num_rows, most=MOST_ROWS))
     kept = io.BytesIO()
     book = xlsxwriter.Workbook(kept, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001 - the same rows are the same bytes
     head = book.add_format({"bold": True, "bg_color": "#E3EAF4", "text_wrap": True, "valign": "top", "border": 1})
     yellow = {"bg_color": "#FFF7CC", "border": 1, "border_color": "#D9CE8F"}
     plain, changed = book.add_format({}), book.add_format(yellow)
@@ -92,7 +93,7 @@ def workbook(grid: SheetGrid, language: str) -> bytes:
         for at, name in enumerate(names):
             is_editable = name in grid.editable
             _write(sheet, number, at, row[name], changed if is_editable else plain, days[is_editable], language)
-    sheet.freeze_panes(1, names.index(grid.key) + 1)
+    sheet.freeze_panes(1, 1 if names[0] == grid.key else 0)
     if grid.rows.num_rows:
         sheet.autofilter(0, 0, grid.rows.num_rows, len(names) - 1)
     hidden = book.add_worksheet(KEPT)
@@ -113,6 +114,8 @@ def _write(sheet: Any, row: int, column: int, value: Any, form: Any, day: Any, l
         sheet.write_boolean(row, column, value, form)
     elif isinstance(value, int | float):
         sheet.write_number(row, column, value, form)
+    elif isinstance(value, datetime):
+        sheet.write_string(row, column, value.isoformat(" ", "seconds"), form)
     elif isinstance(value, date):
         sheet.write_datetime(row, column, datetime(value.year, value.month, value.day), day)  # noqa: DTZ001
     elif isinstance(value, list):
@@ -172,6 +175,11 @@ def differences(content: bytes, grid: SheetGrid) -> Differences:
     return Differences(tuple(changes), tuple(gone), tuple(found), len(sent) - len(seen), by_key)
 
 
+def grid_of(content: bytes) -> str:
+    """The grid that a workbook is of. Raises BadInput for one that is of none."""
+    return str(_read(content)[1]["grid"])
+
+
 def _bad(code: str, **params: Any) -> BadInput:
     return BadInput(message("sheets.wrong", count=1), [finding("error", code, KEPT, **params)])
 
@@ -229,6 +237,10 @@ def read_cell(cell: Any, kind: pa.DataType) -> Value:
         number = float(cell)  # a text with a comma is none: nobody knows what it means here
         if not math.isfinite(number):
             raise ValueError(str(cell))
+        if pa.types.is_integer(kind):
+            if not number.is_integer():
+                raise ValueError(str(cell))
+            return int(number)
         return number
     return _key_text(cell)
 

@@ -109,11 +109,12 @@ def rows(served: Served, who: Who, name: str, table: str, wanted: Wanted = Wante
     if table not in changeable():
         raise NotFound(message("branch.unknown_table", table=table, tables=", ".join(changeable())))
     plain = branch_name(name)
-    found = served.keeper.kept(("what_if.rows", plain, table), lambda chain: _rows(chain.on(plain), table))
+    found = served.keeper.kept(("what_if.rows", plain, table), lambda chain: table_rows(chain.on(plain), table))
     return piece(found, "key", wanted)
 
 
-def _rows(view: Chain, table: str) -> pa.Table:
+def table_rows(view: Chain, table: str) -> pa.Table:
+    """Rows of a table that says what exists, with `key`, as a chain or a branch has them."""
     held = view.state(names=(table,)).table(table)
     keys = [row_id.partition(":")[2] for row_id in held["row_id"].to_pylist()]
     columns = [c for c in tables()[table].columns if c not in ("known_at", "assumed")]

@@ -18,6 +18,7 @@ from datong.app.service.data import Fresh, Taken, Upload, Waiting, as_waiting
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn, Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.workbooks import table_names
 from datong.app.web.layout import action, heading
 from datong.app.web.parts import (
     Box,
@@ -34,6 +35,7 @@ from datong.app.web.parts import (
     words,
 )
 from datong.app.web.visit import Visit, text_of
+from datong.app.web.workbooks import bar, show_brought
 from datong.app.wording import figures
 from datong.ledger.verdicts import BY_HAND
 from datong.model.errors import Asked, DatongError, Refused
@@ -60,6 +62,10 @@ async def build(visit: Visit, request: Request) -> None:
     if visit.who.may(Permission.CHANGE_DATA):
         there = await read(visit, lambda who: data.uploads(served, who))
         _files(visit, there, request.query_params.get("look"))
+    heading(visit.say("web_workbooks.tables"))
+    words("p", visit.say("web_workbooks.tables_how"), "soft")
+    bar(visit, "data", table_names(), may_change=visit.who.may(Permission.CHANGE_DATA))
+    await show_brought(visit, request)
     found = await read(visit, lambda who: data.folder_findings(served, who))
     _folder(visit, found)
     wanted = Wanted(count=WAITING_SHOWN, cursor=request.query_params.get("waiting_after"))

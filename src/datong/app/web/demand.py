@@ -12,6 +12,7 @@ from datong.app.service import demand
 from datong.app.service.demand import Accuracy, ItemDemand, Told
 from datong.app.service.grids import Piece, Wanted
 from datong.app.service.permissions import Permission, Who
+from datong.app.service.workbooks import FORECAST
 from datong.app.web.layout import action, heading
 from datong.app.web.parts import (
     VALUE,
@@ -33,6 +34,7 @@ from datong.app.web.parts import (
     words,
 )
 from datong.app.web.visit import Visit
+from datong.app.web.workbooks import bar, show_brought
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, method_words
 from datong.model.errors import NotFound
@@ -60,6 +62,8 @@ async def build(visit: Visit, request: Request) -> None:
     market = asked.get("market")
     item = await read(visit, lambda who: demand.item(visit.served, who, product, market)) if product else None
     held = await read(visit, lambda who: demand.accuracy(visit.served, who))
+    await show_brought(visit, request)
+    bar(visit, "demand", (FORECAST,), may_change=visit.who.may(Permission.CHANGE_DEMAND), find=text)
     with ui.element("div").classes("columns"):
         _list(visit, listed, text, item)
         with ui.element("section").classes("wide"):

@@ -13,6 +13,7 @@ from datong.app.web import data, demand, findings, layout, market, plan, search,
 from datong.app.web.layout import Page
 from datong.app.web.tiles import add_tiles
 from datong.app.web.visit import renew
+from datong.app.web.workbooks import add_workbooks
 from datong.model.words import say
 
 # In the order of the bar on top.
@@ -36,6 +37,7 @@ def add_pages(app: FastAPI, served: Served) -> None:
     _add_signing_in_again(app, served)
     add_tiles(app, served)
     data.add_upload(app, served)
+    add_workbooks(app, served)
     layout.register(served, PAGES)
     ui.run_with(
         app,

@@ -10,12 +10,14 @@ from datong.app.service import releases
 from datong.app.service.events import Event
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
+from datong.app.service.workbooks import ORDERS
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_panel import OrderPanel
 from datong.app.web.plan_differences import show_differences
 from datong.app.web.running import PlanAnew, open_run
 from datong.app.web.shown_orders import COLUMNS, NUMBERS, column_title
 from datong.app.web.visit import Visit
+from datong.app.web.workbooks import bar, show_brought
 from datong.model.words import catalogue
 
 # What the list can be narrowed to, as filters of grids.Filter.
@@ -39,6 +41,7 @@ async def build(visit: Visit, request: Request) -> None:
     ui.add_head_html(f'<script src="{static("planner.js")}" defer></script>')
     page = _PlanPage(visit, request.query_params.get("show", "open"))
     head = await visit.asked(lambda who: page.head(who))
+    await show_brought(visit, request)
     await page.build(head or {})
     name = request.query_params.get("order")
     if name:
@@ -76,6 +79,8 @@ class _PlanPage:
             PlanAnew(visit, head.get("job"), is_main=plan is None)
         if not head.get("orders"):
             note(visit.say("web_plan.empty"))
+        else:
+            bar(visit, "plan", (ORDERS,), may_change=visit.who.may(Permission.EDIT_ORDERS))
         with ui.element("div").classes("columns"):
             with ui.element("div").classes("wide"):
                 self._picture()

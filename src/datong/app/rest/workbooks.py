@@ -1,0 +1,180 @@
+"""Every table as a workbook (.xlsx), and back where it can be changed in one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Body as Sent
+
+from datong.app.rest.calls import Call, Called, OfChain, Signed
+from datong.app.rest.grids import Asked
+from datong.app.rest.plain import plain, shape
+from datong.app.rest.shapes import Why
+from datong.app.service import data, demand, market, releases, what_if, workbooks
+from datong.app.service.grids import Piece, Wanted, piece
+from datong.app.service.sheets import MOST_BYTES, SheetGrid, workbook
+from datong.app.service.workbooks import FORECAST, ORDERS, Reviewed
+from datong.model.errors import NotFound
+from datong.model.words import message
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class Workbook(Response):
+    """A workbook, to be kept as a file."""
+
+    media_type = XLSX
+
+
+class WithWorkbook(Signed):
+    """An endpoint that is sent a workbook."""
+
+    most_bytes: ClassVar[int] = MOST_BYTES
+
+
+router = APIRouter(tags=["workbooks"], route_class=OfChain)
+sent_back = APIRouter(tags=["workbooks"], route_class=WithWorkbook)
+
+Content = Annotated[bytes, Sent(media_type=XLSX)]
+Reason = Annotated[Why, Query(description="Why, for the audit.")]
+
+
+def _table(table: Annotated[str, Path(max_length=100, description="A table that says what exists.")]) -> str:
+    """Raises NotFound for what is no table that can be changed in a workbook."""
+    if table not in workbooks.table_names():
+        raise NotFound(message("sheets.no_grid", grid=table, grids=", ".join(workbooks.table_names())))
+    return table
+
+
+OfTable = Annotated[str, Depends(_table)]
+_REVIEWED: type = shape(Reviewed)
+
+
+def _whole(call: Call, name: str, key: str, ask: Callable[[Wanted], Piece], wanted: Wanted) -> Workbook:
+    """All rows of a table that meet the conditions. key: the column that tells them apart."""
+    rows: pa.Table = ask(replace(wanted, is_whole=True)).rows
+    grid = SheetGrid(name, call.served.keeper.settings.name, key, (), rows)
+    return _as_file(workbook(grid, call.language))
+
+
+def _changeable(call: Call, name: str, wanted: Wanted) -> Workbook:
+    return _as_file(workbooks.sheet(call.served, call.who, name, wanted, call.language))
+
+
+def _as_file(content: bytes) -> Workbook:
+    return Workbook(content, headers={"content-disposition": "attachment"})
+
+
+def _looked(call: Call, name: str, content: bytes) -> Any:
+    return plain(workbooks.preview(call.served, call.who, name, content), call.language)
+
+
+def _applied(call: Call, name: str, content: bytes, why: str) -> Any:
+    return plain(workbooks.apply(call.served, call.who, name, content, why), call.language)
+
+
+@router.get("/orders.xlsx", response_class=Workbook)
+def orders_out(call: Called, wanted: Asked) -> Workbook:
+    """All orders as they stand now; units, start and lock of proposals may be changed in it."""
+    return _changeable(call, ORDERS, wanted)
+
+
+@sent_back.post("/orders.xlsx/preview", response_model=_REVIEWED)
+def orders_looked_at(content: Content, call: Called) -> Any:
+    """What a workbook of orders would change, with all that is wrong with it; nothing is written."""
+    return _looked(call, ORDERS, content)
+
+
+@sent_back.post("/orders.xlsx", response_model=_REVIEWED)
+def orders_back(content: Content, call: Called, why: Reason = "") -> Any:
+    """Change orders as a workbook says, one by one; what somebody else changed meanwhile is left. The answer tells of
+    each row whether it is done."""
+    return _applied(call, ORDERS, content, why)
+
+
+@router.get("/releases.xlsx", response_class=Workbook)
+def releases_out(call: Called, wanted: Asked) -> Workbook:
+    """Proposals that are due to be given out now."""
+    return _whole(
+        call,
+        "releases",
+        "order",
+        lambda asked: piece(releases.to_release(call.served, call.who), "order", asked),
+        wanted,
+    )
+
+
+@router.get("/demand.xlsx", response_class=Workbook)
+def demand_out(call: Called, wanted: Asked) -> Workbook:
+    """Products and markets with what was sold of late and what is expected."""
+    return _whole(call, "demand", "item", lambda asked: demand.items(call.served, call.who, asked), wanted)
+
+
+@router.get("/demand/forecast.xlsx", response_class=Workbook)
+def forecast_out(call: Called, wanted: Asked) -> Workbook:
+    """The forecast, a row a bucket; what is expected by hand may be changed in it, and emptied."""
+    return _changeable(call, FORECAST, wanted)
+
+
+@sent_back.post("/demand/forecast.xlsx/preview", response_model=_REVIEWED)
+def forecast_looked_at(content: Content, call: Called) -> Any:
+    """What a workbook of the forecast would change, with all that is wrong with it; nothing is written."""
+    return _looked(call, FORECAST, content)
+
+
+@sent_back.post("/demand/forecast.xlsx", response_model=_REVIEWED)
+def forecast_back(content: Content, call: Called, why: Reason = "") -> Any:
+    """Edit the forecast as a workbook says, bucket by bucket; what somebody else changed meanwhile is left."""
+    return _applied(call, FORECAST, content, why)
+
+
+@router.get("/market/lost.xlsx", response_class=Workbook)
+def lost_out(call: Called, wanted: Asked) -> Workbook:
+    """Demand that is late or lost in the last plan, and what it would take."""
+    return _whole(call, "lost", "cell", lambda asked: market.lost(call.served, call.who, asked), wanted)
+
+
+@router.get("/data/arrivals.xlsx", response_class=Workbook)
+def arrivals_out(call: Called, wanted: Asked) -> Workbook:
+    """What was written to the chain, by whom, the last first."""
+    return _whole(call, "arrivals", "write", lambda asked: data.arrivals(call.served, call.who, asked), wanted)
+
+
+@router.get("/quarantine.xlsx", response_class=Workbook)
+def quarantine_out(call: Called, wanted: Asked) -> Workbook:
+    """Rows that wait, since something is wrong with them."""
+    return _whole(
+        call, "quarantine", "quarantine_id", lambda asked: data.quarantine(call.served, call.who, asked), wanted
+    )
+
+
+@router.get("/branches/{name}/rows/{table}.xlsx", response_class=Workbook)
+def rows_out(
+    name: Annotated[str, Path(max_length=200, description="The name of a what-if, or main.")],
+    table: Annotated[str, Path(max_length=100)],
+    call: Called,
+    wanted: Asked,
+) -> Workbook:
+    """Rows of a table as a what-if (or 'main') has them."""
+    return _whole(call, table, "key", lambda asked: what_if.rows(call.served, call.who, name, table, asked), wanted)
+
+
+@router.get("/data/tables/{table}.xlsx", response_class=Workbook)
+def table_out(table: OfTable, call: Called, wanted: Asked) -> Workbook:
+    """A table that says what exists; all but what names its rows may be changed in it."""
+    return _changeable(call, table, wanted)
+
+
+@sent_back.post("/data/tables/{table}.xlsx/preview", response_model=_REVIEWED)
+def table_looked_at(table: OfTable, content: Content, call: Called) -> Any:
+    """What a workbook of a table would change, with all that is wrong with it; nothing is written."""
+    return _looked(call, table, content)
+
+
+@sent_back.post("/data/tables/{table}.xlsx", response_model=_REVIEWED)
+def table_back(table: OfTable, content: Content, call: Called, why: Reason = "") -> Any:
+    """Change rows of a table as a workbook says: all of them, or where one is wrong none; what somebody else changed
+    meanwhile is left."""
+    return _applied(call, table, content, why)
