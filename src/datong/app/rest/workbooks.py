@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi import Body as Sent
 
 from datong.app.rest.calls import Call, Called, OfChain, Signed
@@ -14,6 +14,7 @@ from datong.app.rest.plain import plain, shape
 from datong.app.rest.shapes import Why
 from datong.app.service import data, demand, market, releases, what_if, workbooks
 from datong.app.service.grids import Piece, Wanted, piece
+from datong.app.service.permissions import Permission
 from datong.app.service.sheets import MOST_BYTES, SheetGrid, workbook
 from datong.app.service.workbooks import FORECAST, ORDERS, Reviewed
 from datong.model.errors import NotFound
@@ -39,16 +40,7 @@ sent_back = APIRouter(tags=["workbooks"], route_class=WithWorkbook)
 
 Content = Annotated[bytes, Sent(media_type=XLSX)]
 Reason = Annotated[Why, Query(description="Why, for the audit.")]
-
-
-def _table(table: Annotated[str, Path(max_length=100, description="A table that says what exists.")]) -> str:
-    """Raises NotFound for what is no table that can be changed in a workbook."""
-    if table not in workbooks.table_names():
-        raise NotFound(message("sheets.no_grid", grid=table, grids=", ".join(workbooks.table_names())))
-    return table
-
-
-OfTable = Annotated[str, Depends(_table)]
+OfTable = Annotated[str, Path(max_length=100, description="A table that says what exists.")]
 _REVIEWED: type = shape(Reviewed)
 
 
@@ -65,6 +57,14 @@ def _changeable(call: Call, name: str, wanted: Wanted) -> Workbook:
 
 def _as_file(content: bytes) -> Workbook:
     return Workbook(content, headers={"content-disposition": "attachment"})
+
+
+def _table(call: Call, table: str, needed: Permission) -> str:
+    """Raises NotAllowed, and NotFound for what is no table that can be changed in a workbook."""
+    call.who.require(needed)
+    if table not in workbooks.table_names():
+        raise NotFound(message("sheets.no_grid", grid=table, grids=", ".join(workbooks.table_names())))
+    return table
 
 
 def _looked(call: Call, name: str, content: bytes) -> Any:
@@ -153,7 +153,7 @@ def quarantine_out(call: Called, wanted: Asked) -> Workbook:
 @router.get("/branches/{name}/rows/{table}.xlsx", response_class=Workbook)
 def rows_out(
     name: Annotated[str, Path(max_length=200, description="The name of a what-if, or main.")],
-    table: Annotated[str, Path(max_length=100)],
+    table: OfTable,
     call: Called,
     wanted: Asked,
 ) -> Workbook:
@@ -164,17 +164,17 @@ def rows_out(
 @router.get("/data/tables/{table}.xlsx", response_class=Workbook)
 def table_out(table: OfTable, call: Called, wanted: Asked) -> Workbook:
     """A table that says what exists; all but what names its rows may be changed in it."""
-    return _changeable(call, table, wanted)
+    return _changeable(call, _table(call, table, Permission.SEE_DATA), wanted)
 
 
 @sent_back.post("/data/tables/{table}.xlsx/preview", response_model=_REVIEWED)
 def table_looked_at(table: OfTable, content: Content, call: Called) -> Any:
     """What a workbook of a table would change, with all that is wrong with it; nothing is written."""
-    return _looked(call, table, content)
+    return _looked(call, _table(call, table, Permission.CHANGE_DATA), content)
 
 
 @sent_back.post("/data/tables/{table}.xlsx", response_model=_REVIEWED)
 def table_back(table: OfTable, content: Content, call: Called, why: Reason = "") -> Any:
     """Change rows of a table as a workbook says: all of them, or where one is wrong none; what somebody else changed
     meanwhile is left."""
-    return _applied(call, table, content, why)
+    return _applied(call, _table(call, table, Permission.CHANGE_DATA), content, why)
