@@ -14,8 +14,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, session_of
 from datong.app.service import workbooks
+from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
-from datong.app.service.people import Session
 from datong.app.service.permissions import NotAllowed, NotSignedIn
 from datong.app.service.served import Served
 from datong.app.service.sheets import MOST_BYTES, grid_of
