@@ -311,7 +311,7 @@ class Asked:
 
 async def loaded(port: int, server: int, asked: Asked, tokens: Sequence[str], pipe: Connection) -> None:
     """Put the load on; send what was seen, and the memory of the server at its begin and end."""
-    limits = httpx.Limits(max_connections=asked.readers + asked.editors, max_keepalive_connections=None)
+    limits = httpx.Limits(max_connections=asked.readers + asked.editors, keepalive_expiry=3)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
         first = Load(client, (), (), (), ("", ""), 0.0, float("inf"))
         products, orders, editable = await looked_up(first, tokens[0])

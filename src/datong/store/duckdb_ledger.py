@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from datong.ledger.incoming import incoming_rows
 from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
+    END_OF_TIME,
     PUT_BACK_SCHEMA,
     WRITES_SCHEMA,
     Ahead,
@@ -79,7 +80,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 _SPILL_BYTES = 16 * 1024 * 1024
 _RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
-_SEEN_BYTES = 4 * 1024 * 1024  # of a table that stays in memory as it was read last
+_SEEN_BYTES = 16 * 1024 * 1024  # of a table that stays in memory as it was read last
 _CONFLICTS_AT_ONCE = 10_000
 
 
@@ -223,6 +224,7 @@ class DuckDBLedger:
         self._last_of: dict[str, int] | None = None
         self._seen: dict[str, tuple[_Seen, ...]] = {}  # by table what was read last, the latest first
         self._revised_at: dict[str, tuple[int, bool]] = {}  # by table, as of which ingest, what _is_revised says
+        self._known_last: dict[str, tuple[int, datetime]] = {}  # likewise, what _known_until says
         self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
@@ -648,8 +650,9 @@ class DuckDBLedger:
     def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
         """The rows as they were taken in. What was read last is not read again: a command looks at most tables several
         times, at some by turns as of its moment and of the end of time, and nothing but an ingest into a table changes
-        what it holds as of a moment."""
-        read = as_of, min(last_ingest, self._last_by_table().get(table.name, 0))
+        what it holds as of a moment. After the last moment at which something of it became known it holds the same."""
+        last = self._last_by_table().get(table.name, 0)
+        read = (as_of if last_ingest < last else min(as_of, self._known_until(table, last))), min(last_ingest, last)
         seen = self._seen.get(table.name, ())
         found = next((one for one in seen if one.read == read), None)
         if found is None:
@@ -658,6 +661,15 @@ class DuckDBLedger:
                 return found.rows
             self._seen[table.name] = (found, *seen[:1])
         return found.rows
+
+    def _known_until(self, table: Table, last: int) -> datetime:
+        """The last moment at which a row of a table became known. last: its last ingest."""
+        at, moment = self._known_last.get(table.name, (None, END_OF_TIME))
+        if at != last:
+            ((known,),) = self._rows(f"SELECT max(known_at) FROM {chain_table(table)}")
+            moment = END_OF_TIME if known is None else known
+            self._known_last[table.name] = last, moment
+        return moment
 
     def _read_rows(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
@@ -1029,11 +1041,11 @@ class DuckDBLedger:
     def together(self) -> Generator[None]:
         """All writes within it are one transaction; see Ledger.together."""
         with self._transaction():
-            self._whole = True
+            outer, self._whole = self._whole, True
             try:
                 yield
             finally:
-                self._whole = False
+                self._whole = outer
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -1053,7 +1065,7 @@ class DuckDBLedger:
     def _forget(self) -> None:
         """What is remembered of the file may not be so any more."""
         self._latest_known = self._latest_arrived = self._last_of = None
-        self._seen, self._revised_at = {}, {}
+        self._seen, self._revised_at, self._known_last = {}, {}, {}
 
     @contextmanager
     def _registered(self, name: str, table: pa.Table | pa.RecordBatchReader) -> Generator[None]:

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service.last_plan import LastPlan, last_plan, of_run, run_table
+from datong.app.service.where_orders_stand import where_orders_stand
 from datong.dispatch.due_for_release import counterparties
-from datong.ledger.order_life import Standing, events_of_table, in_order
-from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings, state_of
+from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.errors import NotFound
 from datong.model.words import message
@@ -81,7 +81,7 @@ _VERSIONED = ("order", "units", "start", "due", "line", "recipe", "offer", "lane
 def orders_now(chain: Chain) -> OrdersNow:
     """All orders of a chain."""
     state, plan = chain.state(names=READ), last_plan(chain)
-    told = _out(state)
+    told = _out(chain, state)
     rows = _with_money(chain, told, {run for run in told["run"].to_pylist() if run is not None})
     rows = _named(rows.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, plan), state)
     if plan is not None:
@@ -135,42 +135,18 @@ def _digest(tables: Sequence[pa.Table]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _out(state: State) -> pa.Table:
+def _out(chain: Chain, state: State) -> pa.Table:
     """Rows of `orders`: out, locked, or told of by another system; with where each stands."""
-    rows = state.table("orders")
-    stands = order_standings(state)
-    said = {order: told[-1].counterparty for order, told in _who_said(state).items()}
-    none = Standing()
-    columns: dict[str, list[Any]] = {name: [] for name in ("state", "good_units", "to_come_units", "said", "origin")}
-    for row in rows.select(["order", "kind", "units", "locked"]).to_pylist():
-        stand = stands.get(row["order"])
-        now, own = state_of(row, stand), stand or none
-        left = max(0.0, row["units"] - own.good_units - own.scrap_units) if now in (*OPEN_STATES, "proposed") else 0.0
-        columns["state"].append(now)
-        columns["good_units"].append(own.good_units)
-        columns["to_come_units"].append(left)
-        columns["said"].append(said.get(row["order"]))
-        columns["origin"].append("edit" if now == "proposed" and row["locked"] else "out")
+    rows, stands = state.table("orders"), where_orders_stand(chain, state)
     lanes = state.table("lanes")
     leaves = lanes["from_site"].take(pc.index_in(rows["lane"], lanes["lane"].combine_chunks()))
     rows = _with(rows, from_site=leaves)
-    texts = {name: pa.array(columns[name], _TEXT) for name in ("state", "origin")}
-    numbers = {name: pa.array(columns[name], pa.float64()) for name in ("good_units", "to_come_units")}
-    party = pc.coalesce(pa.array(columns["said"], _TEXT), counterparties(state, rows))
+    party = pc.coalesce(stands["said"], counterparties(state, rows))
     settings = state.settings
     end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
-    is_due = pc.and_(pc.equal(texts["origin"], "edit"), pc.less(rows["start"], pa.scalar(end)))
-    return _with(rows, counterparty=party, is_due=is_due, **texts, **numbers)
-
-
-def _who_said(state: State) -> dict[str, list[Any]]:
-    """Events that name a counterparty, by order, as they happened."""
-    found = {}
-    for order, events in events_of_table(state.table("order_events")).items():
-        told = [event for event in in_order(events) if event.counterparty]
-        if told:
-            found[order] = told
-    return found
+    is_due = pc.and_(pc.equal(stands["origin"], "edit"), pc.less(rows["start"], pa.scalar(end)))
+    told = {name: stands[name] for name in ("state", "good_units", "to_come_units", "origin")}
+    return _with(rows, counterparty=party, is_due=is_due, **told)
 
 
 def _with_money(chain: Chain, out: pa.Table, runs: set[str]) -> pa.Table:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from datong.app.service.desk import Desk
+from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 
 # Most entries that are read at once.
@@ -31,10 +32,26 @@ class Audit:
     ) -> None:
         """Keep one change. by: the login. what: a key of words service.did. subject: what was changed. way: by which
         door (web, api, factory, command)."""
+        one = self.entry(by, what, subject, before=before, after=after, why=why, way=way)
         self._desk.write(
             "INSERT INTO audit (at, by, what, subject, before, after, why, way) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._now().timestamp(), by, what, subject, _json(before), _json(after), why, way),
+            tuple(one.values[name] for name in ("at", "by", "what", "subject", "before", "after", "why", "way")),
         )
+
+    def entry(
+        self,
+        by: str,
+        what: str,
+        subject: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        why: str = "",
+        way: str = "",
+    ) -> Note:
+        """What `note` keeps, to be kept with a change of the chain (`write_whole`)."""
+        told = {"before": _json(before), "after": _json(after), "why": why, "way": way}
+        return Note("audit", {"at": self._now().timestamp(), "by": by, "what": what, "subject": subject, **told})
 
     def entries(self, who: Who, after: int = 0, count: int = 100) -> list[dict[str, Any]]:
         """Entries with numbers above `after`, oldest first. Raises NotAllowed."""

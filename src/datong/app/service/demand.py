@@ -17,6 +17,7 @@ from datong.app.branch_changes import as_cell
 from datong.app.chain import Chain
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_run import LastRun, last_run, read_last_run
+from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.ledger.row_checks import nearest_hint
@@ -417,9 +418,13 @@ def edit_forecast(
         chain.write_rows(TABLE, [row | days | {"stated_by": who.login, "reason": why}], "forecast")
         return Edited(str(edit), product, market, bucket, change, machine, units), before
 
-    edited, before = served.keeper.write(who.login, write)
-    after = {"change": edited.change, "units": units, "machine_units": edited.machine_units}
-    served.audit.note(who.login, "edit_forecast", edited.edit, before=_noted(before), after=after, why=why)
+    def noted(made: tuple[Edited, Told | None]) -> list[Note]:
+        edited, before = made
+        after = {"change": edited.change, "units": units, "machine_units": edited.machine_units}
+        entry = served.audit.entry
+        return [entry(who.login, "edit_forecast", edited.edit, before=_noted(before), after=after, why=why)]
+
+    edited, _ = served.write_whole(who, write, noted)
     served.events.tell("demand", product, Permission.SEE_DEMAND)
     return edited
 
@@ -490,8 +495,11 @@ def take_back(served: Served, who: Who, edit: str) -> None:
         )
         return there, again
 
-    before, after = served.keeper.write(who.login, write)
-    served.audit.note(who.login, "take_back_edit", edit, before=_noted(before), after=_noted(after))
+    def noted(made: tuple[Told, Told | None]) -> list[Note]:
+        before, after = (_noted(one) for one in made)
+        return [served.audit.entry(who.login, "take_back_edit", edit, before=before, after=after)]
+
+    before, _ = served.write_whole(who, write, noted)
     served.events.tell("demand", before.product, Permission.SEE_DEMAND)
 
 

@@ -44,6 +44,8 @@ CREATE TABLE IF NOT EXISTS order_decisions (
     why TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS forecast_restored (
     edit TEXT NOT NULL, at TEXT NOT NULL, stands_for TEXT NOT NULL, PRIMARY KEY (edit, at));
+CREATE TABLE IF NOT EXISTS intents (
+    intent INTEGER PRIMARY KEY AUTOINCREMENT, by TEXT NOT NULL, write INTEGER NOT NULL, notes TEXT NOT NULL);
 """
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.jobs import Job
+from datong.app.service.notes import Note
 from datong.app.service.order_changes import COLUMNS, Change, Changed, changed, ways_of
 from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, order
 from datong.app.service.permissions import Permission, Who
@@ -70,21 +71,19 @@ def edit(served: Served, who: Who, change: Change, version: str, why: str = "") 
         _keep(chain, now, made.after)
         return made
 
-    made = written(served, who, write)
-    before = _row_of_edit(made.before) if made.before["origin"] == "edit" else None
-    after = [_row_of_edit(row) for row in made.after]
-    what = "split_order" if len(after) > 1 else "lock_order" if _is_same(made.before, after[0]) else "edit_order"
-    with served.desk.together():
-        served.desk.write(
-            "UPDATE order_edits SET state = 'dropped' WHERE subject = ? AND state = 'undone'", (change.order,)
-        )
-        served.desk.write(
-            "INSERT INTO order_edits (at, by, subject, before, after) VALUES (?, ?, ?, ?, ?)",
-            (served.now().timestamp(), who.login, change.order, _json(before), _json(after)),
-        )
-        _note(served, who, what, change.order, made.before, after[0], why)
-        for part in after[1:]:
-            _note(served, who, what, str(part["order"]), {}, part, why)
+    def noted(made: Changed) -> list[Note]:
+        before = _row_of_edit(made.before) if made.before["origin"] == "edit" else None
+        after = [_row_of_edit(row) for row in made.after]
+        what = "split_order" if len(after) > 1 else "lock_order" if _is_same(made.before, after[0]) else "edit_order"
+        told = {"before": _json(before), "after": _json(after)}
+        return [
+            Note("order_edits", {"state": "dropped"}, {"subject": change.order, "state": "undone"}),
+            Note("order_edits", {"at": served.now().timestamp(), "by": who.login, "subject": change.order, **told}),
+            _entry(served, who, what, change.order, made.before, after[0], why),
+            *(_entry(served, who, what, str(part["order"]), {}, part, why) for part in after[1:]),
+        ]
+
+    written(served, who, write, noted)
     _tell(served, change.order)
     return order(served, who, change.order)
 
@@ -103,8 +102,9 @@ def undo(served: Served, who: Who, name: str) -> OrderShown | None:
         if before:
             _keep(chain, now, before)
 
-    written(served, who, write)
-    _done(served, who, found, "undone", "undo_edit", after[0], before[0] if before else None)
+    told = before[0] if before else None
+    written(served, who, write, lambda _: _done(served, who, found, "undone", "undo_edit", after[0], told))
+    _tell(served, name)
     try:
         return order(served, who, name)
     except NotFound:
@@ -124,8 +124,9 @@ def redo(served: Served, who: Who, name: str) -> OrderShown:
             raise Refused(message("service_orders.not_as_left", order=name))
         _keep(chain, now, after)
 
-    written(served, who, write)
-    _done(served, who, found, "done", "redo_edit", before[0] if before else None, after[0])
+    told = before[0] if before else None
+    written(served, who, write, lambda _: _done(served, who, found, "done", "redo_edit", told, after[0]))
+    _tell(served, name)
     return order(served, who, name)
 
 
@@ -146,15 +147,15 @@ def asked_of(change: Change) -> dict[str, Any]:
 # writing -----------------------------------------------------------------------------------------
 
 
-def written(served: Served, who: Who, task: Callable[[Chain, OrdersNow], T]) -> T:
-    """What a task writes that knows all orders as they are when it is its turn."""
+def written(served: Served, who: Who, task: Callable[[Chain, OrdersNow], T], noted: Callable[[T], Sequence[Note]]) -> T:
+    """What a task writes that knows all orders as they are when it is its turn, with what is noted of it."""
     seen, now = served.keeper.version, everything(served)
 
     def write(chain: Chain) -> T:
         is_current = served.keeper.version == seen
         return task(chain, now if is_current else orders_now(chain))
 
-    return served.keeper.write(who.login, write)
+    return served.write_whole(who, write, noted)
 
 
 def _keep(chain: Chain, now: OrdersNow, rows: Sequence[Row]) -> None:
@@ -236,16 +237,14 @@ def _is_same(one: Row, other: Row) -> bool:
 
 def _done(
     served: Served, who: Who, found: Mapping[str, Any], state: str, what: str, before: Row | None, after: Row | None
-) -> None:
-    with served.desk.together():
-        served.desk.write("UPDATE order_edits SET state = ? WHERE edit = ?", (state, found["edit"]))
-        _note(served, who, what, found["subject"], before or {}, after or {}, "")
-    _tell(served, found["subject"])
+) -> list[Note]:
+    is_now = Note("order_edits", {"state": state}, {"edit": found["edit"]})
+    return [is_now, _entry(served, who, what, found["subject"], before or {}, after or {}, "")]
 
 
-def _note(served: Served, who: Who, what: str, name: str, before: Row, after: Row, why: str) -> None:
+def _entry(served: Served, who: Who, what: str, name: str, before: Row, after: Row, why: str) -> Note:
     told = [{key: row[key] for key in CHANGEABLE if key in row} for row in (before, after)]
-    served.audit.note(who.login, what, name, before=told[0], after=told[1], why=why)
+    return served.audit.entry(who.login, what, name, before=told[0], after=told[1], why=why)
 
 
 def _tell(served: Served, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from datong.app.chain import Chain
 from datong.app.findings import decide_finding, effect_of_finding, market_of_run_now
 from datong.app.service.last_run import read_last_run
+from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.model.errors import NotFound, Refused
@@ -62,8 +63,12 @@ def decide(
     if change is not None:
         _refuse_odd(change, state)
     before = finding(served, who, name).finding.decision if who.may(Permission.SEE_FINDINGS) else None
-    made = served.keeper.write(who.login, lambda chain: decide_finding(chain, name, state, why, change))
-    served.audit.note(who.login, "decide_finding", name, before=_noted(before), after=_noted(made.decision), why=why)
+
+    def noted(made: "MarketFinding") -> list[Note]:
+        after = _noted(made.decision)
+        return [served.audit.entry(who.login, "decide_finding", name, before=_noted(before), after=after, why=why)]
+
+    made = served.write_whole(who, lambda chain: decide_finding(chain, name, state, why, change), noted)
     served.events.tell("findings", name, Permission.SEE_FINDINGS)
     return made
 

@@ -67,7 +67,8 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
     """One order, with why it is there and what became of it. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
     row = row_of(everything(served).rows, name)
-    shown = served.keeper.kept(("order", name), lambda chain: _shown(chain, name, row))
+    said = events_said(served)
+    shown = served.keeper.kept(("order", name), lambda chain: _shown(chain, name, row, said))
     noted = _noted(served, name)
     history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
     return OrderShown(shown.row, shown.version, shown.reasons, history, shown.planned)
@@ -92,7 +93,12 @@ def everything(served: Served) -> OrdersNow:
     return served.keeper.kept("orders_now", orders_now)
 
 
-def _shown(chain: Chain, name: str, row: Mapping[str, Any]) -> OrderShown:
+def events_said(served: Served) -> pa.Table:
+    """All rows of `order_events`, read once after each change of the chain."""
+    return served.keeper.kept("order_events", lambda chain: chain.state(names=("order_events",)).table("order_events"))
+
+
+def _shown(chain: Chain, name: str, row: Mapping[str, Any], said: pa.Table) -> OrderShown:
     reasons = tuple(
         Reason(
             r["rank"],
@@ -103,7 +109,7 @@ def _shown(chain: Chain, name: str, row: Mapping[str, Any]) -> OrderShown:
         )
         for r in _reasons(chain, row["run"], name)
     )
-    return OrderShown(row, version_of(row), reasons, tuple(_events(chain, name)), _planned(chain, row))
+    return OrderShown(row, version_of(row), reasons, tuple(_events(chain, name, said)), _planned(chain, row))
 
 
 def _reasons(chain: Chain, run: str | None, name: str) -> list[dict[str, Any]]:
@@ -126,9 +132,7 @@ def _planned(chain: Chain, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return {name: found[0][name] for name in ("units", "start", "due", "line")}
 
 
-def _events(chain: Chain, name: str) -> list[Happened]:
-    state = chain.state(names=("order_events",))
-    rows = state.table("order_events")
+def _events(chain: Chain, name: str, rows: pa.Table) -> list[Happened]:
     events = events_of_table(rows.filter(pc.equal(rows["order"], name))).get(name, [])
     found = []
     for event in in_order(events):

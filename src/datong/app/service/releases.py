@@ -11,6 +11,7 @@ from datong.app.orders_told import release_locked
 from datong.app.release import release as release_planned
 from datong.app.service.all_orders import OrdersNow, row_of
 from datong.app.service.edits import written
+from datong.app.service.notes import Note
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
@@ -56,13 +57,17 @@ def release(served: Served, who: Who, names: Sequence[str] | None = None, why: s
             release_locked(chain, locked)
         return rows
 
-    rows = written(served, who, write)
+    def noted(rows: Sequence[dict[str, object]]) -> list[Note]:
+        names = ("units", "start", "due", "counterparty")
+        after = [{name: row[name] for name in names} for row in rows]
+        told = zip(rows, after, strict=True)
+        return [served.audit.entry(who.login, "release", str(row["order"]), after=one, why=why) for row, one in told]
+
+    rows = written(served, who, write, noted)
     to: dict[str, int] = {}
     for row in rows:
-        name, party = str(row["order"]), str(row["counterparty"])
+        party = str(row["counterparty"])
         to[party] = to.get(party, 0) + 1
-        told = {key: row[key] for key in ("units", "start", "due", "counterparty")}
-        served.audit.note(who.login, "release", name, after=told, why=why)
     for party in to:
         served.events.tell("orders", party, Permission.SEE_PLAN, party)
     return Released(tuple(str(row["order"]) for row in rows), to)

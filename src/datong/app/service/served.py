@@ -1,10 +1,10 @@
 """A chain that is served: people, jobs and the chain itself, in one value that every door is given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 
@@ -16,13 +16,16 @@ from datong.app.service.edit_prices import ask_offers, ask_price, keep_offers, k
 from datong.app.service.events import Events
 from datong.app.service.jobs import Jobs, Kind
 from datong.app.service.keeper import Keeper
-from datong.app.service.permissions import Permission
+from datong.app.service.notes import Note
+from datong.app.service.permissions import Permission, Who
 from datong.app.service.quotes import ask_quote, keep_quote
+from datong.app.service.whole_writes import settle, write_whole
 from datong.app.wiring import utc_now
 from datong.ledger.protocol import TRUNK, branch_name
 from datong.model.errors import Refused
 from datong.model.words import message
 
+T = TypeVar("T")
 # Beside the chain's folder, so that a copy of the chain has nobody's secrets.
 SERVER_FOLDER, DESK_FILE = ".server", "people.sqlite"
 
@@ -38,6 +41,10 @@ class Served:
     jobs: Jobs
     desk: Desk
     now: Callable[[], datetime]
+
+    def write_whole(self, who: Who, task: Callable[[Chain], T], noted: Callable[[T], Sequence[Note]]) -> T:
+        """What a task writes to the chain, and what is noted of it: both, or none."""
+        return write_whole(self.keeper, self.desk, who.login, task, noted)
 
     def close(self) -> None:
         self.jobs.close()
@@ -61,6 +68,7 @@ def serve(
     """Open a chain to be served. desk_file: accounts and jobs; None: in memory. Raises what Chain raises."""
     keeper = Keeper(folder, now, language)
     desk = Desk(desk_file)
+    settle(keeper, desk)
     audit, events = Audit(desk, now), Events()
     jobs = Jobs(desk, keeper, audit, events, now, JOB_KINDS)
     return Served(keeper, People(desk, audit, now, hasher), audit, events, jobs, desk, now)

@@ -13,7 +13,7 @@ from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, version_of
 from datong.app.service.jobs import Job
 from datong.app.service.last_plan import LastPlan, of_run, run_table
-from datong.app.service.orders import OrderShown, everything, order
+from datong.app.service.orders import OrderShown, events_said, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
 from datong.app.service.served import Served
@@ -82,7 +82,8 @@ def today(served: Served, who: Who) -> Today:
     """What a planner looks at first. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
     now = everything(served)
-    told = served.keeper.kept("today", lambda chain: _told(chain, now))
+    said = events_said(served)
+    told = served.keeper.kept("today", lambda chain: _told(chain, now, said))
     shown, count = decisions(served, who)
     return replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
 
@@ -172,7 +173,7 @@ class _OfRun:
     late_count: int
 
 
-def _told(chain: Chain, now: OrdersNow) -> Today:
+def _told(chain: Chain, now: OrdersNow, events: pa.Table) -> Today:
     plan, settings = now.plan, chain.settings
     overdue = now.rows.filter(now.rows["is_overdue"]).sort_by([("due", "ascending"), ("order", "ascending")])
     if plan is None:
@@ -185,7 +186,7 @@ def _told(chain: Chain, now: OrdersNow) -> Today:
         settings.currency,
         said.week,
         said.came_back,
-        _answered(chain, plan, now),
+        _answered(chain, plan, now, events),
         said.late,
         said.late_count,
         overdue,
@@ -198,14 +199,15 @@ def _told(chain: Chain, now: OrdersNow) -> Today:
 def _of_run(chain: Chain, plan: LastPlan) -> _OfRun:
     tables = {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
     inputs = ReportInputs(tables, chain.settings, plan.as_of)
-    late = [row for row in late_rows(inputs) if row["product"] is not None]
+    short = late_rows(inputs)
+    late = [row for row in short if row["product"] is not None]
     late.sort(key=lambda row: (row["demand"] is None, *most_important(row)))
     # The sentences name orders of this week, or the first of all: a large plan has many others.
     orders = tables["orders"].sort_by([("start", "ascending"), ("needed_by", "ascending"), ("order", "ascending")])
     begins = pc.less(orders["start"], pa.scalar(inputs.after_this_week))
     shown = orders.filter(begins) if pc.any(begins).as_py() else orders.slice(0, 1)
     of_week = replace(inputs, tables={**tables, "orders": shown})
-    week = {language: this_week(RunView(of_week, language)) for language in LANGUAGES}
+    week = {language: this_week(RunView(of_week, language, short)) for language in LANGUAGES}
     return _OfRun(week, _came_back(tables), late[:MOST_ROWS], len(late))
 
 
@@ -218,11 +220,16 @@ def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:
     return [{lang: words[lang][at] for lang in LANGUAGES} for at in range(told.num_rows)]
 
 
-def _answered(chain: Chain, plan: LastPlan, now: OrdersNow) -> list[dict[str, Any]]:
+def _answered(chain: Chain, plan: LastPlan, now: OrdersNow, events: pa.Table) -> list[dict[str, Any]]:
     """What counterparties said of orders since the plan was made, newest first: the order's row, with what was said."""
-    known = chain.ledger.run_inputs(plan.run, ("order_events",)).state.table("order_events")
-    events = chain.state(names=("order_events",)).table("order_events")
-    new = events.filter(pc.invert(pc.is_in(events["row_id"], known["row_id"].combine_chunks())))
+
+    def read() -> pa.Array:
+        return (
+            chain.ledger.run_inputs(plan.run, ("order_events",)).state.table("order_events")["row_id"].combine_chunks()
+        )
+
+    known = of_run(chain, plan.run, "events known", read)
+    new = events.filter(pc.invert(pc.is_in(events["row_id"], known)))
     new = new.filter(pc.is_in(new["state"], pa.array(REPORTED))).sort_by([("happened_at", "descending")])
     said = new.slice(0, MOST_ROWS).to_pylist()
     rows = now.rows.filter(pc.is_in(now.rows["order"], pa.array([r["order"] for r in said], pa.string())))
@@ -363,9 +370,9 @@ def _decide_offer(served: Served, who: Who, one: Decision, is_taken: bool, why: 
             raise NotFound(message("service_orders.decided_already"))
         offers.decide(chain, name, is_taken, why)
 
-    served.keeper.write(who.login, write)
     told = {} if one.offer is None else {"offer": one.offer[who.language]}
-    served.audit.note(who.login, "take_offer" if is_taken else "refuse_offer", name, after=told, why=why)
+    what = "take_offer" if is_taken else "refuse_offer"
+    served.write_whole(who, write, lambda _: [served.audit.entry(who.login, what, name, after=told, why=why)])
     _tell(served, one)
 
 

@@ -1,5 +1,6 @@
 """A run as one reader sees it: what every page, sheet and sentence is made of, worked out once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -21,10 +22,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """The run in a language."""
+    """The run in a language. late_known: what `late` is, where somebody worked it out already."""
 
     inputs: ReportInputs
     language: str
+    late_known: Sequence[Row] | None = None
 
     def say(self, key: str, /, **params: Any) -> str:
         """A text of the report."""
@@ -57,7 +59,7 @@ class RunView:
     @cached_property
     def late(self) -> list[Row]:
         """See `late_rows`."""
-        return late_rows(self.inputs)
+        return late_rows(self.inputs) if self.late_known is None else list(self.late_known)
 
     @cached_property
     def products(self) -> list[Row]:

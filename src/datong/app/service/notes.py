@@ -1,0 +1,15 @@
+"""What is to be noted at the desk, as a value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Note:
+    """One change of a table of the desk. values: by column, as SQLite keeps them. where: the rows that get them, by
+    column; None: a new row."""
+
+    table: str
+    values: Mapping[str, Any]
+    where: Mapping[str, Any] | None = None

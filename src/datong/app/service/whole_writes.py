@@ -1,0 +1,84 @@
+"""A change of the chain with what the server's own database notes of it: a kill leaves both or none.
+
+The chain and the desk are two files, which no transaction holds together. So what is to be noted is written down at the
+desk first, then the chain's transaction is committed, then it is noted and the intent is gone. A server that was killed
+in between finds the intent when it starts: where the chain has the write, it is noted now; else nothing happened. (The
+intent log of Gray & Reuter 1992, Transaction Processing, chapter 10.)
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+import pyarrow.compute as pc
+
+from datong.app.chain import Chain
+from datong.app.service.desk import Desk
+from datong.app.service.keeper import Keeper
+from datong.app.service.notes import Note
+
+T = TypeVar("T")
+
+
+def write_whole(
+    keeper: Keeper, desk: Desk, by: str, task: Callable[[Chain], T], noted: Callable[[T], Sequence[Note]]
+) -> T:
+    """What a task does that writes to the chain as `by`, with what is to be noted of it, given what it gave. All writes
+    of the task are one transaction."""
+
+    def write(chain: Chain) -> T:
+        before, intent = _last_write(chain), 0
+        try:
+            with chain.ledger.together():
+                made = task(chain)
+                notes = noted(made)
+                told = json.dumps([asdict(note) for note in notes])
+                intent = desk.add("INSERT INTO intents (by, write, notes) VALUES (?, ?, ?)", (by, before, told))
+        except BaseException:
+            _drop(desk, intent)
+            raise
+        _keep(desk, intent, notes)
+        return made
+
+    return keeper.write(by, write)
+
+
+def settle(keeper: Keeper, desk: Desk) -> int:
+    """Finish what a killed server had begun to write; how many changes were noted now."""
+    found = desk.rows("SELECT * FROM intents ORDER BY intent")
+    if not found:
+        return 0
+    writes = keeper.read(lambda chain: chain.ledger.writes())
+    count = 0
+    for row in found:
+        since = writes.filter(pc.and_(pc.greater(writes["write"], row["write"]), pc.equal(writes["by"], row["by"])))
+        if since.num_rows:
+            _keep(desk, row["intent"], [Note(**note) for note in json.loads(row["notes"])])
+            count += 1
+        else:
+            _drop(desk, row["intent"])
+    return count
+
+
+def _last_write(chain: Chain) -> int:
+    return pc.max(chain.ledger.writes()["write"]).as_py() or 0
+
+
+def _keep(desk: Desk, intent: int, notes: Sequence[Note]) -> None:
+    """Note it, and be done with the intent."""
+    with desk.together():
+        for note in notes:
+            names, values = list(note.values), list(note.values.values())
+            if note.where is None:
+                places = ", ".join("?" * len(names))
+                desk.write(f"INSERT INTO {note.table} ({', '.join(names)}) VALUES ({places})", values)
+            else:
+                given = ", ".join(f"{name} = ?" for name in names)
+                which = " AND ".join(f"{name} = ?" for name in note.where)
+                desk.write(f"UPDATE {note.table} SET {given} WHERE {which}", [*values, *note.where.values()])
+        _drop(desk, intent)
+
+
+def _drop(desk: Desk, intent: int) -> None:
+    desk.write("DELETE FROM intents WHERE intent = ?", (intent,))

@@ -1,0 +1,87 @@
+"""Where orders stand is worked out anew only for those of which a row changed, and says the same as if all were."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from datong.app.chain import Chain
+from datong.app.service import where_orders_stand as subject
+from datong.app.service.edits import edit, undo
+from datong.app.service.grids import Filter, Wanted
+from datong.app.service.order_changes import Change
+from datong.app.service.orders import everything, order, orders
+from datong.app.service.permissions import Who
+from datong.app.service.served import Served
+from datong.ledger.order_life import OrderEvent, order_events_rows
+from datong.ledger.standings import READ_FOR_STANDINGS
+
+ANN = Who(1, "ann", "Ann", ("planner",))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of how many orders it was worked out, each time."""
+    counts: list[int] = []
+    whole = subject.stands_of
+
+    def counted(state: Any) -> pa.Table:
+        counts.append(state.table("orders").num_rows)
+        return whole(state)
+
+    monkeypatch.setattr(subject, "stands_of", counted)
+    return counts
+
+
+def is_as_if_all_were(served: Served) -> bool:
+    everything(served)
+
+    def both(chain: Chain) -> tuple[pa.Table, pa.Table]:
+        state = chain.state(names=READ_FOR_STANDINGS)
+        return subject.where_orders_stand(chain, state), subject.stands_of(state)
+
+    told, whole = served.keeper.read(both)
+    return told.equals(whole)
+
+
+def said(served: Served, name: str, state: Any, good: float | None = None) -> None:
+    def write(chain: Chain) -> None:
+        moment = chain.clock()
+        event = OrderEvent(name, state, moment, good, counterparty="works")
+        rows = order_events_rows([event])
+        rows = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
+        chain.ledger.ingest("order_events", rows, None, (), "test", moment, by="test")
+
+    served.keeper.write("test", write)
+
+
+def test_it_says_the_same_as_if_all_were_worked_out_after_each_kind_of_change(shop: Served, asked: list[int]) -> None:
+    names = [row["order"] for row in orders(shop, ANN, Wanted((Filter("origin", "is", "plan"),))).rows.to_pylist()]
+    assert len(names) >= 3
+    edit(shop, ANN, Change(names[0]), order(shop, ANN, names[0]).version)
+    assert is_as_if_all_were(shop)
+    edit(shop, ANN, Change(names[1]), order(shop, ANN, names[1]).version)
+    assert is_as_if_all_were(shop)
+    undo(shop, ANN, names[0])
+    assert is_as_if_all_were(shop)
+    said(shop, names[1], "released")
+    assert is_as_if_all_were(shop)
+    said(shop, names[1], "partly_done", 1.0)
+    assert is_as_if_all_were(shop)
+    found = order(shop, ANN, names[1]).row
+    assert (found["state"], found["good_units"], found["counterparty"]) == ("partly_done", 1.0, "works")
+
+
+def test_an_edit_asks_for_its_own_order_alone(shop: Served, asked: list[int]) -> None:
+    names = [row["order"] for row in orders(shop, ANN, Wanted((Filter("origin", "is", "plan"),))).rows.to_pylist()]
+    for name in names[:4]:
+        edit(shop, ANN, Change(name), order(shop, ANN, name).version)
+    everything(shop)
+    assert max(asked) <= 1 and len(asked) >= 4
+
+
+def test_rows_that_came_went_or_changed_are_found_by_content() -> None:
+    old = pa.table({"row_id": ["a", "b", "c"], "order": ["A", "B", "C"], "units": [1.0, None, 3.0]})
+    new = pa.table({"row_id": ["a", "b", "d"], "order": ["A", "B", "D"], "units": [2.0, None, 3.0]})
+    found = [subject._unlike(*pair).to_pylist() for pair in ((old, new), (new, old))]
+    assert found == [["A", "C"], ["A", "D"]]
