@@ -17,6 +17,7 @@ from datong.app.service.orders import OrderShown, events_said, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
 from datong.app.service.served import Served
+from datong.app.service.worked_once import worked_once
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important
 from datong.app.wording.view import RunView
@@ -25,6 +26,7 @@ from datong.ledger.order_life import REPORTED, events_of_table, standing, told_o
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
+from datong.model.settings import ChainSettings
 from datong.model.words import LANGUAGES, message
 from datong.questions.offers import open_offers
 from datong.questions.tables_out import rendered
@@ -82,10 +84,12 @@ def today(served: Served, who: Who) -> Today:
     """What a planner looks at first. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
     now = everything(served)
-    said = events_said(served)
-    told = served.keeper.kept("today", lambda chain: _told(chain, now, said))
+    events = events_said(served)
+    told = served.keeper.kept("today", lambda chain: _told(chain, now, events))
     shown, count = decisions(served, who)
-    return replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
+    told = replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
+    said = None if now.plan is None else _said(served, now.plan)
+    return told if said is None else replace(told, **vars(said))
 
 
 def decisions(served: Served, who: Who, most: int = MOST_DECISIONS) -> tuple[list[Decision], int]:
@@ -176,29 +180,27 @@ class _OfRun:
 def _told(chain: Chain, now: OrdersNow, events: pa.Table) -> Today:
     plan, settings = now.plan, chain.settings
     overdue = now.rows.filter(now.rows["is_overdue"]).sort_by([("due", "ascending"), ("order", "ascending")])
+    nothing: dict[str, Sequence[str]] = {language: [] for language in LANGUAGES}
     if plan is None:
-        nothing: dict[str, Sequence[str]] = {language: [] for language in LANGUAGES}
         return Today(None, now.as_of, settings.currency, nothing, [], [], [], 0, overdue, [], 0)
-    said = of_run(chain, plan.run, "today", lambda: _of_run(chain, plan))
-    return Today(
-        plan,
-        now.as_of,
-        settings.currency,
-        said.week,
-        said.came_back,
-        _answered(chain, plan, now, events),
-        said.late,
-        said.late_count,
-        overdue,
-        [],
-        0,
-        chain.ledger.run_inputs(plan.run, ()).current,
-    )
+    answered, is_current = _answered(chain, plan, now, events), chain.ledger.run_inputs(plan.run, ()).current
+    return Today(plan, now.as_of, settings.currency, nothing, [], answered, [], 0, overdue, [], 0, is_current)
 
 
-def _of_run(chain: Chain, plan: LastPlan) -> _OfRun:
-    tables = {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
-    inputs = ReportInputs(tables, chain.settings, plan.as_of)
+def _said(served: Served, plan: LastPlan) -> _OfRun:
+    """Worked out once for each run, beside the chain's thread: of a large plan it takes seconds."""
+
+    def read(chain: Chain) -> dict[str, pa.Table]:
+        return {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
+
+    def work_out() -> _OfRun:
+        return _of_run(served.keeper.read(read), served.keeper.settings, plan)
+
+    return worked_once(served.keeper, ("today", plan.run), work_out)
+
+
+def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastPlan) -> _OfRun:
+    inputs = ReportInputs(tables, settings, plan.as_of)
     short = late_rows(inputs)
     late = [row for row in short if row["product"] is not None]
     late.sort(key=lambda row: (row["demand"] is None, *most_important(row)))

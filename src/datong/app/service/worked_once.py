@@ -1,0 +1,40 @@
+"""What takes long and reads no chain: worked out once by whoever asks first, in their own thread, so that nobody else
+waits for it but those who ask for the same.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from threading import Lock
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from datong.app.service.keeper import Keeper
+
+T = TypeVar("T")
+# Answers that are held at once, of each chain.
+MOST_HELD = 8
+_HELD: WeakKeyDictionary[Keeper, OrderedDict[Hashable, Future[Any]]] = WeakKeyDictionary()
+_LOCK = Lock()
+
+
+def worked_once(keeper: Keeper, name: Hashable, task: Callable[[], T]) -> T:
+    """What a task gives that reads no chain. name: of what it gives, whatever the chain says meanwhile. Where it raises
+    all who wait are told so, and the next to ask tries again."""
+    with _LOCK:
+        held = _HELD.setdefault(keeper, OrderedDict())
+        found = held.get(name)
+        mine: Future[T] = Future()
+        if found is None:
+            held[name] = mine
+            if len(held) > MOST_HELD:
+                held.popitem(last=False)
+    if found is not None:
+        return found.result()
+    try:
+        mine.set_result(task())
+    except BaseException as error:
+        with _LOCK:
+            held.pop(name, None)
+        mine.set_exception(error)
+    return mine.result()
