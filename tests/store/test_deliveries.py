@@ -47,6 +47,12 @@ def test_writes_that_belong_together_are_all_there_or_none(ledger: Ledger) -> No
         ledger.note_deliveries("drop", ["a"], "sending", day(2))
     assert [r["line"] for r in ledger.state(day(9)).table("lines").to_pylist()] == ["L", "M"]
     assert ledger.deliveries("drop") == {"a": "sending"}
+    with pytest.raises(KeyboardInterrupt), ledger.together():  # also what comes after others that belong together
+        with ledger.together():
+            take(ledger, "lines", line(20, "N"), now=day(3))
+        take(ledger, "lines", line(20, "O"), now=day(3))
+        raise KeyboardInterrupt
+    assert [r["line"] for r in ledger.state(day(9)).table("lines").to_pylist()] == ["L", "M"]
 
 
 def test_what_a_clock_wrote_ahead_is_put_back_in_its_order(ledger: Ledger) -> None:

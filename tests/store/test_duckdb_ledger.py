@@ -113,8 +113,11 @@ def test_a_table_is_read_once_until_something_came_in(ledger: DuckDBLedger, monk
     )
     take_sales(ledger)
     assert sold(ledger) == sold(ledger) == [1.0] and read == ["sales"]
-    for moment in (END_OF_TIME, NOW, END_OF_TIME, NOW):  # by turns
+    for moment in (END_OF_TIME, NOW, END_OF_TIME, NOW):  # nothing became known in between
         assert ledger.state(moment, ("sales",)).table("sales").num_rows == 1
+    assert read == ["sales"]
+    for moment in (datetime(2026, 1, 4, tzinfo=UTC), NOW) * 2:  # by turns, before it was known
+        assert ledger.state(moment, ("sales",)).table("sales").num_rows == (moment == NOW)
     assert read == ["sales", "sales"]
     before = ledger.state(NOW, ("sales",)).snapshot
     with pytest.raises(RuntimeError), ledger.together():
