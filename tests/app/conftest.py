@@ -74,7 +74,7 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
         q_value=2e-5,
         evidence_table="sales",
         evidence=("sales:1", "sales:2"),
-        text=message("report.gap.binding", name="=P01", price=0.5),
+        text=message("report.gap.held", name="=P01"),
     )
     paths = np.round(level[:, None, None] * rng.lognormal(0, 0.3, (products, 200, ahead)))
     forecast = Forecast(
@@ -197,7 +197,7 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
             cost=35_000.0,
             value=9_000.0 - 100.0 * i,
             causes=(
-                Cause("balance", message("report.gap.binding", name="LINE01", price=212.5)),
+                Cause("balance", message("report.gap.held", name="LINE01")),
                 Cause("sense", message("report.title", name="<P01>", day=before[0]), "sales", ("sales:1", "sales:2")),
             ),
         )

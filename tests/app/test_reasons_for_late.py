@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.report.listing import late_cause
 from datong.app.wording.inputs import ReportInputs
-from datong.app.wording.late import LATE_SCHEMA
+from datong.app.wording.late import LATE_SCHEMA, main_causes
 from datong.app.wording.view import RunView
 from datong.app.wording.week import this_week
+from datong.model.words import say
 from mill import run, write
 
 CODES = "ABCDE"
@@ -45,13 +45,48 @@ def test_this_week_tells_of_all_that_is_late_and_each_row_says_why(tmp_path: Pat
     told = this_week(view)[2]
     assert "for 9 of them" in told and "LE" in told and "LD" in told
     assert "other causes keep 9 more of them from being on time" in told
-    causes = {row["product"]: late_cause(view, row) for row in view.late}
+    causes = {row["product"]: view.cause(row) for row in view.late}
     assert causes.keys() == {*CODES, "F"} and causes["A"] == "LA"
     assert causes["F"].startswith("nothing ordered now would be there in time")
-    assert (
-        late_cause(view, dict.fromkeys(LATE_SCHEMA.names) | {"units": 0.2})
-        == "less than half a unit each: not looked into"
+    small = dict.fromkeys(LATE_SCHEMA.names) | {"units": 0.2}
+    assert view.cause(small) == "less than half a unit each: not looked into"
+    assert {r["product"]: view.main_cause(r) for r in view.products} == causes
+
+
+def _late(cause: dict[str, object], units: float) -> dict[str, object]:
+    return dict.fromkeys(LATE_SCHEMA.names) | {"product": "P", "binding": "", "units": units} | cause
+
+
+def test_the_cause_of_a_product_is_that_of_most_of_its_late_units() -> None:
+    """SEA is behind 3 + 4 of the 27 units, no start is left for 20; the lane has the price, and is not what is told."""
+    sea = {"binding": "SEA", "needed_unit": "unit"}
+    rows = [_late(sea, 3), _late({}, 20), _late(sea, 4)]
+    assert main_causes(rows)["P"] is rows[1]
+    assert main_causes([*rows, _late(sea, 14)])["P"]["units"] == 14
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_product_says_what_its_late_rows_say(tmp_path: Path, language: str) -> None:
+    """E was due before the plan begins, and is served at once: nothing is dear. G is on time: nothing is said of it."""
+    folder = write(
+        tmp_path / "m",
+        chain_toml='name = "shelf"\nhorizon_buckets = 3\nstart = 2026-03-02\nmax_late_days = 21\n',
+        products_csv="product,price,kind\nE,100,finished\nG,100,finished\n",
+        economics_csv="product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\n"
+        "E,1,5,100\nG,1,5,100\n",
+        lines_csv="line,hours_per_week\nL,40\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\nE/1,E,L,0.1,10\n",
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\n",
+        stock_csv="happened_at,product,units\n2026-02-28,E,9\n2026-02-28,G,9\n",
+        demand_csv="demand,product,due,units,firm\ndE,E,2026-02-25,7,true\ndG,G,2026-03-04,5,true\n",
     )
+    with datong.open(folder) as chain:
+        result = chain.run()
+    view = RunView(ReportInputs(result.tables, result.settings, result.as_of), language)
+    told = {r["product"]: view.main_cause(r) for r in view.products}
+    assert told == {"E": say("report.late.cause_was_due", language), "G": ""}
+    assert told["E"] == view.cause(view.late[0])
 
 
 def test_what_serves_customers_at_its_site_does_not_feed_others(

@@ -83,15 +83,15 @@ def test_rendered_puts_texts_into_the_language(result):
     tables = run_tables(result)
     english, chinese = (rendered(tables, language)["reasons"] for language in ("en", "zh"))
     assert "text_key" not in english.column_names
-    assert english["text"][0].as_py() == "LINE01: one more is worth 212.5"
-    assert chinese["text"][0].as_py() == "LINE01：多一单位值 212.5"
+    assert english["text"][0].as_py() == "LINE01 is held back: a row of it was refused"
+    assert chinese["text"][0].as_py() == "LINE01 暂停计划：其数据行未被采用"
     assert english.column_names.index("text") == tables["reasons"].column_names.index("text_key")
 
 
 def test_words_that_changed_since_a_run_was_kept_do_not_hide_it():
-    kept = pa.table({"text_key": ["report.gap.binding", "gone.key"], "text_params": ['{"old": 1}', "{}"]})
+    kept = pa.table({"text_key": ["report.gap.held", "gone.key"], "text_params": ['{"old": 1}', "{}"]})
     assert rendered({"reasons": kept}, "en")["reasons"]["text"].to_pylist() == [
-        'report.gap.binding {"old": 1}',
+        'report.gap.held {"old": 1}',
         "gone.key {}",
     ]
 

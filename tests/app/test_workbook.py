@@ -51,7 +51,7 @@ def test_summary_says_what_when_money_gap_and_what_is_assumed(inputs):
 
 
 def test_texts_that_look_like_formulas_stay_texts(inputs):
-    """'=P01: one more is worth 0.5' is the signal's text; a spreadsheet must not run it."""
+    """'=P01 is held back: a row of it was refused' is the signal's text; a spreadsheet must not run it."""
     content = workbook_bytes(inputs, "en")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = [archive.read(n).decode() for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
@@ -60,7 +60,7 @@ def test_texts_that_look_like_formulas_stay_texts(inputs):
     assert all(re.match(r"(SUM|SUMIF|COUNT|COUNTIF|COUNTIFS)\(", f) for f in formulas)  # ours; none is of the data
     assert not any("P01" in f for f in formulas)
     signals = sheets(content)["Signals"]
-    assert any(cell == "=P01: one more is worth 0.5" for cell in signals[1])
+    assert any(cell == "=P01 is held back: a row of it was refused" for cell in signals[1])
 
 
 def test_header_is_frozen_and_filtered(inputs):

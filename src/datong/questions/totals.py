@@ -1,4 +1,4 @@
-"""Demand added up: units that are on time, late and lost, by product or bucket, and what stands in the way of most."""
+"""Demand added up: units that are on time, late and lost, by product or bucket, and what stands in their way."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,29 +20,17 @@ LEAST_SHORT, ANY_SHORT = 0.5, 0.005
 def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
     """Sums of the table `gaps` by product or by bucket, in order: demand = on time + late + lost.
 
-    `no_time`: nothing ordered now would be there in time for most of the units that nothing scarce keeps from being on
-    time. `binding` is what stands in the way of most units that are late or lost, counted in `binding_unit` (hour,
-    unit), and `binding_price` its highest price; '' and None where nothing does. `kept_for`: for whom what lies there
-    is kept, where that is what stands in the way. Raises Refused for a run that an
-    earlier version kept.
+    Raises Refused for a run that an earlier version kept.
     """
     if not {*GAP_UNITS, "kept_for"} <= set(gaps.column_names):
         raise Refused(message("report.earlier_version"))
     # One thread: sums of several come in another order each time, and differ in their last digit.
     sums = gaps.group_by(key, use_threads=False).aggregate([(name, "sum") for name in GAP_UNITS])
-    most: dict[Any, Row] = {}
-    for r in binding_units(gaps, [key]):
-        most.setdefault(r[key], r)
-    no_time = _mostly_no_time(gaps, key)
     rows = []
     for r in sums.sort_by(key).to_pylist():
         row = {key: r[key]} | {name: r[f"{name}_sum"] or 0.0 for name in GAP_UNITS}
         row["short_units"] = row["late_units"] + row["lost_units"]
         row["on_time_share"] = _share(row)
-        found = most.get(r[key], {"binding": "", "price": None, "unit": None, "kept_for": None})
-        row["no_time"] = no_time.get(r[key], False)
-        row |= {"binding": found["binding"], "binding_price": found["price"], "binding_unit": found["unit"]}
-        row["kept_for"] = found["kept_for"]
         rows.append(row)
     return rows
 
@@ -53,9 +41,10 @@ def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
     rows = tables["held"].to_pylist() if "held" in tables else []
     lacks = {r["product"]: r["lacks"] for r in rows}
     totals = gap_totals(tables["gaps"], "product")
+    bound = {r["product"] for r in binding_units(tables["gaps"], ["product"])}
     for row in totals:
         lacked = lacks.get(row["product"])
-        row["lacks"] = lacked if lacked == row["product"] or not row["binding"] else None
+        row["lacks"] = lacked if lacked == row["product"] or row["product"] not in bound else None
     return totals
 
 
@@ -83,19 +72,6 @@ def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
 def not_at_once(gaps: pa.Table) -> pa.ChunkedArray:
     """(row,) whether what is late there could have come sooner: it was not due before the plan and served at once."""
     return pc.not_equal(pc.fill_null(gaps["needed_days"], -1), 0)
-
-
-def _mostly_no_time(gaps: pa.Table, key: str) -> dict[Any, bool]:
-    """By `key`, whether no start is left for most of the late and lost units that nothing scarce is in the way of."""
-    short = pc.add(gaps["late_units"], gaps["lost_units"])
-    unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
-    none = pc.is_null(gaps["binding_bucket"])
-    signed = pc.multiply(short, pc.if_else(none, 1.0, -1.0))
-    rows = gaps.append_column("signed", signed).filter(
-        pc.and_(unbound, pc.and_(pc.greater(short, 0.0), not_at_once(gaps)))
-    )
-    by = rows.group_by(key, use_threads=False).aggregate([("signed", "sum")])
-    return {k: units > 0 for k, units in zip(by[key].to_pylist(), by["signed_sum"].to_pylist(), strict=True)}
 
 
 def gap_sum(rows: Sequence[Row]) -> Row:

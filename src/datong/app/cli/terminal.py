@@ -21,7 +21,7 @@ from rich.text import Text
 
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
-from datong.app.wording.columns import binding_words, coded, evidence_words, rounded, shown_value, title
+from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
 from datong.app.wording.verdict import (
@@ -34,13 +34,14 @@ from datong.app.wording.verdict import (
     verdict,
     verdict_words,
 )
+from datong.app.wording.view import RunView
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.compare import ADDED, BOTH, DUE_MOVED, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.questions.tables_out import kept_findings, most_valuable, planned_orders, rendered
-from datong.questions.totals import ANY_SHORT, gap_sum, product_totals, shortest
+from datong.questions.totals import ANY_SHORT, gap_sum, shortest
 
 if TYPE_CHECKING:  # they import every stage, which other commands do without
     from datong.balance.solution import OnProgress
@@ -566,7 +567,8 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     gaps = inputs.tables["gaps"]
     if not gaps.num_rows:
         return
-    every, named = product_totals(inputs.tables), Names(inputs.tables)
+    view = RunView(inputs, language)
+    every, named = view.products, view.names
     short = shortest(every)
     shown = short[:PRODUCTS_SHOWN]
     names = ("demand_units", "on_time_units", "late_units", "lost_units")
@@ -582,10 +584,10 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         rows.add_row(Text(name), *(figures.fitting(of[n]) for n in names), on_time, Text(binding), style=style)
 
     for r in shown:
-        row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings, language))
+        row(named.beside(r["product"]), r, view.main_cause(r))
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
     if shown and len(others) == 1:
-        row(named.beside(others[0]["product"]), others[0], binding_words(others[0], named, inputs.settings, language))
+        row(named.beside(others[0]["product"]), others[0])
     elif shown and others:
         row(say("terminal.others", language), gap_sum(others))
     row(say("report.gap.total", language), gap_sum(every), style="bold")

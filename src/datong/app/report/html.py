@@ -19,7 +19,7 @@ from datong.app.report.listing import grid_listing, late_listing, orders_listing
 from datong.app.report.market import market_section, told_on_page
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
-from datong.app.wording.columns import binding_words, coded, evidence_words, method_words, title
+from datong.app.wording.columns import coded, evidence_words, method_words, title
 from datong.app.wording.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
 from datong.app.wording.verdict import (
@@ -62,7 +62,7 @@ Words = Callable[..., str]
 def report_html(inputs: ReportInputs, language: str) -> str:
     """The page as text. The same inputs give the same text."""
     words: Words = partial(_say, language)
-    named = Names(inputs.tables)
+    view = RunView(inputs, language)
     environment = Environment(
         loader=PackageLoader("datong.app.report"),
         autoescape=True,
@@ -90,9 +90,9 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         door=lambda name: coded("door", name, language),
         day=lambda d: figures.long_day(d, language),
         coded=lambda name, value: coded(name, value, language),
-        named=named,
-        binding=lambda row: binding_words(row, named, inputs.settings, language),
-        page=_page(inputs, language, words),
+        named=view.names,
+        binding=view.main_cause,
+        page=_page(view, words),
     )
 
 
@@ -112,9 +112,9 @@ def _mark(inputs: ReportInputs, kind: str, words: Words) -> Markup:
     return Markup('<a class="assumed" href="#assumptions" title="{}">{}</a>').format(about, words("assumed"))
 
 
-def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
+def _page(view: RunView, words: Words) -> Row:
     """Everything the template shows, section by section."""
-    view = RunView(inputs, language)
+    inputs, language = view.inputs, view.language
     unit = words("weeks" if inputs.settings.bucket == "week" else "days")
     total = inputs.tables["forecast_total"].to_pylist()
     moment = inputs.as_of.astimezone(inputs.settings.calendar.zone)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datong.app.wording import figures
-from datong.app.wording.columns import coded, rounded, title
+from datong.app.wording.columns import coded, title
 from datong.app.wording.grid import Block
 from datong.app.wording.late import KINDS as LATE_KINDS
 from datong.app.wording.view import RunView
@@ -148,29 +148,12 @@ def late_listing(view: RunView) -> Listing:
                 view.amount(r["units"], r["product"]),
                 str(coded("service", r["service"], view.language)),
                 r["served_in"].isoformat() if r["served_in"] else "",
-                late_cause(view, r),
+                view.cause(r),
             )
         )
     kinds = [k for k in LATE_KINDS if any(r["service"] == k for r in view.late)]
     choices = [(k, str(coded("service", k, view.language))) for k in kinds]
     return _listing("late", heads, lines, tags=[r["service"] for r in view.late], choices=choices)
-
-
-def late_cause(view: RunView, row: dict[str, Any]) -> str:
-    """What stands in the way of a late row."""
-    if row["product"] is None:
-        return view.say("late.cause_small")
-    if row["product"] in view.lacks:
-        return view.say("gap.held", name=view.names.called(view.lacks[row["product"]]))
-    if row["kept_for"]:
-        return view.say("gap.kept", who=row["kept_for"])
-    if row["binding"]:
-        return view.names.thing(row["binding"], row["needed_unit"])
-    if row["needed_days"] == 0:
-        return view.say("late.cause_was_due")
-    if row["binding_bucket"] is None:
-        return view.say("gap.no_time", rounded=rounded(view.inputs.settings, view.language))
-    return view.say("gap.no_binding_expected" if row["due"] is None else "gap.no_binding")
 
 
 def _whom(view: RunView, row: dict[str, Any]) -> str:

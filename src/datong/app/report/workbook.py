@@ -10,7 +10,6 @@ from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name
 
 from datong.app.report.first_sheet import write_first_sheet
-from datong.app.report.listing import late_cause
 from datong.app.report.market import aspect_rows, market_rows
 from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
 from datong.app.wording.columns import coded, title
@@ -148,7 +147,7 @@ def _late(view: RunView) -> list[dict[str, Any]]:
     nothing scarce."""
     others = view.say("late.small")
     named = (row if row["product"] else row | {"product_name": others} for row in view.late)
-    return [row if row["binding"] else row | {"binding": late_cause(view, row)} for row in named]
+    return [row if row["binding"] else row | {"binding": view.cause(row)} for row in named]
 
 
 def _findings(view: RunView) -> pa.Table:

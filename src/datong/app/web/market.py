@@ -32,7 +32,7 @@ from datong.app.web.parts import (
 )
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
-from datong.app.wording.columns import LEAST_PRICE, coded
+from datong.app.wording.columns import coded
 from datong.app.wording.names import Names
 from datong.app.wording.quotes import quote_lines, waits_lines
 from datong.model.errors import NotFound
@@ -40,6 +40,8 @@ from datong.model.errors import NotFound
 PATH = "/planner/market"
 # Lines of the heat map, rows of lost demand that are shown at once, and scarce things.
 LINES_DRAWN, LISTED, SCARCE_SHOWN = 40, 40, 15
+# A price below this is none.
+LEAST_PRICE = 0.005
 # From an empty line to a full one.
 COLOURS = ["#e8f1fb", "#a8cbee", "#e8b04a", "#c2410c"]
 

@@ -1,18 +1,12 @@
 """Titles of columns and words of coded values, from the catalogue; a name that it does not know stays as it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
-from datong.app.wording import figures
 from datong.app.wording.figures import fitting
-from datong.app.wording.names import Names
 from datong.model.flow import EVIDENCE_ROWS, IMPLIED, method_message
 from datong.model.settings import ChainSettings
 from datong.model.words import catalogue, say
-
-# A price below this is none.
-LEAST_PRICE = 0.005
 
 
 def title(column: str, language: str) -> str:
@@ -53,27 +47,6 @@ def shown_value(column: str, value: object, language: str) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(coded(column, value, language))
-
-
-def binding_words(row: Mapping[str, Any], names: Names, settings: ChainSettings, language: str) -> str:
-    """What stands in the way of most units of a row of `product_totals`, and what it is worth at the margin."""
-    if row["lacks"] is not None:
-        return say("report.gap.held", language, name=names.called(row["lacks"]))
-    if not row["binding"]:
-        if row["no_time"]:
-            return say("report.gap.no_time", language, rounded=rounded(settings, language))
-        return say("report.gap.no_binding", language)
-    if row["kept_for"]:
-        return say("report.gap.kept", language, who=row["kept_for"])
-    name = names.thing(row["binding"], row["binding_unit"])
-    if (row["binding_price"] or 0.0) < LEAST_PRICE:
-        return name
-    return say(
-        "report.gap.binding",
-        language,
-        name=name,
-        price=figures.money(row["binding_price"], settings.currency, language),
-    )
 
 
 def rounded(settings: ChainSettings, language: str) -> str:

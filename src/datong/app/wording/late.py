@@ -1,13 +1,17 @@
 """What is late and for whom: each request that is not served on time, and expected demand that is not."""
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.wording.columns import rounded
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.names import Names
+from datong.model.settings import ChainSettings
+from datong.model.words import say
 from datong.questions.totals import LEAST_SHORT
 
 Row = dict[str, Any]
@@ -96,6 +100,59 @@ def _by_day(row: Row) -> tuple[Any, ...]:
         KINDS.index(row["service"]),
         row["served_in"] or row["due_in"],
     )
+
+
+# causes ------------------------------------------------------------------------------------------
+
+# What kind of thing stands in the way: it lies there for others, it is scarce, it was due before the plan begins, no
+# start is left, or it costs more than it is worth.
+Cause = Literal["kept", "scarce", "was_due", "no_time", "dearer"]
+
+
+def cause_of(row: Row) -> tuple[Cause, str]:
+    """What stands in the way of a late row that names a product, and the scarce thing, '' where it is none."""
+    if row["kept_for"]:
+        return "kept", row["binding"]
+    if row["binding"]:
+        return "scarce", row["binding"]
+    if row["needed_days"] == 0:
+        return "was_due", ""
+    return ("no_time" if row["binding_bucket"] is None else "dearer"), ""
+
+
+def main_causes(rows: Iterable[Row]) -> dict[str, Row]:
+    """By product the late row that has its main cause: the one behind most of its late and unserved units. A product of
+    which each row is less than half a unit has none."""
+    units: dict[str, dict[tuple[Cause, str], float]] = defaultdict(lambda: defaultdict(float))
+    largest: dict[tuple[str, tuple[Cause, str]], Row] = {}
+    for row in rows:
+        if row["product"] is None:
+            continue
+        cause = cause_of(row)
+        units[row["product"]][cause] += row["units"]
+        before = largest.setdefault((row["product"], cause), row)
+        if row["units"] > before["units"]:
+            largest[row["product"], cause] = row
+    most = {product: min(own, key=lambda cause: (-own[cause], cause)) for product, own in units.items()}
+    return {product: largest[product, cause] for product, cause in most.items()}
+
+
+def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: ChainSettings, language: str) -> str:
+    """What stands in the way of a late row. lacks: see `RunView.lacks`."""
+    if row["product"] is None:
+        return say("report.late.cause_small", language)
+    if row["product"] in lacks:
+        return say("report.gap.held", language, name=names.called(lacks[row["product"]]))
+    cause, name = cause_of(row)
+    if cause == "kept":
+        return say("report.gap.kept", language, who=row["kept_for"])
+    if cause == "scarce":
+        return names.thing(name, row["needed_unit"])
+    if cause == "was_due":
+        return say("report.late.cause_was_due", language)
+    if cause == "no_time":
+        return say("report.gap.no_time", language, rounded=rounded(settings, language))
+    return say("report.gap.no_binding_expected" if row["due"] is None else "report.gap.no_binding", language)
 
 
 def most_important(row: Row) -> tuple[Any, ...]:

@@ -9,13 +9,13 @@ from typing import Any
 from datong.app.wording import figures
 from datong.app.wording.grid import Block, grid
 from datong.app.wording.inputs import ReportInputs
-from datong.app.wording.late import late_rows
+from datong.app.wording.late import cause_words, late_rows, main_causes
 from datong.app.wording.names import Names
 from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.tables_out import kept_findings, rendered
-from datong.questions.totals import gap_sum, product_totals
+from datong.questions.totals import ANY_SHORT, gap_sum, product_totals
 
 Row = dict[str, Any]
 
@@ -60,6 +60,24 @@ class RunView:
     def late(self) -> list[Row]:
         """See `late_rows`."""
         return late_rows(self.inputs) if self.late_known is None else list(self.late_known)
+
+    def cause(self, row: Row) -> str:
+        """What stands in the way of a row of `late`."""
+        return cause_words(row, self.lacks, self.names, self.inputs.settings, self.language)
+
+    def main_cause(self, row: Row) -> str:
+        """What stands in the way of most of the late and unserved units of a row of `products`, as its rows of `late`
+        say; '' where nothing is late."""
+        if row["short_units"] < ANY_SHORT:
+            return ""
+        found = self._main_causes.get(row["product"])
+        if found is None and row["lacks"] is None:
+            return self.say("late.cause_small")
+        return self.cause(found or {"product": row["product"]})
+
+    @cached_property
+    def _main_causes(self) -> dict[str, Row]:
+        return main_causes(self.late)
 
     @cached_property
     def products(self) -> list[Row]:
