@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from python_calamine import CalamineWorkbook
 
@@ -71,3 +72,56 @@ def test_the_first_sheet_and_the_page_name_the_overdue_purchase_that_the_plan_co
         lines = [str(row[0]) for row in sheet]
         assert any(line.startswith(said) and "PO-881" in line for line in lines), lines
         assert not any("every number that was used is measured" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("language", "again", "left"),
+    [
+        (
+            "en",
+            "30 of the 30 of A that are owed or in demand must be made, bought or sent again",
+            "18 good units are still to come of them, from 20 ordered ones",
+        ),
+        ("zh", "其中 30 件须重新生产、采购或调拨", "还有 18 件良品待到（按订单尚有 20 件未报工"),
+    ],
+)
+def test_what_an_order_that_is_out_still_brings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, again: str, left: str
+) -> None:
+    """WO-1 never came: a recipe can make its 30 again. Of WO-2 9 + 1 of 30 B are reported, and nine in ten of the other
+    20 are good: 18 in the note, in the kept orders and in what comes."""
+    files = {
+        "products": "product,name,kind,price\nA,Lamp,finished,100\nB,Shade,finished,100\nW,Wax,material,1\n",
+        "recipes": "recipe,product,line,hours_per_unit,cost_per_unit,yield_share,lead_days\n"
+        "A/L,A,L,0.1,2,1,7\nB/L,B,L,0.1,2,0.9,7\n",
+        "orders": "order,kind,product,recipe,units,start,due\n"
+        "WO-1,make,A,A/L,30,2025-12-15,2025-12-22\nWO-2,make,B,B/L,30,2025-12-29,2026-01-08\n",
+        "order_events": "order,state,happened_at,good_units,scrap_units\nWO-1,released,2025-12-15,,\n"
+        "WO-2,started,2025-12-29,,\nWO-2,partly_done,2026-01-02,9,1\n",
+    }
+    folder = works(tmp_path / "c", "D1,A,2026-02-02,30\nD2,B,2026-01-29,25\n", **files)
+    out = tmp_path / "out"
+    assert main(["run", str(folder), "--out", str(out), "--lang", language]) == 0
+    shown = "".join(capsys.readouterr())
+    told = "".join(shown.split())
+    assert again.replace(" ", "") in told
+    assert left.replace(" ", "") in told
+    kept = {r["order"]: r for r in pq.read_table(out / "kept.parquet").to_pylist()}
+    flow = pq.read_table(out / "flow.parquet").to_pylist()
+    assert (kept["WO-2"]["to_come_units"], kept["WO-2"]["counted_units"]) == (20.0, 18.0)
+    comes = sum(r["made_units"] + r["received_units"] for r in flow if r["product"] == "B")
+    orders = pq.read_table(out / "orders.parquet").to_pylist()
+    assert comes == pytest.approx(18.0 + sum(0.9 * o["units"] for o in orders if o["product"] == "B"))
+
+
+def test_nothing_is_said_to_stand_beside_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """7 A were due before the plan begins and are served at once: there is no cause to tell, and nothing beside it."""
+    folder = works(
+        tmp_path / "c",
+        "D1,A,2025-12-30,7\n",
+        stock="happened_at,product,units\n2026-01-04,A,10\n",
+    )
+    assert main(["balance", str(folder), "--lang", "en"]) == 0
+    told = capsys.readouterr().out
+    assert "7 late, 0 not served" in told
+    assert "Beside these" not in told

@@ -2,9 +2,11 @@
 expected, and what cannot be as it is recorded."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +18,9 @@ from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt
-from datong.model.words import Message, message
+from datong.model.words import Message, message, shown
 from datong.network.committed import PutOff, committed
-from datong.network.facts import chain_facts, located
+from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.orders_out import UnderWay, orders_out
 from datong.network.overdue_arrivals import Expected, expected_arrivals
 from datong.network.owed import old_sales_owed, past_firm_rows
@@ -36,11 +38,14 @@ from datong.network.ways import Way
 
 # Orders that are told one by one; the others are counted.
 ORDERS_TOLD = 10
+# Ordered and good units that differ by less are the same.
+SAME_UNITS = 0.005
 
 
 def position_notices(state: State, learnt: Learnt, where: Position | None = None) -> tuple[Finding, ...]:
     """Everything that there is to say. where: the state's position, where it is at hand."""
     where, stands = where or position(state), order_standings(state)
+    found = _Found(state, learnt, where)
     out = orders_out(state, stands, Counts.of(state))
     return (
         *_sales_end(state),
@@ -48,11 +53,43 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_counts_below_nothing(state),
         *_firm_rows(state, where),
         *_old_sales(state),
-        *_overdue(state, where, out),
-        *_put_off(state, where, learnt),
-        *_not_begun(state, where, learnt),
-        *_orders(state, stands, out),
+        *_overdue(found, out),
+        *_put_off(found),
+        *_not_begun(found),
+        *_orders(found, stands, out),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the notices look at. where: the state's position, by product."""
+
+    state: State
+    learnt: Learnt
+    where: Position
+
+    @cached_property
+    def starts(self) -> Sequence[date]:
+        """Starts of the open buckets."""
+        settings = self.state.settings
+        return settings.calendar.starts(self.state.first_open_bucket, settings.horizon_buckets)
+
+    @cached_property
+    def facts(self) -> ChainFacts:
+        """Worked out only where a notice needs them."""
+        return chain_facts(self.state, self.starts, self.learnt)
+
+    @cached_property
+    def way_of(self) -> Mapping[str, Way]:
+        """The way of each order that is out, where the chain knows it."""
+        ways = {w.name: w for w in self.facts.ways}
+        orders = located(self.facts, self.where).under_way
+        return {o.order: ways[o.recipe] for o in orders if o.recipe in ways}
+
+    @cached_property
+    def to_be_had(self) -> frozenset[str]:
+        """Products that a recipe, an offer or a lane can bring."""
+        return frozenset(self.facts.product_of(way.product) for way in self.facts.ways)
 
 
 # sales ---------------------------------------------------------------------------------------------
@@ -158,10 +195,11 @@ def _old_sales(state: State) -> Iterator[Finding]:
 # orders --------------------------------------------------------------------------------------------
 
 
-def _overdue(state: State, where: Position, out: Sequence[UnderWay]) -> Iterator[Finding]:
+def _overdue(seen: _Found, out: Sequence[UnderWay]) -> Iterator[Finding]:
+    state = seen.state
     expected = expected_arrivals(state, out)
     late = sorted((o for o in out if o.order in expected), key=lambda o: (o.due, o.order))
-    wanted = _Wanted.of(state, where)
+    wanted = _Wanted.of(state, seen.where)
     for order in late[:ORDERS_TOLD]:
         found = expected[order.order]
         figures: dict[str, Any] = {
@@ -172,7 +210,7 @@ def _overdue(state: State, where: Position, out: Sequence[UnderWay]) -> Iterator
             "due": order.due,
             "day": found.day,
             "why": _why(found),
-            "short": wanted.without(order),
+            "short": wanted.without(order, order.product in seen.to_be_had),
         }
         yield finding("warning", "position.order_overdue", "orders", column="due", **figures)
     rest = [f"{o.order} ({o.due})" for o in late[ORDERS_TOLD:]]
@@ -214,24 +252,24 @@ class _Wanted:
             coming[order.product] = coming.get(order.product, 0.0) + order.units
         return cls(asked, where.on_hand_units, coming)
 
-    def without(self, order: UnderWay) -> Message:
-        """What runs short where an order never comes."""
+    def without(self, order: UnderWay, to_be_had: bool) -> Message:
+        """What runs short where an order never comes. to_be_had: a recipe, an offer or a lane can bring it again."""
         product, asked = order.product, self.asked.get(order.product, 0.0)
         others = max(self.there.get(product, 0.0), 0.0) + self.coming.get(product, 0.0) - order.units
         short = min(max(asked - others, 0.0), order.units)
+        again = "_again" if to_be_had else ""
         if asked <= 0:
-            return message("position.fewer", units=f"{order.units:g}", product=product)
-        key = "position.short" if short > 0 else "position.not_short"
+            return message(f"position.fewer{again}", units=f"{order.units:g}", product=product)
+        key = f"position.short{again}" if short > 0 else "position.not_short"
         return message(key, units=f"{short:g}", asked=f"{asked:g}", product=product)
 
 
-def _put_off(state: State, where: Position, learnt: Learnt) -> Iterator[Finding]:
+def _put_off(seen: _Found) -> Iterator[Finding]:
     """Orders that begin, or arrive, later than they say. Only looked for where orders still take something."""
+    where, settings, calendar = seen.where, seen.state.settings, seen.state.settings.calendar
     if not any(order.recipe is not None or order.lane is not None for order in where.under_way):
         return
-    settings, calendar = state.settings, state.settings.calendar
-    starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
-    facts = chain_facts(state, starts, learnt)
+    starts, facts = seen.starts, seen.facts
     late = committed(facts, where, starts, calendar, settings.frozen_buckets).put_off
     for one in late[:ORDERS_TOLD]:
         figures: dict[str, Any] = {
@@ -250,16 +288,13 @@ def _put_off(state: State, where: Position, learnt: Learnt) -> Iterator[Finding]
         yield finding("warning", "position.start_late", "orders", column="start", count=count, orders=names)
 
 
-def _not_begun(state: State, where: Position, learnt: Learnt) -> Iterator[Finding]:
+def _not_begun(seen: _Found) -> Iterator[Finding]:
     """Work that should have begun, of which no start is reported: the plan has it begin now."""
-    idle = [o for o in where.under_way if o.kind == "make" and o.stage != "begun" and o.start < state.today]
+    today = seen.state.today
+    idle = [o for o in seen.where.under_way if o.kind == "make" and o.stage != "begun" and o.start < today]
     if not idle:
         return
-    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
-    facts = chain_facts(state, starts, learnt)
-    ways = {w.name: w for w in facts.ways}
-    way_of = {o.order: ways.get(o.recipe or "") for o in located(facts, where).under_way}
-    hours = {o.order: _hours(o, way_of[o.order], facts.line_hours) for o in idle}
+    hours = {o.order: _hours(o, seen.way_of.get(o.order), seen.facts.line_hours) for o in idle}
     idle.sort(key=lambda o: (o.start, o.order))
     names = named(f"{o.order} ({o.start}, {o.units:g} {o.product}, {hours[o.order]:g} h)" for o in idle)
     figures: dict[str, Any] = {"count": len(idle), "hours": f"{round(sum(hours.values()), 2):g}", "orders": names}
@@ -290,8 +325,9 @@ def _instead(one: PutOff, starts: Sequence[date]) -> Message:
     return message(f"position.{part}starts_then", arrives=starts[one.arrives], **figures)
 
 
-def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay]) -> Iterator[Finding]:
+def _orders(seen: _Found, stands: Mapping[str, Standing], out: Sequence[UnderWay]) -> Iterator[Finding]:
     """Partial reports, work of which nobody knows how it is made, and done without units."""
+    state = seen.state
     rows = {r["order"]: r for r in state.table("orders").to_pylist()}
     partly = [o for o in out if (s := stands.get(o.order)) is not None and s.good_units + s.scrap_units > 0]
     if partly:
@@ -299,7 +335,7 @@ def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay
             f"{o.order} ({stands[o.order].good_units:g} / {rows[o.order]['units']:g} {o.product}, {o.due})"
             for o in partly
         )
-        left = f"{sum(o.units for o in partly):g}"
+        left = _left(seen, partly)
         yield finding("note", "position.partly_done", "orders", count=len(partly), orders=names, left=left)
     unknown = [o.order for o in out if o.kind == "make" and o.recipe is None]
     if unknown:
@@ -317,3 +353,13 @@ def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay
     ]
     if done:
         yield finding("note", "position.done_without_units", "order_events", count=len(done), orders=named(done))
+
+
+def _left(seen: _Found, orders: Sequence[UnderWay]) -> Message:
+    """What is still to come of orders: good units, and where a yield makes these fewer than were ordered, both."""
+    yields = {order: way.yield_share for order, way in seen.way_of.items()}
+    ordered = math.fsum(o.units for o in orders)
+    good = math.fsum(o.units * yields.get(o.order, 1.0) for o in orders)
+    if abs(ordered - good) < SAME_UNITS:
+        return message("position.left", units=shown(good))
+    return message("position.left_of_yield", units=shown(good), ordered=shown(ordered))

@@ -27,9 +27,10 @@ def kept_orders(state: State) -> pa.Table:
 
 
 def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay], work: Work) -> pa.Table:
-    """Kept orders with `to_come_units`, what is still to come of each, and `counted_on`, the day on which the plan
-    counts on it: their due day, or where that has passed when they can be expected, or the first day of the bucket in
-    which the hours and components that the plan has for them let it come; null where nothing comes within the horizon.
+    """Kept orders with `to_come_units`, what is still to come of each as ordered; `counted_units`, the good units of
+    these, after the yield, on which the plan counts; and `counted_on`, the day of that: their due day, or where that
+    has passed when they can be expected, or the first day of the bucket in which the hours and components that the plan
+    has for them let it come; null where nothing comes within the horizon.
     """
     orders = {order.order: order for order in under_way}
     comes = work.promised.arrives
@@ -41,5 +42,9 @@ def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay], work: Wo
 
     names = kept["order"].to_pylist()
     left = [orders[name].units if name in orders else 0.0 for name in names]
+    good: dict[str, float] = dict.fromkeys(names, 0.0)
+    for one in work.promised.comes:
+        good[one.order] = good.get(one.order, 0.0) + one.units
     kept = kept.append_column("to_come_units", pa.array(left, pa.float64()))
+    kept = kept.append_column("counted_units", pa.array([good[name] for name in names], pa.float64()))
     return kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
