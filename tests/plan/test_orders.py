@@ -271,3 +271,16 @@ def test_what_the_market_works_overtime_or_substitutes_is_ordered():
     state = chain(1, **tables)
     result = planned(state, wanted(state, A=[[13.0]]))
     assert {o.product: o.units for o in result.orders} == {"A": 11.0, "B": 2.0}
+
+
+def test_a_component_is_needed_on_the_day_on_which_what_takes_it_begins():
+    """Q is made and then A of it in one week: Q's need is the day on which A begins, not the Monday."""
+    tables = press(lead_days=0)
+    tables["products"].append({"product": "Q", "price": 4.0, "kind": "component"})
+    tables["components"] = [{"product": "A", "component": "Q", "units_per_unit": 1.0}]
+    tables["recipes"].append({"recipe": "Q/1", "product": "Q", "cost_per_unit": 1.0})
+    state = chain(2, **tables)
+    found = {o.product: o for o in planned(state, wanted(state, A=[[0.0, 6.0]])).orders}
+    assert found["A"].start > week(1)
+    assert found["Q"].due < found["A"].start
+    assert found["Q"].needed_by == found["A"].start

@@ -360,8 +360,9 @@ class PlannedOrder:
 
     due: last working day of the bucket in which a work order is planned to finish, or the day before the order that
     needs it starts; of a purchase or transfer the day on which it arrives. needed_by: day on which the first of what
-    it is for is wanted. value: what leaving it out would cost, all other orders as they are, in money: lateness or
-    refusal of its product, priorities not counted, less its own cost with its components; of what goes into other
+    it is for is wanted; of an order that takes it, the day on which that begins. value: what leaving it out would cost,
+    all other orders as they are, in money: lateness or refusal of its product, priorities not counted, less its own
+    cost with its components; of what goes into other
     orders or sites none. behind: of those, the value of the orders that they go into, or what refusing the demand that
     they bring would cost, in money. hurts:
     customers' requests that it serves late. In a chain with lanes: site where the units arrive; from_site and lane of a

@@ -1,7 +1,8 @@
 """Orders: lots -> numbered work, purchase and transfer orders, each with its reasons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +11,12 @@ from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
-from datong.plan.days import days_of
+from datong.plan.days import Days, days_of
 from datong.plan.line_days import free_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders
-from datong.plan.pegging import hurt, pegged
+from datong.plan.pegging import Use, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
 from datong.plan.worth_behind import worth_behind
@@ -44,10 +45,11 @@ def orders_of(
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
     days = days_of(work, ours, found, state.today, free_hours(state, clearing, work.starts))
+    begun = {row["order"]: row["start"] for row in state.table("orders").select(["order", "start"]).to_pylist()}
     orders = []
     for lot in ours:
         way, own = lot.way, pegs[lot]
-        needed_by = min((peg.use.due for peg in own), default=work.starts[lot.arrive])
+        needed_by = min((_wanted(peg.use, days, begun) for peg in own), default=work.starts[lot.arrive])
         orders.append(
             PlannedOrder(
                 order=numbers[lot],
@@ -71,6 +73,13 @@ def orders_of(
             )
         )
     return Plan(tuple(orders), kept_orders(state))
+
+
+def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:
+    """The day on which a use wants its units: of an order, the one on which it begins, in its bucket."""
+    if use.parent is not None and use.parent in days:
+        return days[use.parent].start
+    return max(use.due, begun.get(use.name) or use.due) if use.kind == "out" else use.due
 
 
 def _line(work: Work, way: Way) -> str | None:

@@ -336,7 +336,6 @@ class Reasons:
         saved = len(used - made - {min(used)})  # a week that another lot serves has a set-up all the same
         if not saved:
             return []
-        weeks = message("plan.weeks" if self.weeks else "plan.days", count=saved + 1)
         parts = []
         if way.setup_hours > 0:
             parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
