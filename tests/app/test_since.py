@@ -11,7 +11,7 @@ from rich.console import Console
 import mill
 from datong.app import exchange, release
 from datong.app.chain import Chain
-from datong.app.cli.terminal_since import show_since
+from datong.app.cli.terminal_since import first_of, show_since
 from datong.model.errors import Refused
 from datong.network.position import position
 from datong.questions.run_result import RunResult
@@ -177,7 +177,7 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
     assert {o["order"]: o["units"] for o in third.orders.arrow.to_pylist()[:2]} == dict(zip(out, (11, 40), strict=True))
     assert rows(fourth, "came_back") == [
         ("late", steel["order"]),
-        *(("late", order) for order in out),
+        *(("late", order) for order in reversed(out)),  # what lacks most units first
         *(("given_out", order) for order in out),
     ]
     assert [kind for kind, _ in rows(fourth, "to_do")][-2:] == ["ask_late", "tell"]
@@ -318,3 +318,16 @@ def test_a_what_if_is_held_against_its_parents_plan(factory: Factory) -> None:
         branch = chain.branch("overtime")
         branch.change("lines.A.hours_per_week=80")
         assert rows(branch.run(), "before") == [("run", first.run)]
+
+
+def test_the_largest_change_of_a_part_is_shown() -> None:
+    """170 late units of D21 are shown before 5 and 5; a kind that comes last is shown where it has the largest."""
+
+    def row(kind: str, subject: str, after: float) -> dict[str, object]:
+        return {"kind": kind, "subject": subject, "units_before": 0.0, "units_after": after}
+
+    late = [row("late", "D14", 5.0), row("late", "D13", 5.0), row("late", "D21", 170.0)]
+    assert [r["subject"] for r in first_of(late)] == ["D21", "D14"]
+    many = [row(kind, f"{kind}{i}", 1.0) for kind in "abc" for i in range(2)]
+    assert [r["subject"] for r in first_of([*many, row("z", "z", 9.0)])] == ["a0", "a1", "b0", "b1", "c0", "z"]
+    assert first_of([]) == []

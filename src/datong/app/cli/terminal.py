@@ -367,7 +367,7 @@ def needs(
     told_rows = list(first.values())[:count]
     lines = [need_words(row, names, settings, language, held) for row in told_rows]
     rest = {name: _rest(gaps, told_rows, f"{name}_units") for name in ("late", "lost")}
-    if max(rest.values()) >= ANY_SHORT:
+    if lines and max(rest.values()) >= ANY_SHORT:
         lines.append(say("balance.need_others", language, **{n: figures.fitting(u) for n, u in rest.items()}))
     return lines
 

@@ -72,12 +72,25 @@ def _print_part(
     console.print(Text(f"  {head}"))
     if not rows:
         return
-    seen: Counter[str] = Counter()
-    shown = 0
-    for row in told:
-        seen[row["kind"]] += 1
-        if seen[row["kind"]] <= SHOWN_OF_KIND and shown < SHOWN_OF_PART:
-            shown += 1
-            console.print(Text(f"    {row['text']}"))
-    if len(told) > shown:
-        console.print(Text("    " + say("since.more", language, count=len(told) - shown), style="dim"))
+    shown = told if part == "cost" else first_of(told)
+    for row in shown:
+        console.print(Text(f"    {row['text']}"))
+    if len(told) > len(shown):
+        console.print(Text("    " + say("since.more", language, count=len(told) - len(shown)), style="dim"))
+
+
+def first_of(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows that are shown of a part: of each kind those in which most units changed. The largest of all is one of
+    them."""
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    by_kind = [sorted((row for row in rows if row["kind"] == kind), key=_less)[:SHOWN_OF_KIND] for kind in kinds]
+    shown = [row for own in by_kind for row in own][:SHOWN_OF_PART]
+    largest = min(rows, key=_less, default=None)
+    if largest is not None and largest not in shown:
+        shown[-1] = largest
+    return shown
+
+
+def _less(row: Mapping[str, Any]) -> float:
+    """Units that changed, the most first."""
+    return -abs((row["units_after"] or 0.0) - (row["units_before"] or 0.0))

@@ -1,6 +1,6 @@
 """What came back since the last plan: what became of the orders that are out, what was received, returned, counted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -42,7 +42,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     """Rows by kind, in the order in which they ask for something to be done."""
     orders = _orders(before.state, state)
     rows = [row for order in orders for row in _news(order, state, naming)]
-    rows += [_late(order, state, naming) for order in orders if _is_late(order, state)]
+    rows += [_late(order, state, naming) for order in _most_first(o for o in orders if _is_late(o, state))]
     rows += _received(before.state, state, naming)
     rows += _shipped(before.state, state, naming)
     rows += _returned(before, state)
@@ -65,6 +65,10 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     )
     place = {kind: i for i, kind in enumerate((*order, "counted", "counted_as_recorded"))}
     return sorted(rows, key=lambda row: place[row.kind])
+
+
+def _most_first(orders: Iterable[_Order]) -> list[_Order]:
+    return sorted(orders, key=lambda order: -order.left)
 
 
 def closed_rows(state: State, from_day: date, naming: Naming) -> list[Row]:
