@@ -125,3 +125,32 @@ def test_nothing_is_said_to_stand_beside_nothing(tmp_path: Path, capsys: pytest.
     told = capsys.readouterr().out
     assert "7 late, 0 not served" in told
     assert "Beside these" not in told
+
+
+def test_the_rows_behind_a_number_give_it(tmp_path: Path) -> None:
+    """49 A are wanted in the works and 32 in the shop, which counted 12 a day later than the works its 9: what is in
+    stock of what is made rests on the 9. The line is full with 4 of 4 hours: its row of hours says so."""
+    files = {
+        "sites": "site\nF\nS\n",
+        "lines": "line,site,hours_per_week\nL,F,4\n",
+        "recipes": "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,0.1,2\n",
+        "lanes": "lane,from_site,to_site,lead_days,cost_per_unit\nFS,F,S,7,1\n",
+        "stock": "happened_at,site,product,units\n2026-01-02,F,A,9\n2026-01-03,S,A,12\n",
+    }
+    folder = works(tmp_path / "c", "", **files)
+    demand = "demand,product,market,due,units\nD1,A,F,2026-01-07,49\nD2,A,S,2026-01-21,32\n"
+    (folder / "demand.csv").write_text(demand, encoding="utf-8")
+    with datong.open(folder) as chain:
+        result = chain.run(parse_moment("2026-01-05", chain.settings))
+        reasons = [r | {"order": o} for o in result.tables["orders"]["order"].to_pylist() for r in chain.why(o)[2]]
+        stock = [r for r in reasons if r["text_key"] == "plan.cause.stock" and r["order"].startswith("W")]
+        full = [r for r in reasons if r["evidence_table"] == "hours"]
+        assert stock and full
+        for reason in stock:
+            (row,) = chain.evidence(result.run, "stock", reason["evidence"]).to_pylist()
+            assert (row["site"], row["units"]) == ("F", 9.0)
+        for reason in full:
+            rows = chain.evidence(result.run, "hours", reason["evidence"]).to_pylist()
+            assert len(rows) == len(reason["evidence"])
+            assert {(r["line"], r["available_hours"]) for r in rows} == {("L", 4.0)}
+            assert all(r["free_hours"] < 0.1 for r in rows)

@@ -150,11 +150,13 @@ def recorded(state: State, order: str) -> Message | None:
 
 
 def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:
-    """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""
-    if table in tables():
+    """The rows behind a reason: rows of the ledger by row_id, or of the run's own hours as 'line|bucket'; an earlier
+    version named its prices, as 'name|bucket'."""
+    if table in tables() and all(name.startswith(f"{table}:") for name in ids):
         return at.ledger.rows(table, ids)
     rows = at.ledger.run_table(run, table)
-    names = [f"{r['name']}|{r['bucket']}" for r in rows.to_pylist()]
+    of = "line" if table == "hours" else "name"
+    names = [f"{r[of]}|{r['bucket']}" for r in rows.to_pylist()]
     return rows.filter(pa.array([name in ids for name in names], pa.bool_()))
 
 

@@ -197,13 +197,20 @@ class Reasons:
 
     def _there_before(self, lot: Lot, before: Before) -> list[Cause]:
         """Stock, orders out and planned orders, each by itself."""
-        rows = self.stock_rows.get(self.work.facts.product_of(lot.way.product), ())[:MOST_ROWS]
+        rows = self._counted_at(lot)[:MOST_ROWS]
         text = message("plan.cause.stock", stock=shown(before.stock_units))
         causes = [Cause("plan", text, "stock" if rows else "", rows)]
         for key, units in (("on_order", before.on_order_units), ("planned", before.planned_units)):
             if units > NOTHING:
                 causes.append(Cause("plan", message(f"plan.cause.{key}", units=shown(units))))
         return causes
+
+    def _counted_at(self, lot: Lot) -> tuple[str, ...]:
+        """Rows of the last counts of its product: where it arrives, in a chain with lanes; else of all sites."""
+        by_site = self.stock_rows.get(self.work.facts.product_of(lot.way.product), {})
+        if self.work.facts.stock_points:
+            return by_site.get(lot.way.site or "", ())
+        return tuple(row for _, rows in sorted(by_site.items()) for row in rows)
 
     # when, and on which line ---------------------------------------------------------------------
 
@@ -245,7 +252,7 @@ class Reasons:
                 listed = self._listed([self._bucket(line, t, kind) for t in buckets])
                 text = message(f"plan.cause.{key}_{kind}", line=line, buckets=listed)
                 evidence = tuple(f"{line}|{self.work.starts[t]}" for t in buckets[:MOST_ROWS])
-                causes.append(Cause("balance", text, "prices", evidence))
+                causes.append(Cause("balance", text, "hours", evidence))
         return causes
 
     def _bucket(self, line: str, bucket: int, kind: str) -> Message:
@@ -268,7 +275,7 @@ class Reasons:
             used=shown(row["used"]),
             hours=shown(row["available"]),
         )
-        return Cause("balance", text, "prices", (f"{line}|{self.work.starts[bucket]}",))
+        return Cause("balance", text, "hours", (f"{line}|{self.work.starts[bucket]}",))
 
     # on which days -------------------------------------------------------------------------------
 
@@ -425,18 +432,22 @@ class Reasons:
         return [Cause("forecast", message("plan.cause.backtest", method=words, windows=windows))]
 
 
-def _last_counts(state: State) -> dict[str, tuple[str, ...]]:
-    """Rows of the last count of each product."""
-    last: dict[str, tuple[object, list[str]]] = {}
-    columns = ["row_id", "product", "happened_at", "units"]
+def _last_counts(state: State) -> dict[str, dict[str, tuple[str, ...]]]:
+    """By product and site ('' where none is named), the rows of its last count there."""
+    last: dict[tuple[str, str], tuple[object, list[str]]] = {}
+    columns = ["row_id", "product", "site", "happened_at", "units"]
     for r in sorted(state.table("stock").select(columns).to_pylist(), key=lambda r: (r["happened_at"], r["row_id"])):
         if r["units"] is None:
             continue
-        if r["product"] in last and last[r["product"]][0] == r["happened_at"]:
-            last[r["product"]][1].append(r["row_id"])
+        place = (r["product"], r["site"] or "")
+        if place in last and last[place][0] == r["happened_at"]:
+            last[place][1].append(r["row_id"])
         else:
-            last[r["product"]] = (r["happened_at"], [r["row_id"]])
-    return {product: tuple(rows) for product, (_, rows) in last.items()}
+            last[place] = (r["happened_at"], [r["row_id"]])
+    found: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for (product, site), (_, rows) in last.items():
+        found[product][site] = tuple(rows)
+    return dict(found)
 
 
 def feeds_others(order: PlannedOrder) -> bool:
