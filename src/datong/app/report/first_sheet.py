@@ -9,6 +9,7 @@ from xlsxwriter.worksheet import Worksheet
 from datong.app.report.sheet_writer import LINE_HEIGHT, Placed, Writer, lines_of
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, title
+from datong.app.wording.figures import rounded_up
 from datong.app.wording.inputs import PLAN, resting_on
 from datong.app.wording.view import RunView
 from datong.app.wording.week import KINDS, counted_on, this_week
@@ -139,12 +140,13 @@ def _costs(view: RunView, money: Placed | None, row: int) -> list[Figure]:
         name = view.say("summary.cost", term=word, currency=view.inputs.settings.currency)
         result.append(Figure(name, r["money"], where, formula))
     certificate = view.certificate
+    gap = rounded_up(certificate["gap_share"])
     total = f"=SUM(B{row + 1}:B{row + len(result)})" if result else None
     return [
         *result,
         Figure(view.say("certificate.total"), certificate["total_cost"], view.say("summary.terms"), total),
         Figure(view.say("certificate.bound"), certificate["lower_bound"], view.say("summary.proof")),
-        Figure(view.say("certificate.gap"), certificate["gap_share"], view.say("summary.gap_is"), form="gap"),
+        Figure(view.say("certificate.gap"), gap, view.say("summary.gap_is"), form="gap"),
     ]
 
 

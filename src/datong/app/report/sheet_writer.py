@@ -150,7 +150,7 @@ def _formats(book: Workbook) -> dict[str, Format]:
         "bold": book.add_format({"bold": True, "valign": "top"}),
         "text": book.add_format({"valign": "top"}),
         "right": book.add_format({"valign": "top", "align": "right"}),
-        "gap": book.add_format({"num_format": "0.000%", "valign": "top"}),
+        "gap": book.add_format({"num_format": "0.00%", "valign": "top"}),
         "wrap": book.add_format({"valign": "top", "text_wrap": True}),
         "count": book.add_format({"num_format": "#,##0", "valign": "top"}),
         "units": book.add_format({"num_format": "#,##0.00", "valign": "top"}),

@@ -56,9 +56,14 @@ def share(value: float | None, digits: int = 1) -> str:
     return number(value * 100, digits) + "%"
 
 
-def share_at_most(value: float | None) -> str:
+def rounded_up(value: float) -> float:
     """A share rounded up to a hundredth of a percent, so that 'at most' stays true."""
-    return NONE if value is None or not math.isfinite(value) else share(math.ceil(value * 1e4 - 1e-6) / 1e4, 2)
+    return math.ceil(value * 1e4 - 1e-6) / 1e4 if math.isfinite(value) else value
+
+
+def share_at_most(value: float | None) -> str:
+    """`rounded_up` in percent."""
+    return NONE if value is None else share(rounded_up(value), 2)
 
 
 def one_after_another(sentences: Sequence[str], language: str) -> str:
