@@ -6,7 +6,7 @@ from typing import Any
 
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, title
-from datong.app.wording.grid import Block
+from datong.app.wording.grid import LEVELS, Block
 from datong.app.wording.late import KINDS as LATE_KINDS
 from datong.app.wording.view import RunView
 from datong.app.wording.week import KINDS
@@ -184,7 +184,7 @@ def _block(view: RunView, block: Block) -> list[tuple[str, ...]]:
             name,
             str(coded("row", what, view.language)),
             *(figures.fitting(v) for v in values.tolist()),
-            "" if what == "stock" else figures.fitting(float(values.sum())),
+            "" if what in LEVELS else figures.fitting(float(values.sum())),
         )
         for what, values in block.rows.items()
     ]

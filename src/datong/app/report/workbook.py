@@ -13,6 +13,7 @@ from datong.app.report.first_sheet import write_first_sheet
 from datong.app.report.market import aspect_rows, market_rows
 from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
 from datong.app.wording.columns import coded, title
+from datong.app.wording.grid import LEVELS
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import LATE_SCHEMA
 from datong.app.wording.market import attribute_rows
@@ -217,7 +218,7 @@ def _write_grid(write: Writer, name: str, view: RunView) -> None:
                 write.cell(sheet, row, i, "units", value)
             if what == "stock":
                 write.cell(sheet, row, first - 1, "units", block.opening)
-            elif len(values):
+            elif len(values) and what not in LEVELS:
                 total = float(values.sum())
                 cells = f"{xl_col_to_name(first)}{row + 1}:{xl_col_to_name(last)}{row + 1}"
                 write.number(sheet, row, last + 1, total, number_format("units", total), f"=SUM({cells})")

@@ -16,9 +16,13 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "used": ("flow", ("used_units",)),
     "plan": ("flow", ("made_units", "received_units")),
     "delivered": ("flow", ("delivered_units",)),
+    "taken": ("flow", ("taken_units",)),
+    "wasted": ("flow", ("wasted_units",)),
     "stock": ("flow", ("closing_units",)),
 }
 ALWAYS = ("plan", "stock")
+# Rows of what there is at a bucket's end, which are not added up over the buckets.
+LEVELS = ("on_way", "stock")
 NOTHING = 1e-9
 
 
@@ -27,7 +31,9 @@ class Block:
     """A product's rows over the buckets, of all sites and markets together.
 
     demand: what customers want, due in the bucket; used: what goes into orders; plan: what is made or received;
-    delivered; stock: what is left at the bucket's end (what is between sites is in none). opening: stock before all.
+    delivered; taken: what orders that are out take or send; wasted; on_way: what left a site and is
+    not at another yet, and stock: what is left, both at the bucket's end. opening: stock before all. In each bucket
+    stock and on_way of the one before + plan - used - delivered - taken - wasted = stock + on_way.
     """
 
     product: str
@@ -50,6 +56,9 @@ def grid(tables: Mapping[str, pa.Table], starts: Sequence[date]) -> list[Block]:
     }
     opening = np.zeros(len(products))
     if "flow" in there:
+        stock = values.pop("stock")
+        left, came = (_summed(there["flow"], (f"moved_{way}_units",), products, starts) for way in ("out", "in"))
+        values |= {"on_way": (left - came).cumsum(axis=1), "stock": stock}
         opening = _summed(there["flow"], ("opening_units",), products, starts[:1]).sum(axis=1)
     blocks = []
     for i, product in enumerate(products):
