@@ -132,3 +132,13 @@ def test_a_job_that_was_killed_once_ends_well(served: Served, tmp_path: Path) ->
     jobs = jobs_of(served, tmp_path / "go")
     assert until(jobs, job, lambda j: not j.is_open).result == {"said": "at last", "times": 1}
     jobs.close()
+
+
+def test_a_plan_does_not_call_itself_of_now_where_something_came_in_while_it_was_worked_out(served: Served) -> None:
+    asked = served.keeper.read(lambda chain: chain.run_asked())
+    served.keeper.write("plan@works", lambda chain: chain.withdraw("demand", ["demand:d3"]))
+    record = asked.answer()
+    served.keeper.write("plan@works", lambda chain: chain.keep_run(record))
+    assert not served.keeper.read(lambda chain: chain.ledger.run_inputs(record.run, ()).current)
+    again = served.keeper.write("plan@works", lambda chain: chain.run())
+    assert served.keeper.read(lambda chain: chain.ledger.run_inputs(again.run, ()).current)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.service.factory import own_orders
+from datong.app.service.answer_texts import Typed
+from datong.app.service.factory import answer, own_orders
+from datong.app.service.orders import order
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.photos import MOST, add_photo, photo, photos
 from datong.app.service.served import Served, serve
@@ -60,3 +62,13 @@ def test_there_are_no_more_than_so_many_photos_of_an_order(served: Served) -> No
     assert len(photos(served, miller, order)) == MOST
     with pytest.raises(Refused):
         add_photo(served, miller, order, b"<html>")
+
+
+def test_what_a_firm_did_can_be_read_where_the_planner_looks_at_the_order(served: Served) -> None:
+    """Each thing that is noted of an order has its words: the planner's page of an answered order opens."""
+    miller, planner = person(served, "miller", MILL), person(served, "ann", None, ("planner",))
+    number = own_orders(served, miller).orders[0].order
+    answer(served, miller, number, Typed("accepted", "key-00001"))
+    add_photo(served, miller, number, jpeg(6))
+    done = {one.text["en"] for one in order(served, planner, number).history}
+    assert {"Answered on the firm's page", "Added a photo of a defect"} <= done

@@ -48,7 +48,8 @@ def release(
     out = order_states(state)
     unknown = [o for o in orders if o not in due]
     if unknown:
-        raise errors.NotFound(_why_not(unknown, run, out, [o for o in due if o not in out]))
+        given_out = {order for order, (now, *_) in out.items() if now != "proposed"}
+        raise errors.NotFound(_why_not(unknown, run, given_out, [o for o in due if o not in out]))
     run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
     taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
     if taken:

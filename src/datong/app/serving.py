@@ -16,9 +16,9 @@ from datong.app.http.signed_in import session_of
 from datong.app.rest.application import add_api
 from datong.app.service.accounts import People
 from datong.app.service.lending import Lending
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.permissions import NotSignedIn, Who
 from datong.app.service.served import DESK_FILE, Served, serve, server_folder
-from datong.app.web.pages import add_pages
+from datong.app.web.pages import PAGES, add_pages
 
 # Pages that need the looser policy of NiceGUI.
 PLANNER_PATHS = ("/planner", "/_nicegui")
@@ -57,13 +57,18 @@ def application(served: Served, is_secure: bool = False) -> FastAPI:
             who = session_of(request.headers, served).who
         except NotSignedIn:
             return RedirectResponse("/sign-in", 303)
-        return RedirectResponse("/factory" if who.firm is not None else "/planner/today", 303)
+        return RedirectResponse("/factory" if who.firm is not None else first_page(who), 303)
 
     add_api(app, served, is_secure)
     add_forms(app, served, is_secure)
     add_pages(app, served)
     app.add_middleware(SafeHeaders, loose=PLANNER_PATHS, is_secure=is_secure)
     return app
+
+
+def first_page(who: Who) -> str:
+    """The first page of the planner's that somebody may see; that of the own account where there is none."""
+    return next((page.path for page in PAGES if who.may(page.permission) and page.in_navigation), "/account")
 
 
 def first_link(people: People, login: str, language: str) -> str | None:

@@ -56,7 +56,8 @@ class RunRecord:
     """One run of the cycle. `run` is a hash of what went in, so the same run has the same id.
 
     `tables` are the stages' results by name (see cycle.py). worked_out: what was worked out of rows on the way, or
-    found among what was kept (`keep_worked_out`): it is no part of the run.
+    found among what was kept (`keep_worked_out`): it is no part of the run. write: number of the last write that its
+    state can show; None: it was made of all that there is as it is kept.
     """
 
     run: str
@@ -64,6 +65,7 @@ class RunRecord:
     seed: int
     tables: Mapping[str, pa.Table]
     worked_out: Mapping[str, Kept] = field(default_factory=dict, repr=False, compare=False)
+    write: int | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,7 +61,8 @@ class RunAsked:
         }
         if self.listed:
             more["order_list"] = order_list(self.state, result.forecast, record.tables)
-        return replace(record, tables={**record.tables, **more})
+        write = None if self.state.snapshot is None else self.state.snapshot.write
+        return replace(record, tables={**record.tables, **more}, write=write)
 
 
 def run_record(

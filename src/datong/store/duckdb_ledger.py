@@ -935,7 +935,7 @@ class DuckDBLedger:
         with self._transaction():
             self._note_write(at, by, "run", run.run, None, 1)
             ((saved,),) = self._rows("SELECT coalesce(max(saved), 0) + 1 FROM runs")
-            ingest = self._next_ingest() - 1
+            ingest = self._next_ingest() - 1 if run.write is None else run.write
             settings = self._settings_text()
             here = [run.run, self._branch]
             if self._rows("SELECT 1 FROM runs WHERE run = ? AND branch = ?", here):

@@ -149,8 +149,9 @@ def stored(table: Table) -> str:
     return (
         "CREATE OR REPLACE TEMP TABLE stored AS"
         f" SELECT row_id, {valid_from(table)} AS _from, _content, known_at, _version, _withdrawn,"
-        f" coalesce(starts_with(source, '{BY_HAND}'), false) AS _by_hand"
-        f" FROM {chain_table(table)} LEFT JOIN ingests ON ingest = _ingest"
+        f" coalesce(starts_with(_came_from, '{BY_HAND}'), false) AS _by_hand"
+        f" FROM {chain_table(table)}"
+        " LEFT JOIN (SELECT ingest AS _of_ingest, source AS _came_from FROM ingests) ON _of_ingest = _ingest"
         " WHERE row_id IN (SELECT row_id FROM contested)"
     )
 
