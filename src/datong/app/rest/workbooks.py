@@ -38,7 +38,7 @@ class WithWorkbook(Signed):
 router = APIRouter(tags=["workbooks"], route_class=OfChain)
 sent_back = APIRouter(tags=["workbooks"], route_class=WithWorkbook)
 
-Content = Annotated[bytes, Sent(media_type=XLSX)]
+Content = Annotated[bytes, Sent(media_type="application/octet-stream")]
 Reason = Annotated[Why, Query(description="Why, for the audit.")]
 OfTable = Annotated[str, Path(max_length=100, description="A table that says what exists.")]
 _REVIEWED: type = shape(Reviewed)
