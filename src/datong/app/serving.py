@@ -68,7 +68,7 @@ def application(served: Served, is_secure: bool = False) -> FastAPI:
 
 def first_page(who: Who) -> str:
     """The first page of the planner's that somebody may see; that of the own account where there is none."""
-    return next((page.path for page in PAGES if who.may(page.permission) and page.in_navigation), "/account")
+    return next((page.path for page in PAGES if who.may(page.needs) and page.in_navigation), "/account")
 
 
 def first_link(people: People, login: str, language: str) -> str | None:
