@@ -80,14 +80,20 @@ def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: 
     pegs = found.pegs
     same = {lot: {p for p in parents if _in_one_bucket(lot, p)} for lot, parents in into.items()}
     level = {product: i for i, product in enumerate(work.order)}
-    rising = sorted(lots, key=lambda x: level[x.way.product])
+    takes: dict[Lot, list[Lot]] = defaultdict(list)
+    for lot in lots:
+        for parent in same[lot]:
+            takes[parent].append(lot)
+    rising = _components_first(sorted(lots, key=lambda x: level[x.way.product]), takes)
+    place = {lot: number for number, lot in enumerate(rising)}
+    same = {lot: {p for p in parents if place[p] > place[lot]} for lot, parents in same.items()}
     before: dict[Lot, int] = defaultdict(int)
     for lot in rising:
         for parent in same[lot]:
             before[parent] = max(before[parent], before[lot] + 1)
     ready = _ready(work, rising, into, found, today)
     # Orders of later buckets first, and in a bucket what is made of others before these.
-    falling = sorted(lots, key=lambda x: (-x.start, -level[x.way.product]))
+    falling = sorted(lots, key=lambda x: (-x.start, -place[x]))
     after: dict[Lot, int] = {}
     until: dict[Lot, date] = {}
     aims: dict[Lot, Aim] = {}
@@ -141,7 +147,12 @@ class _Dealt:
             for parent in self.gives[lot]:
                 self.takes[parent].append(lot)
         for bucket in sorted(in_bucket):
-            self._deal(bucket, in_bucket[bucket])
+            in_order = _components_first(in_bucket[bucket], self.takes)
+            place = {lot: number for number, lot in enumerate(in_order)}
+            for lot in in_order:  # two transfers that wait for one another wait one way
+                self.takes[lot] = [o for o in self.takes[lot] if place.get(o, -1) < place[lot]]
+                self.gives[lot] = [p for p in self.gives[lot] if place.get(p, len(place)) > place[lot]]
+            self._deal(bucket, in_order)
 
     def _deal(self, bucket: int, lots: Sequence[Lot]) -> None:
         """lots: what is worked in the bucket, components first."""
@@ -281,6 +292,23 @@ def _ready(
                 after = there + timedelta(days=1) if _in_one_bucket(lot, parent) else there
                 ready[parent] = max(ready.get(parent, there), min(after, _last_day(work, parent.start)))
     return ready
+
+
+def _components_first(lots: Sequence[Lot], takes: Mapping[Lot, Sequence[Lot]]) -> list[Lot]:
+    """Lots in their order, but each after what it takes of, as far as that can be: where lanes go round in a circle, the
+    levels of products do not say so, and two transfers may take of one another."""
+    there = set(lots)
+    placed: dict[Lot, None] = {}
+    for lot in lots:
+        open_ = [lot]
+        while open_:
+            now = open_[-1]
+            waits_for = [o for o in takes.get(now, ()) if o in there and o not in placed and o not in open_]
+            if waits_for:
+                open_.append(waits_for[0])
+            else:
+                placed.setdefault(open_.pop())
+    return list(placed)
 
 
 def _first_day(work: Work, lot: Lot, today: date) -> date:
