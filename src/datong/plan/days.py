@@ -295,8 +295,8 @@ def _ready(
 
 
 def _components_first(lots: Sequence[Lot], takes: Mapping[Lot, Sequence[Lot]]) -> list[Lot]:
-    """Lots in their order, but each after what it takes of, as far as that can be: where lanes go round in a circle, the
-    levels of products do not say so, and two transfers may take of one another."""
+    """Lots in their order, but each after what it takes of, as far as that can be: where lanes go round in a circle,
+    the levels of products do not say so, and two transfers may take of one another."""
     there = set(lots)
     placed: dict[Lot, None] = {}
     for lot in lots:
