@@ -68,7 +68,7 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
     who.require(Permission.SEE_PLAN)
     row = row_of(everything(served).rows, name)
     said = events_said(served)
-    shown = served.keeper.kept(("order", name), lambda chain: _shown(chain, name, row, said))
+    shown = served.keeper.kept(("order", name, version_of(row)), lambda chain: _shown(chain, name, row, said))
     noted = _noted(served, name)
     history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
     return OrderShown(shown.row, shown.version, shown.reasons, history, shown.planned)

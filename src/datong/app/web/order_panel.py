@@ -1,5 +1,6 @@
 """One order beside the list: what it is, why it is there, what may be changed of it and for what price."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class OrderPanel:
         self.shown: OrderShown | None = None
         self.fields: Fields | None = None
         self.price: ui.label | None = None
+        self.turn = asyncio.Lock()
         with ui.element("aside").classes("panel").props(f'aria-label="{visit.say("web_plan.panel")}"'):
             self.place = ui.element("div").classes("card")
         with self.place:
@@ -272,15 +274,18 @@ class OrderPanel:
         await self._edit(Change(self.shown.row["order"]), "web_plan.locked")
 
     async def _edit(self, change: Change, words: str) -> None:
-        assert self.shown is not None
-        visit, version = self.visit, self.shown.version
-        why = "" if self.fields is None else self.fields.why.value or ""
-        done = await visit.asked(lambda who: edits.edit(visit.served, who, change, version, why))
-        if done is None:
-            await self._seen_anew(change.order)
-            return
-        visit.tell(visit.say(words, order=change.order))
-        await self._changed(change.order)
+        """One edit after the other: a second press waits until what the first came to is on the page."""
+        async with self.turn:
+            if self.shown is None or change.order != self.name:
+                return
+            visit, version = self.visit, self.shown.version
+            why = "" if self.fields is None else self.fields.why.value or ""
+            done = await visit.asked(lambda who: edits.edit(visit.served, who, change, version, why))
+            if done is None:
+                await self._seen_anew(change.order)
+                return
+            visit.tell(visit.say(words, order=change.order))
+            await self._changed(change.order)
 
     async def _seen_anew(self, name: str) -> None:
         """After a refusal: the next attempt is made with what stands there now, which was told."""

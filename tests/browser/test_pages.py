@@ -9,11 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from browser.planner import Planner, chromium, planner
 from datong.app.chain import Chain
 from datong.app.http.signed_in import COOKIE
 from datong.model.words import say
 from shop import write_shop
-from web.planner import Planner, chromium, planner
 from workbook_cells import rows_of, saved
 
 PEOPLE = {"en": ("planner", "en"), "zh": ("planner", "zh"), "manager": ("product_manager", "en")}
@@ -134,7 +134,7 @@ def test_a_what_if_is_made_and_changed(browser: Browser, server: Planner) -> Non
 def test_a_file_is_looked_at_taken_in_and_its_wrong_row_mended(browser: Browser, server: Planner) -> None:
     wrong: list[str] = []
     page = opened(browser, server, "en", "data", wrong)
-    file = page.locator("input[type=file]")
+    file = page.locator("input[type=file]").first
     file.set_input_files({"name": "sales.exe", "mimeType": "text/csv", "buffer": NEW})
     page.get_by_role("button", name="Look at it").click()
     page.get_by_text("is of a kind that is not read").wait_for()

@@ -10,9 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from browser.planner import Planner, chromium, planner
 from datong.app.chain import Chain
 from mill import write
-from web.planner import Planner, chromium, planner
 
 # Where pictures of the pages go, for who wants to look at them.
 PICTURES = os.environ.get("DATONG_PICTURES")

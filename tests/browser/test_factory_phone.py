@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from browser.phone import Server, browser, phone
 from datong.app.service.accounts import IDLE
 from datong.app.service.factory import own_orders
 from two_firms import PASSWORD
-from web.phone import Server, browser, phone
 
 # Where pictures of the pages go, for who wants to look at them.
 PICTURES = os.environ.get("DATONG_PICTURES")
