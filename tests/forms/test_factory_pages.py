@@ -182,7 +182,7 @@ def test_what_is_typed_is_shown_as_it_is(miller, text: str) -> None:
     page = miller.get("/factory/orders/" + order_of(miller.get("/factory")))
     page = miller.send(page, f"{where(page)}#refused", remark=text)
     assert page.status_code == 200
-    assert "<script>alert" not in page.text and "<img" not in page.text and "49" not in page.text
+    assert "<script>alert" not in page.text and "<img" not in page.text
     assert text.replace("\x00", "\ufffd") in shown(page)
     wrong = miller.send(miller.get(where(page)), "/language", language="zh", next=text, follow=False)
     assert wrong.headers["location"] == "/"
