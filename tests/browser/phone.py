@@ -1,22 +1,10 @@
 """A served application and a phone's browser that looks at it. A missing browser fails the tests."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from playwright.sync_api import Browser, Page
 
 
 class Server:
@@ -44,14 +32,6 @@ class Server:
         self._server.should_exit = True
         self._thread.join(10)
         self._socket.close()
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 def phone(opened: Browser, language: str, has_script: bool = True) -> Page:

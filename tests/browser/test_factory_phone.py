@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from browser.phone import Server, browser, phone
+from browser.phone import Server, phone
+from browser.planner import chromium
 from datong.app.service.accounts import IDLE
 from datong.app.service.factory import own_orders
 from two_firms import PASSWORD
@@ -19,7 +20,7 @@ PICTURES = os.environ.get("DATONG_PICTURES")
 
 @pytest.fixture(scope="module")
 def opened() -> Iterator[Browser]:
-    with browser() as one:
+    with chromium() as one:
         yield one
 
 

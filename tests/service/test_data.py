@@ -152,11 +152,11 @@ def test_a_mended_row_of_a_file_in_the_folder_stays_mended(shop: Served) -> None
     """The file still has the wrong row: it waits again when it is read again, and the mended one still holds."""
     file = shop.keeper.folder / "lines.csv"
     file.write_text("line,hours_per_week\nPRESS,40\nCUT,4o\n", encoding="utf-8")
-    shop.keeper.reopen()
+    shop.keeper.lend(lambda: None)
     (row,) = [as_waiting(r) for r in quarantine(shop, PLANNER).rows.to_pylist()]
     assert row.in_folder
     correct(shop, PLANNER, row.quarantine_id, {"hours_per_week": "40"})
-    shop.keeper.reopen()
+    shop.keeper.lend(lambda: None)
     lines = shop.keeper.read(lambda chain: chain.state(names=("lines",)).table("lines")["line"].to_pylist())
     assert lines == ["CUT", "PRESS"]
 

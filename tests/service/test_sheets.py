@@ -87,7 +87,7 @@ def test_what_is_changed_is_told_with_what_it_was_and_is() -> None:
         ("W001", "units", 5.0, None, 5.0, False),
         ("W001", "name", "flour", "=flour", "flour", False),
     ]
-    assert found.by_key["W001"] == {"units": None, "name": "=flour"}
+    assert {c.column: c.came for c in found.changes if c.key == "W001"} == {"units": None, "name": "=flour"}
 
 
 def test_rows_that_are_gone_and_rows_left_out_are_told() -> None:

@@ -70,10 +70,10 @@ def test_what_was_taken_over_stays_when_the_chain_is_opened_again(shop: Served) 
     change(shop, PLANNER, "overtime", ["lines.PRESS.hours_per_week=60"])
     take_over(shop, PLANNER, "overtime")
     (shop.keeper.folder / "sites.csv").write_text("site,name\nS,Works\n", encoding="utf-8")  # lines.csv is read again
-    shop.keeper.reopen()
+    shop.keeper.lend(lambda: None)
     assert hours(shop) == 60
     (shop.keeper.folder / "lines.csv").write_text("line,hours_per_week\nPRESS,45\n", encoding="utf-8")
-    shop.keeper.reopen()
+    shop.keeper.lend(lambda: None)
     assert hours(shop) == 45  # the file says something else now, and later
 
 

@@ -32,11 +32,7 @@ class Audit:
     ) -> None:
         """Keep one change. by: the login. what: a key of words service.did. subject: what was changed. way: by which
         door (web, api, factory, command)."""
-        one = self.entry(by, what, subject, before=before, after=after, why=why, way=way)
-        self._desk.write(
-            "INSERT INTO audit (at, by, what, subject, before, after, why, way) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            tuple(one.values[name] for name in ("at", "by", "what", "subject", "before", "after", "why", "way")),
-        )
+        self._desk.keep(self.entry(by, what, subject, before=before, after=after, why=why, way=way))
 
     def entry(
         self,

@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from datong.app.service.notes import Note
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
     account INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT, roles TEXT NOT NULL,
@@ -93,6 +95,17 @@ class Desk:
         """Insert one row; its number."""
         with self._lock:
             return self._open.execute(sql, values).lastrowid or 0
+
+    def keep(self, note: Note) -> None:
+        """Write what is to be noted."""
+        names, values = list(note.values), list(note.values.values())
+        if note.where is None:
+            places = ", ".join("?" * len(names))
+            self.write(f"INSERT INTO {note.table} ({', '.join(names)}) VALUES ({places})", values)
+        else:
+            given = ", ".join(f"{name} = ?" for name in names)
+            which = " AND ".join(f"{name} = ?" for name in note.where)
+            self.write(f"UPDATE {note.table} SET {given} WHERE {which}", [*values, *note.where.values()])
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         with self._lock:

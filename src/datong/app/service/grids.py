@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -71,8 +70,7 @@ def piece(table: pa.Table, key: str, wanted: Wanted) -> Piece:
     sort, total = wanted.sort or key, table.num_rows
     order = "descending" if wanted.is_descending else "ascending"
     keys = [(sort, order)] if sort == key else [(sort, order), (key, "ascending")]
-    sortable = table if not pa.types.is_list(table.schema.field(sort).type) else None
-    if sortable is None:
+    if pa.types.is_list(table.schema.field(sort).type):
         raise Refused(message("service.no_sort", column=sort))
     places = pc.sort_indices(table, sort_keys=keys)
     begin = max(0, wanted.skip)
@@ -153,11 +151,3 @@ def _after(table: pa.Table, sort: str, key: str, wanted: Wanted) -> int:
     before = pc.less(column, scalar) if not wanted.is_descending else pc.greater(column, scalar)
     with_it = pc.and_(pc.equal(column, scalar), pc.less_equal(keys, last))
     return pc.sum(pc.fill_null(pc.or_(before, with_it), False)).as_py() or 0
-
-
-def as_rows(table: pa.Table) -> Sequence[dict[str, Any]]:
-    """Rows as JSON has them: days and moments as texts."""
-    return [
-        {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
-        for row in table.to_pylist()
-    ]

@@ -100,11 +100,6 @@ class Keeper:
 
         return self._turn(once)
 
-    def reopen(self) -> None:
-        """Open the chain anew: what changed in its folder is taken in. Where it cannot be opened, this and each later
-        task say why, until it can."""
-        self.lend(lambda: None)
-
     def lend(self, until: Callable[[], None]) -> None:
         """Let go of the chain until `until` returns; whoever asks meanwhile waits, but for what is in memory."""
 

@@ -9,8 +9,7 @@ saved, and nothing is worked out here.
 import io
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -70,7 +69,6 @@ class Differences:
     gone: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unread: int = 0
-    by_key: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
 
 def workbook(grid: SheetGrid, language: str) -> bytes:
@@ -169,10 +167,7 @@ def differences(content: bytes, grid: SheetGrid) -> Differences:
                 changes.append(CellChange(key, name, before, came, now[key][name]))
     if has_errors(found):
         raise BadInput(message("sheets.wrong", count=len(found)), found)
-    by_key: dict[str, dict[str, Value]] = {}
-    for change in changes:
-        by_key.setdefault(change.key, {})[change.column] = change.came
-    return Differences(tuple(changes), tuple(gone), tuple(found), len(sent) - len(seen), by_key)
+    return Differences(tuple(changes), tuple(gone), tuple(found), len(sent) - len(seen))
 
 
 def grid_of(content: bytes) -> str:

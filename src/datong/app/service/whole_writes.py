@@ -69,14 +69,7 @@ def _keep(desk: Desk, intent: int, notes: Sequence[Note]) -> None:
     """Note it, and be done with the intent."""
     with desk.together():
         for note in notes:
-            names, values = list(note.values), list(note.values.values())
-            if note.where is None:
-                places = ", ".join("?" * len(names))
-                desk.write(f"INSERT INTO {note.table} ({', '.join(names)}) VALUES ({places})", values)
-            else:
-                given = ", ".join(f"{name} = ?" for name in names)
-                which = " AND ".join(f"{name} = ?" for name in note.where)
-                desk.write(f"UPDATE {note.table} SET {given} WHERE {which}", [*values, *note.where.values()])
+            desk.keep(note)
         _drop(desk, intent)
 
 
