@@ -28,7 +28,7 @@ def test_every_stage_has_its_tables(result):
         *("series", "holidays", "signals", "adjustments", "attributes", "forecast", "forecast_total", "demand"),
         *("clearing", "prices", "gaps"),
         *("deliveries", "flow", "hours", "money", "futures", "cost", "certificate", "orders", "reasons", "kept"),
-        *("findings", "messages", "scores"),
+        *("after_due", "findings", "messages", "scores"),
     ]
     assert tables["series"].num_rows == 2 * 4
     assert tables["forecast"].num_rows == tables["gaps"].num_rows == 2 * 3

@@ -1,5 +1,6 @@
 """Sentences of a plan that a reader checks against its tables: what is saved, what is late, what is counted on."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -127,6 +128,26 @@ def test_nothing_is_said_to_stand_beside_nothing(tmp_path: Path, capsys: pytest.
     assert "Beside these" not in told
 
 
+def test_what_moved_since_the_count_is_said(tmp_path: Path) -> None:
+    """Counted 9 on 2 January; then 6 were received and 4 sent: 11 lie there, and a reader can add that up."""
+    files = {
+        "stock": "happened_at,product,units\n2026-01-02,A,9\n",
+        "receipts": "happened_at,product,units\n2026-01-03T08:00,A,6\n",
+        "shipments": "happened_at,product,units\n2026-01-03T09:00,A,4\n",
+    }
+    folder = works(tmp_path / "c", "D1,A,2026-01-14,40\n", **files)
+    with datong.open(folder) as chain:
+        result = chain.run(parse_moment("2026-01-05", chain.settings))
+        order = result.tables["orders"]["order"].to_pylist()[0]
+        told = [r["text_params"] for r in chain.why(order)[2] if r["text_key"] == "plan.cause.since_count"]
+    (moved,) = [json.loads(params) for params in told]
+    assert {name: float(moved[name]) for name in ("counted", "came", "went")} == {
+        "counted": 9.0,
+        "came": 6.0,
+        "went": 4.0,
+    }
+
+
 def test_the_rows_behind_a_number_give_it(tmp_path: Path) -> None:
     """49 A are wanted in the works and 32 in the shop, which counted 12 a day later than the works its 9: what is in
     stock of what is made rests on the 9. The line is full with 4 of 4 hours: its row of hours says so."""
@@ -154,3 +175,19 @@ def test_the_rows_behind_a_number_give_it(tmp_path: Path) -> None:
             assert len(rows) == len(reason["evidence"])
             assert {(r["line"], r["available_hours"]) for r in rows} == {("L", 4.0)}
             assert all(r["free_hours"] < 0.1 for r in rows)
+
+
+def test_on_time_by_the_week_is_told_from_the_named_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """36 A at an hour each are done on Friday, where eight hours a day are worked; 36 were wanted on Tuesday."""
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,1,2\n"
+    demand = "demand,product,due,units,firm\nD1,A,2026-01-06,36,yes\n"
+    folder = works(tmp_path / "c", "", recipes=recipes, components="product,component,units_per_unit\n")
+    (folder / "demand.csv").write_text(demand, encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
+    told = "36 of these units are there in the week of their due date but after that day"
+    assert told in " ".join(capsys.readouterr().out.split())
+    book = CalamineWorkbook.from_path(out / "datong.xlsx")
+    assert any(told in str(cell) for row in book.get_sheet_by_name("This week").to_python() for cell in row)
+    rows = book.get_sheet_by_name("Later than the day").to_python()
+    assert sum(row[-1] for row in rows[1:-1]) == 36.0

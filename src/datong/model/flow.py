@@ -389,12 +389,28 @@ class PlannedOrder:
     behind: float | None = None
 
 
+# By request and day, units that are there in the bucket of the due date, and so on time, but on a later day than that.
+AFTER_DUE_SCHEMA = pa.schema(
+    [
+        ("demand", pa.string()),
+        ("product", pa.string()),
+        ("due", pa.date32()),
+        ("there_on", pa.date32()),
+        ("units", pa.float64()),
+    ]
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Orders to give out, and the orders already out that the plan counts on (locked, with state)."""
+    """Orders to give out, and the orders already out that the plan counts on (locked, with state).
+
+    after_due: rows of AFTER_DUE_SCHEMA, of requests that customers made.
+    """
 
     orders: tuple[PlannedOrder, ...]
     kept: pa.Table
+    after_due: pa.Table = field(default_factory=AFTER_DUE_SCHEMA.empty_table)
 
 
 # dispatch ----------------------------------------------------------------------------------------

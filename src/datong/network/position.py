@@ -9,7 +9,7 @@ from datong.ledger.state import State
 from datong.model.flow import Item
 from datong.network.orders_out import UnderWay
 from datong.network.owed import FirmRow, owed
-from datong.network.stock import Counts, movements, on_hand, on_hand_by_site
+from datong.network.stock import Counts, SinceCount, movements, on_hand, on_hand_by_site, since_count
 from datong.network.under_way import under_way
 
 
@@ -20,7 +20,7 @@ class Position:
     first open bucket, not served, not older than max_late_days. served_ahead_units by item and due day: due in open
     buckets and already served. under_way: orders out, by due day. sent_unasked_units by item: sent, and not yet asked
     for; what is ordered in the next days is taken to be served by it. firm_rows: the part of owed_units that firm rows
-    of `demand` are.
+    of `demand` are. since_count: what the stock on hand is made of, by product and site.
     """
 
     on_hand_units: Mapping[str, float]
@@ -30,6 +30,7 @@ class Position:
     sent_unasked_units: Mapping[Item, float] = field(default_factory=dict)
     on_hand_by_site: Mapping[tuple[str, str], float] = field(default_factory=dict)
     firm_rows: tuple[FirmRow, ...] = ()
+    since_count: Mapping[tuple[str, str], SinceCount] = field(default_factory=dict)
 
 
 def position(state: State) -> Position:
@@ -51,4 +52,5 @@ def position(state: State) -> Position:
         sent_unasked_units=to_buyers.unasked_units,
         on_hand_by_site=on_hand_by_site(counts, moved) if state.table("lanes").num_rows else {},
         firm_rows=to_buyers.firm_rows,
+        since_count=since_count(counts, moved),
     )

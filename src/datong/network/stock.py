@@ -73,6 +73,18 @@ class Counts:
         return counted is None or counted >= began
 
 
+@dataclass(frozen=True, slots=True)
+class SinceCount:
+    """Units of a product at a place: at its last count, and what came and went since."""
+
+    counted: float
+    came: float
+    went: float
+
+    def __add__(self, other: "SinceCount") -> "SinceCount":
+        return SinceCount(self.counted + other.counted, self.came + other.came, self.went + other.went)
+
+
 @dataclass(frozen=True, eq=False)
 class Movements:
     """happened_at, site ('' where unnamed), product, units in (out where below zero). moves: what moved; taken: what
@@ -280,6 +292,19 @@ def _moved_by_place(moves: pa.Table, counts: Counts) -> dict[tuple[str, str], fl
     sums = np.bincount(place[after], moves["units"].to_numpy()[after], len(places))
     moved = np.bincount(place[after], minlength=len(places)) > 0
     return {places[i]: float(sums[i]) for i in np.flatnonzero(moved)}
+
+
+def since_count(counts: Counts, movements: Movements) -> dict[tuple[str, str], SinceCount]:
+    """By product and site ('' where unnamed) what was counted, and what moved since."""
+    found = {(product, site): SinceCount(count, 0.0, 0.0) for product, site, count in _counted(counts)}
+    none = SinceCount(0.0, 0.0, 0.0)
+    for moves in (movements.moves, movements.taken):
+        for sign in (1.0, -1.0):
+            of_sign = moves.filter(pc.greater(pc.multiply(moves["units"], sign), 0.0))
+            for place, units in _moved_by_place(of_sign, counts).items():
+                more = SinceCount(0.0, units, 0.0) if sign > 0 else SinceCount(0.0, 0.0, -units)
+                found[place] = found.get(place, none) + more
+    return found
 
 
 def _after(moves: pa.Table, place: IntArray, places: list[tuple[str, str]], counts: Counts) -> BoolArray:

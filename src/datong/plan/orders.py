@@ -11,6 +11,7 @@ from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
+from datong.plan.after_due import after_due
 from datong.plan.days import Days, days_of
 from datong.plan.line_days import free_hours
 from datong.plan.lots_along_clearing import Lot
@@ -72,7 +73,7 @@ def orders_of(
                 behind=behind.get(lot),
             )
         )
-    return Plan(tuple(orders), kept_orders(state))
+    return Plan(tuple(orders), kept_orders(state), after_due(found, days, work.facts.product_of))
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

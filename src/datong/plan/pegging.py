@@ -5,7 +5,7 @@ what is used are deliveries, by the bucket of delivery, and components, by the b
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -74,18 +74,22 @@ class Wait:
 @dataclass(frozen=True)
 class Pegged:
     """pegs: the uses of each lot in the order in which they come. before: what there was before it. waits: what it
-    takes of orders that are out and come in its bucket."""
+    takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring."""
 
     pegs: dict[Lot, list[Peg]]
     before: dict[Lot, Before]
     waits: dict[Lot, list[Wait]]
+    of_out: list[tuple[Comes, Peg]]
 
 
 def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     """Who uses what each lot, and each order that is out, brings."""
     uses = _uses(work, clearing, lots)
-    comes = _comes(work, lots, [p for p, own in uses.items() if any(use.kind == "order" for use in own)])
+    out = {one.product for one in work.promised.comes}
+    taken = [p for p, own in uses.items() if p in out or any(use.kind == "order" for use in own)]
+    comes = _comes(work, lots, taken)
     pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
+    of_out: list[tuple[Comes, Peg]] = []
     before: dict[Lot, Before] = {}
     waits: dict[Lot, list[Wait]] = defaultdict(list)
     for product, sources in comes.items():
@@ -103,6 +107,8 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
                 taken = min(good, left)
                 if lot is not None and taken > NOTHING:
                     pegs[lot].append(Peg(queue[place], taken))
+                if isinstance(source, Comes) and taken > NOTHING:
+                    of_out.append((source, Peg(queue[place], taken)))
                 parent = queue[place].parent
                 comes_then = isinstance(source, Comes) and parent is not None and source.bucket == parent.start
                 if comes_then and taken > NOTHING:
@@ -114,7 +120,13 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
             stock += units if source is None else 0.0
             on_order += units if isinstance(source, Comes) else 0.0
             planned += units if lot is not None else 0.0
-    return Pegged(_through_markets(pegs), before, dict(waits))
+    through = [(one, peg) for one, own in of_out for peg in _of_market(pegs, own)]
+    return Pegged(
+        {lot: [one for peg in own for one in _of_market(pegs, peg)] for lot, own in pegs.items()},
+        before,
+        dict(waits),
+        through,
+    )
 
 
 def _in_whole_units(uses: Sequence[Use]) -> bool:
@@ -141,7 +153,7 @@ def _comes(work: Work, lots: Sequence[Lot], taken: Iterable[str]) -> dict[str, l
     for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name)):
         of_product.setdefault(lot.way.product, []).append(lot)
     for product, own in of_product.items():
-        sources: list[Source] = [(None, max(work.on_hand.get(product, 0.0), 0.0))]
+        sources: list[Source] = [(None, max(work.position.on_hand_units.get(product, 0.0), 0.0))]
         for t in range(len(work.starts)):
             sources += [(one, one.units) for one in out[product] if one.bucket == t and one.units > NOTHING]
             sources += [(lot, lot.units * lot.way.yield_share) for lot in own if lot.arrive == t]
@@ -197,18 +209,14 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
     return uses
 
 
-def _through_markets(pegs: dict[Lot, list[Peg]]) -> dict[Lot, list[Peg]]:
+def _of_market(pegs: Mapping[Lot, Sequence[Peg]], peg: Peg) -> list[Peg]:
     """What a site serves a market with is for that market's demand."""
-
-    def of(peg: Peg) -> list[Peg]:
-        parent = peg.use.parent
-        if parent is None or not parent.way.serves:
-            return [peg]
-        total = sum(p.units for p in pegs.get(parent, ()))
-        share = min(peg.units / total, 1.0) if total > 0 else 0.0
-        return [replace(p, units=p.units * share) for p in pegs.get(parent, ())]
-
-    return {lot: [one for peg in own for one in of(peg)] for lot, own in pegs.items()}
+    parent = peg.use.parent
+    if parent is None or not parent.way.serves:
+        return [peg]
+    total = sum(p.units for p in pegs.get(parent, ()))
+    share = min(peg.units / total, 1.0) if total > 0 else 0.0
+    return [replace(p, units=p.units * share) for p in pegs.get(parent, ())]
 
 
 def hurt(pegs: Sequence[Peg]) -> tuple[str, ...]:

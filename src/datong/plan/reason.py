@@ -25,6 +25,7 @@ from datong.model.flow import (
 )
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
+from datong.network.stock import SinceCount
 from datong.network.ways import Way
 from datong.plan.days import Days
 from datong.plan.lots_along_clearing import Lot, lots_matter
@@ -32,6 +33,8 @@ from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.stand_ins import refusals_behind
 from datong.plan.work import Work
 
+# What moved since a count.
+SINCE_COUNT = "plan.cause.since_count"
 # Most rows of evidence that one cause shows, most requests or orders that it names, most signals, most buckets.
 MOST_ROWS, MOST_NAMED, MOST_SIGNALS, MOST_BUCKETS = 20, 3, 2, 3
 # The unit that goes without saying.
@@ -76,6 +79,9 @@ class Reasons:
             self.items[work.facts.label_of(item)].append(i)
         self.mean_units = demand.paths.mean(axis=(1, 2))
         self.stock_rows = _last_counts(state)
+        self.since_count: dict[str, dict[str, SinceCount]] = defaultdict(dict)
+        for (product, site), since in work.position.since_count.items():
+            self.since_count[product][site] = since
         given = state.table("demand").select(["row_id", "demand"]).to_pylist()
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
         self.totals: dict[str, SortedDemand] = {}
@@ -200,10 +206,29 @@ class Reasons:
         rows = self._counted_at(lot)[:MOST_ROWS]
         text = message("plan.cause.stock", stock=shown(before.stock_units))
         causes = [Cause("plan", text, "stock" if rows else "", rows)]
+        if moved := self._moved(before.stock_units, self._since_count(lot)):
+            causes.append(Cause("plan", moved))
         for key, units in (("on_order", before.on_order_units), ("planned", before.planned_units)):
             if units > NOTHING:
                 causes.append(Cause("plan", message(f"plan.cause.{key}", units=shown(units))))
         return causes
+
+    @staticmethod
+    def _moved(units: float, since: SinceCount) -> Message | None:
+        """What came and went since the last count, where that with it makes the units in stock."""
+        moved = since.came + since.went > NOTHING
+        if not moved or abs(since.counted + since.came - since.went - units) > NOTHING:
+            return None
+        parts = {"counted": since.counted, "came": since.came, "went": since.went}
+        return message(SINCE_COUNT, **{name: shown(part) for name, part in parts.items()})
+
+    def _since_count(self, lot: Lot) -> SinceCount:
+        """Of its product: where it arrives, in a chain with lanes; else at all sites."""
+        none = SinceCount(0.0, 0.0, 0.0)
+        of_product = self.since_count.get(self.work.facts.product_of(lot.way.product), {})
+        if self.work.facts.stock_points:
+            return of_product.get(lot.way.site or "", none)
+        return sum(of_product.values(), none)
 
     def _counted_at(self, lot: Lot) -> tuple[str, ...]:
         """Rows of the last counts of its product: where it arrives, in a chain with lanes; else of all sites."""
@@ -456,8 +481,9 @@ def feeds_others(order: PlannedOrder) -> bool:
 
 
 def sentence(order: PlannedOrder, language: str) -> str:
-    """The causes of an order as one sentence; how the forecast was made is left to `datong why`."""
-    told = [cause for cause in order.causes if cause.stage != "forecast"]
+    """The causes of an order as one sentence; how the forecast was made, and what moved since a count, is left to
+    `datong why`."""
+    told = [cause for cause in order.causes if cause.stage != "forecast" and cause.text.key != SINCE_COUNT]
     clauses = [cause.text.text(language).strip().rstrip(".。;；") for cause in told]
     if not clauses:
         return ""

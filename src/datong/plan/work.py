@@ -99,8 +99,8 @@ class Work:
     order: tuple[str, ...]
     # Products that go into others.
     components: frozenset[str]
-    # Product -> units in stock.
-    on_hand: Mapping[str, float]
+    # Where the chain stands: stock by product with its site, and what it is made of.
+    position: Position
     # What orders that are out bring and take.
     promised: Committed
     # Product -> whether it comes in whole units.
@@ -139,7 +139,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         ways_of=ways_by_product(facts.ways),
         order=_order(facts, cleared),
         components=frozenset(u.component for w in facts.ways for u in w.uses),
-        on_hand=located(facts, where).on_hand_units,
+        position=located(facts, where),
         promised=promised,
         whole=whole,
         plain_cost=_plain_costs(facts, starts),

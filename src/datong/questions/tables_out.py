@@ -180,6 +180,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "orders": _orders(result.plan),
         "reasons": _reasons(result.plan),
         "kept": result.plan.kept,
+        "after_due": result.plan.after_due,
         "findings": findings_table(result.decision.findings),
         "messages": _messages(result.messages),
         "scores": result.learnt.scores,

@@ -31,6 +31,7 @@ UNREAD = frozenset({"row_id", "valid_from", "known_at", "assumed", "locked", "ru
 # products that go into one another are not added up.
 SHEETS = {
     "deliveries": ("units",),
+    "after_due": ("units",),
     "kept": (),
     "gaps": ("demand_units", "on_time_units", "late_units", "lost_units", "refused_units", "served_units"),
     "flow": (),
@@ -47,6 +48,7 @@ SHEETS = {
 # Columns under other titles than those of their name.
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
+    "after_due": {"demand": "request"},
     "money": {"name": "of_what", "unit": "counted_by"},
     "ways": {"valid_from": "from_day", "valid_to": "to_day"},
     "parts": {"valid_from": "from_day", "valid_to": "to_day"},

@@ -35,8 +35,8 @@ from datong.questions.tables_out import rendered
 MOST_DECISIONS, MOST_ROWS = 5, 20
 # Tables of a run that the sentences of the week and what is late are made of.
 _TABLES = (
-    *("orders", "ways", "products", "gaps", "deliveries", "forecast_total", "hours", "certificate", "held"),
-    *("notices", "findings", "left_out", "flow", "since"),
+    *("orders", "ways", "products", "gaps", "deliveries", "after_due", "forecast_total", "hours"),
+    *("certificate", "held", "notices", "findings", "left_out", "flow", "since"),
 )
 Texts = Mapping[str, str]
 

@@ -23,7 +23,7 @@ KINDS = ("make", "buy", "move")
 
 def this_week(view: RunView) -> list[str]:
     """The three sentences."""
-    return [_to_do(view), _late(view), _in_the_way(view)]
+    return [_to_do(view), " ".join(filter(None, (_late(view), after_due(view)))), _in_the_way(view)]
 
 
 def counted_on(view: RunView) -> list[str]:
@@ -86,6 +86,23 @@ def _late(view: RunView) -> str:
     rows.sort(key=(lambda r: (-r["units"], *most_important(r))) if expected else most_important)
     key = "week.late" if len(rows) > NAMED else "week.late_all"
     return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows[:NAMED]]), **units)
+
+
+def after_due(view: RunView) -> str:
+    """What is on time by its week, but not by its day; '' where nothing is."""
+    rows = view.inputs.tables["after_due"].to_pylist() if "after_due" in view.inputs.tables else []
+    units = sum(r["units"] for r in rows)
+    if units < LEAST_SHORT:
+        return ""
+    most = max(rows, key=lambda r: ((r["there_on"] - r["due"]).days, r["units"], r["demand"]))
+    return view.say(
+        "week.after_due",
+        units=figures.fitting(units),
+        product=view.names.called(most["product"]),
+        demand=most["demand"] or "–",
+        due=most["due"],
+        there=most["there_on"],
+    )
 
 
 def _request(view: RunView, row: Row) -> str:
