@@ -8,10 +8,10 @@ import numpy as np
 from datong.forecast.begun import BEGUN_METHOD, Course, begun_forecast
 from datong.forecast.fill import first_known
 from datong.forecast.fit import GIVEN, NAMED_WEIGHT, SMALLEST_FACTOR, Fit, Seen, Together, ahead_history, method_name
-from datong.forecast.launch import Launches, launch_forecast
+from datong.forecast.look_alikes import FEWEST_KNOWN, LAUNCH_BUCKETS, LevelPrior, priors_by_category
 from datong.forecast.orders_in_hand import AheadShape, fit_ahead
 from datong.forecast.pooled_beside_own import POOLED_NAME, Blend, blend, mixed_test
-from datong.forecast.prior import FEWEST_KNOWN, LAUNCH_BUCKETS, LevelPrior, level_prior, look_alike_levels
+from datong.forecast.pooled_launches import Launches, launch_forecast
 from datong.forecast.spread import Shape, fit_shape
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 
@@ -127,13 +127,11 @@ def _shapes(fits: Sequence[Fit]) -> dict[bool, Shape]:
 
 def _priors(series: SeriesSet, fits: Sequence[Fit], waited: Sequence[int]) -> dict[str, LevelPrior]:
     """Level of a product without history, by category; one that came after the chain's first bucket was launched."""
-    result = {}
-    for category in sorted(set(series.category)):
-        like = [i for i, f in enumerate(fits) if f.test is not None and series.category[i] == category]
-        units = [series.units[i, first_known(series.units[i]) :] for i in like]
-        levels = np.array([np.nanmean(u[:LAUNCH_BUCKETS]) for u in units])
-        result[category] = level_prior(look_alike_levels(levels, np.array([waited[i] > 0 for i in like], dtype=bool)))
-    return result
+    like = [i for i, f in enumerate(fits) if f.test is not None]
+    units = [series.units[i, first_known(series.units[i]) :] for i in like]
+    levels = np.array([np.nanmean(u[:LAUNCH_BUCKETS]) for u in units])
+    launched = np.array([waited[i] > 0 for i in like], dtype=bool)
+    return priors_by_category(sorted(set(series.category)), [series.category[i] for i in like], levels, launched)
 
 
 def _launched(

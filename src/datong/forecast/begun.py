@@ -13,16 +13,16 @@ expected level (Gaussian weights, Nadaraya 1964, Watson 1964), each scaled to th
 launches that die are in it as often as they were.
 
 It is used where it earned it: at an earlier cut, launches since then must have been forecast with less pinball loss
-than by the stated prior (prior.py), from windows that had ended by then.
+than by the stated prior (look_alikes.py), from windows that had ended by then.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from datong.forecast.launch import LEVELS, MOST_TESTED, drawn_pinball, pinball
+from datong.forecast.look_alikes import FEWEST_KNOWN, LAUNCH_BUCKETS, blended_level, priors_by_category
 from datong.forecast.pooled import HELD_OUT_BUCKETS, HELD_OUT_SHARE, MEASURED_MEAN
-from datong.forecast.prior import FEWEST_KNOWN, LAUNCH_BUCKETS, blended_level, level_prior, look_alike_levels
+from datong.forecast.pooled_launches import LEVELS, MOST_TESTED, drawn_pinball, pinball
 from datong.forecast.spread import Spread, draw_paths
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
@@ -308,10 +308,7 @@ def _stated(units: FloatArray, category: IntArray, items: IntArray, first: Float
     like = np.flatnonzero((known >= FEWEST_KNOWN) & (np.nansum(units, axis=1) > 0))
     levels = np.array([np.nanmean(units[i, first_of[i] : first_of[i] + LAUNCH_BUCKETS]) for i in like])
     came = first_of[like] > first_of.min()
-    priors = {}
-    for kind in np.unique(category[items]):
-        of = category[like] == kind
-        priors[int(kind)] = level_prior(look_alike_levels(levels[of], came[of]))
+    priors = priors_by_category(np.unique(category[items]).tolist(), category[like].tolist(), levels, came)
     mean, variance = np.array(
         [blended_level(row, priors[int(category[i])]) for i, row in zip(items, first, strict=True)]
     ).T

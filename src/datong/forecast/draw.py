@@ -13,11 +13,11 @@ import numpy as np
 from datong.forecast.across_items import Shared
 from datong.forecast.begun import course_paths
 from datong.forecast.fit import NEAR_HOLIDAY, SMALLEST_FACTOR, Fit, Seen
-from datong.forecast.launch import STEP as LAUNCH_STEP
-from datong.forecast.launch import Launches
+from datong.forecast.look_alikes import LevelPrior, blended_level
 from datong.forecast.orders_in_hand import AheadShape, rest_mean, rest_variance
 from datong.forecast.pooled_beside_own import Blend
-from datong.forecast.prior import LevelPrior, blended_level
+from datong.forecast.pooled_launches import STEP as LAUNCH_STEP
+from datong.forecast.pooled_launches import Launches
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_spread, occurrence
 from datong.model.flow import FloatArray, Item, Learnt, SeriesSet
 

@@ -13,10 +13,10 @@ import numpy as np
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
 from datong.forecast.fill import first_known
 from datong.forecast.holiday_factors import holiday_factors
+from datong.forecast.look_alikes import FEWEST_KNOWN, launch_chance
 from datong.forecast.models import is_intermittent
 from datong.forecast.orders_in_hand import AheadHistory
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
-from datong.forecast.prior import FEWEST_KNOWN, launch_chance
 from datong.forecast.season import season_factors
 from datong.forecast.spread import relative_variance
 from datong.forecast.without_odd_weeks import without_odd_weeks

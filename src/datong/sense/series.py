@@ -22,7 +22,7 @@ from datong.model.flow import (
 )
 from datong.network.sales_recorded_until import sales_end
 from datong.network.unasked_products import unasked_products
-from datong.sense.calendar import holiday_buckets, holidays_between
+from datong.sense.holidays import holiday_buckets, holidays_between
 from datong.sense.stockouts import stocked_out
 
 # The chain's first bucket counts as unknown when the weekdays before its first record usually hold more than this.

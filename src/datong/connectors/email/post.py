@@ -5,8 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from datong.connectors.email import due_mails
+from datong.connectors.email.answers_in import CollectedLetters, Reader, Taken, collect, put_away
 from datong.connectors.email.due_mails import AddressBook, deliver
-from datong.connectors.email.incoming import CollectedLetters, Reader, Taken, collect, put_away
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.letters import reply_letter
 from datong.connectors.email.servers import NotHandedOver, Sender

@@ -3,15 +3,20 @@
 Two things are unknown: when the product starts to sell, and how much. When: in each bucket it starts with the chance
 at which the chain's other unsold products did (launch_chance). How much: as look-alikes of its category did in their
 first buckets, with a wide spread (level_prior). A product that has been in the books for long without a sale is thus
-not taken to sell like its category tomorrow. In a chain with enough launches they tell more of the level (launch.py).
+not taken to sell like its category tomorrow. In a chain with enough launches they tell more of the level
+(pooled_launches.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray
+
+# A category by its name, or by its number.
+Category = TypeVar("Category", str, int)
 
 # With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
 FEWEST_KNOWN = 4
@@ -57,6 +62,17 @@ def level_prior(launch_levels: FloatArray) -> LevelPrior:
     sd = 1.4826 * float(np.median(np.abs(logs - np.median(logs))))
     variance = min(sd**2 + LEAST_LOG_SD**2, MOST_LOG_VARIANCE)
     return LevelPrior(float(np.exp(np.median(logs))), float(np.expm1(variance)), len(levels))
+
+
+def priors_by_category(
+    categories: Iterable[Category], like: Sequence[Category], levels: FloatArray, launched: BoolArray
+) -> dict[Category, LevelPrior]:
+    """The prior of a product without history, by category: which items are its look-alikes is decided here.
+
+    like: (look-alike) its category; levels: as of look_alike_levels; launched: it came after the chain's first bucket.
+    """
+    of = {c: np.array([own == c for own in like], dtype=bool) for c in categories}
+    return {c: level_prior(look_alike_levels(levels[mine], launched[mine])) for c, mine in of.items()}
 
 
 def launch_chance(waiting_buckets: Sequence[int], launched: int) -> float:

@@ -9,7 +9,7 @@ level s is that of its look-alikes, by all that items can be grouped by, blended
 `base` is a sum of shrunk effects, one for each value of each attribute, of the market and of the product, fitted to the
 log levels of the items known by then (a ridge regression on indicators; Hoerl and Kennard 1970): a product sold in
 other markets already, or a market where all sells well, is thus known before its first sale. A launch's level is that
-of its first buckets, as in prior.py.
+of its first buckets, as in look_alikes.py.
 
 A first fit ends where the pooled model's does; the launches after it show how far m and the stated prior p are to be
 believed. The mean is  p^(1 - share) m^share,  the level about it lognormal; share, the level's log variance and the
@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaincinv, ndtri
 
-from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
-from datong.forecast.prior import (
+from datong.forecast.look_alikes import (
     FEWEST_KNOWN,
     LAUNCH_BUCKETS,
     MOST_LOG_VARIANCE,
@@ -33,6 +32,7 @@ from datong.forecast.prior import (
     level_prior,
     look_alike_levels,
 )
+from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
 from datong.forecast.spread import poisson_quantile
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 

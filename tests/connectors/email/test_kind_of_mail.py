@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datong.connectors.email.journal import SentSheet
+from datong.connectors.email.kind_of_mail import UnreadableMail, read_letter
 from datong.connectors.email.letters import Envelope, order_letter
-from datong.connectors.email.reading import UnreadableMail, read_letter
 from datong.connectors.filedrop.sheet import Known
 from work_orders import to, work
 

@@ -7,13 +7,13 @@ import pytest
 
 from datong.app.wording.columns import method_words
 from datong.forecast import across_items, fit
-from datong.forecast import launch as launch_module
+from datong.forecast import pooled_launches as launch_module
 from datong.forecast.draw import _unsold_paths
 from datong.forecast.fill import first_known
-from datong.forecast.launch import Launches, launch_forecast, look_alike_logs
+from datong.forecast.look_alikes import MOST_LOG_VARIANCE
 from datong.forecast.paths import forecast
 from datong.forecast.pooled import item_codes, past_of
-from datong.forecast.prior import MOST_LOG_VARIANCE
+from datong.forecast.pooled_launches import Launches, launch_forecast, look_alike_logs
 from datong.forecast.spread import Spread
 from datong.model.flow import Sensed, nothing_learnt
 

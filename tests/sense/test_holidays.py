@@ -6,7 +6,7 @@ import pytest
 
 from datong.model.calendar import Calendar
 from datong.model.errors import NotFound
-from datong.sense.calendar import feasts, holiday_buckets, holidays_between
+from datong.sense.holidays import feasts, holiday_buckets, holidays_between
 
 WEEK = Calendar("Asia/Dhaka", "week")
 

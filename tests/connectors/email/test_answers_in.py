@@ -15,8 +15,8 @@ import pytest
 import xlsxwriter
 from python_calamine import CalamineWorkbook
 
-from datong.connectors.email import incoming, mailbox
-from datong.connectors.email.incoming import CollectedLetters
+from datong.connectors.email import answers_in, mailbox
+from datong.connectors.email.answers_in import CollectedLetters
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.mailbox import _quoted
 from datong.connectors.email.post import EmailPost
@@ -383,7 +383,7 @@ def test_a_workbook_that_would_do_harm_is_refused_and_the_next_is_read(chain: Ch
 
 
 def test_a_mail_beyond_the_limit_is_not_fetched(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incoming, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(answers_in, "MOST_BYTES", 10_000)
     chain.mailbox.arrives(reply(chain.mill, b"x" * 20_000))
     chain.mailbox.arrives(reply(chain.mill, filled(chain.mill, yes("W1"))))
     assert codes(chain.take()) == ["too_large"]
