@@ -95,7 +95,7 @@ SIBLINGS = {
     "rest": {"http", "service", "wording"},
     "forms": {"http", "service", "wording"},
     "web": {"http", "service", "wording"},
-    "serving": {"http", "service", "rest", "forms", "web"},
+    "serving": {"http", "service", "rest", "forms", "web", "tracing"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)
 
@@ -109,7 +109,9 @@ def test_siblings_in_app_run_one_way(file: Path) -> None:
 
 # Third-party names that only some rooms may use.
 ONLY_IN = {
-    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/serving.py"),
+    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/serving.py", "app/tracing.py"),
+    "opentelemetry": ("app/tracing.py",),
+    "prometheus_client": ("app/http/",),
     "starlette": ("app/http/", "app/rest/", "app/forms/", "app/web/", "app/serving.py"),
     "nicegui": ("app/web/",),
     "uvicorn": ("app/serving.py",),

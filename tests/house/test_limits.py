@@ -36,7 +36,7 @@ NAMES_ITS_UNIT = re.compile(
 
 # Libraries that functions import: they take long to load and few commands need them, or they need not be there
 # (lightgbm is an extra; resource is not on Windows).
-HEAVY_LIBRARIES = {"holidays", "lightgbm", "matplotlib", "pandas", "resource", "scipy"}
+HEAVY_LIBRARIES = {"holidays", "lightgbm", "matplotlib", "opentelemetry", "pandas", "resource", "scipy"}
 # Doors that open a part of the package only when a command asks for it, so that all others start at once
 # (`test_what_only_planning_needs_is_not_loaded_before`): file -> what its functions may import.
 LAZY_DOORS = {

@@ -1,7 +1,10 @@
 """The server: its doors put together, and run until it is stopped."""
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from logging import Logger
 from pathlib import Path
 
 import uvicorn
@@ -13,11 +16,14 @@ from datong import __version__
 from datong.app.forms.pages import add_forms
 from datong.app.http.headers import SafeHeaders
 from datong.app.http.signed_in import session_of
+from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
 from datong.app.service.accounts import People
 from datong.app.service.lending import Lending
 from datong.app.service.permissions import NotSignedIn, Who
 from datong.app.service.served import DESK_FILE, Served, serve, server_folder
+from datong.app.service.webhooks import Sender
+from datong.app.tracing import is_wanted, trace
 from datong.app.web.pages import PAGES, add_pages
 
 # Pages that need the looser policy of NiceGUI.
@@ -27,13 +33,17 @@ PLANNER_PATHS = ("/planner", "/_nicegui")
 @dataclass(frozen=True)
 class Place:
     """Where a server listens. host: 127.0.0.1 is this machine alone. port: number of the TCP port. certificate, key:
-    files of TLS; None: none. proxies: addresses whose word on who asks, and by which way, is believed; '': nobody's."""
+    files of TLS; None: none. proxies: addresses whose word on who asks, and by which way, is believed; '': nobody's.
+    logs_requests: a line of JSON for each request goes to standard error. webhooks_to_private: webhooks may be sent to
+    addresses of one's own network."""
 
     host: str = "127.0.0.1"
     port: int = 8765
     certificate: Path | None = None
     key: Path | None = None
     proxies: str = ""
+    logs_requests: bool = False
+    webhooks_to_private: bool = False
 
     @property
     def is_secure(self) -> bool:
@@ -46,8 +56,9 @@ class Place:
         return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
 
 
-def application(served: Served, is_secure: bool = False) -> FastAPI:
-    """Every door of a served chain as one application."""
+def application(served: Served, is_secure: bool = False, log: Logger | None = None) -> FastAPI:
+    """Every door of a served chain as one application. log: of requests; None: none is kept."""
+    metrics = Metrics(served)
     app = FastAPI(title="Datong", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/", include_in_schema=False)
@@ -59,10 +70,11 @@ def application(served: Served, is_secure: bool = False) -> FastAPI:
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/factory" if who.firm is not None else first_page(who), 303)
 
-    add_api(app, served, is_secure)
+    add_api(app, served, is_secure, metrics)
     add_forms(app, served, is_secure)
     add_pages(app, served)
     app.add_middleware(SafeHeaders, loose=PLANNER_PATHS, is_secure=is_secure)
+    app.add_middleware(Watched, metrics=metrics, log=log)
     return app
 
 
@@ -89,9 +101,11 @@ def run(
     """Serve a chain until it is stopped. on_ready: told once it listens, with the path of the first link, if there is
     one. Raises what Chain raises, OSError where the port is taken."""
     folder = server_folder(chain) if desk_folder is None else desk_folder
-    served = serve(chain, folder / DESK_FILE, language=language)
+    served = serve(chain, folder / DESK_FILE, language=language, webhooks_to_private=place.webhooks_to_private)
     try:
-        app = application(served, place.is_secure)
+        app = application(served, place.is_secure, request_log(sys.stderr) if place.logs_requests else None)
+        if is_wanted(os.environ):
+            trace(app)
         config = uvicorn.Config(
             app,
             host=place.host,
@@ -107,10 +121,12 @@ def run(
         )
         sockets = [config.bind_socket()]
         lending = Lending(served.keeper, served.events, place.address)
+        sender = Sender(served.webhooks, served.events)
         try:
             on_ready(first_link(served.people, login, language))
             uvicorn.Server(config).run(sockets)
         finally:
+            sender.close()
             lending.close()
     finally:
         served.close()

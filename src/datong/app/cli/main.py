@@ -246,6 +246,8 @@ def _add_server_commands(c: _Commands) -> None:
     p.add_argument("--tls-key", dest="key", type=Path, metavar="FILE", help=c.text("serve.key"))
     p.add_argument("--behind-proxy", default="", metavar="ADDRESSES", help=c.text("serve.behind_proxy"))
     p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
+    p.add_argument("--log-requests", action="store_true", help=c.text("serve.log_requests"))
+    p.add_argument("--webhooks-to-private", action="store_true", help=c.text("serve.webhooks_to_private"))
 
     p = c.command("people")
     c.chain(p)

@@ -26,7 +26,15 @@ def answer_serve(options: argparse.Namespace, language: str) -> int:
 
     if (options.certificate is None) != (options.key is None):
         raise Refused(message("serving.both_files"))
-    place = Place(options.host, options.port, options.certificate, options.key, options.behind_proxy)
+    place = Place(
+        options.host,
+        options.port,
+        options.certificate,
+        options.key,
+        options.behind_proxy,
+        options.log_requests,
+        options.webhooks_to_private,
+    )
     if place.host not in ("127.0.0.1", "localhost", "::1") and not place.is_secure:
         terminal.warning(say("serving.open_to_all", language, host=place.host))
 

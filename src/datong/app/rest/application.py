@@ -11,6 +11,7 @@ from starlette.routing import Mount
 
 from datong import __version__
 from datong.app.http.request_rates import Rates
+from datong.app.http.watched import Metrics
 from datong.app.rest import (
     data,
     demand,
@@ -18,12 +19,14 @@ from datong.app.rest import (
     factory,
     jobs,
     market,
+    metrics,
     orders,
     people,
     plan,
     search,
     session,
     today,
+    webhooks,
     what_if,
     workbooks,
 )
@@ -41,6 +44,8 @@ ROUTERS = (
     session.signed,
     people.people,
     people.tokens,
+    metrics.router,
+    webhooks.webhooks,
     jobs.jobs,
     jobs.audit,
     workbooks.router,
@@ -101,11 +106,18 @@ def new_api() -> Api:
     return api
 
 
-def add_api(app: FastAPI, served: Served, is_secure: bool = False) -> None:
-    """Put the API of a served chain into an application. is_secure: the server is reached by TLS."""
+def add_api(app: FastAPI, served: Served, is_secure: bool = False, counts: Metrics | None = None) -> None:
+    """Put the API of a served chain into an application. is_secure: the server is reached by TLS. counts: of the
+    server; None: those of the API are kept nowhere."""
     api = new_api()
     api.state.door = Door(
-        served, Rates(served.now), Answered(served.desk, served.now), [], secrets.token_hex(8), is_secure
+        served=served,
+        rates=Rates(served.now),
+        answered=Answered(served.desk, served.now),
+        streams=[],
+        begun=secrets.token_hex(8),
+        is_secure=is_secure,
+        metrics=counts or Metrics(served),
     )
     mounted = Mount(PREFIX, app=api)
     # A line end in an address is below the prefix, too: the API says that nothing is there.

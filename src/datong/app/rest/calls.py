@@ -17,6 +17,7 @@ from starlette.types import Message
 
 from datong.app.http.request_rates import CHANGE, READ, SIGN_IN, Rate, Rates
 from datong.app.http.signed_in import CSRF_HEADER, SAFE, Sender, refuse_forged, sender, session_of
+from datong.app.http.watched import Metrics
 from datong.app.rest.languages import accepted
 from datong.app.rest.problems import TooLarge, TooOften, problem
 from datong.app.service.accounts import Session
@@ -43,7 +44,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 @dataclass(frozen=True)
 class Door:
     """What every endpoint stands on. streams: the account of each open stream of events. begun: names this start of the
-    server. is_secure: the server is reached by TLS."""
+    server. is_secure: the server is reached by TLS. metrics: counts of the server."""
 
     served: Served
     rates: Rates
@@ -51,6 +52,7 @@ class Door:
     streams: list[int]
     begun: str
     is_secure: bool
+    metrics: Metrics
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,13 @@ class People:
             self._desk.write("UPDATE tokens SET used = ? WHERE token = ?", (now, found["token"]))
         return replace(_who(found), scopes=frozenset(json.loads(found["scopes"])))
 
+    def of_account(self, account: int) -> Who | None:
+        """Whose account this is; None where nobody may act by it."""
+        found = self._desk.row("SELECT * FROM accounts WHERE account = ?", (account,))
+        if found is None or found["disabled"] or found["password"] is None or _must_factor(found):
+            return None
+        return _who(found)
+
     # people -------------------------------------------------------------------------------------
 
     def is_empty(self) -> bool:

@@ -38,14 +38,26 @@ class Listener:
         self.queue: Queue[Event] = Queue(MOST_WAITING)
 
     def hear(self, event: Event) -> None:
-        if not may_see(event, self.who):
-            return
+        if may_see(event, self.who):
+            self.put(event)
+
+    def put(self, event: Event) -> None:
         try:
             self.queue.put_nowait(event)
         except Full:
             with self.queue.mutex:
                 self.queue.queue.clear()
             self.queue.put_nowait(Event("lost", "", event.permission, event.firm, event.number))
+
+
+class EveryListener(Listener):
+    """Hears everything, and tells each whom it concerns itself."""
+
+    def __init__(self) -> None:
+        super().__init__(Who(0, "", "", ()))
+
+    def hear(self, event: Event) -> None:
+        self.put(event)
 
 
 class Events:
@@ -61,6 +73,19 @@ class Events:
         with self._lock:
             self._listeners.append(listener)
         return listener
+
+    def listen_to_all(self) -> Listener:
+        """For what hands events on to whom they concern."""
+        listener = EveryListener()
+        with self._lock:
+            self._listeners.append(listener)
+        return listener
+
+    @property
+    def listening(self) -> int:
+        """How many listen."""
+        with self._lock:
+            return len(self._listeners)
 
     def leave(self, listener: Listener) -> None:
         with self._lock:

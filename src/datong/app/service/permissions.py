@@ -27,12 +27,13 @@ class Permission(StrEnum):
     ANSWER_ORDERS = "answer_orders"  # of the own firm
     SEE_AUDIT = "see_audit"
     MANAGE_PEOPLE = "manage_people"
+    SEE_HEALTH = "see_health"  # counts and times of the server
 
 
 _P = Permission
 _SEES = frozenset({_P.SEE_PLAN, _P.SEE_DEMAND, _P.SEE_FINDINGS, _P.SEE_DATA, _P.SEE_TOTALS})
 ROLES: Mapping[str, frozenset[Permission]] = {
-    "administrator": frozenset({_P.MANAGE_PEOPLE, _P.SEE_AUDIT}),
+    "administrator": frozenset({_P.MANAGE_PEOPLE, _P.SEE_AUDIT, _P.SEE_HEALTH}),
     "planner": _SEES
     | {_P.RUN_PLAN, _P.EDIT_ORDERS, _P.RELEASE_ORDERS, _P.WHAT_IF, _P.QUOTE, _P.CHANGE_DEMAND}
     | {_P.DECIDE_FINDINGS, _P.CHANGE_DATA},
@@ -40,7 +41,7 @@ ROLES: Mapping[str, frozenset[Permission]] = {
     "analyst": _SEES | {_P.WHAT_IF, _P.QUOTE},
     "product_manager": frozenset({_P.SEE_FINDINGS, _P.DECIDE_FINDINGS, _P.SEE_DEMAND, _P.CHANGE_DEMAND}),
     "platform": frozenset({_P.SEE_TOTALS}),
-    "auditor": _SEES | {_P.SEE_AUDIT},
+    "auditor": _SEES | {_P.SEE_AUDIT, _P.SEE_HEALTH},
 }
 # Roles that belong to one firm, and see nothing of another.
 OF_A_FIRM = frozenset({"factory"})

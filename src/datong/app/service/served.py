@@ -19,6 +19,7 @@ from datong.app.service.keeper import Keeper
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.quotes import ask_quote, keep_quote
+from datong.app.service.webhooks import Webhooks
 from datong.app.service.whole_writes import settle, write_whole
 from datong.app.wiring import utc_now
 from datong.ledger.protocol import TRUNK, branch_name
@@ -41,6 +42,7 @@ class Served:
     jobs: Jobs
     desk: Desk
     now: Callable[[], datetime]
+    webhooks: Webhooks
 
     def write_whole(self, who: Who, task: Callable[[Chain], T], noted: Callable[[T], Sequence[Note]]) -> T:
         """What a task writes to the chain, and what is noted of it: both, or none."""
@@ -64,14 +66,18 @@ def serve(
     now: Callable[[], datetime] = utc_now,
     language: str = "en",
     hasher: PasswordHasher | None = None,
+    webhooks_to_private: bool = False,
 ) -> Served:
-    """Open a chain to be served. desk_file: accounts and jobs; None: in memory. Raises what Chain raises."""
+    """Open a chain to be served. desk_file: accounts and jobs; None: in memory. webhooks_to_private: to addresses of
+    one's own network. Raises what Chain raises."""
     keeper = Keeper(folder, now, language)
     desk = Desk(desk_file)
     settle(keeper, desk)
     audit, events = Audit(desk, now), Events()
     jobs = Jobs(desk, keeper, audit, events, now, JOB_KINDS)
-    return Served(keeper, People(desk, audit, now, hasher), audit, events, jobs, desk, now)
+    people = People(desk, audit, now, hasher)
+    webhooks = Webhooks(desk, people, audit, now, to_private=webhooks_to_private)
+    return Served(keeper, people, audit, events, jobs, desk, now, webhooks)
 
 
 def _ask_run(chain: Chain, asked: Mapping[str, Any]) -> Any:

@@ -1,0 +1,304 @@
+"""Webhooks: an address of somebody's own that is sent a word when something changes, signed, and sent again until it is
+taken.
+
+A webhook hears what its owner may see, as things stand when it is told, and is told only that something changed: what
+it is, whoever is told asks the API. Signed as the specification "Standard Webhooks" says (standardwebhooks.com): HMAC
+with SHA-256 over number, moment and body. A webhook of an address that is not public is refused, unless the server
+allows it, so that nobody reaches through it what only the server can reach.
+"""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty
+from threading import Event as Flag
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from datong.app.service.accounts import People
+from datong.app.service.audit import Audit
+from datong.app.service.desk import Desk
+from datong.app.service.events import Event, Events, Listener, may_see
+from datong.app.service.permissions import Who
+from datong.model.errors import NotFound, Refused
+from datong.model.words import message
+
+# Kinds of events that a webhook may ask for.
+KINDS = ("plan", "orders", "job", "findings", "demand", "data", "price")
+# Webhooks of one account, and words that wait for one of them; beyond these the oldest are let go, and it is told so.
+MOST_WEBHOOKS, MOST_WAITING = 10, 1000
+# A word that is not taken is sent again after these; then it is given up.
+AGAIN_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 600, 3600, 6 * 3600, 24 * 3600))
+TIMEOUT_S, LOOK_S = 10.0, 0.5
+SECRET_BYTES, SECRET_PREFIX = 32, "whsec_"
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Sends a body with headers to an address, and gives the status of the answer. Raises OSError, httpx.HTTPError.
+Post = Callable[[str, bytes, Mapping[str, str]], int]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """webhook: its number. address: where words are sent. kinds: of events. made: seconds since 1970. waiting: words
+    not yet taken. last: seconds since 1970 of the last try, None: there was none; said: what came of it: '' where it
+    was taken, a status, or what went wrong."""
+
+    webhook: int
+    address: str
+    kinds: tuple[str, ...]
+    made: float
+    waiting: int
+    last: float | None
+    said: str
+
+
+class Webhooks:
+    """The webhooks of everybody, in the server's database."""
+
+    def __init__(
+        self, desk: Desk, people: People, audit: Audit, now: Callable[[], datetime], *, to_private: bool = False
+    ) -> None:
+        """to_private: addresses within one's own network are allowed."""
+        self._desk, self._people, self._audit, self._now = desk, people, audit, now
+        self.to_private = to_private
+
+    def make(self, who: Who, address: str, kinds: Sequence[str]) -> tuple[Webhook, str]:
+        """A new webhook, and the secret that its words are signed with, shown once. Raises Refused."""
+        wrong = [kind for kind in kinds if kind not in KINDS]
+        if wrong or not kinds:
+            raise Refused(message("webhooks.no_kind", kind=", ".join(wrong) or "-", kinds=", ".join(KINDS)))
+        refuse_wrong(address)
+        if not self.to_private:
+            refuse_private(address)
+        if len(self.of(who)) >= MOST_WEBHOOKS:
+            raise Refused(message("webhooks.too_many", most=MOST_WEBHOOKS))
+        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+        with self._desk.together():
+            number = self._desk.add(
+                "INSERT INTO webhooks (account, address, kinds, secret, made) VALUES (?, ?, ?, ?, ?)",
+                (who.account, address, json.dumps(list(kinds)), secret, self._now().timestamp()),
+            )
+            after = {"address": address, "kinds": list(kinds)}
+            self._audit.note(who.login, "made_webhook", str(number), after=after)
+        return self._one(who, number), secret
+
+    def of(self, who: Who) -> list[Webhook]:
+        """One's own, oldest first."""
+        rows = self._desk.rows(
+            "SELECT w.*, (SELECT count(*) FROM webhook_words s WHERE s.webhook = w.webhook) AS waiting "
+            "FROM webhooks w WHERE account = ? ORDER BY webhook",
+            (who.account,),
+        )
+        names = ("webhook", "address", "made", "waiting", "last", "said")
+        return [Webhook(kinds=tuple(json.loads(row["kinds"])), **{name: row[name] for name in names}) for row in rows]
+
+    def _one(self, who: Who, number: int) -> Webhook:
+        for one in self.of(who):
+            if one.webhook == number:
+                return one
+        raise NotFound(message("webhooks.none", webhook=number))
+
+    def drop(self, who: Who, number: int) -> None:
+        """Take one away, with what waits for it. Raises NotFound, also for another's."""
+        before = self._one(who, number)
+        with self._desk.together():
+            self._desk.write("DELETE FROM webhook_words WHERE webhook = ?", (number,))
+            self._desk.write("DELETE FROM webhooks WHERE webhook = ?", (number,))
+            self._audit.note(who.login, "dropped_webhook", str(number), before={"address": before.address})
+
+    def try_out(self, who: Who, number: int) -> None:
+        """Send a word that says that nothing changed. Raises NotFound."""
+        self._one(who, number)
+        self._put(number, {"type": "test", "data": {}})
+
+    # words ---------------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        """Put a word on the way to each webhook that asks for the event and whose owner may know of it."""
+        for row in self._desk.rows("SELECT webhook, account, kinds FROM webhooks"):
+            owner = self._people.of_account(row["account"])
+            if owner is None:
+                continue
+            if event.kind == "lost":  # too much came at once: whoever listens loads anew
+                self._put(row["webhook"], {"type": "lost", "data": {}})
+            elif event.kind in json.loads(row["kinds"]) and may_see(event, owner):
+                self._put(row["webhook"], {"type": f"{event.kind}.changed", "data": {"subject": event.subject}})
+
+    def _put(self, webhook: int, word: Mapping[str, Any]) -> None:
+        now = self._now()
+        body = json.dumps({**word, "timestamp": now.isoformat()}, ensure_ascii=False)
+        with self._desk.together():
+            self._desk.add(
+                "INSERT INTO webhook_words (webhook, body, due) VALUES (?, ?, ?)", (webhook, body, now.timestamp())
+            )
+            self._desk.write(
+                "DELETE FROM webhook_words WHERE webhook = ? AND word <= "
+                "(SELECT max(word) FROM webhook_words WHERE webhook = ?) - ?",
+                (webhook, webhook, MOST_WAITING),
+            )
+
+    def send_due(self, post: Post) -> int:
+        """Send what is due, oldest first; how many were taken."""
+        now = self._now()
+        due = self._desk.rows(
+            "SELECT s.*, w.address, w.secret FROM webhook_words s JOIN webhooks w USING (webhook) "
+            "WHERE s.due <= ? ORDER BY s.word",
+            (now.timestamp(),),
+        )
+        taken, failed = 0, set[int]()
+        for row in due:
+            if row["webhook"] in failed:  # it does not answer: the others are not kept waiting
+                continue
+            said = self._said(post, row, now)
+            if said:
+                failed.add(row["webhook"])
+            taken += not said
+            self._noted(row, said, now)
+        return taken
+
+    def _said(self, post: Post, row: Mapping[str, Any], now: datetime) -> str:
+        """'' where a word was taken, else what came of it."""
+        body = row["body"].encode()
+        headers = signed(row["secret"], f"word_{row['word']}", now, body)
+        try:
+            if not self.to_private:
+                refuse_private(row["address"])
+            status = post(row["address"], body, headers)
+        except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+            return type(error).__name__
+        except Refused:
+            return "private"
+        return "" if 200 <= status < 300 else str(status)
+
+    def _noted(self, row: Mapping[str, Any], said: str, now: datetime) -> None:
+        with self._desk.together():
+            self._desk.write(
+                "UPDATE webhooks SET last = ?, said = ? WHERE webhook = ?", (now.timestamp(), said, row["webhook"])
+            )
+            if not said or row["tries"] >= len(AGAIN_AFTER):
+                self._desk.write("DELETE FROM webhook_words WHERE word = ?", (row["word"],))
+                return
+            due = (now + AGAIN_AFTER[row["tries"]]).timestamp()
+            # What waits behind it is not sent before it.
+            self._desk.write("UPDATE webhook_words SET tries = tries + 1 WHERE word = ?", (row["word"],))
+            self._desk.write(
+                "UPDATE webhook_words SET due = max(due, ?) WHERE webhook = ? AND word >= ?",
+                (due, row["webhook"], row["word"]),
+            )
+
+
+class Sender:
+    """Sends words of webhooks in a thread of its own, until it is closed."""
+
+    def __init__(self, webhooks: Webhooks, events: Events, post: Post | None = None) -> None:
+        self._webhooks, self._events, self._closing = webhooks, events, Flag()
+        self._post = post or Posting(webhooks.to_private)
+        self._listener: Listener = events.listen_to_all()
+        self._thread = Thread(target=self._run, name="webhooks", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            with suppress(Empty):
+                self._webhooks.tell(self._listener.queue.get(timeout=LOOK_S))
+                continue
+            self._webhooks.send_due(self._post)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._events.leave(self._listener)
+        self._thread.join(TIMEOUT_S)
+
+
+class Posting:
+    """Posts to addresses, following no redirect; to the machine that was looked at when it was allowed, whatever its
+    name points to a moment later."""
+
+    def __init__(self, to_private: bool) -> None:
+        self._to_private = to_private
+
+    def __call__(self, address: str, body: bytes, headers: Mapping[str, str]) -> int:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        found = addresses_of(address)
+        if not self._to_private and not all(is_public(number) for number in found):
+            raise Refused(message("webhooks.private", host=host))
+        port = f":{parts.port}" if parts.port else ""
+        named = {**headers, "host": host + port, "content-type": "application/json"}
+        with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+            for number in found:
+                shown = f"[{number}]" if number.version == 6 else str(number)
+                to = parts._replace(netloc=shown + port).geturl()
+                try:
+                    with client.stream("POST", to, content=body, headers=named, extensions={"sni_hostname": host}) as a:
+                        return a.status_code
+                except httpx.ConnectError:  # a machine has several addresses, and answers at one
+                    if number == found[-1]:
+                        raise
+        raise OSError(host)
+
+
+def signed(secret: str, number: str, now: datetime, body: bytes) -> dict[str, str]:
+    """Headers by which a receiver knows who sent a body, and when."""
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    moment = str(int(now.timestamp()))
+    digest = hmac.digest(key, f"{number}.{moment}.".encode() + body, hashlib.sha256)
+    return {
+        "webhook-id": number,
+        "webhook-timestamp": moment,
+        "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+    }
+
+
+def refuse_wrong(address: str) -> None:
+    """Raises Refused where an address is none of the web, or holds a password."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or len(address) > 2000:
+        raise Refused(message("webhooks.no_address", address=address[:80]))
+
+
+def refuse_private(address: str) -> None:
+    """Raises Refused where an address names a machine that is not public, or cannot be found."""
+    host = urlsplit(address).hostname or ""
+    try:
+        found = addresses_of(address)
+    except OSError as error:
+        raise Refused(message("webhooks.not_found", host=host)) from error
+    if not all(is_public(one) for one in found):
+        raise Refused(message("webhooks.private", host=host))
+
+
+def is_public(number: Address) -> bool:
+    """Whether a machine is one of the open internet, also where the number is one of IPv4 within one of IPv6."""
+    if isinstance(number, ipaddress.IPv6Address):
+        inner = number.ipv4_mapped or number.sixtofour or (number.teredo or (None, None))[1]
+        if inner is not None:
+            return is_public(inner)
+        if number in NAT64:
+            return is_public(ipaddress.IPv4Address(int(number) & 0xFFFFFFFF))
+    return number.is_global and not number.is_multicast
+
+
+def addresses_of(address: str) -> list[Address]:
+    """The machines that an address names. Raises OSError where none is found."""
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    return [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
