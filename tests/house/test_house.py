@@ -83,6 +83,7 @@ SIBLINGS = {
     "orders_told": {"chain", "kept_runs"},
     "offers": {"chain", "orders_told"},
     "findings": {"chain", "clock"},
+    "plugged_voice": {"chain"},
     "release": {"chain", "kept_runs"},
     "exchange": {"chain", "offers", "orders_told", "release"},
     "ways_out": {"chain", "exchange", "wiring"},

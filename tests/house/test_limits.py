@@ -108,6 +108,7 @@ LAZY_DOORS = {
         "datong.replay.twin.factory",
     },
     "app/cli/market.py": {
+        "datong.app.plugged_voice",
         "datong.questions.market_findings",
         "datong.questions.tables_out",
     },

@@ -30,7 +30,7 @@ from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
-from datong.ledger.worked_out import WorkedOut
+from datong.ledger.worked_out import Kept, WorkedOut
 from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
@@ -354,6 +354,11 @@ class Chain:
             known = self.ledger.worked_out() if whole.table("reviews").num_rows else {}
             self._whole = replace(whole, worked_out=WorkedOut(known))
         return self._whole
+
+    def keep_told(self, told: Mapping[str, Kept]) -> None:
+        """Keep what a plugged model said of clauses, beside what is kept already (sense/voice/told.py)."""
+        self._whole = None
+        self.ledger.keep_worked_out({**self.ledger.worked_out(), **told})
 
     def review(self, as_of: Moment | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what

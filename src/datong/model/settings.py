@@ -85,6 +85,19 @@ class EmailSettings:
 
 
 @dataclass(frozen=True)
+class VoiceSettings:
+    """The section [voice] of chain.toml: a language model that is asked where Datong is not sure of a clause. Its key
+    stands elsewhere (connectors/models/chat.py).
+
+    address: what comes before /chat/completions. model: its name there. at_once: pieces in one question.
+    """
+
+    address: str
+    model: str
+    at_once: int = 20
+
+
+@dataclass(frozen=True)
 class ChainSettings:
     """Settings of a chain. Everything has a default but the name.
 

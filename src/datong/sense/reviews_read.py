@@ -7,8 +7,9 @@ A chain of up to LEARNT_MAX reviews in the year learns from all of them that hav
 anew only when it has twice as many reviews with stars as the time before, from those that were known first: so what
 was kept stays right for long. One with too few stars is read by the models that come with Datong (voice/shipped.py).
 
-In a clause the model speaks first; where it abstains words of praise and blame decide, and where a clause has none of
-them, the stars of its review. Where the model and those words disagree, nothing is sure.
+In a clause the model speaks first. Where it abstains a model that was plugged in speaks, if one was asked (told.py);
+then words of praise and blame decide, and where a clause has none of them, the stars of its review. Where the model and
+those words disagree, nothing is sure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ from datong.sense.voice.repeats import copies
 from datong.sense.voice.said import Said, parted, read_back, written
 from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
 from datong.sense.voice.text import clean
+from datong.sense.voice.told import Told, sides_of, told_on
 from datong.sense.voice.tones import tone_words, toned
 
 # Fewest reviews with stars, and of them good and bad ones, of which a model is learnt; most that it is learnt from.
@@ -169,6 +171,47 @@ def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:
     return Reader(digest.hexdigest(), chosen, good)
 
 
+@dataclass(frozen=True)
+class Unsure:
+    """A clause that speaks of an aspect, and of which Datong's model is not sure. day: of its review, local, in days
+    since 1970-01-01. text: masked."""
+
+    day: int
+    text: str
+
+
+def unsure(state: State, end: int) -> list[Unsure]:
+    """Clauses of the last WEEKS_MAX weeks of which the model is not sure, each once a day, newest days first. end: as
+    of `read_reviews`."""
+    reviews = state.table("reviews")
+    day = local_days(reviews, state) if reviews.num_rows else np.zeros(0, np.int64)
+    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
+    if not len(inside):
+        return []
+    reader = reader_of(reviews, inside, np.flatnonzero(day < end))
+    models, words = reader.models(), words_of(reviews).combine_chunks()
+    found: dict[tuple[int, str], Unsure] = {}
+    order = inside[np.argsort(-day[inside], kind="stable")]
+    for begin in range(0, len(order), AT_ONCE):
+        rows = order[begin : begin + AT_ONCE]
+        texts = texts_of(words.take(rows))
+        for name, at in _by_reader(texts, models).items():
+            parts = split([texts[i] for i in at])
+            silent = verdicts(parts, models[name]) == 0
+            spoken = spoken_of(parts.tokens, len(parts.texts), general()).any(axis=1)
+            for clause in np.flatnonzero(silent & spoken).tolist():
+                one = Unsure(int(day[rows[at[parts.review[clause]]]]), parts.texts[clause])
+                found.setdefault((one.day, one.text), one)
+    return sorted(found.values(), key=lambda one: (-one.day, one.text))
+
+
+def _by_reader(texts: Sequence[str], models: Mapping[str, Polarity]) -> dict[str, IntArray]:
+    """Places of texts by the name of the model that reads them."""
+    own = len({id(model) for model in models.values()}) == 1
+    reads = np.array([LANGUAGES[0]] * len(texts) if own else languages_of(texts))
+    return {name: at for name in LANGUAGES if len(at := np.flatnonzero(reads == name))}
+
+
 @cache
 def rules_digest() -> str:
     """Of all that decides what a text says, beside what was learnt from a chain."""
@@ -183,32 +226,31 @@ def rules_digest() -> str:
     return digest.hexdigest()
 
 
-def said_of(texts: Sequence[str], day: IntArray, side: IntArray, models: Mapping[str, Polarity]) -> Said:
+def said_of(
+    texts: Sequence[str], day: IntArray, side: IntArray, models: Mapping[str, Polarity], told: Told | None = None
+) -> Said:
     """What reviews say, each by itself but for those that say the same on one day. side: (review) 1 for good stars, -1
-    for bad ones, 0 for others or none. models: by language."""
+    for bad ones, 0 for others or none. models: by language. told: what a plugged model said of clauses."""
     many, aspects = len(texts), len(general().aspects)
     blamed, praised = np.zeros((many, aspects), bool), np.zeros((many, aspects), bool)
     letters = np.zeros((many, aspects, 2), np.int64)
-    own = len({id(model) for model in models.values()}) == 1
-    reads = np.array([LANGUAGES[0]] * many if own else languages_of(texts))
-    for name in LANGUAGES:
-        at = np.flatnonzero(reads == name)
-        if len(at):
-            blamed[at], praised[at], letters[at] = _judged([texts[i] for i in at], side[at], models[name])
+    for name, at in _by_reader(texts, models).items():
+        blamed[at], praised[at], letters[at] = _judged([texts[i] for i in at], side[at], models[name], told or {})
     first: dict[tuple[int, str], int] = {}
     roots = copies(texts, of=day).tolist()
     alike = [first.setdefault((d, texts[root]), i) for i, (d, root) in enumerate(zip(day.tolist(), roots, strict=True))]
     return Said(blamed, praised, letters[blamed], np.array(alike, np.int64))
 
 
-def _judged(texts: Sequence[str], side: IntArray, model: Polarity) -> tuple[BoolArray, BoolArray, IntArray]:
+def _judged(texts: Sequence[str], side: IntArray, model: Polarity, told: Told) -> tuple[BoolArray, BoolArray, IntArray]:
     """(review, aspect) whether it blames it, and praises it, and the letters of its first clause that blames it."""
     parts = split(texts)
     many = len(parts.texts)
     tones = toned(parts.tokens, many, tone_words())
     tone = np.sign(tones.good - tones.bad)
     verdict = verdicts(parts, model)
-    for next_best in (tone, side[parts.review]):  # where the one abstains, the next one speaks
+    plugged = np.array(sides_of(parts.texts, told), np.int64)
+    for next_best in (plugged, tone, side[parts.review]):  # where the one abstains, the next one speaks
         verdict = np.where(verdict == 0, next_best, verdict)
     spoken = spoken_of(parts.tokens, many, general()) > 0
     praised = np.zeros((len(texts), spoken.shape[1]), bool)
@@ -241,13 +283,18 @@ def _said(kept: WorkedOut, words: _Texts, day: IntArray, side: IntArray, reader:
     order = np.argsort(day, kind="stable")
     days, begin = np.unique(day[order], return_index=True)
     rows = np.split(order, begin[1:])
-    digests = [_digest(reader, int(one), words.take(own), side[own]) for one, own in zip(days, rows, strict=True)]
+    told = [told_on(kept, int(one)) for one in days]
+    digests = [
+        _digest(reader, int(one), words.take(own), side[own], answers)
+        for one, own, (answers, _) in zip(days, rows, told, strict=True)
+    ]
     found = {digest: read_back(content) for digest in digests if (content := kept.found(digest)) is not None}
     missing = [at for at, digest in enumerate(digests) if digest not in found]
     models = reader.models() if missing else {}
     for some in _at_once(missing, [len(own) for own in rows]):
         own = np.concatenate([rows[at] for at in some])
-        said = said_of(texts_of(words.take(own)), day[own], side[own], models)
+        answers = {clause: side for at in some for clause, side in told[at][1].items()}
+        said = said_of(texts_of(words.take(own)), day[own], side[own], models, answers)
         for at, part in zip(some, parted(said, np.cumsum([len(rows[at]) for at in some]).tolist()), strict=True):
             kept.keep(digests[at], int(days[at]), written(part))
             found[digests[at]] = part
@@ -280,9 +327,10 @@ def _at_once(missing: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]
         yield some
 
 
-def _digest(reader: Reader, day: int, words: pa.Table, side: IntArray) -> str:
-    """The day counts: what is worked out of one day is forgotten with it, and not with another of the same words."""
-    digest = blake2b(f"{reader.digest} {day} ".encode() + side.astype(np.int8).tobytes(), digest_size=16)
+def _digest(reader: Reader, day: int, words: pa.Table, side: IntArray, told: bytes) -> str:
+    """The day counts: what is worked out of one day is forgotten with it, and not with another of the same words. told:
+    of a plugged model, of that day."""
+    digest = blake2b(f"{reader.digest} {day} ".encode() + side.astype(np.int8).tobytes() + told, digest_size=16)
     for column in words.columns:
         lengths = pc.fill_null(pc.binary_length(column), -1).to_numpy()
         digest.update(lengths.astype("<i4").tobytes())

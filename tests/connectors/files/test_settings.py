@@ -172,7 +172,7 @@ def test_nothing_is_unencrypted_but_on_this_machine_or_where_it_is_asked_for(tmp
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ('password = "secret"', "password_in_settings"),
+        ('password = "secret"', "secret_in_email"),
         ("smtp_port = 70000", "wrong_setting"),
         ('imap_security = "none"', "wrong_setting"),
         ('folder = "IN\\nBOX"', "wrong_setting"),

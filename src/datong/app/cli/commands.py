@@ -829,6 +829,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "exchange": answer_exchange,
     "offers": answer_offers,
     "clock": answer_clock,
+    "voice": market.answer_voice,
     "findings": market.answer_findings,
     "dismiss": market.answer_dismiss,
     "effect": market.answer_effect,

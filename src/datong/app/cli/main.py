@@ -13,6 +13,8 @@ from datong.model.words import LANGUAGES, say
 
 # Nobody promises later than in a year, or holds a thousand times what there was.
 MOST_DAYS, MOST_FACTOR = 365, 1000
+# Clauses that `voice` asks of at once, at most.
+MOST_CLAUSES = 2000
 # Where `serve` listens, unless it is told otherwise.
 HOST, PORT = "127.0.0.1", 8765
 EXIT_FINDINGS = 1
@@ -325,6 +327,10 @@ def _add_later_commands(c: _Commands) -> None:
 
 
 def _add_findings(c: _Commands) -> None:
+    p = c.command("voice")
+    c.chain(p)
+    p.add_argument("--most", type=_count, metavar="N", default=MOST_CLAUSES, help=c.text("voice.most"))
+
     """What the market shows, what is decided about it, and what came of that."""
     p = c.command("findings")
     c.chain(p)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,23 @@ VALUES_NAMED = 5
 NO_SHARE = 0.005
 # What a share can be, at least and at most.
 SHARES = (-1.0, 100.0)
+
+
+def answer_voice(options: argparse.Namespace, language: str) -> int:
+    from datong.app.plugged_voice import ask, plugged
+
+    with opened(options.chain, language) as chain:
+        model = plugged(chain)
+        to = {"address": model.settings.address, "model": model.settings.model}
+        terminal.line(say("plugged.to", language, **to))
+        with terminal.reading(say("findings.working", language), language) as on_read:
+            heard = ask(chain, model, model.settings.at_once, options.most, lambda done: on_read("reviews", done))
+        counts = asdict(heard) | {"neither": heard.answered - heard.good - heard.bad}
+        terminal.line(say("plugged.heard", language, **counts))
+        left = heard.unsure - heard.known - heard.answered
+        if left > 0:
+            terminal.line(say("plugged.left", language, left=left))
+    return 0
 
 
 def answer_findings(options: argparse.Namespace, language: str) -> int:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 from datong.connectors.files.steady import no_file
 from datong.ledger.row_checks import LIKELY_DAYS, nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
-from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings
+from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings, VoiceSettings
 from datong.model.tables import LARGEST, tables
 from datong.model.words import LANGUAGES, Message, message
 
 SETTINGS_FILE = "chain.toml"
-_SECTIONS = ("defaults", "assumed", "email")
+_SECTIONS = ("defaults", "assumed", "email", "voice")
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,16 @@ _EMAIL: Mapping[str, _Rule] = {
     "password_file": _LINE_RULE,
 }
 _EMAIL_NEEDED = ("from", "smtp_host", "imap_host")
+# An address without a password, a question or a part behind it.
+_WEB = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?")
+_VOICE: Mapping[str, _Rule] = {
+    "address": _text(_WEB.fullmatch, "a_web_address"),
+    "model": _LINE_RULE,
+    "at_once": _whole(1, 200),
+}
+_VOICE_NEEDED = ("address", "model")
+# What must not stand in a file that is passed on.
+_SECRET = ("password", "key", "api_key", "token")
 
 
 def read_settings(folder: Path) -> tuple[ChainSettings | None, list[Finding]]:
@@ -144,37 +154,60 @@ def read_settings(folder: Path) -> tuple[ChainSettings | None, list[Finding]]:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return None, [toml_finding(SETTINGS_FILE, str(error), text)]
     settings, findings = _settings(tree, text, folder.resolve().name)
-    return settings, [*findings, *_email(tree, text)[1]]
+    return settings, [*findings, *_email(tree, text)[1], *_voice(tree, text)[1]]
 
 
 def read_email(folder: Path) -> EmailSettings | None:
     """The section [email] of a chain whose settings are right (`read_settings`); None where it has none."""
+    return _email(*_tree_of(folder))[0]
+
+
+def read_voice(folder: Path) -> VoiceSettings | None:
+    """The section [voice], likewise."""
+    return _voice(*_tree_of(folder))[0]
+
+
+def _tree_of(folder: Path) -> tuple[Mapping[str, Any], str]:
     text = (folder / SETTINGS_FILE).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    return _email(tomllib.loads(text), text)[0]
+    return tomllib.loads(text), text
+
+
+def _voice(tree: Mapping[str, Any], text: str) -> tuple[VoiceSettings | None, list[Finding]]:
+    """The section [voice] where it is there and nothing of it is wrong, and what is wrong."""
+    given, findings = _section("voice", _VOICE, _VOICE_NEEDED, tree, text)
+    return (None if given is None else VoiceSettings(**given)), findings
+
+
+def _section(
+    name: str, rules: Mapping[str, _Rule], needed: Sequence[str], tree: Mapping[str, Any], text: str
+) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """What a section says where it is there and nothing of it is wrong, and what is wrong."""
+    section = tree.get(name)
+    if section is None:
+        return None, []
+    if not isinstance(section, dict):
+        return None, [_wrong_value(name, section, message(f"check.an_{name}_section"), text)]
+    findings: list[Finding] = []
+    given: dict[str, Any] = {}
+    for key, value in section.items():
+        if key in rules:
+            _take(given, key, value, rules[key], text, findings)
+        elif key in _SECRET:
+            row = _line_of(key, text)
+            findings.append(finding("error", f"check.secret_in_{name}", SETTINGS_FILE, row=row, column=name))
+        else:
+            findings.append(_unknown_key(key, list(rules), text))
+    row = _line_of(name, text)
+    for key in needed:
+        if key not in section:
+            findings.append(finding("error", f"check.no_{name}_setting", SETTINGS_FILE, row=row, column=name, key=key))
+    return (None if any(found.severity == "error" for found in findings) else given), findings
 
 
 def _email(tree: Mapping[str, Any], text: str) -> tuple[EmailSettings | None, list[Finding]]:
     """The section [email] where it is there and nothing of it is wrong, and what is wrong or odd."""
-    section = tree.get("email")
-    if section is None:
-        return None, []
-    if not isinstance(section, dict):
-        return None, [_wrong_value("email", section, message("check.an_email_section"), text)]
-    findings: list[Finding] = []
-    given: dict[str, Any] = {}
-    for key, value in section.items():
-        if key in _EMAIL:
-            _take(given, key, value, _EMAIL[key], text, findings)
-        elif key == "password":
-            row = _line_of(key, text)
-            findings.append(finding("error", "check.password_in_settings", SETTINGS_FILE, row=row, column="email"))
-        else:
-            findings.append(_unknown_key(key, list(_EMAIL), text))
-    row = _line_of("email", text)
-    for key in _EMAIL_NEEDED:
-        if key not in section:
-            findings.append(finding("error", "check.no_email_setting", SETTINGS_FILE, row=row, column="email", key=key))
-    if any(found.severity == "error" for found in findings):
+    given, findings = _section("email", _EMAIL, _EMAIL_NEEDED, tree, text)
+    if given is None:
         return None, findings
     email = EmailSettings(given.pop("from"), **given)
     for name, server in (("smtp_security", email.smtp), ("imap_security", email.imap)):

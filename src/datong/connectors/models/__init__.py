@@ -1,0 +1,1 @@
+"""Models of others, plugged in by the chain's settings."""

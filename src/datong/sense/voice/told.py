@@ -1,0 +1,59 @@
+"""What a model that was plugged in says of clauses that Datong itself is not sure of, as it is kept: no words, only
+digests of clauses, and on which side each stands."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+
+from datong.ledger.worked_out import Kept, WorkedOut
+
+# Clauses of a day, by digest, that are good (1), bad (-1) or neither (0).
+Told = Mapping[str, int]
+SIDES = (-1, 0, 1)
+
+
+def digest_of(clause: str) -> str:
+    """What is kept of a clause."""
+    return blake2b(clause.encode(errors="replace"), digest_size=12).hexdigest()
+
+
+def key_of(day: int) -> str:
+    """Under which what was said of a day's clauses is kept."""
+    return blake2b(f"told {day}".encode(), digest_size=16).hexdigest()
+
+
+def told_on(kept: WorkedOut, day: int) -> tuple[bytes, Told]:
+    """What was said of a day's clauses, as it is kept and as it reads; b'' and nothing where nobody was asked."""
+    content = kept.found(key_of(day))
+    return (b"", {}) if content is None else (content, json.loads(content)["sides"])
+
+
+def kept_of(known: WorkedOut, model: str, said: Iterable[tuple[int, str, int]]) -> dict[str, Kept]:
+    """By key what is to be kept of a model's answers, with what it, and no other model, said before.
+
+    said: day, clause, side. What another model said of these days is let go: one model speaks at a time.
+    """
+    days: dict[int, dict[str, int]] = {}
+    for day, clause, side in said:
+        if day not in days:
+            before = known.found(key_of(day))
+            kept = {} if before is None else json.loads(before)
+            days[day] = dict(kept["sides"]) if kept.get("model") == model else {}
+        days[day][digest_of(clause)] = side
+    return {key_of(day): Kept(day, _written(model, sides)) for day, sides in sorted(days.items())}
+
+
+def by_model(kept: WorkedOut, day: int, model: str) -> Told:
+    """What a model, and no other, said of a day's clauses."""
+    content = kept.found(key_of(day))
+    found = {} if content is None else json.loads(content)
+    return found.get("sides", {}) if found.get("model") == model else {}
+
+
+def sides_of(clauses: Sequence[str], told: Told) -> list[int]:
+    """(clauses) the side on which each stands by what was said; 0 where nothing was."""
+    return [told.get(digest_of(clause), 0) for clause in clauses] if told else [0] * len(clauses)
+
+
+def _written(model: str, sides: Mapping[str, int]) -> bytes:
+    return json.dumps({"model": model, "sides": dict(sorted(sides.items()))}, separators=(",", ":")).encode()
