@@ -1,6 +1,8 @@
 """Hours from what the market said to an accepted order, worked out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import pyarrow as pa
 import pytest
@@ -45,13 +47,15 @@ def proposed(moment: datetime, signals: list[dict], reasons: list[dict]) -> Prop
     )
 
 
-def state(orders: dict[str, str], events: list[dict], reviews: list[dict]) -> State:
+def state(
+    orders: dict[str, str], events: list[dict], reviews: list[dict], history: Literal["live", "declared"] = "live"
+) -> State:
     rows = [
         {"order": o, "product": "TEA", "units": 5.0, "run": run, "start": date(2024, 9, 9)} for o, run in orders.items()
     ]
     tables = {"products": [{"product": "TEA"}], "orders": rows, "order_events": events, "reviews": reviews}
     made = {name: pa.Table.from_pylist(own) for name, own in tables.items()}
-    return state_of_tables(ChainSettings("shop"), at(30), made)
+    return state_of_tables(ChainSettings("shop", history=history), at(30), made)
 
 
 REVIEWS = [review("r1", at(2)), review("r2", at(4, 12)), review("r3", at(5))]
@@ -108,11 +112,29 @@ def test_moments_that_are_assumed_are_said_to_be() -> None:
     assert any("does not say when" in one.text("en") for one in found.text)
 
 
+def test_on_records_of_the_past_only_what_people_did_is_counted_in_hours() -> None:
+    """The chain's clock stands on the seventh. W1 was planned on the 20th at 0:00 by the clock of the world, given out
+    5 hours later and accepted 3 hours after that; nobody noted when W2, accepted, was given out."""
+    events = [event(o, "released", at(7)) for o in ("W1", "W2")] + [event(o, "accepted", at(7)) for o in ("W1", "W2")]
+    minutes = {("W1", "released"): at(20, 5), ("W1", "accepted"): at(20, 8), ("W2", "accepted"): at(20, 9)}
+    events = [one | {"acted_at": minutes.get((one["order"], one["state"]))} for one in events]
+    of_the_past = state(dict.fromkeys(("W1", "W2"), "R1"), events, REVIEWS, "declared")
+    found = hours_to_order(of_the_past, {"R1": replace(RUN, kept_at=at(20))})
+    assert (len(found.orders), found.median_hours) == (2, None)
+    said = [one.text("en") for one in found.text]
+    assert said[0].startswith("Accepted: 2 orders") and "cannot be told" in said[0]
+    assert "5 hours from the plan until given out, 3 until accepted" in said[1]
+    unknown = hours_to_order(of_the_past, {"R1": RUN})
+    assert "an unknown number of hours from the plan" in unknown.text[1].text("en")
+    assert "未知 小时" in unknown.text[1].text("zh")
+
+
+@pytest.mark.parametrize("history", ["live", "declared"])
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_sentence_is_in_both_languages(language: str) -> None:
+def test_every_sentence_is_in_both_languages(language: str, history: Literal["live", "declared"]) -> None:
     events = [event("W1", "released", at(6, 6)), event("W1", "accepted", at(7)), event("W3", "released", at(7))]
     reviews = [review("r1", at(2), "known_at"), review("r3", at(5))]
-    found = hours_to_order(state({"W1": "R1", "W3": "R1"}, events, reviews), {"R1": RUN})
-    assert len(found.text) == 4
+    found = hours_to_order(state({"W1": "R1", "W3": "R1"}, events, reviews, history), {"R1": RUN})
+    assert len(found.text) == (4 if history == "live" else 3)
     assert all(one.text(language) and "{" not in one.text(language) for one in found.text)
     assert params_json(found.text[0])

@@ -13,7 +13,7 @@ from datong.ledger.row_checks import ROW, nearest_hint
 from datong.ledger.row_ids import keyed_row_id
 from datong.ledger.state import State, arrow_type
 from datong.model.errors import NotFound, Refused
-from datong.model.tables import Table, tables
+from datong.model.tables import BESIDE, Table, tables
 from datong.model.words import message
 
 _CHANGE = re.compile(
@@ -126,7 +126,7 @@ def _check_names(name: str, told: Iterable[str], *, with_key: bool = False) -> N
     if table.kind != "master":
         masters = ", ".join(t.name for t in tables().values() if t.kind == "master")
         raise Refused(message("branch.not_a_master", table=table.name, tables=masters))
-    fixed = ("known_at", "assumed", *(() if with_key else ("valid_from", *table.key)))
+    fixed = (*BESIDE, *(() if with_key else ("valid_from", *table.key)))
     columns = [c for c in table.columns if c not in fixed]
     for column in told:
         if column not in columns:
@@ -145,7 +145,7 @@ def _rows(table: Table, held: pa.Table, by_key: dict[str, dict[str, str]]) -> pa
     rows = [there[row_id] for row_id in wanted]
     arrays: dict[str, pa.Array] = {ROW: pa.array(range(1, len(rows) + 1), pa.int64())}
     for column in table.columns.values():
-        if column.name in ("known_at", "assumed"):
+        if column.name in BESIDE:
             continue
         if any(column.name in values for values in by_key.values()):
             # As text, so that the rules of a file hold for the new value.

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.clock import Moment
@@ -97,11 +98,18 @@ def hours_to_order(chain: Chain, state: "State") -> "HoursToOrder":
 
     given_out = set(state.table("orders")["run"].to_pylist())
     followed = [row for row in _last_runs(chain, state.as_of) if row["run"] in given_out][-RUNS_FOLLOWED:]
-    runs = {}
+    runs, kept_at = {}, _kept_at(chain)
     for row in followed:
         reasons = chain.ledger.run_table(row["run"], REASONS)
-        runs[row["run"]] = Proposed(row["as_of"], _signals(chain, row["run"]), reasons)
+        runs[row["run"]] = Proposed(row["as_of"], _signals(chain, row["run"]), reasons, kept_at.get(row["run"]))
     return hours_to_order(state, runs)
+
+
+def _kept_at(chain: Chain) -> dict[str, datetime]:
+    """When each run was kept for the first time, by the clock of the world."""
+    writes = chain.ledger.writes()
+    runs = writes.filter(pc.equal(writes["what"], "run")).group_by("subject").aggregate([("at", "min")])
+    return dict(zip(runs["subject"].to_pylist(), runs["at_min"].to_pylist(), strict=True))
 
 
 def _last_runs(chain: Chain, until: datetime) -> list[dict[str, Any]]:
@@ -119,7 +127,7 @@ def decide_finding(chain: Chain, name: str, state: str, why: str = "", change: C
         raise Refused(message("branch.not_given_out", branch=chain.branch_name))
     one = the_finding(market_findings(chain), name)
     moment = chain.clock()
-    made = decided(one, state, moment, why, chain.by, change)
+    made = replace(decided(one, state, moment, why, chain.by, change), acted_at=chain.world_clock())
     rows = decision_rows([made])
     told = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
     chain.ledger.ingest("decisions", told, None, (), "findings", moment, by=chain.by)

@@ -52,6 +52,7 @@ def decide(chain: Chain, order: str, take: bool, why: str = "") -> "OpenOffer":
         reason=why or None,
         counterparty=offer.said.counterparty,
         answers=offer.said.key,
+        acted_at=chain.world_clock(),
     )
     rows = {"order_events": order_events_rows([event])}
     if take:

@@ -89,7 +89,10 @@ def release_locked(chain: Chain, orders: Collection[str]) -> list[str]:
     moment: datetime = chain.clock()
     chosen = [name for name in names if name in set(orders)]
     if chosen:
-        events = order_events_rows([OrderEvent(o, "released", moment, counterparty=parties[o]) for o in chosen])
+        said = chain.world_clock()
+        events = order_events_rows(
+            [OrderEvent(o, "released", moment, counterparty=parties[o], acted_at=said) for o in chosen]
+        )
         known_at = pa.array([moment] * len(chosen), pa.timestamp("us", tz="UTC"))
         told = events.append_column("known_at", known_at)
         chain.ledger.ingest("order_events", told, None, (), "edits", moment, by=chain.by)

@@ -58,7 +58,7 @@ def release(
     if chosen:
         moment = chain.clock()
         with chain.ledger.together():
-            for table, rows in release_rows(chosen, run.run, moment).items():
+            for table, rows in release_rows(chosen, run.run, moment, chain.world_clock()).items():
                 chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment, by=chain.by)
     return [m.order.order for m in chosen]
 

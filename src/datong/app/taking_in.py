@@ -52,7 +52,7 @@ from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.settings import ChainSettings
-from datong.model.tables import tables
+from datong.model.tables import ACTED_AT, tables
 from datong.model.words import Message, message
 
 # Rows of the quarantine that are tried again in one go.
@@ -346,8 +346,11 @@ def check_rows(at: Opened, table: str, rows: Sequence[Mapping[str, str]]) -> tup
 
 
 def _by_hand(at: Opened, table: str, rows: Sequence[Mapping[str, str]], source: str, moment: datetime) -> Checked:
-    """Rows that somebody writes by hand against the rules of their table."""
-    told = [{**row, "known_at": moment.isoformat()} for row in rows]
+    """Rows that somebody writes by hand, just now, against the rules of their table."""
+    when = {"known_at": moment.isoformat()}
+    if ACTED_AT in tables()[table].columns:
+        when[ACTED_AT] = at.now().isoformat()
+    told = [{**row, **when} for row in rows]
     names = list(dict.fromkeys(name for row in told for name in row))
     columns = {name: pa.array([row.get(name) or None for row in told], pa.string()) for name in names}
     raw = RawSource(source, pa.table({ROW: pa.array(range(1, len(told) + 1), pa.int64()), **columns}))

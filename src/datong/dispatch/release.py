@@ -9,8 +9,11 @@ from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.flow import OrderMessage
 
 
-def release_rows(messages: Sequence[OrderMessage], run: str, moment: datetime) -> dict[str, pa.Table]:
-    """Rows to ingest for released messages: one of `orders` and two of `order_events` each, all known at `moment`.
+def release_rows(
+    messages: Sequence[OrderMessage], run: str, moment: datetime, acted_at: datetime | None = None
+) -> dict[str, pa.Table]:
+    """Rows to ingest for released messages: one of `orders` and two of `order_events` each, all known at `moment`, by
+    the clock of the chain. acted_at: by the clock of the world.
 
     A released order is locked: it is out, and planning counts on it as it is. Ingest `orders` first.
     """
@@ -33,7 +36,7 @@ def release_rows(messages: Sequence[OrderMessage], run: str, moment: datetime) -
         }
     )
     events = [
-        OrderEvent(m.order.order, state, moment, counterparty=m.counterparty)
+        OrderEvent(m.order.order, state, moment, counterparty=m.counterparty, acted_at=acted_at)
         for m in messages
         for state in ("proposed", "released")
     ]

@@ -15,8 +15,10 @@ from typing import get_args
 
 import pyarrow as pa
 
+from datong.model.calendar import Calendar
 from datong.model.errors import Refused
 from datong.model.flow import OrderState
+from datong.model.tables import ACTED_AT
 from datong.model.words import Message, message
 
 # Steps of an order that goes well, in order. A step may be left out: a report of a later one implies it.
@@ -24,6 +26,8 @@ PATH: tuple[OrderState, ...] = ("proposed", "released", "accepted", "started", "
 _STEP: Mapping[OrderState, int] = {state: step for step, state in enumerate(PATH)}
 # Steps that need not be told: work that is done was not always partly done before.
 _OPTIONAL: frozenset[OrderState] = frozenset({"partly_done"})
+# Steps that are work, which is done on a day of its own.
+_WORK: frozenset[OrderState] = frozenset({"started", "partly_done", "done"})
 # Events of one moment are taken in this order.
 _RANK: Mapping[OrderState, float] = {**_STEP, "offered": 1.5, "refused": len(PATH), "cancelled": len(PATH) + 1}
 # Of an order in these states another day, quantity or price can be offered; said by a counterparty, the others say
@@ -110,7 +114,8 @@ class OrderEvent:
 
     offer: what is offered instead. answers: key of the offer that this decides on: accepted, or released as it was.
     order_event: its key where it has one of its own; else what it says is its key. What does not say when it happened
-    (`happened_at` is assumed) is the same message whenever it comes.
+    (`happened_at` is assumed) is the same message whenever it comes. acted_at: when it was said, by the clock of the
+    world; None: not noted.
     """
 
     order: str
@@ -125,6 +130,18 @@ class OrderEvent:
     offer: Offer = AS_ORDERED
     answers: str | None = None
     order_event: str | None = None
+    acted_at: datetime | None = None
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said, as far as that is noted; else when it happened."""
+        return self.acted_at or self.happened_at
+
+    def other_day(self, calendar: Calendar) -> date | None:
+        """Of work: the day from which it counts, where that is another than the day on which it was said."""
+        day = calendar.local_date(self.happened_at)
+        is_other = self.state in _WORK and day != calendar.local_date(self.said_at)
+        return day if is_other else None
 
     @property
     def key(self) -> str:
@@ -245,6 +262,7 @@ def order_events_rows(events: Sequence[OrderEvent], row_numbers: Sequence[int] |
             "offered_due": pa.array([e.offer.due for e in events], pa.date32()),
             "offered_price": pa.array([e.offer.price for e in events], pa.float64()),
             "answers": pa.array([e.answers for e in events], pa.string()),
+            ACTED_AT: pa.array([e.acted_at for e in events], moment),
             "__row__": pa.array(numbers, pa.int64()),
             "__date_only__": pa.array([e.date_only for e in events], pa.bool_()),
         }

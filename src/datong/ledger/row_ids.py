@@ -15,7 +15,7 @@ from datong.ledger.cells import database
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray
 from datong.model.settings import ChainSettings
-from datong.model.tables import Column, Table
+from datong.model.tables import ACTED_AT, Column, Table
 
 # known_at of master rows that a declared history does not date: before everything else.
 SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,8 +50,8 @@ def identities(table: Table, rows: pa.Table) -> pa.Table:
 
     rows: columns of the table, each in `arrow_type`; those that are missing are null. `row_id` text: `keyed_row_id`, or
     of a row without a key `unkeyed_row_id` without its number ('.1'), which depends on the rows beside it. `_keyed`
-    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at and
-    who bought.
+    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at,
+    acted_at and who bought.
     """
     given = [column for column in table.columns.values() if column.name in rows.column_names]
     key = {name: _sql_key_text(table.columns[name]) for name in (*table.key, *table.finer) if name in rows.column_names}
@@ -68,13 +68,15 @@ def identities(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def _sql_content(given: Sequence[Column]) -> str:
-    """128-bit hash of all columns but known_at and who bought. Nulls leave no trace, so a later column does not change
-    old hashes. A hash of a customer could be held against a name, and would change with the key that is destroyed.
+    """128-bit hash of all columns but known_at, acted_at and who bought. Nulls leave no trace, so a later column does
+    not change old hashes. A hash of a customer could be held against a name, and would change with the key that is
+    destroyed.
 
     Texts carry their length, so that no text can pass for the next column. One call of concat for the whole row is a
     third quicker than one for each part.
     """
-    hashed = [column for column in given if column.name != "known_at" and column.personal != "customer"]
+    left_out = ("known_at", ACTED_AT)
+    hashed = [column for column in given if column.name not in left_out and column.personal != "customer"]
     if hashed and hashed[0].required:  # it is always there and needs nothing before it
         parts = [_sql_content_part(hashed[0], ""), *(_sql_content_part(c) for c in hashed[1:])]
         return f"md5_number(concat({', '.join(parts)}))"

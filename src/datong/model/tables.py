@@ -122,6 +122,11 @@ _ASSUMED = Column(
 )
 
 
+# When a row was said, by the clock of the world. Columns that tell about a row, and are no part of what it says.
+ACTED_AT = "acted_at"
+BESIDE = ("known_at", ACTED_AT, "assumed")
+
+
 @cache
 def tables() -> Mapping[str, Table]:
     """All tables by name, in the order of tables.toml."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from datong.ledger.state import State
 from datong.model.flow import Signal, Subject
+from datong.model.tables import ACTED_AT
 
 _DAY = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
@@ -46,8 +47,15 @@ class Decision:
     evidence: tuple[str, ...] = ()
     reason: str = ""
     decided_by: str = ""
+    # When it was made, by the clock of the world; None: not noted. decided_at is by the chain's own.
+    acted_at: datetime | None = None
     # Id of the row that tells it; '' where it is not in the ledger.
     row_id: str = field(default="", compare=False)
+
+    @property
+    def made_at(self) -> datetime:
+        """When somebody made it, as people tell it."""
+        return self.acted_at or self.decided_at
 
     def is_about(self, signal: Signal) -> bool:
         """Whether a signal is the finding: by its id, or by what its id says but for the day, in days that overlap."""
@@ -86,6 +94,7 @@ def decisions(state: State) -> tuple[Decision, ...]:
             tuple((row["evidence"] or "").split()),
             row["reason"] or "",
             row["decided_by"] or "",
+            row[ACTED_AT],
             row["row_id"],
         )
     return tuple(found.values())
@@ -124,6 +133,7 @@ def decision_rows(made: Sequence[Decision]) -> pa.Table:
         of("evidence", [" ".join(one.evidence) for one in made], text),
         of("reason", [one.reason for one in made], text),
         of("decided_by", [one.decided_by for one in made], text),
+        of(ACTED_AT, [one.acted_at for one in made], pa.timestamp("us", tz="UTC")),
         of("assumed", [None] * len(made), text),
         of("__row__", list(range(1, len(made) + 1)), pa.int64()),
         of("__date_only__", [False] * len(made), pa.bool_()),

@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.settings import ChainSettings
-from datong.model.tables import tables
+from datong.model.tables import BESIDE, tables
 from datong.questions.frames import Frame
 from datong.questions.totals import gap_totals
 
 Row = dict[str, Any]
 
 # When a row was known and what of it is assumed is not what it says.
-_NOT_COMPARED = frozenset({"row_id", "known_at", "assumed"})
+_NOT_COMPARED = frozenset({"row_id", *BESIDE})
 # Orders of one product that differ by less than this share of their units are of one size.
 _SAME_SIZE = 1e-9
 

@@ -1,8 +1,10 @@
 """How long the loop takes: hours from what the market said to an order that a firm accepted.
 
 An order counts once it is accepted and the run that proposed it named sales, returns, reviews or views among its
-reasons. All moments are those at which something became known to the ledger: the rows, the run that saw them, the order
-as given out, and the answer. So they follow one another, whatever a row says of when it happened.
+reasons. On a chain of live records all moments are those at which something became known to the ledger: the rows, the
+run that saw them, the order as given out, and the answer. So they follow one another, whatever a row says of when it
+happened. A chain of declared history has its own clock, which stands still at the end of its records: what people do
+there is dated by the clock of the world (`acted_at`), and how long the market waited before it is not known.
 """
 
 from collections import defaultdict
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
+from datong.model.tables import ACTED_AT
 from datong.model.words import Message, message
 from datong.questions.tables_out import of_orders
 from datong.sense.found import number
@@ -28,37 +31,41 @@ ACCEPTED_STATES = ("accepted", "started", "partly_done", "done")
 
 @dataclass(frozen=True)
 class AcceptedOrder:
-    """An accepted order and the moments at which each step to it became known.
+    """An accepted order and the moments of each step to it. None: cannot be told.
 
     first_row, last_row: of the rows of the market that its reasons name, the first and the last. planned: of the run
     that proposed it. given_out: its release. accepted: the answer. is_assumed: the moment of some row is assumed.
     """
 
     order: str
-    first_row: datetime
-    last_row: datetime
-    planned: datetime
-    given_out: datetime
-    accepted: datetime
+    first_row: datetime | None
+    last_row: datetime | None
+    planned: datetime | None
+    given_out: datetime | None
+    accepted: datetime | None
     is_assumed: bool
 
 
 @dataclass(frozen=True)
 class HoursToOrder:
     """orders: accepted ones, by the moment of the answer. waiting: how many more are out, with rows of the market among
-    their reasons, that nobody has accepted. runs: how many kept runs were looked at."""
+    their reasons, that nobody has accepted. runs: how many kept runs were looked at. is_live: the records come in as
+    things happen, so that the hours from the market are known."""
 
     orders: tuple[AcceptedOrder, ...]
     waiting: int
     runs: int
+    is_live: bool = True
 
     @property
     def median_hours(self) -> float | None:
-        """From the last row to the answer; None where no order was accepted."""
+        """From the last row to the answer; None where no order was accepted, or that cannot be told."""
         return self._median("last_row", "accepted")
 
     def _median(self, begin: str, end: str) -> float | None:
-        return median(_hours(getattr(o, begin), getattr(o, end)) for o in self.orders) if self.orders else None
+        pairs = [(getattr(o, begin), getattr(o, end)) for o in self.orders]
+        known = [_hours(first, last) for first, last in pairs if first is not None and last is not None]
+        return median(known) if known else None
 
     @property
     def text(self) -> tuple[Message, ...]:
@@ -69,6 +76,8 @@ class HoursToOrder:
         steps |= {"to_answer": ("given_out", "accepted"), "of_first": ("first_row", "accepted")}
         hours = {name: _told(self._median(*ends)) for name, ends in steps.items()}
         words = {"hours": _told(self.median_hours), "count": len(self.orders), "runs": self.runs}
+        if not self.is_live:
+            return (message("findings.hours_untold", **words), message("findings.hours_acts", **hours), *self._waiting)
         told = [message("findings.hours", **words), message("findings.hours_steps", **hours)]
         assumed = sum(o.is_assumed for o in self.orders)
         told += [message("findings.hours_assumed", count=assumed)] if assumed else []
@@ -82,17 +91,19 @@ class HoursToOrder:
 @dataclass(frozen=True, eq=False)
 class Proposed:
     """What a kept run said of the orders that were given out of it. moment: that it stands on. signals, reasons: its
-    tables, as kept."""
+    tables, as kept. kept_at: when it was kept, by the clock of the world; None: not noted."""
 
     moment: datetime
     signals: pa.Table
     reasons: pa.Table
+    kept_at: datetime | None = None
 
 
 def hours_to_order(state: State, runs: Mapping[str, Proposed]) -> HoursToOrder:
     """runs: by their number, those whose orders are looked at."""
     out = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist() if r["run"] in runs}
     given_out, accepted = _first_told(state, ("released",)), _first_told(state, ACCEPTED_STATES)
+    is_live = state.settings.history == "live"
     rows_of = {
         order: found
         for name, run in runs.items()
@@ -111,25 +122,38 @@ def hours_to_order(state: State, runs: Mapping[str, Proposed]) -> HoursToOrder:
             continue
         known = [moment for moment, _ in seen]
         is_assumed = any(assumed for _, assumed in seen)
-        told = (min(known), max(known), planned, given_out[order], accepted[order], is_assumed)
+        if is_live:
+            told = (min(known), max(known), planned, given_out[order].known_at, accepted[order].known_at, is_assumed)
+        else:
+            told = (None, None, runs[out[order]].kept_at, given_out[order].acted_at, accepted[order].acted_at, False)
         orders.append(AcceptedOrder(order, *told))
-    return HoursToOrder(tuple(sorted(orders, key=lambda o: (o.accepted, o.order))), waiting, len(runs))
+    orders.sort(key=lambda o: (accepted[o.order].known_at, o.order))
+    return HoursToOrder(tuple(orders), waiting, len(runs), is_live)
 
 
 def _hours(begin: datetime, end: datetime) -> float:
     return (end - begin).total_seconds() / 3600
 
 
-def _told(hours: float | None) -> str:
-    return number(round(hours or 0.0, 1))
+def _told(hours: float | None) -> Message | str:
+    return message("findings.hours_unknown") if hours is None else number(round(hours, 1))
 
 
-def _first_told(state: State, states: Sequence[str]) -> dict[str, datetime]:
-    """By order: the moment at which the first event with one of these states became known."""
+@dataclass(frozen=True)
+class _Event:
+    """When something of an order became known, and when it was said, by the clock of the world."""
+
+    known_at: datetime
+    acted_at: datetime | None
+
+
+def _first_told(state: State, states: Sequence[str]) -> dict[str, _Event]:
+    """By order: the first event with one of these states."""
     events = state.table("order_events")
     rows = events.filter(pc.is_in(events["state"], pa.array(states, pa.string())))
-    found = rows.group_by("order").aggregate([("known_at", "min")])
-    return dict(zip(found["order"].to_pylist(), found["known_at_min"].to_pylist(), strict=True))
+    found = rows.group_by("order").aggregate([("known_at", "min"), (ACTED_AT, "min")])
+    names = ("order", "known_at_min", f"{ACTED_AT}_min")
+    return {order: _Event(*at) for order, *at in zip(*(found[name].to_pylist() for name in names), strict=True)}
 
 
 # A row of the ledger: its table and its id.

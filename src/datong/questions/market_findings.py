@@ -328,7 +328,7 @@ def _record(one: MarketFinding) -> dict[str, Any]:
         "decision": None if made is None else made.state,
         "decided_by": None if made is None else made.decided_by or None,
         "reason": None if made is None else made.reason or None,
-        "decided_at": None if made is None else made.decided_at,
+        "decided_at": None if made is None else made.made_at,
         "orders": list(one.orders),
         "evidence_table": None if shown is None else shown.evidence_table,
         "evidence": [] if shown is None else list(shown.evidence),

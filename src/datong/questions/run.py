@@ -18,7 +18,7 @@ from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding
 from datong.model.flow import Learnt
-from datong.model.tables import Table, tables
+from datong.model.tables import ACTED_AT, Table, tables
 from datong.questions.order_list import order_list
 from datong.questions.since import PlanBefore, since
 from datong.questions.tables_out import findings_table, product_names, run_tables
@@ -78,7 +78,7 @@ def run_record(
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest_content(digest, _whoever_bought(tables()[name], state.versions(name)))
+        digest_content(digest, _as_hashed(tables()[name], state.versions(name)))
     if state.table(REFUSED).num_rows:
         digest_content(digest, state.table(REFUSED))
     digest_content(digest, kept["learnt_used"])
@@ -87,12 +87,13 @@ def run_record(
     return RunRecord(name, state.as_of, seed, kept, dict(state.worked_out.used))
 
 
-def _whoever_bought(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows with customers by number, in the order in which they come: tokens are of keys that no other chain has."""
+def _as_hashed(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows with customers by number, in the order in which they come: tokens are of keys that no other chain has.
+    Without the minute in which they were said: the same said later is the same plan."""
     for name in table.personal_columns("customer"):
         at, numbers = rows.column_names.index(name), rows[name].combine_chunks().dictionary_encode().indices
         rows = rows.set_column(at, name, pa.chunked_array([numbers.cast(pa.int32())]))
-    return rows
+    return rows.drop_columns([ACTED_AT]) if ACTED_AT in rows.column_names else rows
 
 
 def held_table(state: State) -> pa.Table:

@@ -116,14 +116,22 @@ def history(own: OwnOrder, words: Words) -> list[tuple[str, str, str]]:
     offers = {event.key: event.offer for event in own.events if event.state == "offered"}
     told = [
         (
-            words.moment(event.happened_at),
-            _event(event, own, offers.get(event.answers or ""), words),
+            words.moment(event.said_at),
+            _on_its_day(event, _event(event, own, offers.get(event.answers or ""), words), words),
             event.reason or "",
         )
         for event in own.events
         if event.state != "proposed"
     ]
     return told[::-1]
+
+
+def _on_its_day(event: OrderEvent, text: str, words: Words) -> str:
+    """With the day from which it counts, where that is another than the day on which it was said."""
+    day = event.other_day(words.calendar)
+    if day is None:
+        return text
+    return words.say("service_orders.happened_on", what=text, day=long_day(day, words.language))
 
 
 def _event(event: OrderEvent, own: OwnOrder, decided: Offer | None, words: Words) -> str:

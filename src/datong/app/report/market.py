@@ -76,7 +76,7 @@ def _row(view: RunView, shown: "ShownFinding") -> Row:
         "decision": None if made is None else made.state,
         "decided_by": None if made is None else made.decided_by or None,
         "reason": None if made is None else made.reason or None,
-        "decided_at": None if made is None else made.decided_at.astimezone(zone).date(),
+        "decided_at": None if made is None else made.made_at.astimezone(zone).date(),
         "orders": list(one.orders),
         "effect": None if shown.effect is None else shown.effect.text(language),
         "quotes": "\n".join(quote_words(quote) for quote in shown.quotes) or None,

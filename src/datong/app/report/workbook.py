@@ -20,13 +20,14 @@ from datong.app.wording.market import attribute_rows
 from datong.app.wording.names import Names
 from datong.app.wording.proposed_orders import ORDER_ROWS_SCHEMA
 from datong.app.wording.view import RunView
+from datong.model.tables import BESIDE
 from datong.model.words import say
 from datong.plan.reason import sentence
 from datong.questions.compare import Comparison
 from datong.questions.tables_out import planned_orders, rendered
 
 # What the ledger knows of a row, and a planner does not read.
-UNREAD = frozenset({"row_id", "valid_from", "known_at", "assumed", "locked", "run"})
+UNREAD = frozenset({"row_id", "valid_from", *BESIDE, "locked", "run"})
 # Tables of the run that become sheets, in this order: name -> columns that are added up in a last row. Units of
 # products that go into one another are not added up.
 SHEETS = {

@@ -27,7 +27,7 @@ from datong.connectors.files.read import SUFFIXES
 from datong.ledger.protocol import IngestReport
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding
-from datong.model.tables import tables
+from datong.model.tables import BESIDE, tables
 from datong.model.words import LANGUAGES, message
 
 # Largest file that can be brought in here, in bytes, and how long one waits to be taken.
@@ -277,7 +277,7 @@ def _said_rows(chain: Chain, table: str, changes: Cells) -> tuple[list[dict[str,
     missing = [key for key in changes if key not in held]
     if missing:
         raise NotFound(message("app.no_row", table=table, rows=", ".join(missing)))
-    names = [name for name in tables()[table].columns if name not in ("known_at", "assumed")]
+    names = [name for name in tables()[table].columns if name not in BESIDE]
     rows = []
     for key, cells in changes.items():
         marks = [mark.strip() for mark in (held[key]["assumed"] or "").split(",")]

@@ -24,7 +24,7 @@ from datong.ledger.row_checks import nearest_hint
 from datong.ledger.row_ids import keyed_row_id
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
-from datong.model.tables import tables
+from datong.model.tables import ACTED_AT, BESIDE, tables
 from datong.model.words import Message, message
 from datong.network.demand_statements import Statement, statements
 from datong.questions.tables_out import message_of
@@ -83,7 +83,8 @@ class ShownSignal:
 @dataclass(frozen=True)
 class Told:
     """What somebody says will change demand. edit: its row id. kind: promotion, adjustment or taken. first, last: days.
-    change, low, high: shares of usual demand. by, why: '' where not told. at: since when it is known. is_hand: an edit
+    change, low, high: shares of usual demand. by, why: '' where not told. at: since when it is known, by the chain's
+    clock; acted_at: when it was said, by that of the world, None where that is not noted. is_hand: an edit
     of the forecast that can be taken back. signal: its id among the signals of a run."""
 
     edit: str
@@ -98,6 +99,7 @@ class Told:
     by: str
     why: str
     at: datetime
+    acted_at: datetime | None
     is_hand: bool
     signal: str
 
@@ -373,6 +375,7 @@ def _as_told(one: Statement, row: Mapping[str, Any]) -> Told:
         by=row.get("stated_by") or row.get("decided_by") or "",
         why=row.get("reason") or "",
         at=row["known_at"],
+        acted_at=row.get(ACTED_AT),
         is_hand=one.table == TABLE and one.key.startswith(f"{HAND}-"),
         signal=one.signal,
     )
@@ -485,7 +488,7 @@ def take_back(served: Served, who: Who, edit: str) -> None:
         if not rows:
             chain.withdraw(TABLE, [edit])
             return there, None
-        names = [c for c in tables()[TABLE].columns if c not in ("known_at", "assumed") and rows[0].get(c) is not None]
+        names = [c for c in tables()[TABLE].columns if c not in BESIDE and rows[0].get(c) is not None]
         chain.write_rows(TABLE, [{name: as_cell(rows[0][name]) for name in names}], "forecast")
         again = next(one for one in read_told(chain.state(names=STATED)) if one.edit == edit)
         stands_for = _first_said(served, replace(again, at=rows[0]["known_at"]))

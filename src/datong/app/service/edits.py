@@ -160,13 +160,13 @@ def written(served: Served, who: Who, task: Callable[[Chain, OrdersNow], T], not
 
 def _keep(chain: Chain, now: OrdersNow, rows: Sequence[Row]) -> None:
     """Rows of `orders`, locked and proposed, all known from now on."""
-    moment = chain.clock()
+    moment, said = chain.clock(), chain.world_clock()
     there = now.rows.filter(pc.not_equal(now.rows["origin"], "plan"))["order"].to_pylist()
     new = [row["order"] for row in rows if row["order"] not in set(there)]
     with chain.ledger.together():
         _ingest(chain, "orders", _orders_table(rows), moment)
         if new:
-            events = order_events_rows([OrderEvent(name, "proposed", moment) for name in new])
+            events = order_events_rows([OrderEvent(name, "proposed", moment, acted_at=said) for name in new])
             _ingest(chain, "order_events", events, moment)
 
 

@@ -147,7 +147,8 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     if event is None:
         return Answered(own.order, False, tuple(wrong), own.state)
     source = f"{firm}/{own.order}/{key}"
-    report = OrderReport(source, 1, replace(event, order_event=key), firm)
+    event = replace(event, order_event=key, acted_at=served.now() - _waited(typed))
+    report = OrderReport(source, 1, event, firm)
     _, found = served.keeper.write(who.login, lambda chain: take_in_reports(chain, [report], WAY))
     if has_errors(found):
         return Answered(own.order, False, found, own.state)
@@ -212,10 +213,15 @@ def _event_key(firm: str, order: str, typed: Typed) -> str:
 
 def _moment(served: Served, own: OwnOrder, typed: Typed) -> datetime:
     """When an answer was given, on the chain's clock: not before the order went out."""
-    waited = min(timedelta(seconds=max(typed.waited_s, 0.0)), LONGEST_WAIT)
+    waited = _waited(typed)
     now = served.keeper.read(Chain.clock)
     out_since = min((event.happened_at for event in own.events if event.state == "released"), default=now)
     return max(now - waited, min(out_since, now))
+
+
+def _waited(typed: Typed) -> timedelta:
+    """How long an answer waited on a phone."""
+    return min(timedelta(seconds=max(typed.waited_s, 0.0)), LONGEST_WAIT)
 
 
 def _read(served: Served) -> _Read:

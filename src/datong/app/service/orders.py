@@ -145,7 +145,9 @@ def _events(chain: Chain, name: str, rows: pa.Table) -> list[Happened]:
             words = message(
                 "service_orders.happened_offer", state=words, offer=told_offer(event.offer, chain.settings.currency)
             )
-        found.append(Happened(event.happened_at, event.counterparty or "", _both(words), event.reason or ""))
+        if (day := event.other_day(chain.settings.calendar)) is not None:
+            words = message("service_orders.happened_on", what=words, day=day)
+        found.append(Happened(event.said_at, event.counterparty or "", _both(words), event.reason or ""))
     return found
 
 

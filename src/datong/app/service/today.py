@@ -27,6 +27,7 @@ from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.settings import ChainSettings
+from datong.model.tables import ACTED_AT
 from datong.model.words import LANGUAGES, message
 from datong.questions.offers import open_offers
 from datong.questions.tables_out import rendered
@@ -237,7 +238,7 @@ def _answered(chain: Chain, plan: LastPlan, now: OrdersNow, events: pa.Table) ->
     rows = now.rows.filter(pc.is_in(now.rows["order"], pa.array([r["order"] for r in said], pa.string())))
     of = {row["order"]: row for row in rows.to_pylist()}
     return [
-        of[r["order"]] | {"said": r["state"], "said_at": r["happened_at"], "reason": r["reason"]}
+        of[r["order"]] | {"said": r["state"], "said_at": r[ACTED_AT] or r["happened_at"], "reason": r["reason"]}
         for r in said
         if r["order"] in of
     ]

@@ -17,7 +17,7 @@ from datong.app.taking_in import Taken
 from datong.ledger.protocol import TRUNK, Branch, branch_name
 from datong.ledger.state import Snapshot, State
 from datong.model.errors import NotFound, Refused
-from datong.model.tables import tables
+from datong.model.tables import BESIDE, tables
 from datong.model.words import message
 
 if TYPE_CHECKING:  # it imports every stage
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # it imports every stage
 # Rows in conflict that a sentence names.
 MOST_NAMED = 5
 # Cells that say when a row was known, and what of it is assumed: no part of what a planner changes.
-_NOT_SAID = ("row_id", "known_at", "assumed")
+_NOT_SAID = ("row_id", *BESIDE)
 
 Key = tuple[str, date | None]
 Row = Mapping[str, Any]
@@ -117,7 +117,7 @@ def table_rows(view: Chain, table: str) -> pa.Table:
     """Rows of a table that says what exists, with `key`, as a chain or a branch has them."""
     held = view.state(names=(table,)).table(table)
     keys = [row_id.partition(":")[2] for row_id in held["row_id"].to_pylist()]
-    columns = [c for c in tables()[table].columns if c not in ("known_at", "assumed")]
+    columns = [c for c in tables()[table].columns if c not in BESIDE]
     return pa.table({"key": pa.array(keys, pa.string()), **{c: held[c] for c in columns}, "assumed": held["assumed"]})
 
 

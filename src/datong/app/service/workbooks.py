@@ -25,7 +25,7 @@ from datong.app.service.sheets import CellChange, Differences, SheetGrid, Value,
 from datong.app.service.what_if import changeable, table_rows
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
-from datong.model.tables import tables
+from datong.model.tables import BESIDE, tables
 from datong.model.words import Message, message
 
 ORDERS, FORECAST = "orders", "forecast"
@@ -285,7 +285,7 @@ def _do_forecast(served: Served, who: Who, rows: Sequence[SheetRow], why: str) -
 
 def _of_table(name: str) -> _Grid:
     table = tables()[name]
-    fixed = (*table.key, *table.finer, "valid_from", "known_at", "assumed")
+    fixed = (*table.key, *table.finer, "valid_from", *BESIDE)
     editable = tuple(c.name for c in table.columns.values() if c.name not in fixed and c.type != "moment")
 
     def read(served: Served) -> SheetGrid:

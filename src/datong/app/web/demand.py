@@ -388,7 +388,7 @@ def _statements(visit: Visit, item: ItemDemand) -> None:
                 _change_words(one),
                 one.by,
                 one.why,
-                moment_words(visit, one.at) if one.at.year > 1970 else figures.NONE,
+                moment_words(visit, one.acted_at or one.at) if one.at.year > 1970 else figures.NONE,
             ]
             for one in item.statements
         ]

@@ -22,6 +22,7 @@ from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import evidence_words, shown_value, title
 from datong.model.measures import PIECE
+from datong.model.tables import ACTED_AT
 
 # Rows behind a reason that are shown at once.
 MOST_EVIDENCE = 20
@@ -335,7 +336,7 @@ class OrderPanel:
         names = [
             n
             for n in shown.column_names
-            if n not in ("row_id", "valid_from", "known_at") and shown[n].null_count < len(shown)
+            if n not in ("row_id", "valid_from", "known_at", ACTED_AT) and shown[n].null_count < len(shown)
         ]
         with ui.dialog(value=True), ui.card().classes("evidence"):
             heading(f"{table} · {rows.num_rows}")

@@ -33,7 +33,7 @@ from datong.app.wording.columns import coded
 from datong.app.wording.names import Names
 from datong.ledger.protocol import TRUNK
 from datong.model.errors import DatongError
-from datong.model.tables import tables
+from datong.model.tables import BESIDE, tables
 from datong.questions.compare import ADDED, REMOVED, Comparison
 
 PATH = "/planner/what-if"
@@ -248,14 +248,14 @@ async def _change(visit: Visit, one: WhatIf, request: Request) -> None:
 def _shown_columns(name: str, rows: list[dict[str, Any]]) -> list[str]:
     """Columns beside the key: those that say something in some row."""
     key = tables()[name].key
-    told = [c for c in tables()[name].columns if c not in (*key, "known_at", "assumed")]
+    told = [c for c in tables()[name].columns if c not in (*key, *BESIDE)]
     return [c for c in told if any(row.get(c) is not None for row in rows)][:COLUMNS_SHOWN]
 
 
 async def _edit(visit: Visit, one: WhatIf, name: str, row: Mapping[str, Any] | None) -> None:
     """A form with a field for each column of a row; what was changed in it is changed on the what-if."""
     spec = tables()[name]
-    fixed = ("known_at", "assumed", *(() if row is None else ("valid_from", *spec.key)))
+    fixed = (*BESIDE, *(() if row is None else ("valid_from", *spec.key)))
     with ui.dialog(value=True) as dialog, ui.element("div").classes("card form"):
         title = name if row is None else f"{name} · {row['key']}"
         dialog.props["aria-label"] = title

@@ -78,5 +78,5 @@ def decision_words(one: "MarketFinding", zone: ZoneInfo, language: str) -> str:
         return ""
     why = say("findings.why", language, why=made.reason) if made.reason else ""
     who = made.decided_by or say("findings.nobody", language)
-    day = made.decided_at.astimezone(zone).date()
+    day = made.made_at.astimezone(zone).date()
     return say(f"findings.decided_{made.state}", language, day=day, who=who, why=why)

@@ -1,0 +1,96 @@
+"""What people do at a served chain is dated by the minute in which they do it, also where the chain's own clock stands
+still at the end of its records."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from datong.app.service import demand, orders, releases, today
+from datong.app.service.answer_texts import Typed
+from datong.app.service.edits import edit
+from datong.app.service.factory import answer, own_orders
+from datong.app.service.order_changes import Change
+from datong.app.service.permissions import Who
+from datong.app.service.served import Served, serve
+from datong.model.settings import ChainSettings
+from mill import write
+from service.conftest import QUICK, Clock
+from two_firms import FILES, MILL, person
+
+WHO = Who(1, "plan@works", "", ("planner",))
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Generator[Served]:
+    """Two firms on records of March, served in November: the chain's clock stands at the end of its records."""
+    clock = Clock()
+    clock.moment = datetime(2026, 11, 29, 9, tzinfo=UTC)
+    declared = FILES | {"chain_toml": FILES["chain_toml"].replace('"live"', '"declared"')}
+    one = serve(write(tmp_path / "mill", **declared), None, clock, hasher=QUICK)
+    one.keeper.write("plan@works", lambda chain: chain.run())
+    yield one
+    one.close()
+
+
+def later(served: Served, **by: float) -> datetime:
+    clock = served.now
+    assert isinstance(clock, Clock)
+    clock.later(**by)
+    return clock.moment
+
+
+def acted_at(served: Served, table: str) -> list[datetime]:
+    rows = served.keeper.read(lambda chain: chain.state(names=(table,)).table(table))
+    return rows["acted_at"].to_pylist()
+
+
+def test_releases_and_answers_have_the_minute_in_which_they_were_given(past: Served) -> None:
+    out = later(past, hours=2)
+    releases.release(past, WHO)
+    assert set(acted_at(past, "order_events")) == {out}
+    miller = person(past, "miller", MILL)
+    answered = later(past, hours=3)
+    (own,) = own_orders(past, miller).orders
+    answer(past, miller, own.order, Typed("accepted", "key-00001", waited_s=60.0))
+    (said,) = set(acted_at(past, "order_events")) - {out}
+    assert said == answered - timedelta(seconds=60)
+    history = orders.order(past, WHO, own.order).history
+    assert [one.at for one in history] == sorted(one.at for one in history)
+    assert history[-1].at.date() == answered.date()
+    assert [row["said_at"] for row in today.today(past, WHO).answered] == [said]
+    answer(past, miller, own.order, Typed("started", "key-00002", when="2026-03-01"))
+    (begun,) = [one for one in orders.order(past, WHO, own.order).history if "started" in one.text["en"]]
+    assert (begun.at, begun.text["en"]) == (answered, "started (counts as of 2026-03-01)")
+
+
+def test_the_plan_stays_by_the_chains_clock(past: Served) -> None:
+    before = past.keeper.read(lambda chain: chain.default_as_of())
+    later(past, hours=2)
+    releases.release(past, WHO)
+    after = past.keeper.read(lambda chain: chain.default_as_of())
+    assert before <= after < before + timedelta(days=1)
+    rows = past.keeper.read(lambda chain: chain.state(names=("order_events",)).table("order_events"))
+    assert max(rows["known_at"].to_pylist()) < past.now() - timedelta(days=100)
+
+
+def test_an_edited_order_and_the_same_later_are_one_plan(past: Served) -> None:
+    """The minute is no part of what a row says."""
+    (order, *_rest) = [r["order"] for r in orders.everything(past).rows.to_pylist() if r["kind"] == "make"]
+    shown = orders.order(past, WHO, order)
+    edited = later(past, minutes=7)
+    edit(past, WHO, Change(order, units=20.0), shown.version, "the mould is worn")
+    assert edited in acted_at(past, "order_events")
+    first = past.keeper.write("plan@works", lambda chain: chain.run()).run
+    assert first == past.keeper.write("plan@works", lambda chain: chain.run()).run
+
+
+def test_edits_of_the_forecast_say_when_they_were_made(shop: Served, clock: Clock) -> None:
+    assert ChainSettings("x").history == shop.keeper.settings.history == "declared"
+    clock.later(days=200)
+    one = demand.item(shop, WHO, "OIL", "north")
+    demand.edit_forecast(shop, WHO, "OIL", "north", one.forecast["bucket"][0].as_py(), 80.0)
+    (told,) = [one for one in demand.edits(shop, WHO) if one.is_hand]
+    assert told.acted_at == clock.moment
+    assert told.at < clock.moment - timedelta(days=100)
