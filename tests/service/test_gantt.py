@@ -1,15 +1,18 @@
 """Orders on their lines: what is in view, each once, and how full the lines are where too many are."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from datong.app.service import gantt
 from datong.app.service.grids import Wanted
-from datong.app.service.orders import orders
+from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served import Served, serve
 from datong.app.service.stock import stock
+from mill import write
+from service.conftest import QUICK, Clock
 
 ANN = Who(1, "ann", "Ann", ("planner",))
 FOREVER = date(2026, 1, 1), date(2027, 1, 1)
@@ -30,6 +33,32 @@ def test_every_work_order_stands_on_its_line(planned: Served) -> None:
     assert found is not None
     assert {r["order"]: lines.lines[r["row"]].line for r in found.to_pylist()} == made
     assert [line.orders for line in lines.lines] == [list(made.values()).count(name) for name in ("A", "")]
+
+
+ORDERS = """order,kind,product,recipe,units,start,due,site
+E1,make,P,,5,2026-03-03,2026-03-05,
+E2,make,Q,,5,2026-03-03,2026-03-05,
+E3,make,Q,Q/2,5,2026-03-03,2026-03-05,
+E4,make,Q,,5,2026-03-03,2026-03-05,W2
+E5,buy,M,,5,2026-03-03,2026-03-05,
+"""
+
+
+def test_an_order_without_a_line_stands_on_the_only_one_that_makes_it(tmp_path: Path, clock: Clock) -> None:
+    """P is made on A alone; Q on B and C; Q/2 runs on C, and at W2 is C alone."""
+    lines = "line,hours_per_week,site\nA,40,W1\nB,40,W1\nC,40,W2\n"
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\nQ/1,Q,B,1,5\nQ/2,Q,C,1,5\n"
+    sites = "site,kind,firm\nW1,factory,One\nW2,factory,Two\n"
+    folder = write(tmp_path / "own", orders_csv=ORDERS, lines_csv=lines, recipes_csv=recipes, sites_csv=sites)
+    served = serve(folder, None, clock, hasher=QUICK)
+    try:
+        rows = {row["order"]: row for row in orders(served, ANN, Wanted()).rows.to_pylist()}
+        assert [rows[f"E{n}"]["line"] for n in range(1, 6)] == ["A", None, "C", "C", None]
+        assert [rows[name]["counterparty"] for name in ("E1", "E3", "E4")] == ["One", "Two", "Two"]
+        assert [(line.line, line.orders) for line in gantt.lines(served, ANN).lines] == [("A", 1), ("C", 2), ("", 1)]
+        assert [order(served, ANN, name).lines for name in ("E1", "E2", "E5")] == [(), ("B", "C"), ()]
+    finally:
+        served.close()
 
 
 def test_only_what_is_in_view_comes(planned: Served) -> None:

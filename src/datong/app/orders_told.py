@@ -11,7 +11,7 @@ from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.dispatch.due_for_release import counterparties, order_key
 from datong.ledger.order_life import OrderEvent, events_of_table, order_events_rows
-from datong.ledger.standings import READ_FOR_STANDINGS, order_states
+from datong.ledger.standings import READ_FOR_STANDINGS, order_states, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound
 from datong.model.flow import OrderMessage, PlannedOrder
@@ -76,7 +76,7 @@ def release_locked(chain: Chain, orders: Collection[str]) -> list[str]:
     NotFound for one that is none."""
     state = chain.state(names=READ)
     states = order_states(state)
-    rows = state.table("orders")
+    rows = with_lines(state, state.table("orders"))
     names = rows["order"].to_pylist()
     locked = dict(zip(names, rows["locked"].to_pylist(), strict=True))
     strangers = [o for o in orders if not locked.get(o) or states.get(o, ("",))[0] != "proposed"]

@@ -1,6 +1,6 @@
 """Where every order stands: its state, and what was made, received or sent of it, told in whichever way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -107,6 +107,50 @@ def begun_at(stand: Standing | None, start: date, calendar: Calendar) -> datetim
         return None
     told = stand.started_at or calendar.midnight(start)
     return told if stand.reported_at is None else min(told, stand.reported_at)
+
+
+def possible_lines(state: State, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines on which an order can be made: the one that it names, else that of its recipe, else those of the
+    recipes of its product, at its site where it names one and recipes there are known. Empty: no line is needed, or
+    none is known."""
+    if row["kind"] != "make":
+        return ()
+    if row["line"]:
+        return (row["line"],)
+    return _lines_of(state)(row)
+
+
+def with_lines(state: State, orders: pa.Table) -> pa.Table:
+    """Rows of `orders` with their line: where none is told, the only one on which an order can be made."""
+    untold = pc.and_(pc.equal(orders["kind"], "make"), pc.equal(pc.fill_null(orders["line"], ""), ""))
+    rows = orders.filter(untold).select(["product", "recipe", "site"]).to_pylist()
+    if not rows:
+        return orders
+    lines_of = _lines_of(state)
+    found = [lines[0] or None if len(lines := lines_of(row)) == 1 else None for row in rows]
+    lines = pc.replace_with_mask(orders["line"].combine_chunks(), untold.combine_chunks(), pa.array(found, pa.string()))
+    return orders.set_column(orders.column_names.index("line"), "line", lines)
+
+
+def _lines_of(state: State) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+    """Looks up the lines of the recipes of an order that names no line. A recipe without one makes it without any."""
+    recipes = state.table("recipes")
+    begun = pc.fill_null(pc.less_equal(recipes["valid_from"], pa.scalar(state.today)), True)
+    rows = recipes.filter(begun).select(["recipe", "product", "line", "site"]).to_pylist()
+    site_of = dict(zip(*(state.table("lines")[name].to_pylist() for name in ("line", "site")), strict=True))
+    by_recipe: dict[str, list[dict[str, Any]]] = {}
+    by_product: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_recipe.setdefault(row["recipe"], []).append(row)
+        by_product.setdefault(row["product"], []).append(row)
+
+    def lines_of(order: Mapping[str, Any]) -> tuple[str, ...]:
+        ways = by_recipe.get(order["recipe"] or "") or by_product.get(order["product"], [])
+        here = [way for way in ways if order["site"] and (way["site"] or site_of.get(way["line"])) == order["site"]]
+        lines = {way["line"] or "" for way in here or ways}
+        return () if lines == {""} else tuple(sorted(lines))
+
+    return lines_of
 
 
 def only_recipes(state: State) -> Mapping[str | tuple[str, str], str]:

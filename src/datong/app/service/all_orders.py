@@ -14,7 +14,7 @@ from datong.app.chain import Chain
 from datong.app.service.last_plan import LastPlan, last_plan, of_run, run_table
 from datong.app.service.where_orders_stand import where_orders_stand
 from datong.dispatch.due_for_release import counterparties
-from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS
+from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound
 from datong.model.words import message
@@ -137,7 +137,7 @@ def _digest(tables: Sequence[pa.Table]) -> str:
 
 def _out(chain: Chain, state: State) -> pa.Table:
     """Rows of `orders`: out, locked, or told of by another system; with where each stands."""
-    rows, stands = state.table("orders"), where_orders_stand(chain, state)
+    rows, stands = with_lines(state, state.table("orders")), where_orders_stand(chain, state)
     lanes = state.table("lanes")
     leaves = lanes["from_site"].take(pc.index_in(rows["lane"], lanes["lane"].combine_chunks()))
     rows = _with(rows, from_site=leaves)

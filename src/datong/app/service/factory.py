@@ -22,7 +22,7 @@ from datong.app.service.served import Served
 from datong.connectors.filedrop.sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
-from datong.ledger.standings import only_orders, order_standings, state_of
+from datong.ledger.standings import only_orders, order_standings, state_of, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
@@ -252,7 +252,7 @@ def _found(read: _Read, firm: str, order: str | None = None) -> Mapping[str, Own
             lines.of(row),
             read.known,
         )
-        for row in state.table("orders").to_pylist()
+        for row in with_lines(state, state.table("orders")).to_pylist()
     }
 
 
@@ -277,15 +277,13 @@ def _own_order(
 
 
 class _Lines:
-    """Lines with their names, of orders or else of their recipes."""
+    """Lines with their names."""
 
     def __init__(self, state: State) -> None:
         self._name = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
-        recipes = state.table("recipes")
-        self._of_recipe = dict(zip(recipes["recipe"].to_pylist(), recipes["line"].to_pylist(), strict=True))
 
     def of(self, row: Mapping[str, Any]) -> str:
-        line = row["line"] or self._of_recipe.get(row["recipe"])
+        line = row["line"]
         if line is None or row["kind"] != "make":
             return ""
         name = self._name.get(line)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from datong.app.service.last_plan import run_table
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.ledger.order_life import events_of_table, in_order, told_offer
+from datong.ledger.standings import possible_lines
 from datong.model.errors import NotFound
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
 from datong.model.words import LANGUAGES, Message, message, say
@@ -48,13 +49,15 @@ class Happened:
 @dataclass(frozen=True, eq=False)
 class OrderShown:
     """One order. row: of ORDERS_NOW. version: names what is shown; who changes it says which they saw. planned: units
-    and day that the reasons are of, where they are others now. history: oldest first."""
+    and day that the reasons are of, where they are others now. history: oldest first. lines: on which it may be made,
+    where the one is not told and there are several; '' among them: without a line."""
 
     row: Mapping[str, Any]
     version: str
     reasons: tuple[Reason, ...]
     history: tuple[Happened, ...]
     planned: Mapping[str, Any] | None = None
+    lines: tuple[str, ...] = ()
 
 
 def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
@@ -71,7 +74,7 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
     shown = served.keeper.kept(("order", name, version_of(row)), lambda chain: _shown(chain, name, row, said))
     noted = _noted(served, name)
     history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
-    return OrderShown(shown.row, shown.version, shown.reasons, history, shown.planned)
+    return replace(shown, history=history)
 
 
 def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Table]:
@@ -109,7 +112,15 @@ def _shown(chain: Chain, name: str, row: Mapping[str, Any], said: pa.Table) -> O
         )
         for r in _reasons(chain, row["run"], name)
     )
-    return OrderShown(row, version_of(row), reasons, tuple(_events(chain, name, said)), _planned(chain, row))
+    lines = possible_lines(chain.state(names=("recipes", "lines")), row) if row["kind"] == "make" else ()
+    return OrderShown(
+        row,
+        version_of(row),
+        reasons,
+        tuple(_events(chain, name, said)),
+        _planned(chain, row),
+        lines if len(lines) > 1 else (),
+    )
 
 
 def _reasons(chain: Chain, run: str | None, name: str) -> list[dict[str, Any]]:

@@ -128,6 +128,10 @@ class OrderPanel:
                         ui.label(name)
                     with ui.element("dd"):
                         ui.label(str(value))
+        if self.shown.lines:
+            lines = ", ".join(line or visit.say("web_plan.no_line") for line in self.shown.lines)
+            where = "web_plan.which_line" if row["origin"] == "edit" else "web_plan.which_line_out"
+            ui.label(visit.say(where, lines=lines)).classes("warn")
         if self.shown.planned is not None:
             was = self.shown.planned
             words = {"units": figures.fitting(was["units"]), "start": was["start"], "due": was["due"]}
