@@ -3,12 +3,16 @@
 import time
 from datetime import date
 
+import pyarrow.compute as pc
 import pytest
 
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.market import heat, in_the_way, lost, scarce, start_quote
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served import Served
+from datong.app.service.today import today
+from datong.app.wording import figures
+from datong.app.wording.late import cause_of
 from datong.model.errors import NotFound, Refused
 
 PLANNER = Who(1, "plan@works", "", ("planner",))
@@ -70,3 +74,23 @@ def test_a_firm_sees_nothing_of_the_market(shop: Served) -> None:
             task(shop, FACTORY)
     with pytest.raises(NotAllowed):
         start_quote(shop, FACTORY, "OIL", 1, date(2026, 3, 20))
+
+
+def test_the_causes_of_what_is_late_are_those_of_today_and_add_up(shop: Served) -> None:
+    """Market, Today and the report work the causes out by one rule, and no unit is without one."""
+    gaps = shop.keeper.read(lambda chain: chain.kept_run()).tables["gaps"]
+    short = pc.sum(pc.add(gaps["late_units"], gaps["lost_units"])).as_py()
+    found = in_the_way(shop, PLANNER)
+    assert sum(one.units for one in found) == pytest.approx(short, abs=0.1)
+    assert len({one.cause for one in found}) > 1
+    sentence = today(shop, PLANNER).week["en"][2]
+    for one in found[:3]:
+        assert figures.fitting(one.units) in sentence
+    rows = {(r["product"], r["market"], r["bucket"]): r for r in lost(shop, PLANNER, Wanted(count=200)).rows.to_pylist()}
+    late = today(shop, PLANNER).late
+    compared = [(row, rows.get((row["product"], row["market"], row["due_in"]))) for row in late]
+    assert any(there is not None for _, there in compared)
+    for row, there in compared:
+        if there is not None:
+            assert cause_of(row)[0] == cause_of(there)[0]
+            assert row["cause"]["zh"]

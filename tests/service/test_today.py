@@ -169,3 +169,22 @@ def test_late_requests_name_who_waits_and_for_how_many(tmp_path: Path, clock: Ca
         assert {row["service"] for row in found.late} <= {"late", "never", "refused"} and found.late_count
     finally:
         one.close()
+
+
+def test_the_week_says_what_is_left_of_it_and_what_went_out(planned: Served) -> None:
+    """Of the orders of this week one goes out, one is made smaller, and then all are out."""
+    before = today(planned, ANN).week["en"]
+    assert before[0].startswith("From 2026-03-02 to 2026-03-08, ")
+    due = to_release(planned, ANN).to_pylist()
+    first = next(r["order"] for r in due if r["line"] == "A")
+    release(planned, ANN, [first])
+    one_out = today(planned, ANN).week
+    assert one_out["en"][0].startswith("1 order of this week given out since the plan. Still to do: From 2026-03-02")
+    assert first not in one_out["en"][0] and "已下达 1 张" in one_out["zh"][0]
+    assert list(one_out["en"][1:]) == list(before[1:])
+    other = next(r["order"] for r in due if r["order"] != first)
+    edit(planned, ANN, Change(other, units=7.0), order(planned, ANN, other).version)
+    assert "× 7" in today(planned, ANN).week["en"][0]
+    release(planned, ANN)
+    nothing_left = "From 2026-03-02 to 2026-03-08, nothing is left to start, buy or send: "
+    assert today(planned, ANN).week["en"][0] == f"{nothing_left}{len(due)} orders given out since the plan."

@@ -48,6 +48,12 @@ def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
     return totals
 
 
+def lacking(totals: Sequence[Row]) -> dict[str, str]:
+    """By product that runs short: the one that is held back and for want of which it does. totals: of
+    `product_totals`."""
+    return {row["product"]: row["lacks"] for row in totals if row["lacks"] is not None}
+
+
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
     """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price), the
     most first; those that nothing scarce stands in the way of are not counted. `kept_for` of the most units, where it
@@ -67,6 +73,38 @@ def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
         for r in by.to_pylist()
     ]
     return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"], r["kept"]))
+
+
+def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> list[Row]:
+    """All late and lost units by what stands in their way: cause, binding, unit, units, price, kept_for. Their units
+    add up to those of `gaps`. lacks: by product that runs short, the one that is held back and for want of which it does.
+
+    cause: 'scarce' (of `binding` there is too little), 'kept' (what lies there of it is kept for others), 'held'
+    (`binding` is held back), 'was_due' (due before the plan begins, and served at once), 'no_time' (nothing ordered
+    now would be there in time), 'dearer' (it would cost more than it is worth).
+    """
+    gaps = tables["gaps"]
+    waits = pc.is_in(gaps["product"], pa.array(list(lacks), pa.string()))
+    own = gaps.filter(pc.invert(waits))
+    found = [row | {"cause": "kept" if row["kept"] else "scarce"} for row in binding_units(own)]
+    short = pc.add(own["late_units"], own["lost_units"])
+    unbound, no_way = pc.equal(pc.fill_null(own["binding"], ""), ""), pc.is_null(own["binding_bucket"])
+    sooner = not_at_once(own)
+    kinds = (
+        ("was_due", pc.invert(sooner)),
+        ("no_time", pc.and_(sooner, no_way)),
+        ("dearer", pc.and_(sooner, pc.invert(no_way))),
+    )
+    for cause, told in kinds:
+        found.append(_of_cause(cause, "", pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0))
+    held: dict[str, float] = {}
+    for row in gap_totals(gaps.filter(waits), "product"):
+        held[lacks[row["product"]]] = held.get(lacks[row["product"]], 0.0) + row["short_units"]
+    return found + [_of_cause("held", product, units) for product, units in held.items()]
+
+
+def _of_cause(cause: str, name: str, units: float) -> Row:
+    return {"cause": cause, "binding": name, "unit": None, "units": units, "price": None, "kept_for": None}
 
 
 def not_at_once(gaps: pa.Table) -> pa.ChunkedArray:

@@ -1,6 +1,6 @@
 """The market in the chain: hours and what one more is worth, where demand is lost and what it would take, quotes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.jobs import Job
-from datong.app.service.last_run import last_run, read_last_run
+from datong.app.service.last_run import read_last_run
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.ledger.row_checks import nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message
-from datong.questions.totals import LEAST_SHORT, binding_units
+from datong.questions.totals import ANY_SHORT, LEAST_SHORT, lacking, product_totals, short_by_cause
 
-READ = ("hours", "prices", "gaps", "products")
+READ = ("hours", "prices", "gaps", "products", "held", "certificate")
 # Things of which one more is worth something, that a page names.
 MOST_SCARCE = 50
 _CAUSE = ("binding", "binding_price", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
@@ -54,14 +54,15 @@ class Scarce:
 
 @dataclass(frozen=True)
 class Lost:
-    """How many units one thing keeps from being on time. name: of the scarce thing; unit: it is counted in. units: late
-    or lost for want of it. price: the highest of one more. is_kept: what lies there is kept for others."""
+    """How many units one thing keeps from being on time. cause: see `short_by_cause`. name: of the scarce thing, or of
+    the product that is held back, '' where it is neither; unit: it is counted in. units: late or lost because of it.
+    price: the highest of one more, 0 where none is known."""
 
+    cause: str
     name: str
     unit: str
     units: float
     price: float
-    is_kept: bool
 
 
 def heat(served: Served, who: Who, branch: str | None = None) -> Heat:
@@ -133,7 +134,8 @@ def _scarce(prices: pa.Table) -> tuple[Scarce, ...]:
 def lost(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa: B008 - a frozen value
     """Demand that is late or lost in the last run, a line for each product, market and bucket of at least half a unit:
     cell (the key), product, name, base_unit, market, bucket, demand_units, late_units, lost_units, and what stands in
-    the way: binding, its price and bucket, how much more of it (needed_amount, in needed_unit) or how many days later.
+    the way: binding, its price and bucket, how much more of it (needed_amount, in needed_unit) or how many days later;
+    lacks: the product that is held back, where it waits for one. is_expected: demand is not given.
 
     Raises NotFound where there is no run.
     """
@@ -145,7 +147,7 @@ def _lost(chain: Chain) -> pa.Table:
     run = read_last_run(chain, READ)
     gaps = run.tables["gaps"]
     rows = gaps.filter(pc.greater_equal(pc.add(gaps["late_units"], gaps["lost_units"]), LEAST_SHORT))
-    own = {r["product"]: r for r in run.tables["products"].to_pylist()}
+    own, lacks = {r["product"]: r for r in run.tables["products"].to_pylist()}, lacking(product_totals(run.tables))
     products = rows["product"].to_pylist()
     keys = zip(products, rows["market"].to_pylist(), rows["bucket"].to_pylist(), strict=True)
     named = [own.get(product, own.get(product.rpartition("@")[0], {})) for product in products]
@@ -159,23 +161,28 @@ def _lost(chain: Chain) -> pa.Table:
             "bucket": rows["bucket"],
             **{name: rows[name] for name in ("demand_units", "late_units", "lost_units")},
             **{name: rows[name] for name in _CAUSE},
+            "lacks": pa.array([lacks.get(product) for product in products], pa.string()),
+            "is_expected": pa.repeat(pa.scalar(_is_expected(run.tables)), rows.num_rows),
         }
     )
 
 
+def _is_expected(tables: Mapping[str, pa.Table]) -> bool:
+    """Whether figures of demand are expected ones, over several possible futures."""
+    return (tables["certificate"].to_pylist()[0].get("futures") or 1) > 1
+
+
 def in_the_way(served: Served, who: Who) -> tuple[Lost, ...]:
-    """Units that are late or lost for want of each scarce thing, the most first. Raises NotFound where there is no
+    """All units that are late or lost, by what stands in their way, the most first. Raises NotFound where there is no
     run."""
     who.require(Permission.SEE_PLAN)
-    gaps = last_run(served, READ).tables["gaps"]
-    return tuple(_by_thing(binding_units(gaps)))
+    return served.keeper.kept("market.in_the_way", lambda chain: _in_the_way(read_last_run(chain, READ).tables))
 
 
-def _by_thing(rows: Sequence[Mapping[str, object]]) -> list[Lost]:
-    return [
-        Lost(str(r["binding"]), str(r["unit"] or ""), float(r["units"]), float(r["price"] or 0.0), bool(r["kept"]))  # ty: ignore[invalid-argument-type]
-        for r in rows
-    ]
+def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
+    rows = [row for row in short_by_cause(tables, lacking(product_totals(tables))) if row["units"] >= ANY_SHORT]
+    rows.sort(key=lambda row: -row["units"])
+    return tuple(Lost(r["cause"], r["binding"], r["unit"] or "", r["units"], r["price"] or 0.0) for r in rows)
 
 
 def start_quote(

@@ -20,8 +20,9 @@ from datong.app.service.served import Served
 from datong.app.service.worked_once import worked_once
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important
+from datong.app.wording.proposed_orders import of_this_week, order_row
 from datong.app.wording.view import RunView
-from datong.app.wording.week import this_week
+from datong.app.wording.week import left_to_do, this_week
 from datong.ledger.order_life import REPORTED, events_of_table, standing, told_offer
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
@@ -62,10 +63,11 @@ class Decision:
 @dataclass(frozen=True, eq=False)
 class Today:
     """plan: the last one; None: there is none, and nothing but what came back is known. is_current: nothing at all came
-    in since. week: what to do this week in sentences. came_back: what the last plan learnt since the one before, in
-    words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA, the most important first;
-    late_count: of how many. overdue: orders that are out and past their day. decisions: the dearest first;
-    decision_count: of how many."""
+    in since. week: what to do this week in sentences, with what
+    was given out since. came_back: what the last plan learnt since the one before, in
+    words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA, the most important first, with
+    `cause` in words; late_count: of how many. overdue: orders that are out and past their day. decisions: the dearest
+    first; decision_count: of how many."""
 
     plan: LastPlan | None
     as_of: datetime
@@ -89,8 +91,11 @@ def today(served: Served, who: Who) -> Today:
     told = served.keeper.kept("today", lambda chain: _told(chain, now, events))
     shown, count = decisions(served, who)
     told = replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
-    said = None if now.plan is None else _said(served, now.plan)
-    return told if said is None else replace(told, **vars(said))
+    if now.plan is None:
+        return told
+    said = _said(served, now.plan)
+    week = served.keeper.kept("week", lambda _: _week_now(said, now.rows))
+    return replace(told, week=week, came_back=said.came_back, late=said.late, late_count=said.late_count)
 
 
 def decisions(served: Served, who: Who, most: int = MOST_DECISIONS) -> tuple[list[Decision], int]:
@@ -170,12 +175,13 @@ def price_offers(served: Served, who: Who) -> Job:
 
 @dataclass(frozen=True)
 class _OfRun:
-    """What a run says by itself, whatever happened since."""
+    """What a run says by itself, whatever happened since. of_week: its orders of this week, in each language."""
 
     week: Mapping[str, Sequence[str]]
     came_back: Sequence[Texts]
     late: Sequence[Mapping[str, Any]]
     late_count: int
+    of_week: Mapping[str, RunView]
 
 
 def _told(chain: Chain, now: OrdersNow, events: pa.Table) -> Today:
@@ -210,8 +216,28 @@ def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastP
     begins = pc.less(orders["start"], pa.scalar(inputs.after_this_week))
     shown = orders.filter(begins) if pc.any(begins).as_py() else orders.slice(0, 1)
     of_week = replace(inputs, tables={**tables, "orders": shown})
-    week = {language: this_week(RunView(of_week, language, short)) for language in LANGUAGES}
-    return _OfRun(week, _came_back(tables), late[:MOST_ROWS], len(late))
+    views = {language: RunView(of_week, language, short) for language in LANGUAGES}
+    week = {language: this_week(view) for language, view in views.items()}
+    told = [row | {"cause": {lang: view.cause(row) for lang, view in views.items()}} for row in late[:MOST_ROWS]]
+    return _OfRun(week, _came_back(tables), told, len(late), views)
+
+
+def _week_now(said: _OfRun, rows: pa.Table) -> Mapping[str, Sequence[str]]:
+    """The sentences of the week, the first of the orders as they stand now: what is out is done, what was changed by
+    hand is as it was changed. rows: in ORDERS_NOW."""
+    since = rows.filter(pc.not_equal(rows["origin"], "plan"))
+    changed = set(since["order"].to_pylist())
+    out = set(since.filter(pc.equal(since["origin"], "out"))["order"].to_pylist())
+    found = {}
+    for language, view in said.of_week.items():
+        after, planned = view.inputs.after_this_week, view.orders_now
+        begins = pc.and_(pc.equal(since["origin"], "edit"), pc.less(since["start"], pa.scalar(after)))
+        by_hand = [order_row(row) for row in since.filter(begins).to_pylist()]
+        kept = [row for row in planned if row["order"] not in changed]
+        left = of_this_week([*kept, *by_hand], after, view.inputs.settings.calendar)
+        first = left_to_do(view, left, sum(row["order"] in out for row in planned))
+        found[language] = [first, *said.week[language][1:]]
+    return found
 
 
 def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:

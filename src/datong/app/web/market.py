@@ -32,7 +32,9 @@ from datong.app.web.parts import (
 )
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
-from datong.app.wording.columns import coded
+from datong.app.wording.columns import coded, rounded
+from datong.app.wording.late import cause_of
+from datong.app.wording.late import cause_words as late_words
 from datong.app.wording.names import Names
 from datong.app.wording.quotes import quote_lines, waits_lines
 from datong.model.errors import NotFound
@@ -143,19 +145,27 @@ def _in_the_way(visit: Visit, found: tuple[Lost, ...], currency: str) -> None:
         words("p", visit.say("web_market.nothing_lost"), "soft")
         return
     columns = [
-        Column(visit.say("web_market.thing")),
+        Column(visit.say("web_market.cause")),
         Column(visit.say("web_market.short_units"), is_number=True),
         Column(visit.say("web_market.at_most"), is_number=True),
     ]
     rows = [
         [
-            visit.say("web_market.kept", name=one.name) if one.is_kept else one.name,
+            cause_words(visit, one),
             figures.fitting(one.units),
             figures.money(one.price, currency, visit.language) if one.price >= LEAST_PRICE else figures.NONE,
         ]
         for one in found[:SCARCE_SHOWN]
     ]
     table(visit.say("web_market.in_the_way"), columns, rows)
+
+
+def cause_words(visit: Visit, one: Lost) -> str:
+    """What stands in the way, as the page Today and the report say it."""
+    if one.cause == "scarce":
+        return one.name
+    words = {"rounded": rounded(visit.served.keeper.settings, visit.language)} if one.cause == "no_time" else {}
+    return visit.say(f"web_market.cause_{one.cause}", name=one.name, **words)
 
 
 def _lost(visit: Visit, rows: pa.Table, total: int, cursor: str | None, find: str) -> None:
@@ -188,12 +198,14 @@ def _lost_line(visit: Visit, row: Mapping[str, Any], names: Names) -> list[Any]:
 
 
 def takes_words(visit: Visit, row: Mapping[str, Any], names: Names) -> str:
-    """What would serve a gap: more of what is short, or days more; else why nothing would."""
+    """What would serve a gap: more of what is short, or days more; else why nothing would, as the page Today says
+    it."""
     days = row["needed_days"]
-    later = "" if days is None else visit.say("web_market.takes_days", days=figures.number(days))
-    if not row["binding"]:
-        key = "web_market.takes_time" if row["binding_bucket"] is None else "web_market.takes_too_dear"
-        return visit.say(key) + later
+    later = "" if not days else visit.say("web_market.takes_days", days=figures.number(days))
+    lacks = {} if row["lacks"] is None else {row["product"]: row["lacks"]}
+    if lacks or cause_of(dict(row))[0] not in ("kept", "scarce"):
+        told = {**row, "due": None if row["is_expected"] else row["bucket"]}
+        return late_words(told, lacks, names, visit.served.keeper.settings, visit.language) + later
     name, when = names.thing(row["binding"], row["needed_unit"]), when_words(visit, row["binding_bucket"])
     if row["needed_amount"] is None:
         return visit.say("web_market.takes_more_than", name=name, when=when) + later

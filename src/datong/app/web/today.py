@@ -262,7 +262,7 @@ class _TodayPage:
                 (row["due"] or row["due_in"]).isoformat(),
                 visit.say(f"web_today.service_{row['service']}"),
                 "" if row["served_in"] is None else row["served_in"].isoformat(),
-                row["binding"] or "",
+                row["cause"][visit.language],
             ]
             for row in today.late
         ]

@@ -58,6 +58,12 @@ def order_rows(inputs: ReportInputs) -> list[Row]:
     return sorted(rows, key=lambda r: (r["start"], r["needed_by"], r["order"]))
 
 
+def order_row(row: Row) -> Row:
+    """An order that was changed since the run, with the columns of ORDER_ROWS_SCHEMA that are known of it. row: with
+    its product's `name`."""
+    return {name: row.get(name) for name in ORDER_ROWS_SCHEMA.names} | {"product_name": row["name"] or ""}
+
+
 def _way_key(row: Row, way: str | None) -> tuple[str, ...]:
     return (row["kind"], row["product"], way or "", row["from_site"] or "", row["site"] or "")
 

@@ -15,7 +15,7 @@ from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.tables_out import kept_findings, rendered
-from datong.questions.totals import ANY_SHORT, gap_sum, product_totals
+from datong.questions.totals import ANY_SHORT, gap_sum, lacking, product_totals
 
 Row = dict[str, Any]
 
@@ -87,7 +87,7 @@ class RunView:
     @cached_property
     def lacks(self) -> dict[str, str]:
         """By product that runs short: the product that is held back and for want of which it does."""
-        return {r["product"]: r["lacks"] for r in self.products if r["lacks"] is not None}
+        return lacking(self.products)
 
     @cached_property
     def demand(self) -> Row:

@@ -1,7 +1,7 @@
 """What to do this week, in three sentences: what to start, buy and send; what is late; what stands in the way."""
 
-from collections import defaultdict
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from datong.app.wording.columns import rounded
 from datong.app.wording.late import most_important
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
-from datong.questions.totals import ANY_SHORT, LEAST_SHORT, binding_units, not_at_once
+from datong.questions.totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 
 Row = dict[str, Any]
 
@@ -23,7 +23,17 @@ KINDS = ("make", "buy", "move")
 
 def this_week(view: RunView) -> list[str]:
     """The three sentences."""
-    return [_to_do(view), " ".join(filter(None, (_late(view), after_due(view)))), _in_the_way(view)]
+    return [to_do(view, view.orders_now), " ".join(filter(None, (_late(view), after_due(view)))), _in_the_way(view)]
+
+
+def left_to_do(view: RunView, left: Sequence[Row], given_out: int) -> str:
+    """The first sentence, some time after the plan. left: of its orders of this week, as they are now, the most urgent
+    first; given_out: how many of them went out since."""
+    if not given_out:
+        return to_do(view, left)
+    if not left:
+        return view.say("week.all_given_out", count=given_out, **_days(view))
+    return view.say("week.some_given_out", count=given_out, left=to_do(view, left))
 
 
 def counted_on(view: RunView) -> list[str]:
@@ -40,10 +50,15 @@ def _joined(view: RunView, parts: list[str]) -> str:
 # what to do --------------------------------------------------------------------------------------
 
 
-def _to_do(view: RunView) -> str:
-    after, now = view.inputs.after_this_week, view.orders_now
-    days = {"first": after - timedelta(days=7), "last": after - timedelta(days=1)}
-    if not view.orders:
+def _days(view: RunView) -> dict[str, date]:
+    after = view.inputs.after_this_week
+    return {"first": after - timedelta(days=7), "last": after - timedelta(days=1)}
+
+
+def to_do(view: RunView, now: Sequence[Row]) -> str:
+    """What to start, buy and send. now: orders of this week, the most urgent first."""
+    days = _days(view)
+    if not view.orders and not now:
         return view.say("week.no_orders", **days)
     if not now:
         first = view.orders[0]
@@ -122,29 +137,29 @@ def _in_the_way(view: RunView) -> str:
         return _fullest(view)
     gaps = view.inputs.tables["gaps"]
     gaps = gaps.filter(pc.invert(pc.is_in(gaps["product"], pa.array(list(view.lacks), pa.string()))))
-    found = [(r["units"], _binding(view, gaps, r)) for r in binding_units(gaps)[:NAMED]]
-    found += _unbound(view, gaps) + _held_back(view)
-    told = sorted((f for f in found if f[0] >= ANY_SHORT), key=lambda f: -f[0])
+    found = short_by_cause(view.inputs.tables, view.lacks)
+    told = sorted((f for f in found if f["units"] >= ANY_SHORT), key=lambda f: -f["units"])[:NAMED]
     if not told:
         return view.say("week.little_in_the_way")
-    causes = [words for _, words in told[:NAMED]]
+    causes = [_cause(view, gaps, f) for f in told]
     short = view.demand["late_units"] + view.demand["lost_units"]
-    rest = short - sum(units for units, _ in told[:NAMED])
+    rest = short - sum(f["units"] for f in told)
     if rest >= LEAST_SHORT:
         causes.append(view.say("week.other_causes", units=figures.fitting(rest)))
     return view.say("week.in_the_way", causes=_joined(view, causes))
 
 
-def _held_back(view: RunView) -> list[tuple[float, str]]:
-    """Units that wait for products which are held back because a row of them was refused."""
-    units: dict[str, float] = defaultdict(float)
-    for r in view.products:
-        if r["lacks"] is not None:
-            units[r["lacks"]] += r["short_units"]
-    return [
-        (short, view.say("week.held", name=view.names.called(product), units=figures.fitting(short)))
-        for product, short in units.items()
-    ]
+def _cause(view: RunView, gaps: pa.Table, found: Row) -> str:
+    """One thing that keeps units from being on time. gaps: of products that wait for none that is held back."""
+    cause, units = found["cause"], figures.fitting(found["units"])
+    if cause in ("scarce", "kept"):
+        return _binding(view, gaps, found)
+    if cause == "held":
+        return view.say("week.held", name=view.names.called(found["binding"]), units=units)
+    if cause == "dearer":
+        return view.say("week.dearer_expected" if view.inputs.futures > 1 else "week.dearer", units=units)
+    words = {"rounded": rounded(view.inputs.settings, view.language)} if cause == "no_time" else {}
+    return view.say(f"week.{cause}", units=units, **words)
 
 
 def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
@@ -160,27 +175,6 @@ def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     amount, when = figures.fitting(first[0]["needed_amount"]), view.when(first[0]["binding_bucket"])
     key = "week.binding_hours" if first[0]["needed_unit"] == "hour" else "week.binding_units"
     return view.say(key, amount=amount, when=when, **what)
-
-
-def _unbound(view: RunView, gaps: pa.Table) -> list[tuple[float, str]]:
-    """Units that nothing scarce keeps from being on time, and why: nothing ordered now would be there in time, or it
-    is not worth it."""
-    short = pc.add(gaps["late_units"], gaps["lost_units"])
-    unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
-    no_way = pc.is_null(gaps["binding_bucket"])
-    dearer = "week.dearer_expected" if view.inputs.futures > 1 else "week.dearer"
-    sooner = not_at_once(gaps)
-    parts = []
-    kinds = (
-        ("week.was_due", pc.invert(sooner)),
-        ("week.no_time", pc.and_(sooner, no_way)),
-        (dearer, pc.and_(sooner, pc.invert(no_way))),
-    )
-    for key, told in kinds:
-        units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
-        words = {"rounded": rounded(view.inputs.settings, view.language)} if key == "week.no_time" else {}
-        parts.append((units, view.say(key, units=figures.fitting(units), **words)))
-    return parts
 
 
 def _fullest(view: RunView) -> str:
