@@ -48,12 +48,12 @@ class Planner:
 
 
 @contextmanager
-def planner(folder: Path, desk: Path, people: Mapping[str, tuple[str, str]]) -> Iterator[Planner]:
-    """Serve a chain. people: role and language by login."""
+def planner(folder: Path, desk: Path, people: Mapping[str, tuple[str, str]], port: int = 0) -> Iterator[Planner]:
+    """Serve a chain. people: role and language by login. port: 0 for any that is free."""
     secrets = _signed_in(desk, people)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(folder, desk, theirs))
+    process = context.Process(target=_serve, args=(folder, desk, theirs, port))
     process.start()
     try:
         if not ours.poll(60):
@@ -87,14 +87,14 @@ def _signed_in(desk: Path, people: Mapping[str, tuple[str, str]]) -> dict[str, s
     return secrets
 
 
-def _serve(folder: Path, desk: Path, pipe: Connection) -> None:
+def _serve(folder: Path, desk: Path, pipe: Connection, port: int) -> None:
     from datong.app.web.pages import add_pages
 
     served = serve(folder, desk, hasher=QUICK)
     app = FastAPI()
     add_pages(app, served)
     app.add_middleware(SafeHeaders, loose=("/planner", "/_nicegui"))
-    config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1)
     socket = config.bind_socket()
     socket.listen()
     pipe.send(socket.getsockname()[1])

@@ -28,13 +28,17 @@ def planner(served: Served, login: str = "plan@works") -> Session:
     return served.people.accept(served.people.invite(None, login, "", ["planner"]), PASSWORD)
 
 
-def test_an_invited_person_sets_a_password_once_and_signs_in(served: Served) -> None:
+def test_an_invited_person_sets_a_password_once_and_signs_in(served: Served, clock) -> None:
     link = served.people.invite(None, "Plan@Works", "Planner", ["planner"])
     with pytest.raises(NotSignedIn):
         served.people.sign_in("plan@works", PASSWORD)
     begun = served.people.accept(link, PASSWORD)
     with pytest.raises(NotFound):
         served.people.accept(link, "another password")
+    assert served.people.accept(link, PASSWORD).who == begun.who  # the form was sent twice
+    clock.later(minutes=1)
+    with pytest.raises(NotFound):
+        served.people.accept(link, PASSWORD)
     session = served.people.sign_in("PLAN@works ", PASSWORD)
     assert session.who == begun.who == served.people.session(session.secret).who
     assert session.who.may(Permission.RUN_PLAN) and not session.who.may(Permission.MANAGE_PEOPLE)
@@ -82,6 +86,7 @@ def test_an_administrator_needs_a_second_factor_and_no_code_counts_twice(served:
         with pytest.raises(NotSignedIn):
             served.people.confirm_factor(session.who, wrong)
     served.people.confirm_factor(session.who, factor.at(clock()))
+    served.people.confirm_factor(session.who, factor.at(clock()))  # the form was sent twice
     for code in ("", factor.at(clock())):
         with pytest.raises(NotSignedIn):
             served.people.sign_in("admin@works", "the first password", code)

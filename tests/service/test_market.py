@@ -86,7 +86,8 @@ def test_the_causes_of_what_is_late_are_those_of_today_and_add_up(shop: Served) 
     sentence = today(shop, PLANNER).week["en"][2]
     for one in found[:3]:
         assert figures.fitting(one.units) in sentence
-    rows = {(r["product"], r["market"], r["bucket"]): r for r in lost(shop, PLANNER, Wanted(count=200)).rows.to_pylist()}
+    every = lost(shop, PLANNER, Wanted(count=200)).rows.to_pylist()
+    rows = {(r["product"], r["market"], r["bucket"]): r for r in every}
     late = today(shop, PLANNER).late
     compared = [(row, rows.get((row["product"], row["market"], row["due_in"]))) for row in late]
     assert any(there is not None for _, there in compared)

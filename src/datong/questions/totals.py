@@ -77,7 +77,8 @@ def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
 
 def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> list[Row]:
     """All late and lost units by what stands in their way: cause, binding, unit, units, price, kept_for. Their units
-    add up to those of `gaps`. lacks: by product that runs short, the one that is held back and for want of which it does.
+    add up to those of `gaps`. lacks: by product that runs short, the one that is held back and for want of which it
+    does.
 
     cause: 'scarce' (of `binding` there is too little), 'kept' (what lies there of it is kept for others), 'held'
     (`binding` is held back), 'was_due' (due before the plan begins, and served at once), 'no_time' (nothing ordered

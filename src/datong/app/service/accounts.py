@@ -25,6 +25,8 @@ MOST_FAILURES, LOCKED = 5, timedelta(minutes=15)
 # A session ends so long after it was last used, and at the latest so long after it began.
 IDLE, LONGEST = timedelta(hours=8), timedelta(days=30)
 INVITED, RESET, TOKEN = timedelta(days=7), timedelta(hours=24), timedelta(days=365)
+# The same form that comes once more within so long was pressed twice.
+TWICE_AT_ONCE = timedelta(seconds=30)
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
 LOGIN = re.compile(r"[^\s/\\<>&\"']{2,80}")
 # Sessions are not written to again within so long.
@@ -105,6 +107,11 @@ class People:
                 self._desk.write("UPDATE accounts SET factor_used = ? WHERE account = ?", (step, row["account"]))
                 return True
         return False
+
+    def _was_code(self, row: dict[str, Any], code: str) -> bool:
+        """The code that was used last."""
+        last = pyotp.TOTP(row["factor"]).at(row["factor_used"] * 30)
+        return secrets.compare_digest(last.encode(), code.strip().encode())
 
     def _failed(self, row: dict[str, Any] | None, now: float) -> None:
         if row is None or row["locked_until"] > now:
@@ -257,18 +264,20 @@ class People:
             return self._link("reset", row["account"], RESET)
 
     def accept(self, secret: str, password: str) -> Session:
-        """Set a password by a link, which is used up, and sign in. Raises NotFound for a link that is none, is used or
-        over; Refused for a password that is too short."""
+        """Set a password by a link, which is used up, and sign in; the same sent twice at once is one. Raises NotFound
+        for a link that is none, is used or over; Refused for a password that is too short."""
         _refuse_weak(password)
         now = self._now().timestamp()
         with self._desk.together():
             row = self._desk.row(
-                "SELECT accounts.* FROM links JOIN accounts USING (account) "
-                "WHERE digest = ? AND used IS NULL AND expires > ? AND NOT disabled",
-                (digest_of(secret), now),
+                "SELECT accounts.*, used FROM links JOIN accounts USING (account) "
+                "WHERE digest = ? AND (used IS NULL OR used > ?) AND expires > ? AND NOT disabled",
+                (digest_of(secret), now - TWICE_AT_ONCE.total_seconds(), now),
             )
-            if row is None:
+            if row is None or (row["used"] is not None and not self._is_password(row["password"], password)):
                 raise NotFound(message("service.no_link"))
+            if row["used"] is not None:
+                return self._begin(row)
             self._desk.write("UPDATE links SET used = ? WHERE digest = ?", (now, digest_of(secret)))
             self._desk.write(
                 "UPDATE accounts SET password = ? WHERE account = ?", (self._hasher.hash(password), row["account"])
@@ -307,6 +316,8 @@ class People:
     def confirm_factor(self, who: Who, code: str) -> None:
         """The second factor counts from now on. Raises NotSignedIn for a wrong code."""
         row = self._row(who.login)
+        if row["factor_confirmed"] and self._was_code(row, code):
+            return  # the same form, sent twice
         if not row["factor"] or not self._is_code(row, code):
             raise NotSignedIn(message("service.wrong_code"))
         with self._desk.together():

@@ -1,10 +1,12 @@
 """What all planner's pages share: navigation, search, language, light and dark, and who is signed in."""
 
 import copy
+import inspect
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from html import escape
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +23,17 @@ from datong.model.errors import DatongError
 
 ICON = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
 STATIC = files("datong.app.web").joinpath("static")
+# What the script of every page says, by its name there.
+SCRIPT_WORDS = {
+    "lost": "server_lost",
+    "unsaved": "not_saved",
+    "back": "server_back",
+    "restored": "put_back",
+    "gone": "not_put_back",
+    "missing": "field_missing",
+    "wrong": "field_wrong",
+    "close": "close",
+}
 # Seconds that a page may take to be built.
 LONGEST_BUILD = 60.0
 
@@ -74,6 +87,8 @@ def _speak(visit: Visit, page: Page) -> None:
     own.dark = {"auto": None, "light": False, "dark": True}[visit.look]
     client.page = own
     ui.add_head_html(f'<link rel="stylesheet" href="{static("planner.css")}">')
+    told = " ".join(f'data-{name}="{escape(visit.say(f"web.{key}"))}"' for name, key in SCRIPT_WORDS.items())
+    ui.add_head_html(f'<script src="{static("page.js")}" {told}></script>')
     ui.colors(primary="#0b5cad", positive="#14532d", negative="#8c1d18", info="#0b4a8a", warning="#6b3d00")
 
 
@@ -136,11 +151,31 @@ def _look_switch(visit: Visit) -> None:
     button.classes("quiet").on("click", switch)
 
 
+# A press of a button whose last one is still at work is none.
+PRESSED = "(event) => { if (datongPage.press(event.currentTarget)) emit(); }"
+
+
 def action(text: str, on_click: Callable[[], Any], kind: str = "plain") -> ui.element:
-    """A button. kind: main, plain or quiet."""
-    with ui.element("button").props('type="button"').classes(kind).on("click", on_click) as button:
+    """A button, which is off from the press until what it does is done. kind: main, plain or quiet."""
+    with ui.element("button").props('type="button"').classes(kind) as button:
         ui.label(text)
-    return button
+    is_at_work = False
+
+    async def once() -> None:
+        nonlocal is_at_work
+        if is_at_work:
+            return
+        is_at_work = True
+        try:
+            found = on_click()
+            if inspect.isawaitable(found):
+                await found
+        finally:
+            is_at_work = False
+            if not button.is_deleted:
+                button.client.run_javascript(f"datongPage.free('{button.html_id}')")
+
+    return button.on("click", once, js_handler=PRESSED)
 
 
 def heading(text: str) -> None:

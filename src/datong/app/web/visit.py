@@ -23,6 +23,15 @@ Kind = Literal["positive", "info", "warning", "negative"]
 LOOKS_EVERY = 1.0
 LOOK_COOKIE = "datong_look"
 LOOKS = ("auto", "light", "dark")
+# What is said of an act that is done already, by the same press twice or by somebody else: nothing went wrong.
+DONE_ALREADY = frozenset(
+    {
+        "service_orders.decided_already",
+        "service_orders.is_out",
+        "service_orders.nothing_to_undo",
+        "service_orders.nothing_to_redo",
+    }
+)
 # Pages whose session ended while they were open.
 OPEN: WeakValueDictionary[str, "Visit"] = WeakValueDictionary()
 
@@ -56,7 +65,7 @@ class Visit:
         except NotSignedIn as error:
             self.tell_signed_out(error)
         except DatongError as error:
-            self.tell(text_of(error, self.language), "negative")
+            self.tell(text_of(error, self.language), "info" if error.message.key in DONE_ALREADY else "negative")
         return None
 
     def authorised(self, task: Callable[[Who], T]) -> T:
