@@ -16,7 +16,10 @@ from datong.model.words import say
 from shop import write_shop
 from workbook_cells import rows_of, saved
 
-PEOPLE = {"en": ("planner", "en"), "zh": ("planner", "zh"), "manager": ("product_manager", "en")}
+PEOPLE = {"en": ("planner", "en"), "zh": ("planner", "zh"), "manager": ("product_manager", "en")} | {
+    "boss": ("administrator", "en"),
+    "chef": ("administrator", "zh"),
+}
 # Each page, and something that is there once it is built.
 PAGES = {
     "demand": "table.plain input",
@@ -202,3 +205,44 @@ def test_the_forecast_comes_back_in_a_workbook_and_is_shown_before_it_counts(
     page.get_by_text("This is no workbook of a grid that Datong wrote").wait_for()
     assert wrong == []
     page.context.close()
+
+
+def test_people_are_invited_in_their_language_and_what_was_done_is_listed(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "boss", "people", wrong)
+    page.get_by_role("cell", name="manager", exact=True).wait_for()
+    page.get_by_label("Login").fill("li@works")
+    page.get_by_label("Language").select_option("zh")
+    page.get_by_role("checkbox", name="Factory").click()
+    page.get_by_label("Firm").fill("F1")
+    page.wait_for_timeout(500)  # what is typed is sent a moment after the last key
+    page.get_by_role("button", name="Invite", exact=True).click()
+    letter = page.get_by_label(say("web_people.letter", "en"))
+    letter.wait_for()
+    assert "您已获邀" in letter.input_value() and f"{server.address}/invitation/" in letter.input_value()
+    row = page.get_by_role("row").filter(has_text="li@works")
+    assert "invited, no password yet" in row.inner_text()
+    row.get_by_role("button", name="Suspend").click()
+    page.get_by_role("button", name="Do it").click()
+    row.get_by_text("disabled").wait_for()
+    row.get_by_role("button", name="Roles").click()
+    page.get_by_label("Roles of li@works").get_by_role("checkbox", name="Analyst").click()
+    page.get_by_label("Roles of li@works").get_by_role("checkbox", name="Factory").click()
+    page.get_by_role("button", name="Keep").click()
+    row.get_by_text("Analyst").wait_for()
+    assert serious(page) == []
+    page.goto(f"{server.address}/planner/audit?subject=li@works")
+    page.get_by_role("cell", name="Invited somebody").wait_for()
+    assert page.get_by_role("cell", name="Changed an account").count() == 2
+    with page.expect_download() as loaded:
+        page.get_by_role("link", name=".xlsx").click()
+    rows = rows_of(loaded.value.path().read_bytes())
+    assert [row["act"] for row in rows] == ["Changed an account", "Changed an account", "Invited somebody"]
+    assert serious(page) == []
+    assert wrong == []
+    page.context.close()
+    zh = opened(browser, server, "chef", "people", wrong)
+    zh.get_by_role("heading", level=1, name="人员").wait_for()
+    zh.get_by_role("button", name="恢复").wait_for()
+    assert serious(zh) == []
+    zh.context.close()

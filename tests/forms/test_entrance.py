@@ -9,6 +9,9 @@ from datong.app.forms.asking import own_path
 from datong.app.http.headers import STRICT
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.accounts import IDLE
+from datong.app.service.permissions import NotSignedIn
+from datong.app.service.served import Served
+from datong.model.words import say
 from two_firms import PASSWORD
 
 LINKS = re.compile(r'(?:href|src|action)="([^"]*)"')
@@ -67,8 +70,11 @@ def test_a_link_sets_a_password_once(browse, served) -> None:
     assert "10" in one.send(page, "", password="short", again="short").text
     done = one.send(page, "", password=PASSWORD, again=PASSWORD, follow=False)
     assert (done.status_code, done.headers["location"]) == (303, "/")
-    again = browse().send(page, "", password=PASSWORD, again=PASSWORD)
-    assert again.status_code == 409 and "used up" in again.text
+    other = "another sentence"
+    again = browse().send(page, "", password=other, again=other)
+    assert again.status_code == 409 and say("service.no_link", "zh") in again.text
+    twice = browse().send(page, "", password=PASSWORD, again=PASSWORD, follow=False)  # the same form, sent twice
+    assert twice.status_code == 303
     assert browse().get("/invitation/nothing").status_code == 200
 
 
@@ -182,3 +188,33 @@ def test_files_are_kept_by_browsers_and_others_are_not_there(miller) -> None:
     for name in ("nothing.js", "..%2F..%2Fpages.py", "__init__.py", "factory-worker.js"):
         assert miller.client.get(f"/forms-static/{name}").status_code == 404
     assert miller.client.get("/factory-worker.js").headers["content-type"].startswith("text/javascript")
+
+
+def test_an_invitation_is_in_the_language_of_whoever_is_invited(served: Served, browse) -> None:
+    """Whatever the browser speaks; unless another language is chosen on the page."""
+    secret = served.people.invite(None, "li@works", "Li", ["planner"], language="zh")
+    browser = browse("en")
+    page = browser.get(f"/invitation/{secret}")
+    assert "设置密码" in page.text and 'lang="zh-CN"' in page.text
+    page = browser.send(page, "#", password="short enough no", again="another")
+    assert "两次输入的密码不一致" in page.text
+    browser.send(browser.get(f"/invitation/{secret}"), "/language", language="en")
+    assert "Set your password" in browser.get(f"/invitation/{secret}").text
+
+
+def test_a_token_is_made_shown_once_and_ended_on_the_account_page(served: Served, browse) -> None:
+    browser = browse()
+    browser.sign_in("planner", following="/account")
+    page = browser.send(browser.get("/account"), "/account/tokens", name="<b>loader", may_see_plan="1", days="30")
+    secret = re.search(r"datong_[\w-]+", page.text)
+    assert secret is not None and "&lt;b&gt;loader" in page.text
+    who = served.people.of_token(secret[0])
+    assert (who.login, who.scopes) == ("planner", frozenset({"see_plan"}))
+    page = browser.get("/account")
+    assert secret[0] not in page.text and "until 2026-04-01" in page.text
+    page = browser.send(page, "/account/tokens/end")
+    assert "loader" not in page.text
+    with pytest.raises(NotSignedIn):
+        served.people.of_token(secret[0])
+    page = browser.send(browser.get("/account"), "/account/tokens", name="none")
+    assert page.status_code == 409

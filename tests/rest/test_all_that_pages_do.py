@@ -11,6 +11,7 @@ SERVICE = "datong.app.service."
 PARTS = ("people", "jobs", "audit")
 # What pages need for themselves alone, with the reason.
 OF_PAGES = {
+    "people.language_of_link": "a page for whoever has a link and is not signed in; of the API the caller speaks its own",
     "factory.answered": "a form leads to another page, which shows what came of it; the API answers with it",
 }
 

@@ -1,5 +1,6 @@
 """Accounts, sessions, tokens, second factors: who gets in, who does not, and what is noted of it."""
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pyotp
 import pytest
 
 from datong.app.service.accounts import MOST_FAILURES, Session
+from datong.app.service.desk import SCHEMA, Desk
 from datong.app.service.permissions import ROLES, NotAllowed, NotSignedIn, Permission
 from datong.app.service.served import Served
 from datong.model.errors import NotFound, Refused
@@ -189,3 +191,34 @@ def test_the_desk_is_for_nobody_else(served: Served, tmp_path: Path) -> None:
 def test_roles_and_permissions_have_words() -> None:
     assert {f"service.role.{role}" for role in ROLES} <= catalogue().keys()
     assert {f"service.permission.{p.value}" for p in Permission} <= catalogue().keys()
+
+
+def test_a_second_factor_is_asked_of_anybody_and_taken_away(served: Served) -> None:
+    boss, one = administrator(served), planner(served)
+    asked = served.people.set_factor(boss.who, "plan@works", True)
+    assert (asked.must_factor, asked.has_factor) == (True, False)
+    with pytest.raises(NotSignedIn):
+        served.people.session(one.secret)
+    again = served.people.sign_in("plan@works", PASSWORD)
+    assert again.must_factor
+    factor = pyotp.TOTP(pyotp.parse_uri(served.people.begin_factor(again.who)).secret)
+    served.people.confirm_factor(again.who, factor.at(served.now()))
+    with pytest.raises(NotSignedIn):
+        served.people.sign_in("plan@works", PASSWORD)
+    gone = served.people.set_factor(boss.who, "plan@works", False)
+    assert (gone.must_factor, gone.has_factor) == (False, False)
+    assert not served.people.sign_in("plan@works", PASSWORD).must_factor
+    assert served.people.set_factor(boss.who, "admin@works", False).must_factor  # an administrator always needs one
+    with pytest.raises(NotAllowed):
+        served.people.set_factor(one.who, "admin@works", False)
+
+
+def test_a_desk_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "people.sqlite"
+    with sqlite3.connect(file) as kept:
+        kept.executescript(SCHEMA)
+    kept.close()
+    for _ in range(2):
+        desk = Desk(file)
+        assert desk.rows("SELECT factor_asked FROM accounts") == []
+        desk.close()

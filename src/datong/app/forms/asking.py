@@ -41,7 +41,7 @@ class Door:
 class Ask:
     """One request. path: as a link has it, without the query. names: parts of the path, by name. fields: of the form.
     file: what was uploaded. session: None where nobody is signed in. is_for_script: the answer is read by the page's
-    script."""
+    script. is_chosen: the language was chosen here by hand."""
 
     door: Door
     method: str
@@ -53,6 +53,7 @@ class Ask:
     session: Session | None
     language: str
     is_for_script: bool = False
+    is_chosen: bool = False
 
     @property
     def served(self) -> Served:
@@ -139,7 +140,8 @@ def asked(door: Door, request: Request, fields: Mapping[str, str], file: bytes |
     language = _language(request) if session is None else session.who.language
     is_for_script = "application/json" in request.headers.get("accept", "")
     path, query = quote(request.scope["path"]), dict(request.query_params)
-    return Ask(door, request.method, path, request.path_params, query, fields, file, session, language, is_for_script)
+    told = (request.method, path, request.path_params, query, fields, file, session, language)
+    return Ask(door, *told, is_for_script, request.cookies.get(LANGUAGE_COOKIE, "") in LANGUAGES)
 
 
 def _language(request: Request) -> str:

@@ -1,17 +1,21 @@
 """Signing in and out, links that set a password, the second factor, the own account."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import Response
 
 from datong.app.forms.asking import Ask, keep_language, message_page, own_path, page, to
 from datong.app.http.signed_in import drop_cookie, set_cookie
-from datong.app.service.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, Session
+from datong.app.service.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, TOKEN, Session
 from datong.app.service.permissions import NotSignedIn
 from datong.model.errors import DatongError, Refused
 from datong.model.words import LANGUAGES, message
 
+# Days that a token holds unless somebody says otherwise, and at most.
+TOKEN_DAYS, MOST_DAYS = TOKEN.days, 3650
 _LENGTHS = {"least": SHORTEST_PASSWORD, "most": LONGEST_PASSWORD}
 
 
@@ -62,7 +66,13 @@ def sign_out(ask: Ask) -> Response:
 
 
 def see_invitation(ask: Ask) -> Response:
-    return page(ask, "invitation.html", text="", **_LENGTHS)
+    return page(_spoken_to(ask), "invitation.html", text="", **_LENGTHS)
+
+
+def _spoken_to(ask: Ask) -> Ask:
+    """In the language of whoever was invited, unless somebody chose another here."""
+    language = ask.served.people.language_of_link(ask.names["secret"])
+    return ask if language is None or ask.is_chosen else replace(ask, language=language)
 
 
 def accept_invitation(ask: Ask) -> Response:
@@ -72,7 +82,8 @@ def accept_invitation(ask: Ask) -> Response:
             raise Refused(message("forms.not_the_same"))
         session = ask.served.people.accept(ask.names["secret"], ask.fields.get("password", ""))
     except DatongError as error:
-        return page(ask, "invitation.html", 409, text=error.message.text(ask.language), **_LENGTHS)
+        own = _spoken_to(ask)
+        return page(own, "invitation.html", 409, text=error.message.text(own.language), **_LENGTHS)
     return _signed_in(ask, session, "/")
 
 
@@ -101,7 +112,37 @@ def _secret(address: str) -> str:
 
 
 def see_account(ask: Ask) -> Response:
-    return page(ask, "account.html", text="", is_done=ask.query.get("done") == "1", **_LENGTHS)
+    return _account_page(ask, 200, is_done=ask.query.get("done") == "1")
+
+
+def _account_page(ask: Ask, status: int, text: str = "", *, is_done: bool = False, secret: str = "") -> Response:
+    """text: what is wrong. secret: of a token that was made just now."""
+    zone = ask.served.keeper.settings.calendar.zone
+    tokens = [
+        one | {"until": f"{datetime.fromtimestamp(one['expires'], UTC).astimezone(zone):%Y-%m-%d}"}
+        for one in ask.served.people.tokens(ask.who)
+    ]
+    scopes = sorted(p.value for p in ask.who.permissions)
+    told = {"text": text, "is_done": is_done, "secret": secret, "tokens": tokens, "scopes": scopes, "days": TOKEN_DAYS}
+    return page(ask, "account.html", status, **told, **_LENGTHS)
+
+
+def make_token(ask: Ask) -> Response:
+    """A token for a program, shown once."""
+    days = ask.fields.get("days", "")
+    scopes = [name.removeprefix("may_") for name in ask.fields if name.startswith("may_")]
+    lasts = timedelta(days=int(days) if days.isdecimal() and 1 <= int(days[:6]) <= MOST_DAYS else TOKEN_DAYS)
+    try:
+        secret = ask.served.people.make_token(ask.who, ask.fields.get("name", "").strip()[:200], scopes, lasts)
+    except DatongError as error:
+        return _account_page(ask, 409, error.message.text(ask.language))
+    return _account_page(ask, 200, secret=secret)
+
+
+def drop_token(ask: Ask) -> Response:
+    token = ask.fields.get("token", "")
+    ask.served.people.drop_token(ask.who, int(token) if token.isdecimal() and len(token) < 19 else 0)
+    return to("/account#tokens")
 
 
 def change_password(ask: Ask) -> Response:
@@ -111,8 +152,7 @@ def change_password(ask: Ask) -> Response:
             raise Refused(message("forms.not_the_same"))
         session = ask.served.people.change_password(ask.signed_in, fields.get("old", ""), fields.get("password", ""))
     except DatongError as error:
-        text = error.message.text(ask.language)
-        return page(ask, "account.html", 409, text=text, is_done=False, **_LENGTHS)
+        return _account_page(ask, 409, error.message.text(ask.language))
     answer = to("/account?done=1")
     set_cookie(answer, session, ask.door.is_secure)
     return answer

@@ -43,6 +43,8 @@ PAGES = (
     Page("/factor", "POST", entrance.set_factor),
     Page("/account", "GET", entrance.see_account),
     Page("/account", "POST", entrance.change_password),
+    Page("/account/tokens", "POST", entrance.make_token),
+    Page("/account/tokens/end", "POST", entrance.drop_token),
     Page("/language", "POST", entrance.choose_language, is_open=True),
     Page("/factory", "GET", factory.see_orders),
     Page("/factory/hours", "GET", factory.see_hours),

@@ -2,11 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, Signed
-from datong.app.rest.shapes import Body, Code, Count
+from datong.app.rest.plain import plain, shape
+from datong.app.rest.shapes import Body, Code, Count, Day
+from datong.app.rest.workbooks import Workbook, as_file
+from datong.app.service import audit_list
+from datong.app.service.audit_list import Looked
 from datong.app.service.jobs import Job
 
 jobs = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Signed)
@@ -80,3 +84,40 @@ def entries(
     """Who changed what, from what to what, and why; oldest first."""
     found = [Entry(**row) for row in call.served.audit.entries(call.who, int(cursor), count)]
     return Entries(rows=found, cursor=str(found[-1].entry) if len(found) == count else None)
+
+
+def _looked(
+    by: Annotated[str, Query(max_length=80, description="A login.")] = "",
+    what: Annotated[str, Query(max_length=80, description="What was done.")] = "",
+    subject: Annotated[str, Query(max_length=400, description="A part of what was changed.")] = "",
+    first: Annotated[Day | None, Query(description="A day, included.")] = None,
+    last: Annotated[Day | None, Query(description="A day, included.")] = None,
+) -> Looked:
+    return Looked(by, what, subject, first, last)
+
+
+WhatIsLooked = Annotated[Looked, Depends(_looked)]
+_FOUND = shape(audit_list.Entries)
+
+
+@audit.get("/found", response_model=_FOUND)
+def found_entries(
+    call: Called,
+    looked: WhatIsLooked,
+    count: Count = 100,
+    before: Annotated[int | None, Query(ge=0, le=2**62, description="The number of an entry.")] = None,
+) -> Any:
+    """What of the audit is looked for, newest first; `before` of an answer asks for what follows."""
+    return plain(audit_list.audit_list(call.served, call.who, looked, before, count))
+
+
+@audit.get("/acts")
+def acts(call: Called) -> dict[str, int]:
+    """What was done so far, and how often."""
+    return audit_list.acts(call.served, call.who)
+
+
+@audit.get("/found.xlsx", response_class=Workbook)
+def found_out(call: Called, looked: WhatIsLooked) -> Workbook:
+    """What of the audit is looked for, as a workbook."""
+    return as_file(audit_list.audit_sheet(call.served, call.who, looked, call.language))

@@ -47,6 +47,12 @@ class AccountChange(Body):
     disabled: bool | None = None
 
 
+class FactorAsked(Body):
+    """asked: the account must have a second factor; an administrator always must."""
+
+    asked: bool
+
+
 class NewToken(Body):
     """scopes: permissions that it has. days: that it holds."""
 
@@ -117,6 +123,12 @@ def change_account(login: OfLogin, sent: AccountChange, call: Called, response: 
         after = call.served.people.change(call.who, login, roles=sent.roles, firm=sent.firm, disabled=sent.disabled)
     response.headers["etag"] = tag_of(_seen(after))
     return after
+
+
+@people.put("/{login}/factor")
+def set_factor(login: OfLogin, sent: FactorAsked, call: Called) -> Account:
+    """Ask for a second factor, or take it away (of a lost phone, say): their sessions and tokens end."""
+    return call.served.people.set_factor(call.who, login, sent.asked)
 
 
 @people.post("/{login}/reset", status_code=201)

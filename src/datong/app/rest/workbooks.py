@@ -48,14 +48,15 @@ def _whole(call: Call, name: str, key: str, ask: Callable[[Wanted], Piece], want
     """All rows of a table that meet the conditions. key: the column that tells them apart."""
     rows: pa.Table = ask(replace(wanted, is_whole=True)).rows
     grid = SheetGrid(name, call.served.keeper.settings.name, key, (), rows)
-    return _as_file(workbook(grid, call.language))
+    return as_file(workbook(grid, call.language))
 
 
 def _changeable(call: Call, name: str, wanted: Wanted) -> Workbook:
-    return _as_file(workbooks.sheet(call.served, call.who, name, wanted, call.language))
+    return as_file(workbooks.sheet(call.served, call.who, name, wanted, call.language))
 
 
-def _as_file(content: bytes) -> Workbook:
+def as_file(content: bytes) -> Workbook:
+    """To be kept by whoever asked."""
     return Workbook(content, headers={"content-disposition": "attachment"})
 
 

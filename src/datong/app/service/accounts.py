@@ -46,7 +46,8 @@ class Session:
 
 @dataclass(frozen=True)
 class Account:
-    """An account as those see it who manage people. state: invited, active, locked or disabled."""
+    """An account as those see it who manage people. state: invited, active, locked or disabled. has_factor: a second
+    factor is set up; must_factor: it needs one."""
 
     account: int
     login: str
@@ -56,6 +57,7 @@ class Account:
     language: str
     state: str
     has_factor: bool
+    must_factor: bool
 
 
 class People:
@@ -355,6 +357,27 @@ class People:
             self._audit.note(by, "change_account", row["login"], before=before, after=after)
         return next(a for a in self._all() if a.login == row["login"])
 
+    def set_factor(self, who: Who | None, login: str, is_asked: bool) -> Account:
+        """Ask for a second factor, which its owner sets up before anything else; or take the one that is there away,
+        of a lost phone, say, and ask for none. Their sessions end. Raises NotAllowed, NotFound."""
+        by = self._manager(who)
+        with self._desk.together():
+            row = self._row(login)
+            gone = "" if is_asked else ", factor = NULL, factor_confirmed = 0, factor_used = 0"
+            asked = f"UPDATE accounts SET factor_asked = ?{gone} WHERE account = ?"
+            self._desk.write(asked, (int(is_asked), row["account"]))
+            self._end_all(row["account"])
+            before = {"has_factor": bool(row["factor_confirmed"]), "is_asked": _needs_factor(row)}
+            self._audit.note(by, "ask_factor" if is_asked else "drop_factor", row["login"], before=before)
+        return next(a for a in self._all() if a.login == row["login"])
+
+    def language_of_link(self, secret: str) -> str | None:
+        """In which language whoever has a link is spoken to; None where it is none."""
+        found = self._desk.row(
+            "SELECT language FROM links JOIN accounts USING (account) WHERE digest = ?", (digest_of(secret),)
+        )
+        return None if found is None else found["language"]
+
     def set_language(self, who: Who, language: str) -> None:
         """The language in which somebody is spoken to. Raises Refused for another than 'en' and 'zh'."""
         if language not in LANGUAGES:
@@ -409,7 +432,11 @@ def _who(row: dict[str, Any]) -> Who:
 
 
 def _must_factor(row: dict[str, Any]) -> bool:
-    return "administrator" in json.loads(row["roles"]) and not row["factor_confirmed"]
+    return _needs_factor(row) and not row["factor_confirmed"]
+
+
+def _needs_factor(row: dict[str, Any]) -> bool:
+    return bool(row["factor_asked"]) or "administrator" in json.loads(row["roles"])
 
 
 def _account(row: dict[str, Any], now: float) -> Account:
@@ -421,7 +448,9 @@ def _account(row: dict[str, Any], now: float) -> Account:
         state = "invited" if row["password"] is None else "active"
     roles = tuple(json.loads(row["roles"]))
     has_factor = bool(row["factor_confirmed"])
-    return Account(row["account"], row["login"], row["name"], roles, row["firm"], row["language"], state, has_factor)
+    must_factor = _needs_factor(row)
+    told = (row["account"], row["login"], row["name"], roles, row["firm"], row["language"])
+    return Account(*told, state, has_factor, must_factor)
 
 
 def _refuse_wrong(login: str, roles: Sequence[str], firm: str | None, language: str) -> None:

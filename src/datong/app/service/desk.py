@@ -55,6 +55,8 @@ CREATE TABLE IF NOT EXISTS webhook_words (
 CREATE TABLE IF NOT EXISTS intents (
     intent INTEGER PRIMARY KEY AUTOINCREMENT, by TEXT NOT NULL, write INTEGER NOT NULL, notes TEXT NOT NULL);
 """
+# Columns that came later. factor_asked: the account must have a second factor, whatever its roles.
+ADDED = (("accounts", "factor_asked", "INTEGER NOT NULL DEFAULT 0"),)
 
 
 class Desk:
@@ -76,6 +78,14 @@ class Desk:
             self._open.execute("PRAGMA journal_mode=WAL")
             self._open.execute("PRAGMA synchronous=FULL")
             self._open.executescript(SCHEMA)
+            self._add_columns()
+
+    def _add_columns(self) -> None:
+        """Columns that a database of an earlier version has not."""
+        for table, column, kind in ADDED:
+            there = {row["name"] for row in self._open.execute(f"PRAGMA table_info({table})")}
+            if column not in there:
+                self._open.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     @contextmanager
     def together(self) -> Generator[None]:

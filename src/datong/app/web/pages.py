@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
 from datong.app.service.served import Served
-from datong.app.web import data, demand, findings, layout, market, plan, search, today, what_if
+from datong.app.web import audit, data, demand, findings, layout, market, people, plan, search, today, what_if
 from datong.app.web.layout import Page
 from datong.app.web.tiles import add_tiles
 from datong.app.web.visit import renew
@@ -25,6 +25,8 @@ PAGES: tuple[Page, ...] = (
     Page("what_if", what_if.PATH, Permission.SEE_PLAN, what_if.build),
     Page("findings", findings.PATH, Permission.SEE_FINDINGS, findings.build),
     Page("data", data.PATH, Permission.SEE_DATA, data.build),
+    Page("people", people.PATH, Permission.MANAGE_PEOPLE, people.build),
+    Page("audit", audit.PATH, Permission.SEE_AUDIT, audit.build),
     Page("search", search.PATH, Permission.SEE_FINDINGS, search.build, in_navigation=False),
 )
 
@@ -38,6 +40,7 @@ def add_pages(app: FastAPI, served: Served) -> None:
     add_tiles(app, served)
     data.add_upload(app, served)
     add_workbooks(app, served)
+    audit.add_download(app, served)
     layout.register(served, PAGES)
     ui.run_with(
         app,

@@ -1,0 +1,134 @@
+"""The audit as a list: looked through by who, what, which thing and when, newest first; and as a workbook."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.served import Served
+from datong.app.service.sheets import MOST_ROWS, SheetGrid, workbook
+from datong.model.calendar import Calendar
+from datong.model.words import catalogue, say
+
+# Entries of one piece of the list at most.
+MOST_LISTED = 500
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is looked for. by: a login; what: a key of words; subject: a part of what was changed; '' for any. first,
+    last: days in the chain's zone, both included; None: any."""
+
+    by: str = ""
+    what: str = ""
+    subject: str = ""
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change. at: in UTC. by: the login. what: was done, a key of words. way: by which door."""
+
+    entry: int
+    at: datetime
+    by: str
+    what: str
+    subject: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    why: str
+    way: str
+
+
+@dataclass(frozen=True)
+class Entries:
+    """rows: the newest first. total: of how many. before: asks for those that follow; None: there are none."""
+
+    rows: Sequence[Entry]
+    total: int
+    before: int | None
+
+
+def audit_list(served: Served, who: Who, looked: Looked, before: int | None = None, count: int = 100) -> Entries:
+    """A piece of the audit. before: the number of an entry, older than which they are. Raises NotAllowed."""
+    who.require(Permission.SEE_AUDIT)
+    where, values = _where(looked, served.keeper.settings.calendar)
+    count = min(count, MOST_LISTED)
+    total = served.desk.rows(f"SELECT count(*) AS n FROM audit WHERE {where}", values)[0]["n"]
+    older = ("", ()) if before is None else (" AND entry < ?", (before,))
+    asked = f"SELECT * FROM audit WHERE {where}{older[0]} ORDER BY entry DESC LIMIT ?"
+    rows = [_entry(row) for row in served.desk.rows(asked, (*values, *older[1], count + 1))]
+    return Entries(rows[:count], total, rows[count - 1].entry if len(rows) > count else None)
+
+
+def acts(served: Served, who: Who) -> dict[str, int]:
+    """What was done so far, by the key of its words, and how often. Raises NotAllowed."""
+    who.require(Permission.SEE_AUDIT)
+    found = served.desk.rows("SELECT what, count(*) AS n FROM audit GROUP BY what ORDER BY what")
+    return {row["what"]: row["n"] for row in found}
+
+
+def audit_sheet(served: Served, who: Who, looked: Looked, language: str) -> bytes:
+    """What is looked for as a workbook, the newest first, as many as it takes. Raises NotAllowed."""
+    who.require(Permission.SEE_AUDIT)
+    settings = served.keeper.settings
+    where, values = _where(looked, settings.calendar)
+    asked = f"SELECT * FROM audit WHERE {where} ORDER BY entry DESC LIMIT ?"
+    rows = [_entry(row) for row in served.desk.rows(asked, (*values, MOST_ROWS))]
+    columns = {
+        "entry": [one.entry for one in rows],
+        "at": [f"{one.at.astimezone(settings.calendar.zone):%Y-%m-%d %H:%M:%S}" for one in rows],
+        "by": [one.by for one in rows],
+        "act": [act_words(one.what, language) for one in rows],
+        "what_changed": [one.subject for one in rows],
+        "before": [values_words(one.before) for one in rows],
+        "after": [values_words(one.after) for one in rows],
+        "reason": [one.why for one in rows],
+    }
+    types = {"entry": pa.int64()}
+    table = pa.table({name: pa.array(cells, types.get(name, pa.string())) for name, cells in columns.items()})
+    return workbook(SheetGrid("audit", settings.name, "entry", (), table), language)
+
+
+def act_words(what: str, language: str) -> str:
+    """What was done, in words; one that an earlier or later version knows stays as it is."""
+    keys = (f"service_orders.did.{what}", f"service.did.{what}")
+    return next((say(key, language) for key in keys if key in catalogue()), what)
+
+
+def values_words(values: Mapping[str, Any] | None) -> str:
+    """Values before or after a change as a short text."""
+    if not values:
+        return ""
+    told = {name: value for name, value in values.items() if value not in (None, "", [], {})}
+    return ", ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in told.items()
+    )
+
+
+def _where(looked: Looked, calendar: Calendar) -> tuple[str, tuple[Any, ...]]:
+    """SQL of what is looked for, and its values."""
+    parts: list[tuple[str, Any]] = []
+    if looked.by:
+        parts.append(("by = ?", looked.by.strip().lower()))
+    if looked.what:
+        parts.append(("what = ?", looked.what))
+    if looked.subject:
+        parts.append(("instr(lower(subject), ?) > 0", looked.subject.strip().lower()))
+    if looked.first is not None:
+        parts.append(("at >= ?", calendar.midnight(looked.first).timestamp()))
+    if looked.last is not None:
+        parts.append(("at < ?", calendar.midnight(looked.last + timedelta(days=1)).timestamp()))
+    return " AND ".join(["1", *(sql for sql, _ in parts)]), tuple(value for _, value in parts)
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    before, after = (None if row[name] is None else json.loads(row[name]) for name in ("before", "after"))
+    at = datetime.fromtimestamp(row["at"], UTC)
+    return Entry(row["entry"], at, row["by"], row["what"], row["subject"], before, after, row["why"], row["way"])

@@ -1,0 +1,81 @@
+"""The audit as a list and a workbook: found by who, what, which thing and when, newest first."""
+
+import ast
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from datong.app.service.audit_list import Looked, act_words, acts, audit_list, audit_sheet
+from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.served import Served
+from workbook_cells import rows_of
+
+AUDITOR = Who(9, "audit@works", "", ("auditor",))
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong" / "app"
+
+
+@pytest.fixture
+def noted(served: Served, clock) -> Served:
+    """Three entries, a day apart: the 2nd, 3rd and 4th of March."""
+    for by, what, subject in (("ann", "release", "W1"), ("eve", "edit_order", "W2"), ("ann", "edit_order", "W10")):
+        served.audit.note(by, what, subject, before={"units": 5}, after={"units": 7}, why="=1+1")
+        clock.later(days=1)
+    return served
+
+
+def found(served: Served, **looked) -> list[str]:
+    return [one.subject for one in audit_list(served, AUDITOR, Looked(**looked)).rows]
+
+
+def test_entries_are_found_newest_first(noted: Served) -> None:
+    assert found(noted) == ["W10", "W2", "W1"]
+    assert found(noted, by="ANN ") == ["W10", "W1"]
+    assert found(noted, what="edit_order") == ["W10", "W2"]
+    assert found(noted, subject="w1") == ["W10", "W1"]
+    assert found(noted, first=date(2026, 3, 3), last=date(2026, 3, 3)) == ["W2"]
+    assert found(noted, subject="%") == []
+    assert found(noted, by="' OR 1") == []
+    assert acts(noted, AUDITOR) == {"edit_order": 2, "release": 1}
+
+
+def test_pieces_follow_one_another(noted: Served) -> None:
+    first = audit_list(noted, AUDITOR, Looked(), count=2)
+    assert (len(first.rows), first.total) == (2, 3)
+    last = audit_list(noted, AUDITOR, Looked(), first.before, 2)
+    assert [one.subject for one in last.rows] == ["W1"] and last.before is None
+
+
+def test_the_workbook_has_what_is_looked_for_as_texts(noted: Served) -> None:
+    rows = rows_of(audit_sheet(noted, AUDITOR, Looked(by="ann"), "zh"))
+    assert [row["what_changed"] for row in rows] == ["W10", "W1"]
+    assert [(row["act"], row["after"], row["reason"]) for row in rows][1] == ("下达", "units: 7", "=1+1")
+
+
+def test_who_may_not_see_the_audit_sees_none_of_it(noted: Served) -> None:
+    planner = Who(1, "ann", "", ("planner",))
+    for task in (lambda: audit_list(noted, planner, Looked()), lambda: acts(noted, planner)):
+        with pytest.raises(NotAllowed):
+            task()
+    with pytest.raises(NotAllowed):
+        audit_sheet(noted, planner, Looked(), "en")
+
+
+def acts_in_the_source() -> set[str]:
+    """What calls of `note` and `entry` of the audit name as what was done."""
+    names: set[str] = set()
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) >= 3:
+                owner = node.func.value
+                is_audit = isinstance(owner, ast.Attribute) and owner.attr in ("audit", "_audit")
+                if is_audit and node.func.attr in ("note", "entry"):
+                    names |= {n.value for n in ast.walk(node.args[1]) if isinstance(n, ast.Constant)}
+    return names
+
+
+def test_all_that_is_noted_has_words() -> None:
+    names = acts_in_the_source()
+    assert len(names) > 25
+    for language in ("en", "zh"):
+        assert [name for name in sorted(names) if act_words(name, language) == name] == []
