@@ -134,6 +134,36 @@ def test_a_what_if_is_made_and_changed(browser: Browser, server: Planner) -> Non
     page.context.close()
 
 
+def test_work_that_goes_on_is_shown_after_the_page_is_opened_anew(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "what-if", wrong)
+    page.get_by_label("Name").fill("again")
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("heading", name="again").wait_for()
+    page.goto(f"{server.address}/planner/plan")
+    page.get_by_role("button", name=say("web_plan.plan_anew", "en")).click()  # the other waits behind it
+    page.get_by_role("button", name=say("web_plan.stop", "en")).wait_for()
+    run, ask = say("web_what_if.run", "en"), say("web_market.quote_ask", "en")
+    for path, button in (("what-if?name=again", run), ("market", ask)):
+        page.goto(f"{server.address}/planner/{path}")
+        if path == "market":
+            page.get_by_label(say("web_market.quote_product", "en")).fill("OIL")
+            page.get_by_label(say("web_market.quote_units", "en")).fill("5")
+            page.get_by_label(say("web_market.quote_due", "en")).fill("2026-03-20")
+            page.get_by_label(say("web_market.quote_market", "en")).fill("north")
+            page.wait_for_timeout(400)
+        page.get_by_role("button", name=button, exact=True).click()
+        page.locator(".job button").wait_for()
+        page.reload()
+        page.locator(".job button").wait_for()
+    page.goto(f"{server.address}/planner/what-if?name=again")
+    page.locator(".job button").click()
+    page.get_by_text(say("web_parts.job_cancelled", "en")).wait_for()
+    assert wrong == []
+    page.context.close()
+
+
 def test_a_file_is_looked_at_taken_in_and_its_wrong_row_mended(browser: Browser, server: Planner) -> None:
     wrong: list[str] = []
     page = opened(browser, server, "en", "data", wrong)
@@ -149,6 +179,14 @@ def test_a_file_is_looked_at_taken_in_and_its_wrong_row_mended(browser: Browser,
     page.get_by_label("product", exact=True).press("Tab")
     page.get_by_role("button", name="Take the row in").click()
     page.get_by_text("No row waits").wait_for()
+    hours = b"line,hours_per_week\nPRESS,45\n"
+    file.set_input_files({"name": "new hours.csv", "mimeType": "text/csv", "buffer": hours})
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("cell", name="PRESS", exact=True).first.wait_for()
+    page.get_by_label(say("web_data.which_table", "en")).select_option("lines")
+    page.get_by_role("button", name="Take it in").wait_for()
+    assert serious(page) == []
+    page.get_by_role("button", name="Drop it").click()
     assert wrong == []
     page.context.close()
 

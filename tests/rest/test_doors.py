@@ -130,6 +130,7 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("GET", "/uploads"): (P.CHANGE_DATA, None),
     ("POST", "/uploads"): (P.CHANGE_DATA, b"x"),
     ("DELETE", "/uploads/{upload}"): (P.CHANGE_DATA, None),
+    ("GET", "/uploads/{upload}/parts"): (P.CHANGE_DATA, None),
     ("POST", "/uploads/{upload}/preview"): (P.CHANGE_DATA, {}),
     ("POST", "/uploads/{upload}/taking"): (P.CHANGE_DATA, {}),
     ("GET", "/own-orders"): (P.ANSWER_ORDERS, None),

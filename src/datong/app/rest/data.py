@@ -13,6 +13,7 @@ from datong.app.rest.shapes import Body, Code, Done, Why
 from datong.app.rest.what_if import Reports
 from datong.app.service import data
 from datong.app.service.data import MOST_BYTES, Fresh, Taken, Upload, Waiting
+from datong.app.service.file_fits import Part, file_parts
 from datong.ledger.protocol import IngestReport
 from datong.model.words import LANGUAGES
 
@@ -151,6 +152,12 @@ def drop(upload: OfUpload, call: Called) -> Done:
     """Forget a file that waits."""
     data.drop_upload(call.served, call.who, upload)
     return Done()
+
+
+@files.get("/{upload}/parts", response_model=many(Part))
+def parts(upload: OfUpload, call: Called) -> Any:
+    """Its first rows, and the tables that its columns fit, the best first: one of them can be said as `table`."""
+    return plain(file_parts(call.served, call.who, upload))
 
 
 @files.post("/{upload}/preview")

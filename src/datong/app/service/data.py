@@ -339,7 +339,7 @@ def preview(
     are; None: as the file says. Raises NotFound; Asked where a reading is not sure, BadInput where nothing of it can be
     used."""
     who.require(Permission.CHANGE_DATA)
-    with _as_file(served, who, name) as file:
+    with upload_as_file(served, who, name) as file:
         return served.keeper.read(lambda chain: chain.preview(file, table, answers))
 
 
@@ -348,7 +348,7 @@ def take(
 ) -> Taken:
     """Take a file in, as `preview` has shown it; then it waits no longer. Raises as `preview`."""
     who.require(Permission.CHANGE_DATA)
-    with _as_file(served, who, name) as file:
+    with upload_as_file(served, who, name) as file:
         taken = served.keeper.write(who.login, lambda chain: chain.ingest(file, table, answers=answers))
     _forget(served, who, name)
     counts = {
@@ -372,7 +372,7 @@ def _forget(served: Served, who: Who, name: str) -> int:
 
 
 @contextmanager
-def _as_file(served: Served, who: Who, name: str) -> Generator[Path]:
+def upload_as_file(served: Served, who: Who, name: str) -> Generator[Path]:
     """An upload as a file under its own name. Raises NotFound for one that is not there, or another's."""
     row = served.desk.row(
         "SELECT name, content FROM uploads WHERE upload = ? AND account = ? AND made >= ?",

@@ -15,18 +15,21 @@ from starlette.responses import RedirectResponse, Response
 from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, session_of
 from datong.app.service import data
 from datong.app.service.data import Fresh, Taken, Upload, Waiting, as_waiting
+from datong.app.service.file_fits import Fit, Part, file_parts
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn, Permission, Who
 from datong.app.service.served import Served
 from datong.app.service.workbooks import table_names
 from datong.app.web.layout import action, heading
 from datong.app.web.parts import (
+    VALUE,
     Box,
     Column,
     address,
     asked_why,
     choice,
     field,
+    file_field,
     folded,
     link,
     moment_words,
@@ -40,6 +43,7 @@ from datong.app.wording import figures
 from datong.ledger.verdicts import BY_HAND
 from datong.model.errors import Asked, DatongError, Refused
 from datong.model.findings import Finding
+from datong.model.tables import tables
 from datong.model.words import Message, message
 
 PATH, UPLOAD = "/planner/data", "/planner/data/upload"
@@ -93,8 +97,7 @@ def _files(visit: Visit, there: tuple[Upload, ...], look: str | None) -> None:
     with ui.element("form").props(f'action="{UPLOAD}" method="post" enctype="multipart/form-data"').classes("line"):
         hidden = ui.element("input").props('type="hidden"')
         hidden.props["name"], hidden.props["value"] = CSRF_FIELD, visit.csrf
-        label = visit.say("web_data.choose")
-        ui.element("input").props('type="file" name="file" required').props["aria-label"] = label
+        file_field(visit, visit.say("web_data.choose"))
         with ui.element("button").props('type="submit"').classes("main"):
             ui.label(visit.say("web_data.look"))
     for one in there:
@@ -105,7 +108,7 @@ def _files(visit: Visit, there: tuple[Upload, ...], look: str | None) -> None:
     chosen = next((one for one in there if one.upload == look), None)
     if chosen is not None:
         with place:
-            ui.timer(0.1, File(visit, chosen).look, once=True)
+            ui.timer(0.1, File(visit, chosen).begin, once=True)
 
 
 def add_upload(app: FastAPI, served: Served) -> None:
@@ -147,7 +150,14 @@ class File:
     def __init__(self, visit: Visit, upload: Upload) -> None:
         self.visit, self.upload = visit, upload
         self.answers: dict[str, str] = {}
+        self.table: str | None = None  # whose rows they are; None: as the file says
+        self.parts: tuple[Part, ...] = ()
         self.place = ui.element("section").classes("card")
+
+    async def begin(self) -> None:
+        found = await self.visit.asked(lambda who: file_parts(self.visit.served, who, self.upload.upload))
+        self.parts = found or ()
+        await self.look()
 
     async def look(self) -> None:
         """Show what taking it in would do, or what has to be answered before."""
@@ -155,22 +165,55 @@ class File:
         with self.place:
             words("p", visit.say("web_data.reading", name=self.upload.name)).props('role="status"')
         try:
-            taken = await read(visit, lambda who: data.preview(served, who, name, answers=dict(self.answers)))
+            table = self.table
+            taken = await read(visit, lambda who: data.preview(served, who, name, table, dict(self.answers)))
         except Asked as asked:
             self.place.clear()
             with self.place:
+                self._contents()
                 self._ask(asked)
         except NotSignedIn as error:
             visit.tell_signed_out(error)
         except DatongError as error:
             self.place.clear()
             with self.place:
+                self._contents()
                 words("p", text_of(error, visit.language), "note")
                 action(visit.say("web_data.drop"), self.drop)
         else:
             self.place.clear()
             with self.place:
+                self._contents()
                 self._show(taken)
+
+    def _contents(self) -> None:
+        """The first rows of the file, and whose they are: as it says, or a table that is chosen."""
+        visit = self.visit
+        for part in self.parts:
+            words("h3", visit.say("web_data.first_rows", name=part.name, count=len(part.rows)))
+            table(part.name, [Column(name) for name in part.columns], part.rows)
+        if len(self.parts) != 1:
+            return
+        options = {"": visit.say("web_data.as_it_says")}
+        fits = {fit.table: fit for fit in self.parts[0].fits}
+        for name in (*fits, *(name for name in tables() if name not in fits)):
+            options[name] = self._fit_words(fits.get(name), name)
+        box = choice(visit.say("web_data.which_table"), options, self.table or "")
+
+        async def chosen() -> None:
+            self.table = box.text or None
+            await self.look()
+
+        box.on("change", chosen, js_handler=VALUE)
+
+    def _fit_words(self, fit: Fit | None, name: str) -> str:
+        """A table with how well it fits."""
+        if fit is None:
+            return self.visit.say("web_data.fits_not", table=name)
+        told = {"table": name, "known": len(fit.known), "all": len(self.parts[0].columns)}
+        if fit.missing:
+            return self.visit.say("web_data.fits_without", missing=", ".join(fit.missing), **told)
+        return self.visit.say("web_data.fits", **told)
 
     def _ask(self, asked: Asked) -> None:
         visit = self.visit
@@ -209,7 +252,8 @@ class File:
 
     async def take(self) -> None:
         visit, served, name = self.visit, self.visit.served, self.upload.upload
-        taken = await visit.asked(lambda who: data.take(served, who, name, answers=dict(self.answers)))
+        table = self.table
+        taken = await visit.asked(lambda who: data.take(served, who, name, table, dict(self.answers)))
         if taken is not None:
             visit.tell(visit.say("web_data.taken", name=self.upload.name))
             ui.navigate.to(PATH)

@@ -1,6 +1,6 @@
 """The page Market: a heat map of hours and prices, where demand is lost and what it would take, and quotes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -30,6 +30,7 @@ from datong.app.web.parts import (
     when_words,
     words,
 )
+from datong.app.web.running import open_jobs
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, rounded
@@ -66,7 +67,8 @@ async def build(visit: Visit, request: Request) -> None:
     _lost(visit, lost.rows, lost.total, lost.cursor, find)
     _scarce(visit, scarce, heat.currency)
     if visit.who.may(Permission.QUOTE):
-        _quote(visit)
+        running = await read(visit, lambda who: open_jobs(visit, who, "quote", by=who.login))
+        _quote(visit, running)
 
 
 def _heat(visit: Visit, heat: Heat) -> None:
@@ -243,7 +245,8 @@ def _scarce(visit: Visit, found: tuple[Scarce, ...], currency: str) -> None:
 # quotes ------------------------------------------------------------------------------------------
 
 
-def _quote(visit: Visit) -> None:
+def _quote(visit: Visit, running: Sequence[Job]) -> None:
+    """running: quotes that the same person asked for before the page was opened anew."""
     heading(visit.say("web_market.quote"))
     with ui.element("div").classes("line"):
         product = field(visit.say("web_market.quote_product"))
@@ -280,6 +283,11 @@ def _quote(visit: Visit) -> None:
 
     with ask:
         action(visit.say("web_market.quote_ask"), begin, "main")
+    with answer:
+        for job in running[:1]:
+            told = {"product": job.asked.get("product"), "units": figures.fitting(float(job.asked.get("units") or 0))}
+            words("p", visit.say("web_market.quote_of", **told), "soft")
+            job_line(visit, job, show)
 
 
 def quote_words(visit: Visit, result: Mapping[str, Any]) -> list[str]:

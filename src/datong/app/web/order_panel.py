@@ -16,7 +16,8 @@ from datong.app.service.orders import OrderShown, evidence, order, party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.layout import action, heading
-from datong.app.web.running import follow_job, money_words
+from datong.app.web.parts import job_line
+from datong.app.web.running import money_words, open_jobs
 from datong.app.web.shown_orders import column_title, state_word
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
@@ -47,6 +48,7 @@ class OrderPanel:
         self.shown: OrderShown | None = None
         self.fields: Fields | None = None
         self.price: ui.label | None = None
+        self.pricing: ui.element | None = None
         self.turn = asyncio.Lock()
         with ui.element("aside").classes("panel").props(f'aria-label="{visit.say("web_plan.panel")}"'):
             self.place = ui.element("div").classes("card")
@@ -73,6 +75,7 @@ class OrderPanel:
             self._stock(stocked)
             self._history()
         self.visit.script(f"datong.choose({json.dumps(name)})")
+        await self._priced_before(name)
         if start is not None and self.fields is not None:
             self.fields.start.value = start
             await self.ask_price()
@@ -155,6 +158,7 @@ class OrderPanel:
         why = ui.input(visit.say("web_plan.why")).props("outlined dense")
         self.fields = Fields(units, start, way, split, why)
         self.price = ui.label("").classes("told").props('role="status"')
+        self.pricing = ui.element("div")
         with ui.element("div").classes("line"):
             action(visit.say("web_plan.ask_price"), self.ask_price)
             action(visit.say("web_plan.save"), self.save, "main")
@@ -254,20 +258,34 @@ class OrderPanel:
         if any(f.severity == "error" for f in checked.findings):
             label.text = told
             return
-        label.text = "\n".join(part for part in (told, visit.say("web_plan.pricing")) if part)
+        label.text = told
         job = await visit.asked(lambda who: edits.price(visit.served, who, change))
-        if job is None:
-            label.text = told
+        if job is not None:
+            self.follow_price(job, told)
+
+    async def _priced_before(self, name: str) -> None:
+        """A price that the same person asked for before the page was opened anew."""
+        visit = self.visit
+        found = await visit.asked(lambda who: open_jobs(visit, who, "price_edit", by=who.login, order=name))
+        if found and self.name == name:
+            asked = found[0].asked
+            told = [(key, asked.get(key)) for key in ("units", "start") if asked.get(key) is not None]
+            self.follow_price(found[0], ", ".join(f"{column_title(key, visit.language)} {value}" for key, value in told))
+
+    def follow_price(self, job: Job, told: str = "") -> None:
+        """How far a price is; then it stands below what else is told of the change."""
+        place, label = self.pricing, self.price
+        if place is None or label is None:
             return
 
         def ended(found: Job) -> None:
-            if found.state == "done" and found.result is not None:
-                words = money_words(visit, found.result)
-            else:
-                words = visit.say("web_plan.stopped") if found.error is None else found.error[visit.language]
+            words = "" if found.result is None else money_words(self.visit, found.result)
             label.text = "\n".join(part for part in (told, words) if part)
+            place.clear()
 
-        await follow_job(visit, job, ended)
+        place.clear()
+        with place:
+            job_line(self.visit, job, ended)
 
     async def save(self) -> None:
         change = self.change()

@@ -111,6 +111,17 @@ def field(label: str, *, kind: str = "text", value: str = "", hint: str = "", wi
     return box
 
 
+def file_field(visit: Visit, label: str, accept: str = "") -> None:
+    """A file of a form, in the page's words where a browser would use its own. accept: suffixes."""
+    with ui.element("label").classes("button plain file"):
+        words("span", visit.say("web_parts.choose_file"))
+        box = ui.element("input").props('type="file" name="file" required').classes("hidden")
+        box.props["aria-label"] = label
+        if accept:
+            box.props["accept"] = accept
+        words("span", visit.say("web_parts.no_file"), "soft name")
+
+
 def choice(label: str, options: Mapping[str, str], value: str = "") -> Box:
     """A field in which one of several is chosen: by value, its words."""
     with ui.element("label").classes("field"):

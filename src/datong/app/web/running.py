@@ -1,6 +1,6 @@
 """Jobs as a page shows them: begin one, see how far it is, stop it, and hear what came of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nicegui import ui
@@ -68,8 +68,20 @@ def open_run(visit: Visit, who: Who) -> Job | None:
     """The plan that is being made, whoever began it."""
     if not who.may(Permission.RUN_PLAN):
         return None
-    jobs = visit.served.jobs.jobs(who)
-    return next((job for job in jobs if job.kind == "run" and job.is_open and not job.asked.get("branch")), None)
+    return next((job for job in open_jobs(visit, who, "run") if not job.asked.get("branch")), None)
+
+
+def open_jobs(visit: Visit, who: Who, kind: str, by: str | None = None, **asked: Any) -> list[Job]:
+    """Jobs of a kind that wait or run, the newest first: a page that is opened anew shows them. by: who began them;
+    asked: what was asked for."""
+    return [
+        job
+        for job in visit.served.jobs.jobs(who)
+        if job.kind == kind
+        and job.is_open
+        and by in (None, job.by)
+        and all(job.asked.get(name) == value for name, value in asked.items())
+    ]
 
 
 def stage_words(visit: Visit, job: Job) -> str:
@@ -86,23 +98,6 @@ def tell_end(visit: Visit, job: Job) -> None:
         visit.tell(job.error[visit.language], "negative")
     else:
         visit.tell(visit.say("web_plan.stopped"), "info")
-
-
-async def follow_job(visit: Visit, job: Job, ended: Callable[[Job], Awaitable[None] | None]) -> None:
-    """Call `ended` once, when a job of this page has ended."""
-    state: dict[str, Any] = {"told": False}
-
-    async def look() -> None:
-        if state["told"]:
-            return
-        found = await visit.asked(lambda who: visit.served.jobs.job(who, job.job))
-        if found is None or not found.is_open:
-            state["told"] = True
-            timer.deactivate()
-            if found is not None and (waits := ended(found)) is not None:
-                await waits
-
-    timer = ui.timer(0.5, look)
 
 
 def money_words(visit: Visit, result: Mapping[str, Any]) -> str:

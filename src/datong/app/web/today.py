@@ -13,7 +13,8 @@ from datong.app.service.orders import party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web.layout import action, heading, note
-from datong.app.web.running import PlanAnew, follow_job, money_words, open_run
+from datong.app.web.parts import job_line
+from datong.app.web.running import PlanAnew, money_words, open_jobs, open_run
 from datong.app.web.shown_orders import order_path
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
@@ -35,6 +36,7 @@ class _TodayPage:
         self.visit = visit
         self.prices: Mapping[str, Mapping[str, Any]] = {}
         self.top = ui.element("div").classes("line")
+        self.pricing = ui.element("div")
         self.place = ui.element("div")
 
     async def begin(self) -> None:
@@ -45,6 +47,8 @@ class _TodayPage:
             self.of_run = ui.label("").classes("soft")
             ui.element("span").classes("grow")
             PlanAnew(visit, job)
+        for one in await visit.asked(lambda who: open_jobs(visit, who, "price_offers")) or []:
+            self.follow_prices(one)
         await self.show()
 
     async def heard(self, _events: list[Event]) -> None:
@@ -190,17 +194,19 @@ class _TodayPage:
         job = await visit.asked(lambda who: service.price_offers(visit.served, who))
         if job is None:
             return
-        visit.tell(visit.say("web_plan.pricing"), "info")
+        self.follow_prices(job)
+
+    def follow_prices(self, job: Job) -> None:
+        """How far the prices of offers are, whoever asked for them; then they stand beside the offers."""
 
         async def ended(found: Job) -> None:
-            if found.state == "done" and found.result is not None:
-                self.prices = found.result
-            elif found.error is not None:
-                visit.tell(found.error[visit.language], "negative")
+            self.prices = found.result or {}
+            self.pricing.clear()
             await self.show()
 
-        with self.top:
-            await follow_job(visit, job, ended)
+        self.pricing.clear()
+        with self.pricing:
+            job_line(self.visit, job, ended)
 
     # what came and what is late ---------------------------------------------------------------------
 

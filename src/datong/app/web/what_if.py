@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from datong.app.service import what_if
 from datong.app.service.grids import Wanted
+from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.what_if import Change, Changed, NewRow, WhatIf, as_cell
 from datong.app.web.layout import action, heading
@@ -27,6 +28,7 @@ from datong.app.web.parts import (
     table,
     words,
 )
+from datong.app.web.running import open_jobs
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording import figures
 from datong.app.wording.columns import coded
@@ -125,7 +127,8 @@ async def _one(visit: Visit, one: WhatIf, request: Request) -> None:
     _changes(visit, changed)
     may = visit.who.may(Permission.WHAT_IF)
     if may:
-        _acts(visit, one, changed)
+        running = await read(visit, lambda who: open_jobs(visit, who, "try", branch=one.name))
+        _acts(visit, one, changed, running[0] if running else None)
     if one.is_current:
         try:
             found = await read(visit, lambda who: what_if.compare(visit.served, who, one.name))
@@ -163,16 +166,19 @@ def _plain(cell: str) -> str:
     return cell.removesuffix(".0")
 
 
-def _acts(visit: Visit, one: WhatIf, changed: tuple[Changed, ...]) -> None:
-    """Run, take over, drop."""
+def _acts(visit: Visit, one: WhatIf, changed: tuple[Changed, ...], running: Job | None) -> None:
+    """Run, take over, drop. running: a job that runs it already, whoever began it."""
     place = ui.element("div").classes("line")
+
+    def follow(job: Job) -> None:
+        place.clear()
+        with place:
+            job_line(visit, job, lambda _job: ui.navigate.to(address(PATH, name=one.name)))
 
     async def run() -> None:
         job = await visit.asked(lambda who: what_if.start_run(visit.served, who, one.name))
         if job is not None:
-            place.clear()
-            with place:
-                job_line(visit, job, lambda _job: ui.navigate.to(address(PATH, name=one.name)))
+            follow(job)
 
     async def take_over() -> None:
         why = await asked_why(visit, visit.say("web_what_if.take_over_sure"), visit.say("web_what_if.take_over"))
@@ -196,6 +202,9 @@ def _acts(visit: Visit, one: WhatIf, changed: tuple[Changed, ...]) -> None:
         if await visit.asked(task):
             ui.navigate.to(PATH)
 
+    if running is not None:
+        follow(running)
+        return
     with place:
         action(visit.say("web_what_if.run"), run, "main" if not one.is_current else "plain")
         if changed and visit.who.may(Permission.CHANGE_DATA):

@@ -21,7 +21,7 @@ from datong.app.service.served import Served
 from datong.app.service.sheets import MOST_BYTES, grid_of
 from datong.app.service.workbooks import Reviewed, SheetCell, SheetRow
 from datong.app.web.layout import action
-from datong.app.web.parts import Column, address, field, link, read, table, words
+from datong.app.web.parts import Column, address, field, file_field, link, read, table, words
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording.columns import shown_value, title
 from datong.model.errors import DatongError, Refused
@@ -128,8 +128,7 @@ def bar(visit: Visit, page: str, grids: Sequence[str], *, may_change: bool, find
             with form.classes("line"):
                 _hidden(CSRF_FIELD, visit.csrf)
                 _hidden("page", page)
-                box = ui.element("input").props('type="file" name="file" required accept=".xlsx"')
-                box.props["aria-label"] = visit.say("web_workbooks.choose")
+                file_field(visit, visit.say("web_workbooks.choose"), ".xlsx")
                 with ui.element("button").props('type="submit"'):
                     ui.label(visit.say("web_workbooks.upload"))
 

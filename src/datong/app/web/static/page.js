@@ -99,6 +99,12 @@ window.datongPage = (() => {
   document.addEventListener("invalid", ({ target }) => target.setCustomValidity(target.validity.valueMissing ? words.missing : words.wrong), true);
   document.addEventListener("input", ({ target }) => target.setCustomValidity?.(""), true);
 
+  // The name of a file that was chosen, in place of the browser's own words.
+  document.addEventListener("change", ({ target }) => {
+    const name = target.type === "file" && target.closest("label.file")?.querySelector(".name");
+    if (name && target.files.length) name.textContent = target.files[0].name;
+  });
+
   // A form is sent once.
   document.addEventListener("submit", (event) => {
     const form = event.target;
