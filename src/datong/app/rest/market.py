@@ -76,11 +76,13 @@ class FindingShown(BaseModel):
 
 class Heard(BaseModel):
     """The findings of a run, the strongest first, as they stand now. findings: None where an earlier version kept the
-    run, which does not say what they are about. aspects: what reviews praise and blame."""
+    run, which does not say what they are about. aspects: what reviews praise and blame; less: how many reviews count
+    less than one, and why."""
 
     run: str
     findings: list[FindingShown] | None
     aspects: Rows
+    less: list[Texts]
 
 
 @router.get("/hours", response_model=shape(Heat))
@@ -118,7 +120,9 @@ def list_findings(call: Called) -> Heard:
     """All that the market says: each finding with its strength, picture, quotes, orders and decision."""
     found = findings.findings(call.served, call.who)
     shown = None if found.market is None else [_shown(one) for one in found.market.findings]
-    return Heard(run=found.run, findings=shown, aspects=[] if found.market is None else plain(found.market.aspects))
+    market = found.market
+    aspects, less = ([], []) if market is None else (plain(market.aspects), plain(market.less))
+    return Heard(run=found.run, findings=shown, aspects=aspects, less=less)
 
 
 @heard.get("/{finding:path}/effect", response_model=shape(EffectResult))

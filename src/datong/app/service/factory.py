@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.exchange import forget_told, known, take_in_reports
 from datong.app.service.answer_texts import Asked, Typed, event_of
+from datong.app.service.chain_today import chain_today
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.connectors.filedrop.sheet import Known
@@ -115,9 +116,7 @@ def own_orders(served: Served, who: Who) -> OwnOrders:
     ended = sorted((one for one in orders if one.part == "ended"), key=lambda one: one.due, reverse=True)
     by_part = [one for part in ("to_answer", "running") for one in orders if one.part == part]
     settings = served.keeper.settings
-    is_live = settings.history == "live"
-    today = settings.calendar.local_date(served.now()) if is_live else read.state.today
-    return OwnOrders((*by_part, *ended), settings.currency, today, read.known.names.get(firm) or firm)
+    return OwnOrders((*by_part, *ended), settings.currency, chain_today(served), read.known.names.get(firm) or firm)
 
 
 def own_order(served: Served, who: Who, order: str) -> OwnOrder:

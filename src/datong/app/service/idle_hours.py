@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from datong.app.chain import Chain
+from datong.app.service.chain_today import chain_today
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.ledger.state import State
@@ -27,13 +28,14 @@ class IdleWeek:
 
 @dataclass(frozen=True)
 class IdleHours:
-    """weeks: every bucket of the plan. money_per_hour: what the plan counts an hour of its work on these lines at, by
+    """weeks: buckets of the plan that are not over. over: how many are. money_per_hour: what the plan counts an hour of its work on these lines at, by
     the costs of the recipes; None: it plans no work there, or no costs are known. run, currency: of the plan."""
 
     run: str
     currency: str
     weeks: tuple[IdleWeek, ...]
     money_per_hour: float | None
+    over: int = 0
 
     @property
     def free_hours(self) -> float:
@@ -53,7 +55,12 @@ def idle_hours(served: Served, who: Who) -> IdleHours:
     found = served.keeper.kept("factory/idle", _of_all_firms).get(firm)
     if found is None:
         raise NotFound(message("factory.no_lines"))
-    return found
+    today = chain_today(served)
+    length = timedelta(days=served.keeper.settings.calendar.bucket_days)
+    to_come = tuple(week for week in found.weeks if week.first + length > today)
+    if not to_come:
+        raise NotFound(message("factory.plan_is_over", run=found.run, today=today))
+    return replace(found, weeks=to_come, over=len(found.weeks) - len(to_come))
 
 
 def _of_all_firms(chain: Chain) -> Mapping[str, IdleHours]:

@@ -65,6 +65,9 @@ async def build(visit: Visit, request: Request) -> None:
             words("p", visit.say("web_findings.gone", finding=one), "note")
     else:
         _head(visit, market, kind)
+    if any(f.finding.kind == "complaint" for f in shown[:LISTED]):
+        for said in market.less:
+            words("p", said.text(visit.language), "soft")
     for found in shown[:LISTED]:
         _card(visit, found, visit.served.keeper.settings.calendar.local_date(heard.as_of))
     if len(shown) > LISTED:

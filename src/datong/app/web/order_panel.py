@@ -270,7 +270,8 @@ class OrderPanel:
         if found and self.name == name:
             asked = found[0].asked
             told = [(key, asked.get(key)) for key in ("units", "start") if asked.get(key) is not None]
-            self.follow_price(found[0], ", ".join(f"{column_title(key, visit.language)} {value}" for key, value in told))
+            words = [f"{column_title(key, visit.language)} {value}" for key, value in told]
+            self.follow_price(found[0], ", ".join(words))
 
     def follow_price(self, job: Job, told: str = "") -> None:
         """How far a price is; then it stands below what else is told of the change."""

@@ -104,11 +104,20 @@ def money_words(visit: Visit, result: Mapping[str, Any]) -> str:
     """What a price job says: the difference in money, and between what it lies for certain."""
     if result.get("why"):
         return visit.say("service_orders.no_price", why=result["why"][visit.language])
-    told = {name: money(result[name], result["currency"], visit.language) for name in ("money", "low", "high")}
     more = result["money"] >= 0
     key = "web_plan.costs_more" if more else "web_plan.costs_less"
     amount = money(abs(result["money"]), result["currency"], visit.language)
-    if result["low"] is None or result["high"] is None:
+    low, high = result["low"], result["high"]
+    if low is None or high is None:
         return visit.say(key, amount=amount)
-    between = visit.say("web_plan.between", low=told["low"], high=told["high"])
-    return visit.say(key, amount=amount) + between
+    if low < 0 < high:  # neither more nor less is proven
+        less, more = (money(abs(one), result["currency"], visit.language) for one in (low, high))
+        return visit.say("web_plan.may_cost", middle=visit.say(key, amount=amount), less=less, more=more)
+    return visit.say(key, amount=amount) + visit.say("web_plan.between", **_ends(visit, result))
+
+
+def _ends(visit: Visit, result: Mapping[str, Any]) -> dict[str, str]:
+    """Amounts between which a difference lies, the smaller first, each without its sign."""
+    ends = sorted(abs(result[name]) for name in ("low", "high"))
+    low, high = (money(one, result["currency"], visit.language) for one in ends)
+    return {"low": low, "high": high}
