@@ -12,6 +12,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import pyotp
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -19,6 +20,7 @@ from datong.app.chain import Chain
 from datong.app.cli.commands import prepare_demo
 from datong.app.http.signed_in import COOKIE
 from datong.app.release import release
+from datong.app.service.permissions import ROLES
 from datong.app.service.served import Served, serve
 from datong.app.serving import application
 from datong.app.web.pages import PAGES
@@ -45,7 +47,11 @@ def planned(folder: Path) -> Path:
 def signed_in(served: Served, role: str, language: str, firm: str | None = None) -> str:
     """The secret of a new person's cookie."""
     link = served.people.invite(None, f"{role}-{language}", role.title(), [role], firm, language)
-    return served.people.accept(link, PASSWORD).secret
+    session = served.people.accept(link, PASSWORD)
+    if session.must_factor:
+        factor = pyotp.TOTP(pyotp.parse_uri(served.people.begin_factor(session.who)).secret)
+        served.people.confirm_factor(session.who, factor.at(served.now()))
+    return session.secret
 
 
 def page_of(browser: Browser, address: str, secret: str, size: tuple[int, int]) -> Page:
@@ -64,9 +70,10 @@ def pictures(served: Served, address: str, folder: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         for language in LANGUAGES:
-            page = page_of(browser, address, signed_in(served, "planner", language), (1400, 900))
-            for one in PAGES:
-                shoot(page, address + one.path, folder / f"planner-{one.name}-{language}.png")
+            for role in ("planner", "administrator"):
+                page = page_of(browser, address, signed_in(served, role, language), (1400, 900))
+                for one in (each for each in PAGES if each.needs in ROLES[role]):
+                    shoot(page, address + one.path, folder / f"planner-{one.name}-{language}.png")
         served.keeper.write("planner", lambda chain: release(chain, (), True))
         for language in LANGUAGES:
             page = page_of(browser, address, signed_in(served, "factory", language, FIRM), (390, 844))

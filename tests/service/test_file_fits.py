@@ -28,8 +28,9 @@ def test_a_file_of_any_name_is_taken_in_as_the_table_that_is_chosen(served: Serv
     (part,) = file_parts(served, ANN, name)
     assert part.columns == ("Line", "hours per week") and part.rows == (("A", "50"), ("B", "60"))
     assert (part.fits[0].table, part.fits[0].missing) == ("lines", ())
-    with pytest.raises(DatongError):
+    with pytest.raises(DatongError) as error:
         preview(served, ANN, name)
+    assert "Nothing of new hours.csv" in error.value.message.text("en")  # and not where it lies on the server
     assert [(one.table, one.rows) for one in preview(served, ANN, name, "lines").reports] == [("lines", 2)]
     take(served, ANN, name, "lines")
     rows = served.keeper.read(lambda chain: chain.state(names=("lines",)).table("lines"))

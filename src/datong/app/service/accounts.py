@@ -25,6 +25,8 @@ MOST_FAILURES, LOCKED = 5, timedelta(minutes=15)
 # A session ends so long after it was last used, and at the latest so long after it began.
 IDLE, LONGEST = timedelta(hours=8), timedelta(days=30)
 INVITED, RESET, TOKEN = timedelta(days=7), timedelta(hours=24), timedelta(days=365)
+# Who is noted where somebody at the server's command line does something; no login has a blank.
+BY_COMMAND_LINE = "command line"
 # The same form that comes once more within so long was pressed twice.
 TWICE_AT_ONCE = timedelta(seconds=30)
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
@@ -395,7 +397,7 @@ class People:
 
     def _manager(self, who: Who | None) -> str:
         if who is None:
-            return "command line"
+            return BY_COMMAND_LINE
         who.require(Permission.MANAGE_PEOPLE)
         return who.login
 

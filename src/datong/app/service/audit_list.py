@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from datong.app.service.accounts import BY_COMMAND_LINE
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.app.service.sheets import MOST_ROWS, SheetGrid, workbook
@@ -32,7 +33,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Entry:
-    """One change. at: in UTC. by: the login. what: was done, a key of words. way: by which door."""
+    """One change. entry: its number. at: in UTC. by: the login. what: was done, a key of words. way: by which door."""
 
     entry: int
     at: datetime
@@ -83,7 +84,7 @@ def audit_sheet(served: Served, who: Who, looked: Looked, language: str) -> byte
     columns = {
         "entry": [one.entry for one in rows],
         "at": [f"{one.at.astimezone(settings.calendar.zone):%Y-%m-%d %H:%M:%S}" for one in rows],
-        "by": [one.by for one in rows],
+        "by": [by_words(one.by, language) for one in rows],
         "act": [act_words(one.what, language) for one in rows],
         "what_changed": [one.subject for one in rows],
         "before": [values_words(one.before) for one in rows],
@@ -99,6 +100,11 @@ def act_words(what: str, language: str) -> str:
     """What was done, in words; one that an earlier or later version knows stays as it is."""
     keys = (f"service_orders.did.{what}", f"service.did.{what}")
     return next((say(key, language) for key in keys if key in catalogue()), what)
+
+
+def by_words(by: str, language: str) -> str:
+    """Who did something: a login, or whoever is at the server's command line."""
+    return say("service.by_command_line", language) if by == BY_COMMAND_LINE else by
 
 
 def values_words(values: Mapping[str, Any] | None) -> str:

@@ -25,10 +25,10 @@ from datong.app.taking_in import Taken, own_profiles
 from datong.connectors.exports.profiles import Profile, built_in
 from datong.connectors.files.read import SUFFIXES
 from datong.ledger.protocol import IngestReport
-from datong.model.errors import BadInput, NotFound, Refused
+from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.tables import BESIDE, tables
-from datong.model.words import LANGUAGES, message
+from datong.model.words import LANGUAGES, Message, message
 
 # Largest file that can be brought in here, in bytes, and how long one waits to be taken.
 MOST_BYTES = 64 * 2**20
@@ -383,4 +383,13 @@ def upload_as_file(served: Served, who: Who, name: str) -> Generator[Path]:
     with TemporaryDirectory(prefix="datong-upload-") as folder:
         file = Path(folder) / row["name"]
         file.write_bytes(row["content"])
-        yield file
+        try:
+            yield file
+        except DatongError as error:  # where it lies on the server is nobody's business
+            error.message = _by_its_name(error.message, file)
+            raise
+
+
+def _by_its_name(told: Message, file: Path) -> Message:
+    """A text that names a file, without its folder."""
+    return Message(told.key, told.names, tuple(file.name if value == str(file) else value for value in told.values))

@@ -28,8 +28,9 @@ class IdleWeek:
 
 @dataclass(frozen=True)
 class IdleHours:
-    """weeks: buckets of the plan that are not over. over: how many are. money_per_hour: what the plan counts an hour of its work on these lines at, by
-    the costs of the recipes; None: it plans no work there, or no costs are known. run, currency: of the plan."""
+    """weeks: buckets of the plan that are not over; over: how many are. money_per_hour: what the plan counts an hour of
+    its work on these lines at, by the costs of the recipes; None: it plans no work there, or no costs are known. run,
+    currency: of the plan."""
 
     run: str
     currency: str

@@ -56,13 +56,14 @@ class Scarce:
 class Lost:
     """How many units one thing keeps from being on time. cause: see `short_by_cause`. name: of the scarce thing, or of
     the product that is held back, '' where it is neither; unit: it is counted in. units: late or lost because of it.
-    price: the highest of one more, 0 where none is known."""
+    price: the highest of one more, 0 where none is known. is_expected: demand is not given."""
 
     cause: str
     name: str
     unit: str
     units: float
     price: float
+    is_expected: bool
 
 
 def heat(served: Served, who: Who, branch: str | None = None) -> Heat:
@@ -182,7 +183,8 @@ def in_the_way(served: Served, who: Who) -> tuple[Lost, ...]:
 def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
     rows = [row for row in short_by_cause(tables, lacking(product_totals(tables))) if row["units"] >= ANY_SHORT]
     rows.sort(key=lambda row: -row["units"])
-    return tuple(Lost(r["cause"], r["binding"], r["unit"] or "", r["units"], r["price"] or 0.0) for r in rows)
+    expected = _is_expected(tables)
+    return tuple(Lost(r["cause"], r["binding"], r["unit"] or "", r["units"], r["price"] or 0.0, expected) for r in rows)
 
 
 def start_quote(

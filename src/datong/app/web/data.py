@@ -179,6 +179,8 @@ class File:
             with self.place:
                 self._contents()
                 words("p", text_of(error, visit.language), "note")
+                if len(self.parts) == 1:
+                    words("p", visit.say("web_data.choose_above"))
                 action(visit.say("web_data.drop"), self.drop)
         else:
             self.place.clear()

@@ -116,7 +116,7 @@ def frame(visit: Visit, page: Page, pages: Sequence[Page]) -> Generator[None]:
                 ui.element("input").props(f'type="search" name="q" placeholder="{words}" aria-label="{words}"')
         _language_switch(visit)
         _look_switch(visit)
-        ui.label(visit.who.name).classes("who")
+        ui.link(visit.who.name or visit.who.login, "/account").classes("who").props["title"] = visit.say("web.account")
         with ui.element("form").props('action="/sign-out" method="post"'):
             ui.element("input").props(f'type="hidden" name="{CSRF_FIELD}" value="{visit.csrf}"')
             with ui.element("button").props('type="submit"').classes("quiet"):

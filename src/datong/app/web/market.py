@@ -166,8 +166,15 @@ def cause_words(visit: Visit, one: Lost) -> str:
     """What stands in the way, as the page Today and the report say it."""
     if one.cause == "scarce":
         return one.name
-    words = {"rounded": rounded(visit.served.keeper.settings, visit.language)} if one.cause == "no_time" else {}
-    return visit.say(f"web_market.cause_{one.cause}", name=one.name, **words)
+    if one.cause == "kept":
+        return visit.say("web_market.kept", name=one.name)
+    if one.cause == "held":
+        return visit.say("report.gap.held", name=one.name)
+    if one.cause == "was_due":
+        return visit.say("report.late.cause_was_due")
+    if one.cause == "no_time":
+        return visit.say("report.gap.no_time", rounded=rounded(visit.served.keeper.settings, visit.language))
+    return visit.say("report.gap.no_binding_expected" if one.is_expected else "report.gap.no_binding")
 
 
 def _lost(visit: Visit, rows: pa.Table, total: int, cursor: str | None, find: str) -> None:

@@ -21,7 +21,7 @@ LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 async def build(visit: Visit, request: Request) -> None:
     page = _PeoplePage(visit, str(request.base_url).rstrip("/"))
     page.invitation()
-    page.link_place = ui.element("div").props('aria-live="polite"')
+    page.link_place = ui.element("div").props('aria-live="polite"').classes("apart")
     heading(visit.say("web_people.accounts"))
     page.place = ui.element("div")
     await page.show()
@@ -43,10 +43,10 @@ class _PeoplePage:
         with ui.element("div").classes("line"):
             login = field(visit.say("web_people.login"), hint="li@works")
             name = field(visit.say("web_people.name"))
-            language = choice(visit.say("web_people.language"), LANGUAGE_NAMES, visit.language)
+            language = choice(visit.say("web_people.language_of"), LANGUAGE_NAMES, visit.language)
         roles = self.roles(())
         with ui.element("div").classes("line"):
-            firm = field(visit.say("web_people.firm"))
+            firm = field(visit.say("web_people.firm_code"))
 
         async def invite() -> None:
             told = (login.text, name.text, roles(), firm.text or None, language.text)
@@ -152,7 +152,7 @@ class _PeoplePage:
             dialog.props["aria-label"] = title = visit.say("web_people.roles_of", login=one.login)
             words("h2", title)
             roles = self.roles(one.roles)
-            firm: Box = field(visit.say("web_people.firm"), value=one.firm or "")
+            firm: Box = field(visit.say("web_people.firm_code"), value=one.firm or "")
             with ui.element("div").classes("line"):
                 action(visit.say("web_people.keep"), lambda: dialog.submit((roles(), firm.text)), "main")
                 action(visit.say("web_parts.no"), dialog.close)

@@ -115,13 +115,13 @@ def bar(visit: Visit, page: str, grids: Sequence[str], *, may_change: bool, find
             if len(grids) == 1:
                 _hidden("grid", grids[0])
             else:
-                choice = ui.element("select").props('name="grid"')
+                choice = ui.element("select").props('name="grid"').classes("plain")
                 choice.props["aria-label"] = visit.say("web_workbooks.which")
                 with choice:
                     for name in grids:
                         words("option", name).props["value"] = name
             _hidden("find", find)
-            with ui.element("button").props('type="submit"'):
+            with ui.element("button").props('type="submit"').classes("plain"):
                 ui.label(visit.say("web_workbooks.download"))
         if may_change:
             form = ui.element("form").props(f'action="{PATH}" method="post" enctype="multipart/form-data"')
@@ -129,7 +129,7 @@ def bar(visit: Visit, page: str, grids: Sequence[str], *, may_change: bool, find
                 _hidden(CSRF_FIELD, visit.csrf)
                 _hidden("page", page)
                 file_field(visit, visit.say("web_workbooks.choose"), ".xlsx")
-                with ui.element("button").props('type="submit"'):
+                with ui.element("button").props('type="submit"').classes("plain"):
                     ui.label(visit.say("web_workbooks.upload"))
 
 
