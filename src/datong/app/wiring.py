@@ -21,6 +21,8 @@ from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import ledger_in_memory, open_ledger
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
+# Lies beside a chain that `datong demo` made.
+DEMO_MARK = ".datong-demo"
 # What was mailed to whom.
 EMAIL_FOLDER = Path(".datong") / "email"
 

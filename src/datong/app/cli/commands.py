@@ -26,7 +26,7 @@ from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.taking_in import Taken
-from datong.app.wiring import LEDGER_FILE, Opened, utc_now, wire
+from datong.app.wiring import DEMO_MARK, LEDGER_FILE, Opened, utc_now, wire
 from datong.app.wording.columns import coded
 from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
@@ -624,9 +624,6 @@ def example_folder() -> Path:
         if (folder / "chain.toml").is_file():
             return folder
     raise NotFound(message("app.no_example", folder=package.parents[1] / "examples" / "fmcg"))
-
-
-DEMO_MARK = ".datong-demo"
 
 
 def prepare_demo(out: Path) -> Path:

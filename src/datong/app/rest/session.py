@@ -1,18 +1,24 @@
 """Signing in and out, and one's own account."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
 
 from datong.app.http.signed_in import drop_cookie, set_cookie
 from datong.app.rest.calls import AtDoor, Begun, Called, Door, Open, Signed
+from datong.app.rest.plain import plain, shape
 from datong.app.rest.shapes import Body, Done, Secret
+from datong.app.service import guide
 from datong.app.service.accounts import Session
+from datong.app.service.guide import Step
 
 anybody = APIRouter(prefix="/session", tags=["session"], route_class=Open)
 begun = APIRouter(prefix="/session", tags=["session"], route_class=Begun)
 signed = APIRouter(prefix="/session", tags=["session"], route_class=Signed)
+
+
+OfStep = Annotated[str, Path(max_length=40, description="The page of the step that is done.")]
 
 
 class Credentials(Body):
@@ -128,6 +134,25 @@ def confirm_factor(sent: Code, call: Called) -> Done:
 def change_password(sent: NewPassword, response: Response, call: Called) -> Me:
     """Set another password: every other session and all tokens end."""
     return _begun(call.served.people.change_password(call.own_session, sent.old, sent.new), response, call.door)
+
+
+@signed.get("/guide", response_model=shape(Step) | None)
+def see_guide(call: Called) -> Any:
+    """Where one is led over the demo's pages; None: nowhere."""
+    return plain(guide.guide(call.served, call.own_session.who))
+
+
+@signed.post("/guide/{page}", response_model=shape(Step) | None)
+def go_on(page: OfStep, call: Called) -> Any:
+    """Go on to the next step."""
+    return plain(guide.next_step(call.served, call.own_session.who, page))
+
+
+@signed.delete("/guide")
+def close_guide(call: Called) -> Done:
+    """Be led no more."""
+    guide.close_guide(call.served, call.own_session.who)
+    return Done()
 
 
 @signed.put("/language")

@@ -55,8 +55,12 @@ CREATE TABLE IF NOT EXISTS webhook_words (
 CREATE TABLE IF NOT EXISTS intents (
     intent INTEGER PRIMARY KEY AUTOINCREMENT, by TEXT NOT NULL, write INTEGER NOT NULL, notes TEXT NOT NULL);
 """
-# Columns that came later. factor_asked: the account must have a second factor, whatever its roles.
-ADDED = (("accounts", "factor_asked", "INTEGER NOT NULL DEFAULT 0"),)
+# Columns that came later. factor_asked: the account must have a second factor, whatever its roles. guide_step: how many
+# steps of the guide its owner has gone.
+ADDED = (
+    ("accounts", "factor_asked", "INTEGER NOT NULL DEFAULT 0"),
+    ("accounts", "guide_step", "INTEGER NOT NULL DEFAULT 0"),
+)
 
 
 class Desk:

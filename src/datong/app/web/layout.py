@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -50,13 +50,17 @@ class Page:
     in_navigation: bool = True
 
 
-def register(served: Served, pages: Sequence[Page]) -> None:
+# Puts something on top of a page, which has a name; by name, the paths of all pages.
+OnTop = Callable[[Visit, str, Mapping[str, str]], Awaitable[None]]
+
+
+def register(served: Served, pages: Sequence[Page], on_top: OnTop) -> None:
     """Offer pages, each in one frame with a bar that names those one may see."""
     for page in pages:
-        _register(served, page, pages)
+        _register(served, page, pages, on_top)
 
 
-def _register(served: Served, page: Page, pages: Sequence[Page]) -> None:
+def _register(served: Served, page: Page, pages: Sequence[Page], on_top: OnTop) -> None:
     @ui.page(page.path, response_timeout=LONGEST_BUILD)
     async def shown(request: Request) -> Response | None:
         try:
@@ -71,6 +75,7 @@ def _register(served: Served, page: Page, pages: Sequence[Page]) -> None:
             if not visit.who.may(page.needs):
                 note(visit.say("web.not_for_you"))
                 return None
+            await on_top(visit, page.name, {one.name: one.path for one in pages})
             try:
                 await page.build(visit, request)
             except DatongError as error:

@@ -10,6 +10,7 @@ from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
 from datong.app.service.served import Served
 from datong.app.web import audit, data, demand, findings, layout, market, people, plan, search, today, what_if
+from datong.app.web.guide import lead
 from datong.app.web.layout import Page
 from datong.app.web.tiles import add_tiles
 from datong.app.web.visit import renew
@@ -41,7 +42,7 @@ def add_pages(app: FastAPI, served: Served) -> None:
     data.add_upload(app, served)
     add_workbooks(app, served)
     audit.add_download(app, served)
-    layout.register(served, PAGES)
+    layout.register(served, PAGES, lead)
     ui.run_with(
         app,
         title="Datong 打通",
