@@ -27,6 +27,7 @@ PAGES = {
     "what-if": "button.main",
     "findings": ".chart canvas",
     "data": "input[type=file]",
+    "replay": "button.main",
     "search?q=oil": "table.plain a",
 }
 NEW = b"sale,happened_at,product,market,units,price\nx1,2026-03-02,OIL,north,5,90\nx2,2026-03-02,OLI,north,5,90\n"

@@ -61,6 +61,8 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("POST", "/decisions/{key}/holding"): (P.RELEASE_ORDERS, {}),
     ("POST", "/decisions/{key}/dismissal"): (P.EDIT_ORDERS, {}),
     ("PUT", "/decisions/{key}/assignment"): (P.EDIT_ORDERS, {"to": "planner@works"}),
+    ("POST", "/replays"): (P.WHAT_IF, {"buckets": 1}),
+    ("GET", "/replays/last"): (P.SEE_PLAN, None),
     ("GET", "/releases"): (P.SEE_PLAN, None),
     ("POST", "/releases"): (P.RELEASE_ORDERS, {"orders": ["none"]}),
     ("GET", "/orders"): (P.SEE_PLAN, None),

@@ -19,6 +19,7 @@ from datong.app.service.keeper import Keeper
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.quotes import ask_quote, keep_quote
+from datong.app.service.replay_jobs import ask_replay, keep_replay
 from datong.app.service.webhooks import Webhooks
 from datong.app.service.whole_writes import settle, write_whole
 from datong.app.wiring import utc_now
@@ -95,11 +96,13 @@ def _keep_run(chain: Chain, asked: Mapping[str, Any], record: Any) -> Mapping[st
     return {"run": result.run, "orders": len(result.orders)}
 
 
-# run: a plan of the trunk, or of a branch; try: of a branch alone; quote: what an order more would cost.
+# run: a plan of the trunk, or of a branch; try: of a branch alone; quote: what an order more would cost; price_edit,
+# price_offers: what changes of orders would cost; replay: history once more.
 JOB_KINDS: Mapping[str, Kind] = {
     "run": Kind(Permission.RUN_PLAN, _ask_run, _keep_run),
     "try": Kind(Permission.WHAT_IF, _ask_try, _keep_run),
     "quote": Kind(Permission.QUOTE, ask_quote, keep_quote, tells="job"),
+    "replay": Kind(Permission.WHAT_IF, ask_replay, keep_replay, tells="job"),
     "price_edit": Kind(Permission.EDIT_ORDERS, ask_price, keep_price, tells="price"),
     "price_offers": Kind(Permission.EDIT_ORDERS, ask_offers, keep_offers, tells="price"),
 }

@@ -8,6 +8,7 @@ from nicegui import ui
 from datong.app.service.events import Event
 from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
+from datong.app.service.replay_jobs import STAGE as REPLAY_STAGE
 from datong.app.web.layout import action
 from datong.app.web.visit import Visit
 from datong.app.wording.figures import money
@@ -87,6 +88,9 @@ def open_jobs(visit: Visit, who: Who, kind: str, by: str | None = None, **asked:
 def stage_words(visit: Visit, job: Job) -> str:
     if job.state == "queued":
         return visit.say("web_plan.queued")
+    name, *counts = job.stage.split() or [""]
+    if name == REPLAY_STAGE and len(counts) == 2:
+        return visit.say("web_plan.stage_replay", done=counts[0], all=counts[1])
     return visit.say(f"web_plan.stage_{job.stage}" if job.stage in STAGES else "web_plan.at_work")
 
 
