@@ -82,3 +82,15 @@ def test_what_was_typed_while_the_server_was_gone_is_put_back(browser: Browser, 
         expect(panel(page)).to_contain_text("建议（已锁定）")
         expect(panel(page)).to_contain_text("模具磨损")
         page.context.close()
+
+
+def test_what_is_typed_stays_while_the_page_is_drawn_anew(browser: Browser, place: Path) -> None:
+    with planner(place / "mill", place / "desk" / "people.sqlite", PEOPLE) as served:
+        page = served.page(browser, "ann", [])
+        page.goto(f"{served.address}/planner/replay")
+        page.get_by_label("Weeks or days").fill("3")
+        page.wait_for_timeout(500)  # what is typed is sent a moment after the last key
+        page.get_by_role("button", name="Replay", exact=True).click()
+        expect(page.locator(".job")).to_contain_text(re.compile("sales|replay", re.IGNORECASE))
+        expect(page.get_by_label("Weeks or days")).to_have_value("3")
+        page.context.close()

@@ -10,7 +10,7 @@ from datong.app.service import audit_list
 from datong.app.service.audit_list import Looked, act_words, by_words, values_words
 from datong.app.service.permissions import NotAllowed, NotSignedIn
 from datong.app.service.served import Served
-from datong.app.web.parts import Column, day_of, link, moment_words, read, table, words
+from datong.app.web.parts import AT_FIRST, Column, day_of, link, moment_words, read, table, words
 from datong.app.web.visit import Visit, text_of
 from datong.app.web.workbooks import XLSX
 from datong.app.wording import figures
@@ -93,7 +93,7 @@ def _filter(visit: Visit, looked: Looked, acts: dict[str, str]) -> None:
             with ui.element("label").classes("field"):
                 words("span", visit.say(f"web_people.find_{name}"))
                 box = ui.element("input").props(f'type="{kind}" name="{name}"').classes("plain")
-                box.props["value"] = value
+                box.props[AT_FIRST] = value
         with ui.element("label").classes("field"):
             words("span", visit.say("web_people.act"))
             with ui.element("select").props('name="what"').classes("plain"):

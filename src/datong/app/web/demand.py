@@ -15,6 +15,7 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.workbooks import FORECAST
 from datong.app.web.layout import action, heading
 from datong.app.web.parts import (
+    AT_FIRST,
     VALUE,
     Box,
     Column,
@@ -80,7 +81,7 @@ def _list(visit: Visit, listed: Piece, text: str, chosen: ItemDemand | None) -> 
     with ui.element("section").classes("items"):
         with ui.element("form").props(f'action="{PATH}" role="search"').classes("line"):
             box = ui.element("input").props('type="search" name="find"')
-            box.props["value"] = text
+            box.props[AT_FIRST] = text
             box.props["aria-label"] = box.props["placeholder"] = visit.say("web_demand.find")
         rows = listed.rows.to_pylist()
         columns = [
@@ -289,7 +290,7 @@ class Edits:
             value = "" if row["edited_units"] is None else figures.fitting(row["edited_units"])
             box = Box("input", value)
             box.props('type="text" inputmode="decimal"')
-            box.props["value"] = value
+            box.props[AT_FIRST] = value
             week = when_words(self.visit, row["bucket"])
             box.props["aria-label"] = self.visit.say("web_demand.edit_of", week=week)
             made = EditCell(

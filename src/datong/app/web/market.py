@@ -15,6 +15,7 @@ from datong.app.service.market import Heat, Lost, Scarce
 from datong.app.service.permissions import Permission, Who
 from datong.app.web.layout import action, heading
 from datong.app.web.parts import (
+    AT_FIRST,
     Column,
     chart_base,
     day_of,
@@ -181,7 +182,7 @@ def _lost(visit: Visit, rows: pa.Table, total: int, cursor: str | None, find: st
     heading(visit.say("web_market.lost"))
     with ui.element("form").props(f'action="{PATH}" role="search"').classes("line"):
         box = ui.element("input").props('type="search" name="find"')
-        box.props["value"] = find
+        box.props[AT_FIRST] = find
         box.props["aria-label"] = box.props["placeholder"] = visit.say("web_demand.find")
     if not total:
         words("p", visit.say("web_market.nothing_lost"), "soft")

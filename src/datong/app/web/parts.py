@@ -93,6 +93,9 @@ class Box(ui.element):
         return self._typed.strip()
 
 
+# What stands in a field at first, as an attribute: as a property it would come back over what is typed whenever the
+# page is drawn anew.
+AT_FIRST = "^value"
 # What stands in a field, for an event.
 VALUE = "(e) => emit(e.target.value)"
 
@@ -103,7 +106,7 @@ def field(label: str, *, kind: str = "text", value: str = "", hint: str = "", wi
         words("span", label)
         box = Box("input", value)
         box.props["type"] = kind
-        box.props["value"] = value
+        box.props[AT_FIRST] = value
         if hint:
             box.props["placeholder"] = hint
         if width:
