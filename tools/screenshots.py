@@ -20,6 +20,7 @@ from datong.app.chain import Chain
 from datong.app.cli.commands import prepare_demo
 from datong.app.http.signed_in import COOKIE
 from datong.app.release import release
+from datong.app.service.guide import close_guide
 from datong.app.service.permissions import ROLES
 from datong.app.service.served import Served, serve
 from datong.app.serving import application
@@ -51,6 +52,7 @@ def signed_in(served: Served, role: str, language: str, firm: str | None = None)
     if session.must_factor:
         factor = pyotp.TOTP(pyotp.parse_uri(served.people.begin_factor(session.who)).secret)
         served.people.confirm_factor(session.who, factor.at(served.now()))
+    close_guide(served, session.who)
     return session.secret
 
 
