@@ -58,7 +58,7 @@ window.datongPage = (() => {
     notice(list.length ? [words.lost, words.unsaved] : [words.lost], list, false);
   }
   function back() {
-    if (!isLost) return;
+    if (!isLost || !window.socket.connected) return;  // a server that ends may answer once more before it is gone
     isLost = false;
     free();
     const list = typed();
