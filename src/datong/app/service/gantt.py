@@ -94,8 +94,7 @@ def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last
 
 
 def _on_lines(served: Served) -> _OnLines:
-    now = everything(served)
-    return served.keeper.kept("gantt", lambda chain: _placed(chain, now))
+    return served.keeper.kept("gantt", lambda chain: _placed(chain, everything(served)))
 
 
 def _placed(chain: Chain, now: OrdersNow) -> _OnLines:

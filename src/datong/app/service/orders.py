@@ -66,9 +66,7 @@ def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
 def order(served: Served, who: Who, name: str) -> OrderShown:
     """One order, with why it is there and what became of it. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
-    row = row_of(everything(served).rows, name)
-    said = events_said(served)
-    shown = served.keeper.kept(("order", name, version_of(row)), lambda chain: _shown(chain, name, row, said))
+    shown = served.keeper.kept(("order", name), lambda chain: _shown(served, chain, name))
     noted = _noted(served, name)
     history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
     return OrderShown(shown.row, shown.version, shown.reasons, history, shown.planned)
@@ -77,9 +75,9 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
 def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Table]:
     """The table, and the rows of it, behind one of an order's reasons. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
-    run = row_of(everything(served).rows, name)["run"]
 
     def read(chain: Chain) -> tuple[str, pa.Table]:
+        run = row_of(everything(served).rows, name)["run"]
         found = [r for r in _reasons(chain, run, name) if r["rank"] == rank and r["evidence_table"]]
         if not found:
             raise NotFound(message("service_orders.no_reason", order=name, rank=rank))
@@ -98,7 +96,8 @@ def events_said(served: Served) -> pa.Table:
     return served.keeper.kept("order_events", lambda chain: chain.state(names=("order_events",)).table("order_events"))
 
 
-def _shown(chain: Chain, name: str, row: Mapping[str, Any], said: pa.Table) -> OrderShown:
+def _shown(served: Served, chain: Chain, name: str) -> OrderShown:
+    row, said = row_of(everything(served).rows, name), events_said(served)
     reasons = tuple(
         Reason(
             r["rank"],
