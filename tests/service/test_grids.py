@@ -206,3 +206,12 @@ def test_what_was_sorted_goes_with_its_table() -> None:
     del table
     gc.collect()
     assert len(sorted_rows._HELD) == there
+
+
+@given(st.lists(st.sampled_from([None, "", "油", "a"]), max_size=12), st.sampled_from(["", "油", "a", "b"]))
+def test_rows_with_a_value_are_those_that_a_filter_finds(values, value) -> None:
+    halves = values[: len(values) // 2], values[len(values) // 2 :]
+    column = pa.chunked_array([pa.array(half, pa.string()) for half in halves])
+    table = pa.table({"text": column, "row": pa.array(range(len(values)), pa.int64())})
+    rows = [row for row in table.to_pylist() if row["text"] == value]
+    assert sorted_rows.rows_with(table, "text", value).to_pylist() == rows

@@ -20,6 +20,7 @@ from datong.app.service.last_run import LastRun, last_run, read_last_run
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sorted_rows import rows_with
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.row_ids import keyed_row_id
 from datong.ledger.state import State
@@ -192,7 +193,10 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
     last run does not know, or where there is no run."""
     who.require(Permission.SEE_DEMAND)
     run = last_run(served, READ)
-    own = {name: _of_product(run.tables[name], product) for name in ("series", "forecast", "adjustments", "demand")}
+    own = {
+        name: rows_with(run.tables[name], "product", product)
+        for name in ("series", "forecast", "adjustments", "demand")
+    }
     if not own["forecast"].num_rows:
         hint = nearest_hint(product, run.tables["products"]["product"].to_pylist())
         raise NotFound(message("served.demand.no_product", product=product, hint=hint))
@@ -205,7 +209,7 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
     told = tuple(
         one for one in _told(served) if one.product == product and (one.market is None or one.market == market)
     )
-    names = run.tables["products"].filter(pc.equal(run.tables["products"]["product"], product)).to_pylist()
+    names = rows_with(run.tables["products"], "product", product).to_pylist()
     return ItemDemand(
         run=run.run,
         as_of=run.as_of,
@@ -220,10 +224,6 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
         signals=_signals(run, product, market),
         statements=told,
     )
-
-
-def _of_product(table: pa.Table, product: str) -> pa.Table:
-    return table.filter(pc.equal(table["product"], product))
 
 
 def _expected(own: Mapping[str, pa.Table], told: Sequence[Told], bucket_days: int) -> pa.Table:
@@ -326,7 +326,7 @@ def is_hand_signal(signal: str) -> bool:
 
 
 def _signals(run: LastRun, product: str, market: str) -> tuple[ShownSignal, ...]:
-    rows = _of_product(run.tables["signals"], product).to_pylist()
+    rows = rows_with(run.tables["signals"], "product", product).to_pylist()
     return tuple(
         ShownSignal(
             r["signal"],

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.service.sorted_rows import places_once, sorted_places
+from datong.app.service.sorted_rows import once, sorted_places
 from datong.model.errors import Refused
 from datong.model.words import message
 
@@ -91,7 +91,7 @@ def _places(table: pa.Table, key: str, wanted: Wanted) -> pa.Array:
         masks += [_has(table, wanted.search)] if wanted.search else []
         return every.filter(reduce(pc.and_, masks).take(every))
 
-    return places_once(table, (sort, key, is_descending, wanted.filters, wanted.search), met)
+    return once(table, (sort, key, is_descending, wanted.filters, wanted.search), met)
 
 
 def _meets(values: pa.ChunkedArray, one: Filter) -> pa.ChunkedArray:

@@ -18,12 +18,12 @@ class Turns:
     readers holds no writer up."""
 
     def __init__(self, name: str) -> None:
+        self._thread: int | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=self._begin)
         self._lock = Lock()
         self._readers: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._writers: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._ahead = 0  # readers that go before the next writer
-        self._thread: int | None = None
 
     @property
     def is_mine(self) -> bool:
