@@ -452,7 +452,7 @@ def _refuse_unseen(there: Told | None, seen: str | None) -> None:
 
 def _machine_of_item(run: LastRun, product: str, market: str, bucket: date) -> float:
     """Units that the last run expects of a bucket without the edit that it may have. Raises as `edit_forecast`."""
-    rows = _of_product(run.tables["forecast"], product)
+    rows = rows_with(run.tables["forecast"], "product", product)
     if not rows.num_rows:
         hint = nearest_hint(product, run.tables["products"]["product"].to_pylist())
         raise NotFound(message("served.demand.no_product", product=product, hint=hint))
@@ -461,7 +461,7 @@ def _machine_of_item(run: LastRun, product: str, market: str, bucket: date) -> f
         raise Refused(message("served.demand.no_bucket", product=product, market=market, bucket=bucket))
     if own[0]["method"] == "given":
         raise Refused(message("served.demand.given", product=product))
-    moved = _of_product(run.tables["adjustments"], product)
+    moved = rows_with(run.tables["adjustments"], "product", product)
     machine = _machine(own[0]["mean_units"], moved.filter(pc.equal(moved["market"], market)), bucket)
     if machine <= 0:
         raise Refused(message("served.demand.nothing_expected", product=product, bucket=bucket))
