@@ -141,7 +141,7 @@ def items(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa
     Raises NotFound where there is no run.
     """
     who.require(Permission.SEE_DEMAND)
-    return piece(served.keeper.kept("demand.items", _items), "item", wanted)
+    return piece(served.keeper.kept("demand.items", _items, of=STATED), "item", wanted)
 
 
 def _items(chain: Chain) -> pa.Table:
@@ -349,7 +349,7 @@ def edits(served: Served, who: Who) -> tuple[Told, ...]:
 
 
 def _told(served: Served) -> tuple[Told, ...]:
-    return served.keeper.kept("demand.told", lambda chain: read_told(chain.state(names=STATED)))
+    return served.keeper.kept("demand.told", lambda chain: read_told(chain.state(names=STATED)), of=STATED)
 
 
 def read_told(state: State) -> tuple[Told, ...]:

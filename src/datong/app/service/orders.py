@@ -13,8 +13,10 @@ from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_plan import run_table
+from datong.app.service.last_run import table_of_run
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sorted_rows import rows_with
 from datong.ledger.order_life import events_of_table, in_order, told_offer
 from datong.model.errors import NotFound
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
@@ -66,10 +68,22 @@ def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
 def order(served: Served, who: Who, name: str) -> OrderShown:
     """One order, with why it is there and what became of it. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
-    shown = served.keeper.kept(("order", name), lambda chain: _shown(served, chain, name))
-    noted = _noted(served, name)
-    history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
-    return OrderShown(shown.row, shown.version, shown.reasons, history, shown.planned)
+    rows, said = served.keeper.kept("orders", lambda _: (everything(served).rows, events_said(served)))
+    row = row_of(rows, name)
+    reasons = tuple(
+        Reason(
+            r["rank"],
+            r["stage"],
+            _both(message_of(r["text_key"], r["text_params"])),
+            r["evidence_table"],
+            len(r["evidence"] or ()),
+        )
+        for r in _reasons(None if row["run"] is None else table_of_run(served, row["run"], "reasons"), name)
+    )
+    plan = None if row["run"] is None else table_of_run(served, row["run"], "orders")
+    events = _events(said.filter(pc.equal(said["order"], name)), name, served.keeper.settings.currency)
+    history = tuple(sorted([*events, *_noted(served, name)], key=lambda one: one.at))
+    return OrderShown(row, version_of(row), reasons, history, _planned(plan, row))
 
 
 def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Table]:
@@ -78,7 +92,8 @@ def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Ta
 
     def read(chain: Chain) -> tuple[str, pa.Table]:
         run = row_of(everything(served).rows, name)["run"]
-        found = [r for r in _reasons(chain, run, name) if r["rank"] == rank and r["evidence_table"]]
+        reasons = None if run is None else run_table(chain, run, "reasons")
+        found = [r for r in _reasons(reasons, name) if r["rank"] == rank and r["evidence_table"]]
         if not found:
             raise NotFound(message("service_orders.no_reason", order=name, rank=rank))
         return found[0]["evidence_table"], chain.evidence(run, found[0]["evidence_table"], found[0]["evidence"])
@@ -96,54 +111,30 @@ def events_said(served: Served) -> pa.Table:
     return served.keeper.kept("order_events", lambda chain: chain.state(names=("order_events",)).table("order_events"))
 
 
-def _shown(served: Served, chain: Chain, name: str) -> OrderShown:
-    row, said = row_of(everything(served).rows, name), events_said(served)
-    reasons = tuple(
-        Reason(
-            r["rank"],
-            r["stage"],
-            _both(message_of(r["text_key"], r["text_params"])),
-            r["evidence_table"],
-            len(r["evidence"] or ()),
-        )
-        for r in _reasons(chain, row["run"], name)
-    )
-    return OrderShown(row, version_of(row), reasons, tuple(_events(chain, name, said)), _planned(chain, row))
+def _reasons(table: pa.Table | None, name: str) -> list[dict[str, Any]]:
+    """table: all reasons of the run that proposed the order."""
+    return [] if table is None else sorted(rows_with(table, "order", name).to_pylist(), key=lambda r: r["rank"])
 
 
-def _reasons(chain: Chain, run: str | None, name: str) -> list[dict[str, Any]]:
-    if run is None:
-        return []
-    table = run_table(chain, run, "reasons")
-    if table is None:
-        return []
-    return sorted(table.filter(pc.equal(table["order"], name)).to_pylist(), key=lambda r: r["rank"])
-
-
-def _planned(chain: Chain, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Units and days as they were planned, of an order that is another now."""
-    table = None if row["run"] is None else run_table(chain, row["run"], "orders")
-    if table is None:
-        return None
-    found = table.filter(pc.equal(table["order"], row["order"])).to_pylist()
+def _planned(table: pa.Table | None, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Units and days as they were planned, of an order that is another now. table: the orders of its run."""
+    found = [] if table is None else rows_with(table, "order", row["order"]).to_pylist()
     if not found or all(found[0][name] == row[name] for name in ("units", "start", "due", "line")):
         return None
     return {name: found[0][name] for name in ("units", "start", "due", "line")}
 
 
-def _events(chain: Chain, name: str, rows: pa.Table) -> list[Happened]:
-    events = events_of_table(rows.filter(pc.equal(rows["order"], name))).get(name, [])
+def _events(rows: pa.Table, name: str, currency: str) -> list[Happened]:
+    """rows: of `order_events`, those of the order."""
     found = []
-    for event in in_order(events):
+    for event in in_order(events_of_table(rows).get(name, [])):
         words: Message = message(f"dispatch.state.{event.state}")
         if event.good_units is not None:
             words = message(
                 "service_orders.happened_units", state=words, good=event.good_units, scrap=event.scrap_units or 0.0
             )
         if event.offer:
-            words = message(
-                "service_orders.happened_offer", state=words, offer=told_offer(event.offer, chain.settings.currency)
-            )
+            words = message("service_orders.happened_offer", state=words, offer=told_offer(event.offer, currency))
         found.append(Happened(event.happened_at, event.counterparty or "", _both(words), event.reason or ""))
     return found
 
