@@ -7,6 +7,7 @@ where a cursor stands is found by halves.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
@@ -23,28 +24,33 @@ T = TypeVar("T")
 MOST_HELD = 16
 # Smaller tables are sorted sooner than looked up.
 FEW = 1000
-_HELD: dict[int, OrderedDict[Hashable, Any]] = {}
+_HELD: dict[int, OrderedDict[Hashable, Future[Any]]] = {}
 _LOCK = Lock()
 
 
 def once(table: pa.Table, asked: Hashable, work_out: Callable[[], T]) -> T:
-    """What is worked out of a table alone, from memory where it was before. asked: names it."""
+    """What is worked out of a table alone, from memory where it was before; who asks for it meanwhile waits. asked:
+    names it."""
     if table.num_rows < FEW:
         return work_out()
+    mine: Future[T] = Future()
     with _LOCK:
         if id(table) not in _HELD:
             _HELD[id(table)] = OrderedDict()
             finalize(table, _HELD.pop, id(table), None).atexit = False
         held = _HELD[id(table)]
-        if asked in held:
-            held.move_to_end(asked)
-            return held[asked]
-    found = work_out()
-    with _LOCK:
-        held[asked] = found
+        found = held.setdefault(asked, mine)
+        held.move_to_end(asked)
         if len(held) > MOST_HELD:
             held.popitem(last=False)
-    return found
+    if found is mine:
+        try:
+            mine.set_result(work_out())
+        except BaseException as error:
+            with _LOCK:
+                held.pop(asked, None)
+            mine.set_exception(error)
+    return found.result()
 
 
 def sorted_places(table: pa.Table, sort: str, key: str, is_descending: bool) -> pa.Array:
