@@ -116,7 +116,9 @@ def said(served: Served) -> None:
 
 def take_file(served: Served) -> None:
     """Of its rows one is refused."""
-    text = b"sale,happened_at,product,market,units,price\nx1,2026-03-02,OIL,north,40,90\nx2,2026-03-02,NONE,north,?,90\n"
+    text = (
+        b"sale,happened_at,product,market,units,price\nx1,2026-03-02,OIL,north,40,90\nx2,2026-03-02,NONE,north,?,90\n"
+    )
     data.take(served, ANN, data.upload(served, ANN, "sales.csv", text).upload, "sales")
 
 

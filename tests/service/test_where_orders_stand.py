@@ -108,4 +108,7 @@ def test_changes_are_found_by_halves_as_by_comparing_each(old, new, few) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_FEW", few)
         found = subject._unlike(*tables).to_pylist()
+        every = subject.changed_orders(*(dict.fromkeys(subject.READ_FOR_STANDINGS, t) for t in tables))
     assert found == [f"O{name}" for name in sorted(old) if name not in new or old[name] != new[name]]
+    changed = {f"O{name}" for name in {*old, *new} if (name in old, old.get(name)) != (name in new, new.get(name))}
+    assert every is not None and set(every.to_pylist()) == changed

@@ -84,9 +84,11 @@ _VERSIONED = ("order", "units", "start", "due", "line", "recipe", "offer", "lane
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """The list as it was made last. of: what it was made of beside the orders themselves; stands: where they stand."""
+    """The list as it was made last. proposed: all that the last plan proposes. of: what the list was made of beside the
+    orders themselves; stands: where they stand."""
 
     now: OrdersNow
+    proposed: pa.Table | None
     of: "_Basis"
     stands: Stands
 
@@ -121,24 +123,21 @@ def orders_now(chain: Chain) -> OrdersNow:
     basis, before = _Basis(plan, settings, state.today, end, others), _BEFORE.get(chain.ledger)
     stands = where_orders_stand(state, None if before is None else before.stands)
     if before is not None and stands.changed is not None and before.of.is_like(basis):
-        rows = _with_changed(chain, before.now.rows, stands, state, basis)
+        proposed, rows = before.proposed, _with_changed(chain, before, stands, state, basis)
     else:
-        rows = _all_rows(chain, state, stands.rows, basis)
+        proposed = None if plan is None else _proposed(chain, plan, state)
+        rows = _all_rows(chain, state, stands.rows, basis, proposed)
     now = OrdersNow(rows, plan, state.as_of)
-    _BEFORE[chain.ledger] = _Made(now, basis, stands)
+    _BEFORE[chain.ledger] = _Made(now, proposed, basis, stands)
     return now
 
 
-def _all_rows(chain: Chain, state: State, stands: pa.Table, basis: _Basis, some: pa.Array | None = None) -> pa.Table:
-    """In ORDERS_NOW. some: numbers of the orders that are wanted, which the state has alone; None: all."""
-    plan = basis.plan
+def _all_rows(chain: Chain, state: State, stands: pa.Table, basis: _Basis, proposed: pa.Table | None) -> pa.Table:
+    """In ORDERS_NOW, of the orders that the state has and that are proposed."""
     told = _out(state, stands, basis.end)
     rows = _with_money(chain, told, {run for run in told["run"].to_pylist() if run is not None})
-    rows = _named(rows.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, plan), state)
-    if plan is not None:
-        proposed = _proposed(chain, plan, state)
-        if some is not None:
-            proposed = proposed.filter(pc.is_in(proposed["order"], some))
+    rows = _named(rows.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, basis.plan), state)
+    if proposed is not None:
         still = pc.invert(pc.is_in(proposed["order"], told["order"].combine_chunks()))
         rows = pa.concat_tables([proposed.filter(still), rows.select(proposed.column_names)])
     is_open = pc.is_in(rows["state"], pa.array(sorted(OPEN_STATES)))
@@ -148,14 +147,16 @@ def _all_rows(chain: Chain, state: State, stands: pa.Table, basis: _Basis, some:
     return rows.select(ORDERS_NOW.names).cast(ORDERS_NOW).combine_chunks()
 
 
-def _with_changed(chain: Chain, rows: pa.Table, stands: Stands, state: State, basis: _Basis) -> pa.Table:
-    """The rows with those of the orders exchanged of which something changed."""
-    changed = stands.changed
+def _with_changed(chain: Chain, before: _Made, stands: Stands, state: State, basis: _Basis) -> pa.Table:
+    """The rows as they were, with those of the orders exchanged of which something changed."""
+    rows, proposed, changed = before.now.rows, before.proposed, stands.changed
     assert changed is not None  # whoever asks has looked
     if not len(changed):
         return rows
     of_changed = stands.rows.filter(pc.is_in(stands.rows["order"], changed))
-    new = _all_rows(chain, only_orders(state, changed), of_changed, basis, changed)
+    if proposed is not None:
+        proposed = proposed.filter(pc.is_in(proposed["order"], changed))
+    new = _all_rows(chain, only_orders(state, changed), of_changed, basis, proposed)
     places = np.flatnonzero(pc.is_in(rows["order"], changed).to_numpy())
     begins, ends = [0, *(places + 1)], [*places, rows.num_rows]
     kept = [rows.slice(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]

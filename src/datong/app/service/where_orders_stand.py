@@ -2,6 +2,7 @@
 a hand edit touches one order of a hundred thousand.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,9 @@ def changed_orders(before: Mapping[str, pa.Table], after: Mapping[str, pa.Table]
             continue
         if _has_versions(old) or _has_versions(new):
             return None
-        found += [_unlike(old, new), _unlike(new, old)]
+        begin, end = _common(old, new)
+        parts = [rows.slice(begin, rows.num_rows - begin - end) for rows in (old, new)]
+        found += [_unlike(*parts), _unlike(*reversed(parts))]
     return pc.unique(pa.concat_arrays(found)) if found else pa.array([], pa.string())
 
 
@@ -74,9 +77,23 @@ def _has_versions(rows: pa.Table) -> bool:
     return len(ids) > 1 and pc.any(pc.equal(ids[1:], ids[:-1])).as_py()
 
 
+def _common(one: pa.Table, other: pa.Table) -> tuple[int, int]:
+    """How many rows two tables have in common from the first on, and up to the last. Found by halves."""
+    few = min(one.num_rows, other.num_rows)
+
+    def is_unlike_before(count: int) -> bool:
+        return not one.slice(0, count).equals(other.slice(0, count))
+
+    begin = bisect_left(range(1, few + 1), True, key=is_unlike_before)
+
+    def is_unlike_after(count: int) -> bool:
+        return not one.slice(one.num_rows - count).equals(other.slice(other.num_rows - count))
+
+    return begin, bisect_left(range(1, few - begin + 1), True, key=is_unlike_after)
+
+
 def _unlike(rows: pa.Table, others: pa.Table) -> pa.Array:
-    """Orders of the rows that are not the same among the others. Both are in order of their ids but for few, so that
-    long stretches of them are compared as they lie."""
+    """Orders of the rows that are not the same among the others. Long stretches of both are compared as they lie."""
     at = pc.fill_null(pc.index_in(rows["row_id"], others["row_id"].combine_chunks()), _NOWHERE).to_numpy()
     ends = [*np.flatnonzero(np.diff(at) != 1) + 1, rows.num_rows]
     found, begin = [], 0
