@@ -16,16 +16,11 @@ from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LINES, STOCK = [f"L{i}" for i in range(6)] + ["产线"], ["A", "B"]
+DAYS = st.sampled_from([None, 2, 9])
 # What is written: hours of a line from a day on, a line withdrawn, a count of stock; each known so many hours later.
 WRITES = st.lists(
     st.one_of(
-        st.tuples(
-            st.just("lines"),
-            st.sampled_from(LINES),
-            st.sampled_from([None, 2, 9]),
-            st.integers(1, 3),
-            st.integers(0, 4),
-        ),
+        st.tuples(st.just("lines"), st.sampled_from(LINES), DAYS, st.integers(1, 3), st.integers(0, 4)),
         st.tuples(st.just("withdraw"), st.sampled_from(LINES)),
         st.tuples(st.just("stock"), st.sampled_from(STOCK), st.integers(1, 3), st.integers(0, 4)),
     ),
