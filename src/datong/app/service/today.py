@@ -195,7 +195,7 @@ def _said(served: Served, plan: LastPlan) -> _OfRun:
     def work_out() -> _OfRun:
         return _of_run(served.keeper.read(read), served.keeper.settings, plan)
 
-    return worked_once(served.keeper, ("today", plan.run), work_out)
+    return worked_once(served.keeper, ("today", plan.run, served.keeper.opened), work_out)
 
 
 def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastPlan) -> _OfRun:
