@@ -5,7 +5,8 @@
 The server is the whole application in a process of its own; the load comes from another one, over HTTP. Each reader
 asks every 10 seconds for what one page needs (today, a piece of the orders, one order with its reasons, demand of a
 product, a tile of the picture of the lines); each editor locks an order every 30 seconds, or undoes that. Nobody sends
-an ETag, so every answer is made and sent. One line of JSON for each figure.
+an ETag, so every answer is made and sent. One line of JSON for each figure. Where others use the machine, too, times
+tell of them as well: the processor time of a request does not.
 
 The chain: `cycle.py`'s random one of BASE products, really planned; then the products, the sales and the tables of that
 plan are copied under other numbers until there are as many as were asked for, and a fifth of the orders are given out,
@@ -199,6 +200,12 @@ def run_server(folder: Path, pipe: Connection) -> None:
     uvicorn.Server(config).run([socket])
 
 
+def processor_seconds(process: int) -> float:
+    """That a process has used so far, in all its threads."""
+    spent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_bytes(process: int) -> int:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -210,13 +217,15 @@ def resident_bytes(process: int) -> int:
 class Seen:
     """What the people saw. seconds: of each read and each edit, by name. errors: status and beginning of each answer
     that was none. confirmed: orders whose lock was answered last, with whether it stands.
-    answered: edits. first: seconds of the first page after the server began, for which all is worked out."""
+    answered: edits. first: seconds of the first page after the server began, for which all is worked out. spent:
+    seconds of a processor that the server used while it was measured."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     confirmed: dict[str, bool] = field(default_factory=dict)
     answered: int = 0
     first: float = 0.0
+    spent: float = 0.0
 
 
 @dataclass
@@ -332,9 +341,11 @@ async def loaded(port: int, server: int, asked: Asked, tokens: Sequence[str], pi
 
         async def watch() -> None:
             await asyncio.sleep(WARM_UP)
+            before = processor_seconds(server)
             while time.perf_counter() < load.end:
                 memory.append(resident_bytes(server))
                 await asyncio.sleep(1)
+            load.seen.spent = processor_seconds(server) - before
 
         await asyncio.gather(watch(), *people)
         load.seen.first = first.seen.seconds["the first page of a new plan"][0]
@@ -439,6 +450,8 @@ def measured(folder: Path, asked: Asked, bars: tuple[float, float]) -> list[str]
         told(seen, [name], name)
     reads = told(seen, [name for name in seen.seconds if name != "edit"], "reads")
     edits = told(seen, ["edit"], "edits")
+    requests = sum(map(len, seen.seconds.values()))
+    say("processor time of the server", round(seen.spent / requests * 1000, 1), "ms per request", seconds=seen.spent)
     growth = memory[-1] / memory[0] - 1
     say("memory of the server", round(memory[0] / 1e6), "MB", end=round(memory[-1] / 1e6), growth=round(growth, 3))
     say("errors", len(seen.errors), "answers", first=seen.errors[:3])

@@ -9,8 +9,10 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from datong.app.http.request_rates import PAGE
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.served import Served, serve
+from datong.app.web.rated import RatedPages
 from datong.app.web.tiles import add_tiles
 from mill import write
 
@@ -96,3 +98,18 @@ def test_what_cannot_be_asked_is_refused_in_words(clients: dict[str, Client], qu
 @pytest.mark.parametrize("query", ["", "from=0&to=8&first=soon&last=2026-05-01", "from=-1&to=x&first=1&last=2"])
 def test_days_that_are_none_are_refused(clients: dict[str, Client], query: str) -> None:
     assert clients["ann"].get(f"/planner/data/gantt?{query}").status_code == 400
+
+
+def test_pages_are_limited_by_account_and_what_lies_ready_is_not(chain: Served) -> None:
+    app = FastAPI()
+    add_tiles(app, chain)
+    app.add_middleware(RatedPages, served=chain)
+    ann, wang = (Client(app, chain.people.sign_in(login, "a long password").secret) for login in ("ann", "wang"))
+    statuses = [ann.get("/planner/data/gantt/lines").status_code for _ in range(int(PAGE.at_once) + 1)]
+    assert statuses == [200] * int(PAGE.at_once) + [429]
+    told = ann.get("/planner/data/orders")
+    assert told.headers["retry-after"] == "1" and "Too many requests" in told.text
+    again = Client(app, chain.people.sign_in("ann", "a long password").secret)
+    assert again.get("/planner/data/orders").status_code == 429  # another browser of the same person
+    assert wang.get("/planner/data/orders").status_code == 200
+    assert ann.get("/planner/static/none.css").status_code == ann.get("/elsewhere").status_code == 404

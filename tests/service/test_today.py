@@ -11,9 +11,11 @@ from argon2 import PasswordHasher
 
 from datong.app.chain import Chain
 from datong.app.offers import open_offers
+from datong.app.service import today as subject
 from datong.app.service.edits import edit
+from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_changes import Change
-from datong.app.service.orders import order
+from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
 from datong.app.service.served import Served, serve
@@ -41,11 +43,11 @@ def decisions(served: Served, who: Who) -> list[Decision]:
     return found
 
 
-def say(served: Served, event: OrderEvent) -> None:
-    """A counterparty says something."""
+def say(served: Served, event: OrderEvent, known_at: datetime | None = None) -> None:
+    """A counterparty says something. known_at: None: now, on the chain's clock."""
 
     def write(chain: Chain) -> None:
-        moment = chain.clock()
+        moment = known_at or chain.clock()
         rows = order_events_rows([event])
         rows = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
         chain.ledger.ingest("order_events", rows, None, (), "test", moment, by="test")
@@ -78,6 +80,23 @@ def test_taking_gives_out_and_a_decision_is_made_once(planned: Served) -> None:
     assert shown.row["state"] == "released" and shown.history[-1].why == "agreed"
     with pytest.raises(NotFound):
         take(planned, ANN, first.key)
+
+
+def test_of_many_overdue_orders_the_first_are_shown_and_all_are_counted(
+    planned: Served, clock: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year late, thousands may be: a page names few, and the list of orders has all."""
+    due = to_release(planned, ANN)["order"].to_pylist()
+    release(planned, ANN, due)
+    later = clock() + timedelta(days=60)
+    say(planned, OrderEvent(due[0], "accepted", later, counterparty="works"), later)
+    every = orders(planned, ANN, Wanted((Filter("is_overdue", "is", "true"),), sort="due")).rows["order"].to_pylist()
+    found = today(planned, ANN)
+    assert len(every) > 1 and found.overdue["order"].to_pylist() == every and found.overdue_count == len(every)
+    monkeypatch.setattr(subject, "MOST_ROWS", 1)
+    say(planned, OrderEvent(due[0], "started", later, counterparty="works"))
+    found = today(planned, ANN)
+    assert found.overdue["order"].to_pylist() == every[:1] and found.overdue_count == len(every)
 
 
 def test_what_is_dismissed_comes_back_when_the_order_is_another(planned: Served) -> None:

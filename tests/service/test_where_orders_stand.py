@@ -4,8 +4,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datong.app.chain import Chain
+from datong.app.service import all_orders
 from datong.app.service import where_orders_stand as subject
 from datong.app.service.edits import edit, undo
 from datong.app.service.grids import Filter, Wanted
@@ -38,7 +41,7 @@ def is_as_if_all_were(served: Served) -> bool:
 
     def both(chain: Chain) -> tuple[pa.Table, pa.Table]:
         state = chain.state(names=READ_FOR_STANDINGS)
-        return subject.where_orders_stand(chain, state), subject.stands_of(state)
+        return all_orders._BEFORE[chain.ledger].stands.rows, subject.stands_of(state)
 
     told, whole = served.keeper.read(both)
     return told.equals(whole)
@@ -85,3 +88,27 @@ def test_rows_that_came_went_or_changed_are_found_by_content() -> None:
     new = pa.table({"row_id": ["a", "b", "d"], "order": ["A", "B", "D"], "units": [2.0, None, 3.0]})
     found = [subject._unlike(*pair).to_pylist() for pair in ((old, new), (new, old))]
     assert found == [["A", "C"], ["A", "D"]]
+
+
+IDS = st.dictionaries(st.sampled_from([f"{i:02}" for i in range(24)]), st.sampled_from([None, 1.0, 2.0]), max_size=24)
+
+
+@given(IDS, IDS, st.sampled_from([1, 64]))
+def test_changes_are_found_by_halves_as_by_comparing_each(old, new, few) -> None:
+    tables = [
+        pa.table(
+            {
+                "row_id": pa.array(sorted(ids), pa.string()),
+                "order": pa.array([f"O{name}" for name in sorted(ids)], pa.string()),
+                "units": pa.array([ids[name] for name in sorted(ids)], pa.float64()),
+            }
+        )
+        for ids in (old, new)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "_FEW", few)
+        found = subject._unlike(*tables).to_pylist()
+        every = subject.changed_orders(*(dict.fromkeys(subject.READ_FOR_STANDINGS, t) for t in tables))
+    assert found == [f"O{name}" for name in sorted(old) if name not in new or old[name] != new[name]]
+    changed = {f"O{name}" for name in {*old, *new} if (name in old, old.get(name)) != (name in new, new.get(name))}
+    assert every is not None and set(every.to_pylist()) == changed

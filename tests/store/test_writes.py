@@ -116,3 +116,15 @@ def test_a_state_says_of_which_snapshot_it_is_and_is_read_again(store: Store, on
 def test_a_snapshot_of_another_chain_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="another"):
         store.open().state(NOW, snapshot=Snapshot("another", None, 1))
+
+
+def test_the_last_write_is_the_last_of_all(store: Store) -> None:
+    ledger = store.open()
+    assert ledger.last_write() == 0
+    for number in range(3):
+        products(ledger, number, "Ann", f"P{number}")
+        assert ledger.last_write() == ledger.writes()["write"].to_pylist()[-1]
+    branches = store.branches(ledger)
+    branches.make("more", None, hour(4), hour(5), "", by="Cai")
+    products(branches.on("more"), 6, "Dai", "C")
+    assert ledger.last_write() == branches.on("more").last_write() == ledger.writes()["write"].to_pylist()[-1]

@@ -154,6 +154,10 @@ class Ledger(Protocol):
         """Every write to the chain and its branches that changed something, oldest first, in WRITES_SCHEMA."""
         ...
 
+    def last_write(self) -> int:
+        """The number of the last of `writes`; 0 where there is none."""
+        ...
+
     def ingest(
         self,
         table: str,

@@ -43,6 +43,7 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store import clock_repair, persons
+from datong.store.changed_rows import spliced
 from datong.store.held_connection import Held, refuse_second
 from datong.store.incoming import (
     TEMPORARY,
@@ -82,6 +83,8 @@ _SPILL_BYTES = 16 * 1024 * 1024
 _RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
 _SEEN_BYTES = 16 * 1024 * 1024  # of a table that stays in memory as it was read last
 _CONFLICTS_AT_ONCE = 10_000
+# Where more rows of a table changed than these, it is read anew.
+_MOST_SPLICED = 200
 
 
 def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
@@ -225,6 +228,7 @@ class DuckDBLedger:
         self._seen: dict[str, tuple[_Seen, ...]] = {}  # by table what was read last, the latest first
         self._revised_at: dict[str, tuple[int, bool]] = {}  # by table, as of which ingest, what _is_revised says
         self._known_last: dict[str, tuple[int, datetime]] = {}  # likewise, what _known_until says
+        self._runs_read: pa.Table | None = None  # what `runs` gives; None: to be asked
         self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
@@ -484,6 +488,11 @@ class DuckDBLedger:
         """Who wrote what and when; see Ledger.writes."""
         return self._arrow('SELECT * FROM writes ORDER BY "write"').cast(WRITES_SCHEMA)
 
+    def last_write(self) -> int:
+        """The number of the last write; see Ledger.last_write."""
+        ((last,),) = self._rows('SELECT coalesce(max("write"), 0) FROM writes')
+        return last
+
     def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime, *, by: str) -> int:
         """Say that rows no longer hold from `known_at` on; see Ledger.withdraw."""
         spec = tables()[table]
@@ -656,7 +665,8 @@ class DuckDBLedger:
         seen = self._seen.get(table.name, ())
         found = next((one for one in seen if one.read == read), None)
         if found is None:
-            found = _Seen(read, self._read_rows(table, as_of, last_ingest))
+            rows = next((r for one in seen if (r := self._read_since(table, one, read)) is not None), None)
+            found = _Seen(read, self._read_rows(table, as_of, last_ingest) if rows is None else rows)
             if found.rows.nbytes > _SEEN_BYTES:
                 return found.rows
             self._seen[table.name] = (found, *seen[:1])
@@ -671,9 +681,25 @@ class DuckDBLedger:
             self._known_last[table.name] = last, moment
         return moment
 
-    def _read_rows(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+    def _read_since(self, table: Table, seen: _Seen, read: tuple[datetime, int]) -> pa.Table | None:
+        """The rows as of a moment and an ingest, out of those of an earlier one and of what came between: a hand edit
+        touches one row of a hundred thousand. None: they are not of an earlier one, or too much came between."""
+        if seen.read[0] > read[0] or seen.read[1] > read[1]:
+            return None
+        until = "known_at <= {0} AND _ingest <= {1}"
+        after, before = (until.format(moment_sql(moment), ingest) for moment, ingest in (read, seen.read))
+        news = f"SELECT DISTINCT row_id FROM {chain_table(table)} WHERE {after} AND NOT ({before})"
+        ids = sorted(name for (name,) in self._rows(f"{news} LIMIT {_MOST_SPLICED + 1}"))
+        if len(ids) > _MOST_SPLICED:
+            return None
+        return spliced(seen.rows, self._read_rows(table, *read, ids), ids) if ids else seen.rows
+
+    def _read_rows(self, table: Table, as_of: datetime, last_ingest: int, ids: Sequence[str] | None = None) -> pa.Table:
+        """ids: of the rows that are wanted; None: all."""
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        return in_state_schema(table.name, self._arrow(f"{query} ORDER BY row_id, _from"))
+        some = "" if ids is None else " AND row_id IN (SELECT unnest(?))"
+        rows = self._arrow(f"{query}{some} ORDER BY row_id, _from", [] if ids is None else [list(ids)])
+        return in_state_schema(table.name, rows)
 
     def _conversions(self, as_of: datetime, last_ingest: int) -> Conversions:
         """The units in which products are counted, as known at a moment. One that was known only later, or was
@@ -932,6 +958,7 @@ class DuckDBLedger:
 
     def save_run(self, run: RunRecord, at: datetime, *, by: str) -> None:
         """Keep a run; see Ledger.save_run."""
+        self._runs_read = None
         with self._transaction():
             self._note_write(at, by, "run", run.run, None, 1)
             ((saved,),) = self._rows("SELECT coalesce(max(saved), 0) + 1 FROM runs")
@@ -972,10 +999,17 @@ class DuckDBLedger:
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""
-        until = "" if as_of is None else f"AND as_of <= {moment_sql(as_of)}"
-        return self._arrow(
-            "SELECT run, as_of, seed, saved, NULL::VARCHAR AS branch FROM runs"
-            f" WHERE branch = 0 {until} ORDER BY as_of, saved"
+        self._held.connection()  # refused in words, where it may not be used, also where it need not be asked
+        if self._runs_read is None:
+            self._runs_read = self._arrow(
+                "SELECT run, as_of, seed, saved, NULL::VARCHAR AS branch FROM runs"
+                " WHERE branch = 0 ORDER BY as_of, saved"
+            )
+        every = self._runs_read
+        return (
+            every
+            if as_of is None
+            else every.filter(pc.less_equal(every["as_of"], pa.scalar(as_of, every["as_of"].type)))
         )
 
     def run_inputs(self, run: str, names: Collection[str] | None = None) -> RunInputs:
@@ -1064,7 +1098,7 @@ class DuckDBLedger:
 
     def _forget(self) -> None:
         """What is remembered of the file may not be so any more."""
-        self._latest_known = self._latest_arrived = self._last_of = None
+        self._latest_known = self._latest_arrived = self._last_of = self._runs_read = None
         self._seen, self._revised_at, self._known_last = {}, {}, {}
 
     @contextmanager

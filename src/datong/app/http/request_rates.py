@@ -20,6 +20,7 @@ class Rate:
 
 SIGN_IN = Rate(at_once=10, a_minute=10)  # by address
 READ = Rate(at_once=200, a_minute=1200)  # by account, as what follows
+PAGE = Rate(at_once=400, a_minute=2400)  # a grid that somebody scrolls asks for a piece at each stop
 CHANGE = Rate(at_once=60, a_minute=240)
 QUOTE = Rate(at_once=10, a_minute=20)  # many quotes would tell a rival's hours
 

@@ -4,19 +4,23 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service.last_plan import LastPlan, last_plan, of_run, run_table
-from datong.app.service.where_orders_stand import where_orders_stand
+from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.dispatch.due_for_release import counterparties
-from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, with_lines
+from datong.ledger.protocol import Ledger
+from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, only_orders, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound
+from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.questions.tables_out import ORDERS_SCHEMA
 
@@ -63,10 +67,10 @@ class OrdersNow:
 
 def row_of(rows: pa.Table, name: str) -> dict[str, Any]:
     """The row of one order. Raises NotFound."""
-    found = rows.filter(pc.equal(rows["order"], name)).to_pylist()
-    if not found:
+    at = pc.index(rows["order"], name).as_py()
+    if at < 0:
         raise NotFound(message("service_orders.no_order", order=name))
-    return found[0]
+    return rows.slice(at, 1).to_pylist()[0]
 
 
 def version_of(row: Mapping[str, Any]) -> str:
@@ -78,21 +82,85 @@ def version_of(row: Mapping[str, Any]) -> str:
 _VERSIONED = ("order", "units", "start", "due", "line", "recipe", "offer", "lane", "site", "state", "locked", "origin")
 
 
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """The list as it was made last. proposed: all that the last plan proposes. of: what the list was made of beside the
+    orders themselves; stands: where they stand."""
+
+    now: OrdersNow
+    proposed: pa.Table | None
+    of: "_Basis"
+    stands: Stands
+
+
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """What the whole list depends on. today, end: the chain's day, and the end of what is to be given out now. others:
+    tables of the state, those of the orders apart."""
+
+    plan: LastPlan | None
+    settings: ChainSettings
+    today: date
+    end: date
+    others: tuple[pa.Table, ...]
+
+    def is_like(self, other: "_Basis") -> bool:
+        """Whether it is the same: a table that nothing came into is the very same one."""
+        mine, theirs = ((one.plan, one.settings, one.today, one.end) for one in (self, other))
+        return mine == theirs and all(a is b for a, b in zip(self.others, other.others, strict=True))
+
+
+_BEFORE: WeakKeyDictionary[Ledger, _Made] = WeakKeyDictionary()
+
+
 def orders_now(chain: Chain) -> OrdersNow:
-    """All orders of a chain."""
+    """All orders of a chain; worked out anew for those alone of which something changed since, where nothing else did.
+    To be asked on the chain's own thread."""
     state, plan = chain.state(names=READ), last_plan(chain)
-    told = _out(chain, state)
+    settings = state.settings
+    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    others = tuple(state.tables[name] for name in READ if name not in READ_FOR_STANDINGS)
+    basis, before = _Basis(plan, settings, state.today, end, others), _BEFORE.get(chain.ledger)
+    stands = where_orders_stand(state, None if before is None else before.stands)
+    if before is not None and stands.changed is not None and before.of.is_like(basis):
+        proposed, rows = before.proposed, _with_changed(chain, before, stands, state, basis)
+    else:
+        proposed = None if plan is None else _proposed(chain, plan, state)
+        rows = _all_rows(chain, state, stands.rows, basis, proposed)
+    now = OrdersNow(rows, plan, state.as_of)
+    _BEFORE[chain.ledger] = _Made(now, proposed, basis, stands)
+    return now
+
+
+def _all_rows(chain: Chain, state: State, stands: pa.Table, basis: _Basis, proposed: pa.Table | None) -> pa.Table:
+    """In ORDERS_NOW, of the orders that the state has and that are proposed."""
+    told = _out(state, stands, basis.end)
     rows = _with_money(chain, told, {run for run in told["run"].to_pylist() if run is not None})
-    rows = _named(rows.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, plan), state)
-    if plan is not None:
-        proposed = _proposed(chain, plan, state)
+    rows = _named(rows.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, basis.plan), state)
+    if proposed is not None:
         still = pc.invert(pc.is_in(proposed["order"], told["order"].combine_chunks()))
         rows = pa.concat_tables([proposed.filter(still), rows.select(proposed.column_names)])
     is_open = pc.is_in(rows["state"], pa.array(sorted(OPEN_STATES)))
     is_past = pc.less(rows["due"], pa.scalar(state.today))
     is_overdue = pc.and_(pc.and_(is_open, is_past), pc.greater(rows["to_come_units"], 0.0))
     rows = rows.append_column("is_overdue", is_overdue)
-    return OrdersNow(rows.select(ORDERS_NOW.names).cast(ORDERS_NOW), plan, state.as_of)
+    return rows.select(ORDERS_NOW.names).cast(ORDERS_NOW).combine_chunks()
+
+
+def _with_changed(chain: Chain, before: _Made, stands: Stands, state: State, basis: _Basis) -> pa.Table:
+    """The rows as they were, with those of the orders exchanged of which something changed."""
+    rows, proposed, changed = before.now.rows, before.proposed, stands.changed
+    assert changed is not None  # whoever asks has looked
+    if not len(changed):
+        return rows
+    of_changed = stands.rows.filter(pc.is_in(stands.rows["order"], changed))
+    if proposed is not None:
+        proposed = proposed.filter(pc.is_in(proposed["order"], changed))
+    new = _all_rows(chain, only_orders(state, changed), of_changed, basis, proposed)
+    places = np.flatnonzero(pc.is_in(rows["order"], changed).to_numpy())
+    begins, ends = [0, *(places + 1)], [*places, rows.num_rows]
+    kept = [rows.slice(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]
+    return pa.concat_tables([*kept, new]).combine_chunks()
 
 
 # Columns of both parts, before names are put beside codes.
@@ -135,15 +203,14 @@ def _digest(tables: Sequence[pa.Table]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _out(chain: Chain, state: State) -> pa.Table:
-    """Rows of `orders`: out, locked, or told of by another system; with where each stands."""
-    rows, stands = with_lines(state, state.table("orders")), where_orders_stand(chain, state)
+def _out(state: State, stands: pa.Table, end: date) -> pa.Table:
+    """Rows of `orders`: out, locked, or told of by another system; with where each stands. end: of what is to be given
+    out now."""
+    rows = with_lines(state, state.table("orders"))
     lanes = state.table("lanes")
     leaves = lanes["from_site"].take(pc.index_in(rows["lane"], lanes["lane"].combine_chunks()))
     rows = _with(rows, from_site=leaves)
     party = pc.coalesce(stands["said"], counterparties(state, rows))
-    settings = state.settings
-    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
     is_due = pc.and_(pc.equal(stands["origin"], "edit"), pc.less(rows["start"], pa.scalar(end)))
     told = {name: stands[name] for name in ("state", "good_units", "to_come_units", "origin")}
     return _with(rows, counterparty=party, is_due=is_due, **told)
@@ -151,8 +218,13 @@ def _out(chain: Chain, state: State) -> pa.Table:
 
 def _with_money(chain: Chain, out: pa.Table, runs: set[str]) -> pa.Table:
     """Rows with what the plan that proposed them says of their money, where they are as it proposed them."""
-    known = [_with(t, run=_all(t, run)) for run in sorted(runs) if (t := run_table(chain, run, "orders")) is not None]
-    names = ["order", "run", "units", "start", "cost", "value", "behind", "late", "hurts"]
+    names, mine = ["order", "run", "units", "start", "cost", "value", "behind", "late", "hurts"], out["order"]
+    known = [
+        _with(own, run=_all(own, run))
+        for run in sorted(runs)
+        if (t := run_table(chain, run, "orders")) is not None
+        and (own := t.filter(pc.is_in(t["order"], mine.combine_chunks()))).num_rows
+    ]
     if not known or not out.num_rows:
         money = {n: pa.nulls(out.num_rows, ORDERS_SCHEMA.field(n).type) for n in names[4:]}
         return _with(out, **money)

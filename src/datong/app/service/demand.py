@@ -20,6 +20,7 @@ from datong.app.service.last_run import LastRun, last_run, read_last_run
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sorted_rows import rows_with
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.row_ids import keyed_row_id
 from datong.ledger.state import State
@@ -142,7 +143,7 @@ def items(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa
     Raises NotFound where there is no run.
     """
     who.require(Permission.SEE_DEMAND)
-    return piece(served.keeper.kept("demand.items", _items), "item", wanted)
+    return piece(served.keeper.kept("demand.items", _items, of=STATED), "item", wanted)
 
 
 def _items(chain: Chain) -> pa.Table:
@@ -194,7 +195,10 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
     last run does not know, or where there is no run."""
     who.require(Permission.SEE_DEMAND)
     run = last_run(served, READ)
-    own = {name: _of_product(run.tables[name], product) for name in ("series", "forecast", "adjustments", "demand")}
+    own = {
+        name: rows_with(run.tables[name], "product", product)
+        for name in ("series", "forecast", "adjustments", "demand")
+    }
     if not own["forecast"].num_rows:
         hint = nearest_hint(product, run.tables["products"]["product"].to_pylist())
         raise NotFound(message("served.demand.no_product", product=product, hint=hint))
@@ -207,7 +211,7 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
     told = tuple(
         one for one in _told(served) if one.product == product and (one.market is None or one.market == market)
     )
-    names = run.tables["products"].filter(pc.equal(run.tables["products"]["product"], product)).to_pylist()
+    names = rows_with(run.tables["products"], "product", product).to_pylist()
     return ItemDemand(
         run=run.run,
         as_of=run.as_of,
@@ -222,10 +226,6 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
         signals=_signals(run, product, market),
         statements=told,
     )
-
-
-def _of_product(table: pa.Table, product: str) -> pa.Table:
-    return table.filter(pc.equal(table["product"], product))
 
 
 def _expected(own: Mapping[str, pa.Table], told: Sequence[Told], bucket_days: int) -> pa.Table:
@@ -328,7 +328,7 @@ def is_hand_signal(signal: str) -> bool:
 
 
 def _signals(run: LastRun, product: str, market: str) -> tuple[ShownSignal, ...]:
-    rows = _of_product(run.tables["signals"], product).to_pylist()
+    rows = rows_with(run.tables["signals"], "product", product).to_pylist()
     return tuple(
         ShownSignal(
             r["signal"],
@@ -351,7 +351,7 @@ def edits(served: Served, who: Who) -> tuple[Told, ...]:
 
 
 def _told(served: Served) -> tuple[Told, ...]:
-    return served.keeper.kept("demand.told", lambda chain: read_told(chain.state(names=STATED)))
+    return served.keeper.kept("demand.told", lambda chain: read_told(chain.state(names=STATED)), of=STATED)
 
 
 def read_told(state: State) -> tuple[Told, ...]:
@@ -455,7 +455,7 @@ def _refuse_unseen(there: Told | None, seen: str | None) -> None:
 
 def _machine_of_item(run: LastRun, product: str, market: str, bucket: date) -> float:
     """Units that the last run expects of a bucket without the edit that it may have. Raises as `edit_forecast`."""
-    rows = _of_product(run.tables["forecast"], product)
+    rows = rows_with(run.tables["forecast"], "product", product)
     if not rows.num_rows:
         hint = nearest_hint(product, run.tables["products"]["product"].to_pylist())
         raise NotFound(message("served.demand.no_product", product=product, hint=hint))
@@ -464,7 +464,7 @@ def _machine_of_item(run: LastRun, product: str, market: str, bucket: date) -> f
         raise Refused(message("served.demand.no_bucket", product=product, market=market, bucket=bucket))
     if own[0]["method"] == "given":
         raise Refused(message("served.demand.given", product=product))
-    moved = _of_product(run.tables["adjustments"], product)
+    moved = rows_with(run.tables["adjustments"], "product", product)
     machine = _machine(own[0]["mean_units"], moved.filter(pc.equal(moved["market"], market)), bucket)
     if machine <= 0:
         raise Refused(message("served.demand.nothing_expected", product=product, bucket=bucket))

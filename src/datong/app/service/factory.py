@@ -230,8 +230,7 @@ def _read(served: Served) -> _Read:
 
 def _orders_of(served: Served, firm: str) -> Mapping[str, OwnOrder]:
     """A firm's own orders by number: those that were ever given out to it."""
-    read = _read(served)
-    return served.keeper.kept(("factory/orders", firm), lambda _: _found(read, firm))
+    return served.keeper.kept(("factory/orders", firm), lambda _: _found(_read(served), firm))
 
 
 def _found(read: _Read, firm: str, order: str | None = None) -> Mapping[str, OwnOrder]:

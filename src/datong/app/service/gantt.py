@@ -7,12 +7,13 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow
-from datong.app.service.last_plan import run_table
+from datong.app.service.last_run import table_of_run
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sorted_rows import once
+from datong.model.calendar import Calendar
 
 # More orders than this in view cannot be told apart on a screen: their load is shown.
 MOST_BARS = 1500
@@ -84,7 +85,7 @@ def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last
         pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less_equal(rows["start"], pa.scalar(last))),
     )
     if (pc.sum(in_view).as_py() or 0) <= MOST_BARS:
-        return Bars(rows.filter(in_view))
+        return Bars(rows.filter(in_view).sort_by([(name, "ascending") for name in ("row", "start", "order")]))
     shown = [
         one
         for one in found.load
@@ -94,11 +95,13 @@ def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last
 
 
 def _on_lines(served: Served) -> _OnLines:
-    now = everything(served)
-    return served.keeper.kept("gantt", lambda chain: _placed(chain, now))
+    now, calendar = everything(served), served.keeper.settings.calendar
+    hours = None if now.plan is None else table_of_run(served, now.plan.run, "hours")
+    return once(now.rows, "gantt", lambda: _placed(now, hours, calendar))
 
 
-def _placed(chain: Chain, now: OrdersNow) -> _OnLines:
+def _placed(now: OrdersNow, hours: pa.Table | None, calendar: Calendar) -> _OnLines:
+    """hours: of the last plan."""
     rows = now.rows
     is_open = pc.or_(pc.equal(rows["state"], "proposed"), pc.greater(rows["to_come_units"], 0.0))
     rows = rows.select((*SHOWN, "kind", "to_come_units")).filter(pc.and_(is_open, pc.equal(rows["kind"], "make")))
@@ -107,19 +110,17 @@ def _placed(chain: Chain, now: OrdersNow) -> _OnLines:
     counts = {one["values"]: one["counts"] for one in counted}
     names = sorted(counts, key=lambda name: (name == "", name))
     rows = rows.append_column("row", pc.index_in(line, pa.array(names, pa.string())).cast(pa.int64()))
-    today = chain.settings.calendar.local_date(now.as_of)
+    today = calendar.local_date(now.as_of)
     first = pc.min(rows["start"]).as_py() or today
     last = pc.max(rows["due"]).as_py() or today
     told = Lines([Line(name, counts[name]) for name in names], first, last, today)
-    return _OnLines(rows, told, _load(chain, now, rows, names))
+    return _OnLines(rows, told, _load(hours, calendar, rows, names))
 
 
-def _load(chain: Chain, now: OrdersNow, rows: pa.Table, names: Sequence[str]) -> list[Load]:
+def _load(hours: pa.Table | None, calendar: Calendar, rows: pa.Table, names: Sequence[str]) -> list[Load]:
     """By line and bucket of the last plan."""
-    hours = None if now.plan is None else run_table(chain, now.plan.run, "hours")
     if hours is None:
         return []
-    calendar = chain.settings.calendar
     starts = sorted(set(hours["bucket"].to_pylist()))
     begun = rows.group_by(["row", "start"], use_threads=False).aggregate([("order", "count")]).to_pylist()
     orders: dict[tuple[int, date], int] = {}

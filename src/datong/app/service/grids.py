@@ -3,13 +3,16 @@
 import base64
 import binascii
 import json
+from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import reduce
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.service.sorted_rows import once, sorted_places
 from datong.model.errors import Refused
 from datong.model.words import message
 
@@ -63,23 +66,32 @@ def piece(table: pa.Table, key: str, wanted: Wanted) -> Piece:
     for name in (*(f.column for f in wanted.filters), *([wanted.sort] if wanted.sort else ())):
         if name not in table.column_names:
             raise Refused(message("service.no_column", column=name, columns=", ".join(table.column_names)))
-    for one in wanted.filters:
-        table = table.filter(_meets(table[one.column], one))
-    if wanted.search:
-        table = table.filter(_has(table, wanted.search))
-    sort, total = wanted.sort or key, table.num_rows
-    order = "descending" if wanted.is_descending else "ascending"
-    keys = [(sort, order)] if sort == key else [(sort, order), (key, "ascending")]
+    sort = wanted.sort or key
     if pa.types.is_list(table.schema.field(sort).type):
         raise Refused(message("service.no_sort", column=sort))
-    places = pc.sort_indices(table, sort_keys=keys)
+    places = _places(table, key, wanted)
     begin = max(0, wanted.skip)
     if wanted.cursor is not None:
-        begin += _after(table.select(list(dict.fromkeys((sort, key)))).take(places), sort, key, wanted)
-    count = max(1, table.num_rows if wanted.is_whole else min(wanted.count, MOST))
+        begin += _after(table, places, key, wanted)
+    count = max(1, len(places) if wanted.is_whole else min(wanted.count, MOST))
     rows = table.take(places.slice(begin, count))
-    more = table.num_rows > begin + count
-    return Piece(rows, _cursor(rows, sort, key, wanted) if more else None, total)
+    more = len(places) > begin + count
+    return Piece(rows, _cursor(rows, sort, key, wanted) if more else None, len(places))
+
+
+def _places(table: pa.Table, key: str, wanted: Wanted) -> pa.Array:
+    """Places of the rows that meet all conditions, in their order."""
+    sort, is_descending = wanted.sort or key, wanted.is_descending
+    every = sorted_places(table, sort, key, is_descending)
+    if not wanted.filters and not wanted.search:
+        return every
+
+    def met() -> pa.Array:
+        masks = [_meets(table[one.column], one) for one in wanted.filters]
+        masks += [_has(table, wanted.search)] if wanted.search else []
+        return every.filter(reduce(pc.and_, masks).take(every))
+
+    return once(table, (sort, key, is_descending, wanted.filters, wanted.search), met)
 
 
 def _meets(values: pa.ChunkedArray, one: Filter) -> pa.ChunkedArray:
@@ -98,6 +110,8 @@ def _meets(values: pa.ChunkedArray, one: Filter) -> pa.ChunkedArray:
 def _value(text: str, kind: pa.DataType) -> Any:
     if pa.types.is_date(kind):
         return date.fromisoformat(text)
+    if pa.types.is_timestamp(kind):
+        return datetime.fromisoformat(text)
     if pa.types.is_boolean(kind):
         return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
     if pa.types.is_integer(kind):
@@ -130,24 +144,44 @@ def _text(value: Any) -> str | float | bool | None:
     return value if value is None or isinstance(value, str | float | int | bool) else str(value)
 
 
-def _after(table: pa.Table, sort: str, key: str, wanted: Wanted) -> int:
-    """How many rows of the sorted table come up to the cursor's row, itself included."""
+def _after(table: pa.Table, places: pa.Array, key: str, wanted: Wanted) -> int:
+    """How many of the places come up to the cursor's row, itself included. Found by halves."""
+    columns, last = (table[wanted.sort or key], table[key]), _last(table.schema, key, wanted)
+
+    def is_beyond(place: pa.Scalar) -> bool:
+        value, name = (column[place.as_py()].as_py() for column in columns)
+        return _precedes(last, (value, name), wanted.is_descending)
+
+    return bisect_left(places, True, key=is_beyond)
+
+
+def _last(schema: pa.Schema, key: str, wanted: Wanted) -> tuple[Any, Any]:
+    """Of the row where a piece ended, the value by which it is sorted, and its key. Raises Refused for a cursor that is
+    none, or of another question."""
     try:
-        digest, value, name = json.loads(base64.urlsafe_b64decode(str(wanted.cursor).encode()))
-        kind = table.schema.field(sort).type
-        scalar = pa.scalar(None if value is None else _value(str(value), kind), kind)
-        last = pa.scalar(_value(str(name), table.schema.field(key).type), table.schema.field(key).type)
+        digest, *told = json.loads(base64.urlsafe_b64decode(str(wanted.cursor).encode()))
+        kinds = [schema.field(name).type for name in (wanted.sort or key, key)]
+        value, name = (
+            None if one is None else pa.scalar(_value(str(one), kind), kind).as_py()
+            for one, kind in zip(told, kinds, strict=True)
+        )
     except (ValueError, TypeError, KeyError, binascii.Error, pa.ArrowInvalid) as error:
         raise Refused(message("service.wrong_cursor")) from error
-    if digest != _digest(wanted):
+    if digest != _digest(wanted) or name is None:
         raise Refused(message("service.wrong_cursor"))
-    column, keys = table[sort], table[key]
-    if sort == key:
-        ahead = pc.less_equal(keys, last) if not wanted.is_descending else pc.greater_equal(keys, last)
-        return pc.sum(ahead).as_py() or 0
-    if not scalar.is_valid:  # those without a value come last
-        with_it = pc.and_(pc.is_null(column), pc.less_equal(keys, last))
-        return (pc.sum(pc.is_valid(column)).as_py() or 0) + (pc.sum(with_it).as_py() or 0)
-    before = pc.less(column, scalar) if not wanted.is_descending else pc.greater(column, scalar)
-    with_it = pc.and_(pc.equal(column, scalar), pc.less_equal(keys, last))
-    return pc.sum(pc.fill_null(pc.or_(before, with_it), False)).as_py() or 0
+    return value, name
+
+
+def _precedes(one: tuple[Any, Any], other: tuple[Any, Any], is_descending: bool) -> bool:
+    """Whether a row, by its value and its key, comes before another: what is no number stands after all numbers, and
+    what is not there last."""
+    ranks = _rank(one[0]), _rank(other[0])
+    if ranks[0] != ranks[1]:
+        return ranks[0] < ranks[1]
+    if ranks[0] == 0 and one[0] != other[0]:
+        return one[0] > other[0] if is_descending else one[0] < other[0]
+    return one[1] < other[1]
+
+
+def _rank(value: Any) -> int:
+    return 2 if value is None else int(value != value)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,15 @@ from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_plan import run_table
+from datong.app.service.last_run import table_of_run
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sorted_rows import rows_with
 from datong.ledger.order_life import events_of_table, in_order, told_offer
 from datong.ledger.standings import possible_lines
 from datong.model.errors import NotFound
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
+from datong.model.settings import ChainSettings
 from datong.model.words import LANGUAGES, Message, message, say
 from datong.questions.tables_out import message_of
 
@@ -69,21 +72,41 @@ def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
 def order(served: Served, who: Who, name: str) -> OrderShown:
     """One order, with why it is there and what became of it. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
-    row = row_of(everything(served).rows, name)
-    said = events_said(served)
-    shown = served.keeper.kept(("order", name, version_of(row)), lambda chain: _shown(chain, name, row, said))
-    noted = _noted(served, name)
-    history = tuple(sorted([*shown.history, *noted], key=lambda one: one.at))
-    return replace(shown, history=history)
+    rows, said = served.keeper.kept("orders", lambda _: (everything(served).rows, events_said(served)))
+    row = row_of(rows, name)
+    reasons = tuple(
+        Reason(
+            r["rank"],
+            r["stage"],
+            _both(message_of(r["text_key"], r["text_params"])),
+            r["evidence_table"],
+            len(r["evidence"] or ()),
+        )
+        for r in _reasons(None if row["run"] is None else table_of_run(served, row["run"], "reasons"), name)
+    )
+    plan = None if row["run"] is None else table_of_run(served, row["run"], "orders")
+    events = _events(said.filter(pc.equal(said["order"], name)), name, served.keeper.settings)
+    history = tuple(sorted([*events, *_noted(served, name)], key=lambda one: one.at))
+    lines = _lines(served, row)
+    return OrderShown(row, version_of(row), reasons, history, _planned(plan, row), lines if len(lines) > 1 else ())
+
+
+def _lines(served: Served, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Lines on which an order may be made that names none."""
+    if row["kind"] != "make" or row["line"]:
+        return ()
+    state = served.keeper.kept("lines and recipes", lambda chain: chain.state(names=("recipes", "lines")))
+    return possible_lines(state, row)
 
 
 def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Table]:
     """The table, and the rows of it, behind one of an order's reasons. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
-    run = row_of(everything(served).rows, name)["run"]
 
     def read(chain: Chain) -> tuple[str, pa.Table]:
-        found = [r for r in _reasons(chain, run, name) if r["rank"] == rank and r["evidence_table"]]
+        run = row_of(everything(served).rows, name)["run"]
+        reasons = None if run is None else run_table(chain, run, "reasons")
+        found = [r for r in _reasons(reasons, name) if r["rank"] == rank and r["evidence_table"]]
         if not found:
             raise NotFound(message("service_orders.no_reason", order=name, rank=rank))
         return found[0]["evidence_table"], chain.evidence(run, found[0]["evidence_table"], found[0]["evidence"])
@@ -101,62 +124,32 @@ def events_said(served: Served) -> pa.Table:
     return served.keeper.kept("order_events", lambda chain: chain.state(names=("order_events",)).table("order_events"))
 
 
-def _shown(chain: Chain, name: str, row: Mapping[str, Any], said: pa.Table) -> OrderShown:
-    reasons = tuple(
-        Reason(
-            r["rank"],
-            r["stage"],
-            _both(message_of(r["text_key"], r["text_params"])),
-            r["evidence_table"],
-            len(r["evidence"] or ()),
-        )
-        for r in _reasons(chain, row["run"], name)
-    )
-    lines = possible_lines(chain.state(names=("recipes", "lines")), row) if row["kind"] == "make" else ()
-    return OrderShown(
-        row,
-        version_of(row),
-        reasons,
-        tuple(_events(chain, name, said)),
-        _planned(chain, row),
-        lines if len(lines) > 1 else (),
-    )
+def _reasons(table: pa.Table | None, name: str) -> list[dict[str, Any]]:
+    """table: all reasons of the run that proposed the order."""
+    return [] if table is None else sorted(rows_with(table, "order", name).to_pylist(), key=lambda r: r["rank"])
 
 
-def _reasons(chain: Chain, run: str | None, name: str) -> list[dict[str, Any]]:
-    if run is None:
-        return []
-    table = run_table(chain, run, "reasons")
-    if table is None:
-        return []
-    return sorted(table.filter(pc.equal(table["order"], name)).to_pylist(), key=lambda r: r["rank"])
-
-
-def _planned(chain: Chain, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Units and days as they were planned, of an order that is another now."""
-    table = None if row["run"] is None else run_table(chain, row["run"], "orders")
-    if table is None:
-        return None
-    found = table.filter(pc.equal(table["order"], row["order"])).to_pylist()
+def _planned(table: pa.Table | None, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Units and days as they were planned, of an order that is another now. table: the orders of its run."""
+    found = [] if table is None else rows_with(table, "order", row["order"]).to_pylist()
     if not found or all(found[0][name] == row[name] for name in ("units", "start", "due", "line")):
         return None
     return {name: found[0][name] for name in ("units", "start", "due", "line")}
 
 
-def _events(chain: Chain, name: str, rows: pa.Table) -> list[Happened]:
-    events = events_of_table(rows.filter(pc.equal(rows["order"], name))).get(name, [])
+def _events(rows: pa.Table, name: str, settings: ChainSettings) -> list[Happened]:
+    """rows: of `order_events`, those of the order."""
     found = []
-    for event in in_order(events):
+    for event in in_order(events_of_table(rows).get(name, [])):
         words: Message = message(f"dispatch.state.{event.state}")
         if event.good_units is not None:
             words = message(
                 "service_orders.happened_units", state=words, good=event.good_units, scrap=event.scrap_units or 0.0
             )
         if event.offer:
-            words = message(
-                "service_orders.happened_offer", state=words, offer=told_offer(event.offer, chain.settings.currency)
-            )
-        if (day := event.other_day(chain.settings.calendar)) is not None:
+            offer = told_offer(event.offer, settings.currency)
+            words = message("service_orders.happened_offer", state=words, offer=offer)
+        if (day := event.other_day(settings.calendar)) is not None:
             words = message("service_orders.happened_on", what=words, day=day)
         found.append(Happened(event.said_at, event.counterparty or "", _both(words), event.reason or ""))
     return found

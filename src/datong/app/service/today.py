@@ -33,7 +33,7 @@ from datong.model.words import LANGUAGES, message
 from datong.questions.offers import open_offers
 from datong.questions.tables_out import rendered
 
-# So many decisions are shown, the dearest first, and so many rows of what came back and what is late.
+# So many decisions are shown, the dearest first, and so many rows of what came back, what is late and what is overdue.
 MOST_DECISIONS, MOST_ROWS = 5, 20
 # Tables of a run that the sentences of the week and what is late are made of.
 _TABLES = (
@@ -63,11 +63,11 @@ class Decision:
 @dataclass(frozen=True, eq=False)
 class Today:
     """plan: the last one; None: there is none, and nothing but what came back is known. is_current: nothing at all came
-    in since. week: what to do this week in sentences, with what
-    was given out since. came_back: what the last plan learnt since the one before, in
-    words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA, the most important first, with
-    `cause` in words; late_count: of how many. overdue: orders that are out and past their day. decisions: the dearest
-    first; decision_count: of how many."""
+    in since. week: what to do this week in sentences, with what was given out since. came_back: what the last plan
+    learnt since the one before, in words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA,
+    the most important first, with `cause` in words; late_count: of how many. overdue: orders that are out and past
+    their day, in ORDERS_NOW, the first due first; overdue_count: of how many. decisions: the dearest first;
+    decision_count: of how many."""
 
     plan: LastPlan | None
     as_of: datetime
@@ -80,21 +80,20 @@ class Today:
     overdue: pa.Table
     decisions: Sequence[Decision]
     decision_count: int
+    overdue_count: int = 0
     is_current: bool = True
 
 
 def today(served: Served, who: Who) -> Today:
     """What a planner looks at first. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
-    now = everything(served)
-    events = events_said(served)
-    told = served.keeper.kept("today", lambda chain: _told(chain, now, events))
+    told = served.keeper.kept("today", lambda chain: _told(chain, everything(served), events_said(served)))
     shown, count = decisions(served, who)
     told = replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
-    if now.plan is None:
+    if told.plan is None:
         return told
-    said = _said(served, now.plan)
-    week = served.keeper.kept("week", lambda _: _week_now(said, now.rows))
+    said = _said(served, told.plan)
+    week = served.keeper.kept("week", lambda _: _week_now(said, everything(served).rows))
     return replace(told, week=week, came_back=said.came_back, late=said.late, late_count=said.late_count)
 
 
@@ -102,8 +101,7 @@ def decisions(served: Served, who: Who, most: int = MOST_DECISIONS) -> tuple[lis
     """The first of what waits for a decision and was not dismissed, the dearest first, and how many there are; of
     proposals without their reasons. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
-    now = everything(served)
-    waiting = served.keeper.kept("decisions", lambda chain: _waiting(chain, now))
+    waiting = _all_that_waits(served)
     noted = {row["decision"]: row for row in served.desk.rows("SELECT * FROM order_decisions")}
     dismissed = {key for key, row in noted.items() if row["state"] == "dismissed"}
     gone = sum(_found(waiting, key) is not None for key in dismissed)
@@ -187,11 +185,12 @@ class _OfRun:
 def _told(chain: Chain, now: OrdersNow, events: pa.Table) -> Today:
     plan, settings = now.plan, chain.settings
     overdue = now.rows.filter(now.rows["is_overdue"]).sort_by([("due", "ascending"), ("order", "ascending")])
+    first, count = overdue.slice(0, MOST_ROWS), overdue.num_rows
     nothing: dict[str, Sequence[str]] = {language: [] for language in LANGUAGES}
     if plan is None:
-        return Today(None, now.as_of, settings.currency, nothing, [], [], [], 0, overdue, [], 0)
+        return Today(None, now.as_of, settings.currency, nothing, [], [], [], 0, first, [], 0, count)
     answered, is_current = _answered(chain, plan, now, events), chain.ledger.run_inputs(plan.run, ()).current
-    return Today(plan, now.as_of, settings.currency, nothing, [], answered, [], 0, overdue, [], 0, is_current)
+    return Today(plan, now.as_of, settings.currency, nothing, [], answered, [], 0, first, [], 0, count, is_current)
 
 
 def _said(served: Served, plan: LastPlan) -> _OfRun:
@@ -203,7 +202,7 @@ def _said(served: Served, plan: LastPlan) -> _OfRun:
     def work_out() -> _OfRun:
         return _of_run(served.keeper.read(read), served.keeper.settings, plan)
 
-    return worked_once(served.keeper, ("today", plan.run), work_out)
+    return worked_once(served.keeper, ("today", plan.run, served.keeper.opened), work_out)
 
 
 def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastPlan) -> _OfRun:
@@ -297,6 +296,10 @@ class _Waiting:
 ACTION_OF = {"make": "make", "buy": "order", "move": "move"}
 
 
+def _all_that_waits(served: Served) -> _Waiting:
+    return served.keeper.kept("decisions", lambda chain: _waiting(chain, everything(served)))
+
+
 def _waiting(chain: Chain, now: OrdersNow) -> _Waiting:
     rows = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
     rows = rows.append_column("money", pc.coalesce(rows["value"], rows["behind"]))
@@ -381,8 +384,7 @@ def _reasoned(served: Served, who: Who, one: Decision) -> Decision:
 def _the(served: Served, who: Who, key: str) -> Decision:
     """Raises NotFound for what does not wait any more, or was dismissed."""
     who.require(Permission.SEE_PLAN)
-    now = everything(served)
-    found = _found(served.keeper.kept("decisions", lambda chain: _waiting(chain, now)), key)
+    found = _found(_all_that_waits(served), key)
     noted = served.desk.row("SELECT * FROM order_decisions WHERE decision = ?", (key,)) or {}
     if found is None or noted.get("state") == "dismissed":
         raise NotFound(message("service_orders.decided_already"))

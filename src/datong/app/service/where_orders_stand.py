@@ -2,15 +2,16 @@
 a hand edit touches one order of a hundred thousand.
 """
 
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.chain import Chain
 from datong.ledger.order_life import Standing, events_of_table, in_order
-from datong.ledger.protocol import Ledger
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, only_orders, order_standings, state_of
 from datong.ledger.state import State
 
@@ -25,46 +26,101 @@ STANDS = pa.schema(
         ("origin", pa.string()),
     ]
 )
-_BEFORE: WeakKeyDictionary[Ledger, tuple[State, pa.Table]] = WeakKeyDictionary()
+# So few rows are compared cell by cell; more by halves, since most of them are the same.
+_FEW = 64
+# The place of a row that is not there; no place is next to it.
+_NOWHERE = -2
 
 
-def where_orders_stand(chain: Chain, state: State) -> pa.Table:
-    """In STANDS, in the order of the table `orders`. To be asked on the chain's own thread."""
-    before = _BEFORE.get(chain.ledger)
-    changed = None if before is None else changed_orders(before[0], state)
-    if before is None or changed is None:
-        found = stands_of(state)
-    else:
-        kept = before[1].filter(pc.invert(pc.is_in(before[1]["order"], changed)))
-        every = pa.concat_tables([kept, stands_of(only_orders(state, changed))]).combine_chunks()
-        found = every.take(pc.index_in(state.table("orders")["order"], every["order"].combine_chunks()))
+@dataclass(frozen=True, eq=False)
+class Stands:
+    """rows: in STANDS, in the order of the table `orders`. tables: of the state that they were worked out of. changed:
+    numbers of the orders of which something is other than it was before; None: of any."""
+
+    rows: pa.Table
+    tables: Mapping[str, pa.Table]
+    changed: pa.Array | None
+
+
+def where_orders_stand(state: State, before: Stands | None) -> Stands:
+    """before: as it was asked last; None: it never was."""
     tables = {name: state.table(name) for name in READ_FOR_STANDINGS}
-    _BEFORE[chain.ledger] = State(state.settings, state.as_of, tables), found
-    return found
+    changed = None if before is None else changed_orders(before.tables, tables)
+    if before is None or changed is None:
+        return Stands(stands_of(state), tables, None)
+    if not len(changed):
+        return Stands(before.rows, tables, changed)
+    kept = before.rows.filter(pc.invert(pc.is_in(before.rows["order"], changed)))
+    every = pa.concat_tables([kept, stands_of(only_orders(state, changed))]).combine_chunks()
+    found = every.take(pc.index_in(tables["orders"]["order"], every["order"].combine_chunks()))
+    return Stands(found, tables, changed)
 
 
-def changed_orders(before: State, after: State) -> pa.Array | None:
+def changed_orders(before: Mapping[str, pa.Table], after: Mapping[str, pa.Table]) -> pa.Array | None:
     """Numbers of the orders of which a row came, went or changed; None: that cannot be told."""
     found = []
     for name in READ_FOR_STANDINGS:
-        old, new = before.table(name), after.table(name)
+        old, new = before[name], after[name]
         if old is new:
             continue
-        if any(pc.count_distinct(rows["row_id"]).as_py() != rows.num_rows for rows in (old, new)):
+        if _has_versions(old) or _has_versions(new):
             return None
-        found += [_unlike(old, new), _unlike(new, old)]
+        begin, end = _common(old, new)
+        parts = [rows.slice(begin, rows.num_rows - begin - end) for rows in (old, new)]
+        found += [_unlike(*parts), _unlike(*reversed(parts))]
     return pc.unique(pa.concat_arrays(found)) if found else pa.array([], pa.string())
 
 
+def _has_versions(rows: pa.Table) -> bool:
+    """Whether a fact has more than one row: they stand together."""
+    ids = rows["row_id"].combine_chunks()
+    return len(ids) > 1 and pc.any(pc.equal(ids[1:], ids[:-1])).as_py()
+
+
+def _common(one: pa.Table, other: pa.Table) -> tuple[int, int]:
+    """How many rows two tables have in common from the first on, and up to the last. Found by halves."""
+    few = min(one.num_rows, other.num_rows)
+
+    def is_unlike_before(count: int) -> bool:
+        return not one.slice(0, count).equals(other.slice(0, count))
+
+    begin = bisect_left(range(1, few + 1), True, key=is_unlike_before)
+
+    def is_unlike_after(count: int) -> bool:
+        return not one.slice(one.num_rows - count).equals(other.slice(other.num_rows - count))
+
+    return begin, bisect_left(range(1, few - begin + 1), True, key=is_unlike_after)
+
+
 def _unlike(rows: pa.Table, others: pa.Table) -> pa.Array:
-    """Orders of the rows that are not the same among the others."""
-    at = pc.index_in(rows["row_id"], others["row_id"].combine_chunks())
-    same = pc.is_valid(at)
-    there = others.take(at)
+    """Orders of the rows that are not the same among the others. Long stretches of both are compared as they lie."""
+    at = pc.fill_null(pc.index_in(rows["row_id"], others["row_id"].combine_chunks()), _NOWHERE).to_numpy()
+    ends = [*np.flatnonzero(np.diff(at) != 1) + 1, rows.num_rows]
+    found, begin = [], 0
+    for end in ends:
+        part, there = rows.slice(begin, end - begin), 0 if begin == end else at[begin]
+        found += [part["order"]] if there == _NOWHERE else _differing(part, others.slice(there, end - begin))
+        begin = end
+    every = [chunk for column in found for chunk in column.chunks]
+    return pa.chunked_array(every, pa.string()).combine_chunks().drop_null()
+
+
+def _differing(rows: pa.Table, others: pa.Table) -> list[pa.ChunkedArray]:
+    """Orders of the rows that are not as those beside them."""
+    count = rows.num_rows
+    if rows.equals(others):
+        return []
+    if count > _FEW:
+        half = count // 2
+        return [
+            *_differing(rows.slice(0, half), others.slice(0, half)),
+            *_differing(rows.slice(half), others.slice(half)),
+        ]
+    same = pa.array(np.ones(count, dtype=bool))
     for name in rows.column_names:
-        both_null = pc.and_(pc.is_null(rows[name]), pc.is_null(there[name]))
-        same = pc.and_(same, pc.or_(both_null, pc.fill_null(pc.equal(rows[name], there[name]), False)))
-    return rows["order"].filter(pc.and_(pc.invert(same), pc.is_valid(rows["order"]))).combine_chunks()
+        both_null = pc.and_(pc.is_null(rows[name]), pc.is_null(others[name]))
+        same = pc.and_(same, pc.or_(both_null, pc.fill_null(pc.equal(rows[name], others[name]), False)))
+    return [rows["order"].filter(pc.invert(same))]
 
 
 def stands_of(state: State) -> pa.Table:

@@ -28,7 +28,7 @@ def write_whole(
     of the task are one transaction."""
 
     def write(chain: Chain) -> T:
-        before, intent = _last_write(chain), 0
+        before, intent = chain.ledger.last_write(), 0
         try:
             with chain.ledger.together():
                 made = task(chain)
@@ -59,10 +59,6 @@ def settle(keeper: Keeper, desk: Desk) -> int:
         else:
             _drop(desk, row["intent"])
     return count
-
-
-def _last_write(chain: Chain) -> int:
-    return pc.max(chain.ledger.writes()["write"]).as_py() or 0
 
 
 def _keep(desk: Desk, intent: int, notes: Sequence[Note]) -> None:

@@ -1,5 +1,5 @@
-"""What takes long and reads no chain: worked out once by whoever asks first, in their own thread, so that nobody else
-waits for it but those who ask for the same.
+"""What takes long and reads no chain, or only what never changes of it: worked out once by whoever asks first, in their
+own thread, so that nobody else waits for it but those who ask for the same.
 """
 
 from collections import OrderedDict
@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 from datong.app.service.keeper import Keeper
 
 T = TypeVar("T")
-# Answers that are held at once, of each chain.
-MOST_HELD = 8
+# Answers that are held at once, of each chain; the one that nobody asked for the longest goes first.
+MOST_HELD = 32
 _HELD: WeakKeyDictionary[Keeper, OrderedDict[Hashable, Future[Any]]] = WeakKeyDictionary()
 _LOCK = Lock()
 
@@ -29,6 +29,8 @@ def worked_once(keeper: Keeper, name: Hashable, task: Callable[[], T]) -> T:
             held[name] = mine
             if len(held) > MOST_HELD:
                 held.popitem(last=False)
+        else:
+            held.move_to_end(name)
     if found is not None:
         return found.result()
     try:

@@ -12,6 +12,7 @@ from datong.app.service.served import Served
 from datong.app.web import audit, data, demand, findings, layout, market, people, plan, replay, search, today, what_if
 from datong.app.web.guide import lead
 from datong.app.web.layout import Page
+from datong.app.web.rated import RatedPages
 from datong.app.web.tiles import add_tiles
 from datong.app.web.visit import renew
 from datong.app.web.workbooks import add_workbooks
@@ -37,6 +38,7 @@ ICON = "打"
 
 def add_pages(app: FastAPI, served: Served) -> None:
     """Add the pages, after everything else of the server: what no other door answers is asked of them."""
+    app.add_middleware(RatedPages, served=served)
     app.mount("/planner/static", StaticFiles(directory=str(layout.STATIC)), name="planner_static")
     _add_signing_in_again(app, served)
     add_tiles(app, served)
@@ -58,8 +60,8 @@ def _add_signing_in_again(app: FastAPI, served: Served) -> None:
     """A page whose session ended goes on with a new one, and keeps what was typed there."""
 
     @app.get("/planner", include_in_schema=False)
-    def first_page() -> Response:
-        return RedirectResponse(PAGES[0].path, 303)
+    def begin() -> Response:
+        return RedirectResponse("/", 303)  # which knows the page that is somebody's own
 
     @app.get("/planner/signed-in", include_in_schema=False)
     def signed_in(request: Request) -> Response:

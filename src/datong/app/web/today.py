@@ -232,9 +232,9 @@ class _TodayPage:
 
     def _overdue(self, today: Today) -> None:
         visit = self.visit
-        if not today.overdue.num_rows:
+        if not today.overdue_count:
             return
-        heading(visit.say("web_today.overdue", count=today.overdue.num_rows))
+        heading(visit.say("web_today.overdue", count=today.overdue_count))
         rows = [
             [
                 row["order"],
@@ -250,7 +250,7 @@ class _TodayPage:
         names += [visit.say("web_plan.column_to_come_units"), title("due", visit.language)]
         names += [title("state", visit.language), title("counterparty", visit.language)]
         self._table(names, rows, numbers=(2,), link=0)
-        if today.overdue.num_rows > MOST_OVERDUE:
+        if today.overdue_count > MOST_OVERDUE:
             ui.link(visit.say("web_today.all_overdue"), "/planner/plan?show=overdue")
 
     def _late(self, today: Today) -> None:
