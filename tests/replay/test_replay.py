@@ -544,3 +544,18 @@ def test_scores_are_those_of_all_cycles_in_order(small: SimpleNamespace, cycles:
     result = replay(states, states(end), 3, 7, record)
     assert len(cycles) == 3 and all(cycle.learnt.scores.num_rows for _, cycle in cycles)
     assert result.scores.to_pylist() == [row for _, cycle in cycles for row in cycle.learnt.scores.to_pylist()]
+
+
+@pytest.mark.parametrize("later_weeks", [-1, 0, 5])
+def test_the_day_on_which_planning_starts_is_none_of_the_past(small: SimpleNamespace, later_weeks: int) -> None:
+    """Whatever `start` says, within or after what is lived again, the same weeks are lived, and alike."""
+    states, end = small.known(small.facts()), small.midnight(small.end)
+    start = states(end).first_open_bucket + timedelta(weeks=later_weeks)
+
+    def starting(moment: datetime) -> State:
+        state = states(moment)
+        return replace(state, settings=replace(state.settings, start=start))
+
+    one = replay(starting, starting(end), 2, 7, record)
+    two = replay(states, states(end), 2, 7, record)
+    assert all(one.tables()[name].equals(two.tables()[name]) for name in one.tables())

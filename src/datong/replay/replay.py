@@ -244,7 +244,8 @@ class Setting:
 
 def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, scenario: Scenario = STATED) -> Setting:
     """The setting of a replay; parameters and errors as of `replay`."""
-    states, actual = in_scenario(states, scenario), as_in(actual, scenario)
+    of_scenario = in_scenario(states, scenario)
+    states, actual = (lambda moment: _from_any_day(of_scenario(moment))), _from_any_day(as_in(actual, scenario))
     starts = replayed_buckets(actual, buckets)
     known = tuple(_known_at(states, actual.settings.calendar.midnight(start)) for start in starts)
     if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
@@ -258,6 +259,12 @@ def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, 
     start = position(before)
     scene = make_scene(actual, facts, start, known, starts, company.line_hours, measured)
     return Setting(scene, known, before, start, facts, company, due_units(actual), measured)
+
+
+def _from_any_day(state: State) -> State:
+    """A state whose plans begin where its records end: the day before which the chain does not plan is none of the
+    past, which is planned again."""
+    return replace(state, settings=replace(state.settings, start=None))
 
 
 def _place(facts: ChainFacts, label: str) -> Place:
