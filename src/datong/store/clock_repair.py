@@ -18,7 +18,8 @@ Rows = Callable[..., list[tuple[Any, ...]]]
 Run = Callable[..., None]
 # Of each repair, which row said what before: see _put_back in migrations.py.
 _NOTE = (
-    "INSERT INTO put_back SELECT {repair}, {at}, ?, {name}, {row_id}, {version}, {column}, {value}, back.became"
+    'INSERT INTO put_back (repair, "at", "by", "table", row_id, version, "column", recorded, became)'
+    " SELECT {repair}, {at}, ?, {name}, {row_id}, {version}, {column}, {value}, back.became"
     " FROM {table} JOIN back ON back.recorded = {value} WHERE {where}"
 )
 

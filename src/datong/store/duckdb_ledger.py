@@ -196,6 +196,7 @@ def _translated(path: Path) -> Generator[None]:
         raise
 
 
+_WRITES = ", ".join(map(quoted, WRITES_SCHEMA.names))
 # Rows in conflict: which of the incoming ones, and of which fact.
 _CONFLICTS_SCHEMA = pa.schema({"_n": pa.int64(), "row_id": pa.string()})
 # Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
@@ -223,7 +224,8 @@ class DuckDBLedger:
         # Each as of which ingest.
         self._latest_known: tuple[int, datetime | None] | None = None
         self._latest_arrived: tuple[int, datetime | None] | None = None
-        # By table its last ingest; None: to be asked. Only this ledger writes them, while it is open.
+        self._epoch = held.epoch  # of which what is remembered is
+        # By table its last ingest; None: to be asked.
         self._last_of: dict[str, int] | None = None
         self._seen: dict[str, tuple[_Seen, ...]] = {}  # by table what was read last, the latest first
         self._revised_at: dict[str, tuple[int, bool]] = {}  # by table, as of which ingest, what _is_revised says
@@ -468,25 +470,25 @@ class DuckDBLedger:
         return max(self._last_by_table().values(), default=0) + 1
 
     def _last_by_table(self) -> dict[str, int]:
-        self._held.connection()  # refused in words, where it may not be used, also where it need not be asked
+        self._look()
         if self._last_of is None:
             found = self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name")
             self._last_of = dict(found)
         return self._last_of
 
     def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:
-        self._run("INSERT INTO ingests VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
+        self._run("INSERT INTO ingests (ingest, table_name, source, arrived_at) VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
         self._last_by_table()[table] = ingest
 
     def _note_write(self, at: datetime, by: str, what: str, subject: str, source: str | None, how_many: int) -> None:
         self._run(
-            'INSERT INTO writes SELECT coalesce(max("write"), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM writes',
+            f"INSERT INTO writes ({_WRITES}) SELECT coalesce(max(write), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM writes",
             [at, by, what, self.name, subject, source, how_many],
         )
 
     def writes(self) -> pa.Table:
         """Who wrote what and when; see Ledger.writes."""
-        return self._arrow('SELECT * FROM writes ORDER BY "write"').cast(WRITES_SCHEMA)
+        return self._arrow(f"SELECT {_WRITES} FROM writes ORDER BY write").cast(WRITES_SCHEMA)
 
     def last_write(self) -> int:
         """The number of the last write; see Ledger.last_write."""
@@ -586,7 +588,7 @@ class DuckDBLedger:
         with self._transaction():
             self._run("DELETE FROM intakes WHERE place = ?", [intake.place])
             values = [intake.place, intake.digest, json.dumps(kept, ensure_ascii=False)]
-            self._run("INSERT INTO intakes VALUES (?, ?, ?)", values)
+            self._run("INSERT INTO intakes (place, digest, kept) VALUES (?, ?, ?)", values)
 
     def forget_intake(self, place: str) -> None:
         """Remember nothing of a place any more; see Ledger.forget_intake."""
@@ -607,7 +609,7 @@ class DuckDBLedger:
         with self._transaction():
             self._run("DELETE FROM deliveries WHERE way = ? AND key IN (SELECT unnest(?))", [way, list(keys)])
             self._run(
-                "INSERT INTO deliveries SELECT ?, key, ?, ? FROM (SELECT DISTINCT unnest(?) AS key) ORDER BY key",
+                "INSERT INTO deliveries (way, key, state, noted_at) SELECT ?, key, ?, ? FROM (SELECT DISTINCT unnest(?) AS key) ORDER BY key",
                 [way, state, at, list(keys)],
             )
 
@@ -828,7 +830,8 @@ class DuckDBLedger:
 
     def put_back_rows(self) -> pa.Table:
         """Every moment that was put back; see Ledger.put_back_rows."""
-        rows = self._arrow('SELECT * FROM put_back ORDER BY repair, "table", row_id, version, "column", recorded')
+        own = ", ".join(map(quoted, PUT_BACK_SCHEMA.names))
+        rows = self._arrow(f'SELECT {own} FROM put_back ORDER BY repair, "table", row_id, version, "column", recorded')
         return rows.cast(PUT_BACK_SCHEMA)
 
     def believe_clock(self, now: datetime, *, by: str) -> None:
@@ -994,12 +997,12 @@ class DuckDBLedger:
 
     def _insert_tables(self, run: str, names: Sequence[str], kept: Sequence[bytes]) -> None:
         rows = pa.table({"name": names, "arrow": pa.array(kept, pa.large_binary())})
-        with self._registered("run_tables_arrow", rows):
-            self._run("INSERT INTO run_tables SELECT ?, name, arrow FROM run_tables_arrow", [run])
+        with self._registered("kept_arrow", rows):
+            self._run("INSERT INTO run_tables (run, name, arrow) SELECT ?, name, arrow FROM kept_arrow", [run])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""
-        self._held.connection()  # refused in words, where it may not be used, also where it need not be asked
+        self._look()
         if self._runs_read is None:
             self._runs_read = self._arrow(
                 "SELECT run, as_of, seed, saved, NULL::VARCHAR AS branch FROM runs"
@@ -1066,8 +1069,8 @@ class DuckDBLedger:
         )
         with self._transaction():
             self._run("DELETE FROM worked_out WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [gone])
-            with self._registered("worked_out_arrow", rows):
-                self._run("INSERT INTO worked_out SELECT digest, local_day, content FROM worked_out_arrow")
+            with self._registered("kept_arrow", rows):
+                self._run("INSERT INTO worked_out (digest, local_day, content) SELECT * FROM kept_arrow")
 
     # DuckDB -------------------------------------------------------------------------------------
 
@@ -1093,11 +1096,19 @@ class DuckDBLedger:
         except BaseException:
             self._forget()
             with suppress(duckdb.Error):  # the first error tells more
-                self._connection.execute("ROLLBACK")
+                self._held.execute("ROLLBACK", ())
             raise
+
+    def _look(self) -> None:
+        """Forget what is remembered where somebody else has written. Refused in words where the ledger may not be used,
+        also where it need not be asked."""
+        self._held.look()
+        if self._epoch != self._held.epoch:
+            self._forget()
 
     def _forget(self) -> None:
         """What is remembered of the file may not be so any more."""
+        self._epoch = self._held.epoch
         self._latest_known = self._latest_arrived = self._last_of = self._runs_read = None
         self._seen, self._revised_at, self._known_last = {}, {}, {}
 
@@ -1113,15 +1124,15 @@ class DuckDBLedger:
 
     def _run(self, sql: str, params: Sequence[Any] = ()) -> None:
         with _translated(self.path):
-            self._connection.execute(sql, list(params))
+            self._held.execute(sql, params)
 
     def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with _translated(self.path):
-            return self._connection.execute(sql, list(params)).fetchall()
+            return self._held.execute(sql, params).fetchall()
 
     def _arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         with _translated(self.path):
-            return self._connection.sql(sql, params=list(params)).to_arrow_table()
+            return self._held.relation(sql, params).to_arrow_table()
 
 
 class _Incoming:

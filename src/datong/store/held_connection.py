@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import duckdb
@@ -17,7 +18,12 @@ _PARENTS: list[duckdb.DuckDBPyConnection] = []
 
 class Held:
     """The connection to a ledger. Where another thread, or a process made by fork, would use it, or where it is closed,
-    that is refused in words: DuckDB would mix up transactions, or end the process."""
+    that is refused in words: DuckDB would mix up transactions, or end the process.
+
+    epoch: counts up when somebody else has written, so that what is remembered of the ledger may not be so any more.
+    """
+
+    epoch = 0
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._path = path
@@ -34,6 +40,18 @@ class Held:
         if threading.get_ident() != self._thread:
             raise Refused(message("store.other_thread", path=self._path))
         return self._connection
+
+    def look(self) -> None:
+        """See what others have written meanwhile; here nobody can. Raises as `connection`."""
+        self.connection()
+
+    def execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        """Do what a statement says."""
+        return self.connection().execute(sql, list(params))
+
+    def relation(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyRelation:
+        """What a query gives, worked out when it is read."""
+        return self.connection().sql(sql, params=list(params))
 
     def replaced_by(self, fresh: Path, connect: Callable[[Path], duckdb.DuckDBPyConnection]) -> None:
         """Put another file in place of the ledger's, also where a link leads to it, and go on with that. A kill leaves

@@ -265,7 +265,7 @@ REWRITE_DUE = "rewrite_due"
 
 
 def note_rewrite_due(hands: Hands) -> None:
-    hands.run(f"INSERT INTO {REWRITE_DUE} VALUES (true)")
+    hands.run(f"INSERT INTO {REWRITE_DUE} (due) VALUES (true)")
 
 
 def _follow_tables(connection: duckdb.DuckDBPyConnection) -> None:
