@@ -40,6 +40,16 @@ def every_place_is_filled() -> None:
     words.Places.__missing__ = fail  # ty: ignore[invalid-assignment]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def servers_end() -> Iterator[None]:
+    """The PostgreSQL server that some test started goes with the tests."""
+    yield
+    from postgres_server import server
+
+    if server.cache_info().currsize:
+        server().stop()
+
+
 @pytest.fixture(autouse=True)
 def files_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests drop whole files: nobody waits for their writers."""

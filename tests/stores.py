@@ -13,6 +13,8 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+from datong.store.postgres import ledger as postgres_ledger
+from postgres_server import Server, server
 
 SETTINGS = ChainSettings("test", time_zone="Asia/Dhaka")
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -48,7 +50,33 @@ class DuckDBStore:
             ledger.close()
 
 
-BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {"duckdb": DuckDBStore}
+class PostgresStore:
+    """A database of the tests' own server, in which the chain is the only one. What a ledger holds here is compared
+    with what is there when it is closed."""
+
+    def __init__(self, _folder: Path) -> None:
+        self._server: Server = server()
+        self._database = self._server.new_database()
+        self._opened: list[postgres_ledger.PostgresLedger] = []
+
+    def open(self, settings: ChainSettings = SETTINGS) -> postgres_ledger.PostgresLedger:
+        self._opened.append(postgres_ledger.open_ledger(self._server.url(self._database), settings))
+        return self._opened[-1]
+
+    def branches(self, ledger: Ledger) -> DuckDBBranches:
+        assert isinstance(ledger, postgres_ledger.PostgresLedger)
+        return DuckDBBranches(ledger)
+
+    def close(self) -> None:
+        for ledger in self._opened:
+            try:
+                assert ledger._held.is_closed or ledger.differs() == []
+            finally:
+                ledger.close()
+        self._server.drop([self._database])
+
+
+BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {"duckdb": DuckDBStore, "postgres": PostgresStore}
 
 
 # rows of what-ifs ---------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _create(path)
-        connection = _connect(path)
+        connection = connect_to(path)
         try:
             file = path.resolve()
             for left in file.parent.glob(f"{file.name}.*.new*"):  # of a process that was killed
@@ -121,7 +121,7 @@ def ledger_in_memory(settings: ChainSettings) -> "DuckDBLedger":
     """A new ledger that no file holds: it goes when it is closed."""
     path = Path(f":memory:{settings.name}")
     with _translated(path):
-        connection = _connect(None)
+        connection = connect_to(None)
         migrate(connection)
     return DuckDBLedger(path, settings, Held(path, connection))
 
@@ -131,7 +131,7 @@ def _create(path: Path) -> None:
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         fresh.unlink(missing_ok=True)
-        with _connect(fresh) as connection:
+        with connect_to(fresh) as connection:
             migrate(connection)
             connection.execute("CHECKPOINT")  # a close that cannot write it all says nothing
         with suppress(FileExistsError, FileNotFoundError):  # another process was faster, and has cleared away
@@ -157,7 +157,7 @@ def _clear(fresh: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _connect(path: Path | None) -> duckdb.DuckDBPyConnection:
+def connect_to(path: Path | None) -> duckdb.DuckDBPyConnection:
     """path: None: in memory; what does not fit there goes to a folder of the machine's for what is temporary."""
     if path is None:
         connection = duckdb.connect(config={**_CONFIG, "temp_directory": str(Path(gettempdir()) / "datong-spill")})
@@ -952,7 +952,7 @@ class DuckDBLedger:
             finally:
                 self._run("DETACH written_anew")
             with _translated(self.path):
-                self._held.replaced_by(fresh, _connect)
+                self._held.replaced_by(fresh, connect_to)
         finally:
             _clear(fresh)
         self._forget()

@@ -26,7 +26,7 @@ class Held:
     epoch = 0
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-        self._path = path
+        self.path = path
         self._connection: duckdb.DuckDBPyConnection | None = connection
         self._process, self._thread = os.getpid(), threading.get_ident()
         _OPEN[_key(path)] = self
@@ -34,12 +34,16 @@ class Held:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """Raises Refused where it must not be used."""
         if self._connection is None:
-            raise Refused(message("store.closed", path=self._path))
+            raise Refused(message("store.closed", path=self.path))
         if os.getpid() != self._process:
-            raise Refused(message("store.forked", path=self._path))
+            raise Refused(message("store.forked", path=self.path))
         if threading.get_ident() != self._thread:
-            raise Refused(message("store.other_thread", path=self._path))
+            raise Refused(message("store.other_thread", path=self.path))
         return self._connection
+
+    @property
+    def is_closed(self) -> bool:
+        return self._connection is None
 
     def look(self) -> None:
         """See what others have written meanwhile; here nobody can. Raises as `connection`."""
@@ -59,9 +63,9 @@ class Held:
         self.connection().close()
         self._connection = None
         try:
-            fresh.replace(self._path.resolve())
+            fresh.replace(self.path.resolve())
         finally:
-            self._connection = connect(self._path)
+            self._connection = connect(self.path)
 
     def close(self) -> None:
         """Close it; a second time, nothing happens. A forked process leaves its parent's file alone."""
@@ -71,7 +75,7 @@ class Held:
             _PARENTS.append(self._connection)
         else:
             self._connection.close()
-            _OPEN.pop(_key(self._path), None)
+            _OPEN.pop(_key(self.path), None)
         self._connection = None
 
 

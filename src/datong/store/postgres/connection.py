@@ -1,0 +1,90 @@
+"""A connection to a PostgreSQL server, its errors in words, and the settings that Datong's sessions have."""
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from datong.model.errors import BadInput, DatongError, LedgerBusy, Refused
+from datong.model.words import message
+
+# Of these on, everything that the layout needs is there.
+OLDEST = 14
+# Waiting for another writer of the chain ends after this.
+LOCK_SECONDS = 120
+_SETTINGS = {
+    "application_name": "datong",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "bytea_output": "hex",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    # Nothing of somebody else's schema is taken for ours.
+    "search_path": "pg_catalog",
+}
+
+
+def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Connection:
+    """A connection on which each statement is its own transaction, unless BEGIN is said. settings: further ones.
+
+    Raises DatongError with a remedy where the server is away, refuses, is too old or has no such database.
+    """
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.ProgrammingError as error:  # not even an address
+        raise BadInput(message("store.postgres_address", url=shown(url), reason=_line(error))) from error
+    except psycopg.Error as error:
+        raise _not_connected(url, error) from error
+    try:
+        with translated(url):
+            if (version := connection.info.server_version // 10_000) < OLDEST:
+                raise Refused(message("store.postgres_old", url=shown(url), found=version, oldest=OLDEST))
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise Refused(message("store.postgres_encoding", url=shown(url), found=encoding))
+            for name, value in {**_SETTINGS, **(settings or {})}.items():
+                connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _not_connected(url: str, error: psycopg.Error) -> DatongError:
+    """Why there is no connection. The server says it in its own language, so what is not recognised is quoted."""
+    reason = str(error)
+    if re.search(r"password authentication failed|no password supplied|fe_sendauth", reason):
+        return Refused(message("store.postgres_password", url=shown(url), reason=_line(error)))
+    if re.search(r'database ".*" does not exist', reason):
+        return Refused(message("store.postgres_no_database", url=shown(url), reason=_line(error)))
+    return Refused(message("store.postgres_away", url=shown(url), reason=_line(error)))
+
+
+@contextmanager
+def translated(url: str) -> Generator[None]:
+    """Errors of the server that a user can do something about, as ours; those that broken code makes stay as they
+    are."""
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise LedgerBusy(message("store.postgres_locked", url=shown(url), seconds=LOCK_SECONDS)) from error
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+        raise Refused(message("store.postgres_rights", url=shown(url), reason=_line(error))) from error
+    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as error:
+        raise DatongError(message("store.postgres_full", url=shown(url), reason=_line(error))) from error
+    except psycopg.OperationalError as error:  # the line was cut, or the server stopped
+        raise DatongError(message("store.postgres_lost", url=shown(url), reason=_line(error))) from error
+
+
+def shown(url: str) -> str:
+    """An address without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@", 1)))
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,227 @@
+"""The tables of a PostgreSQL database that keeps chains, who may use which, and how an owner makes them.
+
+All lies in the schema `datong`. Each table of a ledger (see store/migrations.py) is one table here, with three columns
+more: `chain`; `_place`, which tells a row of a chain from the others for good; `_written`, the number of the write that
+brought it or changed it last. Row-level security, forced also on the owner, shows a session the rows of one chain: the
+one that it has set (`datong.chain`), where `members` lets the role that signed in use it. The role that Datong signs in
+with owns nothing, so that it can change neither the tables, nor the policies, nor `members`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import psycopg
+from psycopg import sql
+
+from datong.model.errors import Refused
+from datong.model.tables import tables
+from datong.model.words import message
+from datong.store.migrations import branch_table, quoted
+from datong.store.postgres.connection import shown
+
+# DuckDB's type -> PostgreSQL's.
+_TYPES = {
+    "VARCHAR": "text",
+    "DOUBLE": "double precision",
+    "BIGINT": "bigint",
+    "INTEGER": "integer",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    "UHUGEINT": "uuid",  # 128 bits
+    "BLOB": "bytea",
+}
+PLACE = "_place"
+EVERY_CHAIN = "*"
+_OWN = {"chain": "text NOT NULL", PLACE: "bigint NOT NULL", "_written": "bigint NOT NULL"}
+# Steps of store/migrations.py that chains here have taken: all, since their tables were made after them. Whoever adds
+# one says here what it does to chains that are kept here already.
+STEPS = 11
+# Two owners do not make the layout at once.
+_LOCK = 0x6461746F6E67
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table that is kept. here: its SQL name in DuckDB. there: its name in the schema `datong`. columns: name ->
+    DuckDB's type."""
+
+    here: str
+    there: str
+    columns: dict[str, str]
+
+    @property
+    def has_blobs(self) -> bool:
+        return "BLOB" in self.columns.values()
+
+
+def kept_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, Kept]:
+    """Every table of a ledger of today's layout, by its SQL name in DuckDB; those that branches may yet make as well.
+    connection: a ledger just made."""
+    found: dict[str, dict[str, str]] = {}
+    rows = connection.execute(
+        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
+        " WHERE NOT internal AND schema_name IN ('main', 'chain') AND table_name <> 'schema_version'"
+        " ORDER BY schema_name, table_name, column_index"
+    ).fetchall()
+    for schema, table, column, kind in rows:
+        if column != PLACE:
+            found.setdefault(table if schema == "main" else f"{schema}.{quoted(table)}", {})[column] = kind
+    for table in tables().values():
+        found[branch_table(table)] = {"_branch": "BIGINT", **found[f"chain.{quoted(table.name)}"]}
+    return {here: Kept(here, here.replace(".", "_").replace('"', ""), columns) for here, columns in found.items()}
+
+
+_BEGIN = """
+CREATE SCHEMA IF NOT EXISTS datong;
+CREATE TABLE IF NOT EXISTS datong.members (role name NOT NULL, chain text NOT NULL, PRIMARY KEY (role, chain));
+CREATE OR REPLACE FUNCTION datong.chain_here() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$
+    SELECT current_setting('datong.chain', true) WHERE EXISTS (
+        SELECT FROM datong.members WHERE role = session_user
+        AND chain IN ('*', current_setting('datong.chain', true)))
+$$;
+CREATE TABLE IF NOT EXISTS datong.chains (chain text PRIMARY KEY, layout integer NOT NULL,
+    version bigint NOT NULL DEFAULT 0, sessions bigint NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS datong.table_versions (chain text NOT NULL, name text NOT NULL, written bigint NOT NULL,
+    rewritten bigint NOT NULL, PRIMARY KEY (chain, name));
+"""
+
+
+def prepare(owner: psycopg.Connection, url: str, kept: dict[str, Kept], role: str, chains: Sequence[str]) -> None:
+    """Make what is not there yet, or follow today's layout, and let a role use these chains and no other, in one
+    transaction. Done again it changes nothing. chains: none: every chain, those to come too.
+
+    Raises Refused where there is no such role, or it could pass over the policies.
+    """
+    found = owner.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    if found is None:
+        raise Refused(message("store.postgres_no_role", url=shown(url), role=role))
+    if found[0] or role == owner.info.user:
+        raise Refused(message("store.postgres_strong_role", url=shown(url), role=role))
+    with owner.transaction():
+        owner.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        owner.execute(_BEGIN)
+        there = _columns(owner)
+        for table in kept.values():
+            _follow(owner, table, there.get(table.there, set()))
+        guarded = [table.there for table in kept.values()] + ["chains", "table_versions"]
+        _guard(owner, guarded)
+        _grant(owner, guarded, role)
+        owner.execute("DELETE FROM datong.members WHERE role = %s", [role])
+        for chain in chains or (EVERY_CHAIN,):
+            owner.execute("INSERT INTO datong.members VALUES (%s, %s) ON CONFLICT DO NOTHING", [role, chain])
+
+
+def _columns(connection: psycopg.Connection) -> dict[str, set[str]]:
+    """Columns of the tables in the schema, by table."""
+    found: dict[str, set[str]] = {}
+    rows = connection.execute(
+        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'datong')"
+        " AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
+    )
+    for table, column in rows:
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+def lacking(connection: psycopg.Connection, kept: dict[str, Kept]) -> list[str]:
+    """Tables and columns of today's layout that a database has not."""
+    there = _columns(connection)
+    missing = []
+    for table in kept.values():
+        if table.there not in there:
+            missing.append(table.there)
+        else:
+            missing += [f"{table.there}.{name}" for name in table.columns if name not in there[table.there]]
+    return missing
+
+
+def _follow(owner: psycopg.Connection, table: Kept, there: set[str]) -> None:
+    name = sql.Identifier("datong", table.there)
+    own = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(type_)) for c, type_ in _OWN.items()]
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(_TYPES[kind]))
+        for c, kind in table.columns.items()
+        if c not in there
+    ]
+    if not there:
+        rows = sql.SQL(", ").join([*own, *columns])
+        owner.execute(sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY (chain, _place))").format(name, rows))
+        owner.execute(sql.SQL("CREATE INDEX ON {} (chain, _written)").format(name))
+    for column in columns if there else ():
+        owner.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(name, column))
+
+
+def _guard(owner: psycopg.Connection, names: Sequence[str]) -> None:
+    """Rows of one chain alone, also for the owner. The chain is asked once for a statement, not for each row."""
+    has = {name for (name,) in owner.execute("SELECT tablename FROM pg_policies WHERE schemaname = 'datong'")}
+    for each in names:
+        name = sql.Identifier("datong", each)
+        owner.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(name))
+        owner.execute(sql.SQL("ALTER TABLE {} FORCE ROW LEVEL SECURITY").format(name))
+        if each not in has:
+            owner.execute(
+                sql.SQL(
+                    "CREATE POLICY own_chain ON {} USING (chain = (SELECT datong.chain_here()))"
+                    " WITH CHECK (chain = (SELECT datong.chain_here()))"
+                ).format(name)
+            )
+
+
+def _grant(owner: psycopg.Connection, names: Sequence[str], role: str) -> None:
+    who = sql.Identifier(role)
+    owner.execute("REVOKE ALL ON SCHEMA datong FROM PUBLIC")
+    owner.execute("REVOKE ALL ON FUNCTION datong.chain_here() FROM PUBLIC")
+    owner.execute(sql.SQL("GRANT USAGE ON SCHEMA datong TO {}").format(who))
+    owner.execute(sql.SQL("GRANT EXECUTE ON FUNCTION datong.chain_here() TO {}").format(who))
+    for name in names:
+        table = sql.Identifier("datong", name)
+        owner.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, who))
+
+
+def refuse_wrong_role(connection: psycopg.Connection, url: str, kept: dict[str, Kept], chain: str) -> None:
+    """Raises Refused, with what is to be done, where a session cannot be Datong's: nothing is there, its role is above
+    the policies or owns the tables, may not use the chain, or the layout is not today's."""
+    role = connection.info.user
+    words = {"url": shown(url), "role": role, "chain": chain}
+    rights = connection.execute(
+        "SELECT to_regnamespace('datong') IS NOT NULL,"
+        " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user),"
+        " EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "   WHERE n.nspname = 'datong' AND pg_has_role(session_user, c.relowner, 'MEMBER')),"
+        " (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'datong')"
+    ).fetchone()
+    assert rights is not None
+    is_there, is_above, owns, may_look = rights
+    if not is_there:
+        raise Refused(message("store.postgres_not_prepared", **words))
+    if is_above or owns:
+        raise Refused(message("store.postgres_strong_role", **words))
+    if not may_look or connection.execute("SELECT datong.chain_here()").fetchone() == (None,):
+        raise Refused(message("store.postgres_no_member", **words))
+    if missing := lacking(connection, kept):
+        raise Refused(message("store.postgres_behind", count=len(missing), first=missing[0], **words))
+
+
+def begin_session(connection: psycopg.Connection, chain: str) -> int:
+    """Note a chain where it is new; returns the number of this session. Raises Refused for a chain that a newer Datong
+    keeps there."""
+    connection.execute(
+        "INSERT INTO datong.chains (chain, layout) VALUES (%s, %s) ON CONFLICT DO NOTHING", [chain, STEPS]
+    )
+    found = connection.execute(
+        "UPDATE datong.chains SET sessions = sessions + 1 WHERE chain = %s RETURNING sessions, layout", [chain]
+    ).fetchone()
+    assert found is not None
+    if found[1] > STEPS:
+        raise Refused(message("store.newer", found=found[1], known=STEPS))
+    return found[0]
+
+
+def clean(owner: psycopg.Connection) -> None:
+    """Write every table anew, so that nothing that was taken out is left in free space. Locks each while it lasts."""
+    for name in sorted(_columns(owner)):
+        owner.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier("datong", name)))

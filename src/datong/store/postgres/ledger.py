@@ -1,0 +1,56 @@
+"""The ledger of a chain in a PostgreSQL database: what ledger/protocol.py promises, each change in one transaction."""
+
+from collections.abc import Sequence
+
+from datong.model.settings import ChainSettings
+from datong.store.duckdb_ledger import DuckDBLedger, connect_to
+from datong.store.migrations import migrate
+from datong.store.postgres import layout
+from datong.store.postgres.connection import connect, translated
+from datong.store.postgres.layout import kept_tables
+from datong.store.postgres.session import Session
+
+
+class PostgresLedger(DuckDBLedger):
+    """A Ledger whose rows are in PostgreSQL (see session.py), for the process and the thread that opened it."""
+
+    def __init__(self, settings: ChainSettings, session: Session) -> None:
+        super().__init__(session.path, settings, session)
+        self._session = session
+
+    def differs(self) -> list[str]:
+        """Tables that are otherwise in the copy here than in the database: none, whatever was done."""
+        return self._session.differs()
+
+    def rewrite(self) -> None:
+        """Nothing is rewritten here: a role that owns nothing may not. What was taken out is in free space of the
+        database until its owner cleans it (`prepare_database`); see Ledger.rewrite."""
+
+
+def open_ledger(url: str, settings: ChainSettings, *, alone: bool = False) -> PostgresLedger:
+    """Open the ledger of a chain in a database, empty where the chain is new there.
+
+    alone: while it is open, nobody else opens it so, from whatever machine. Raises what `Session` raises.
+    """
+    here = connect_to(None)
+    try:
+        session = Session(url, settings.name, here, alone=alone)
+    except BaseException:
+        here.close()
+        raise
+    return PostgresLedger(settings, session)
+
+
+def prepare_database(url: str, role: str, chains: Sequence[str], *, clean: bool = False) -> None:
+    """Make or update the tables in a database, as their owner, and let a role use chains of it (none named: all).
+    clean: then write all tables anew, so that what was forgotten is in no free space.
+
+    Raises Refused for want of rights.
+    """
+    with connect_to(None) as here:
+        migrate(here)
+        kept = kept_tables(here)
+    with translated(url), connect(url) as owner:
+        layout.prepare(owner, url, kept, role, chains)
+        if clean:
+            layout.clean(owner)

@@ -1,0 +1,524 @@
+"""An open chain of a PostgreSQL database: its tables there, and what of them is read, in DuckDB's memory, here.
+
+The rows in PostgreSQL are the ledger. Here is a copy of the tables that were asked about, on which the statements of
+duckdb_ledger.py work, so that both stores judge a row by the same rules. What makes that sound:
+
+* A write begins by locking the chain's row in PostgreSQL, and first takes over what others wrote since. Until it ends,
+  nobody else writes to the chain: what is judged here is judged of all that is there.
+* It ends by one transaction of PostgreSQL that holds every row that it added, changed or took out. A process that dies
+  before that leaves nothing, and one that cannot know whether it came about forgets its copy and reads again.
+* A reader asks first which write was the last, and takes over what is new, in one snapshot.
+"""
+
+import io
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from psycopg import sql
+
+from datong.model.errors import LedgerBusy
+from datong.model.tables import tables
+from datong.model.words import message
+from datong.store.held_connection import Held
+from datong.store.migrations import create_branch_table, migrate
+from datong.store.postgres.connection import connect, shown, translated
+from datong.store.postgres.layout import PLACE, Kept, begin_session, kept_tables, refuse_wrong_role
+
+# A session gives its rows places of its own: its number, then a count.
+_PLACES = 2**32
+_BLOCK_BYTES = 16 * 1024 * 1024  # of rows that come, at once
+_FEW = 200  # rows that go as statements; more go as a stream
+_WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+([\w.\"]+)", re.IGNORECASE)
+_MAKES = re.compile(r'CREATE TABLE IF NOT EXISTS (branch\."\w+")')
+_OF_ONE_RUN = re.compile(r"SELECT [^()]* FROM run_tables WHERE run = \?")
+_RUN_TABLES = "run_tables"
+
+
+class Session(Held):
+    """The connection to a chain, as a ledger uses it.
+
+    alone: nobody else may have the chain open by such a session, from any machine, until it is closed.
+    """
+
+    def __init__(self, url: str, chain: str, connection: duckdb.DuckDBPyConnection, *, alone: bool) -> None:
+        """connection: to an empty database in memory. Raises what `connect` raises, Refused for a role or a layout
+        that will not do, LedgerBusy where somebody has the chain alone."""
+        self._url, self._chain, self._alone = url, chain, alone
+        migrate(connection)
+        self._kept = kept_tables(connection)
+        names = "|".join(sorted((re.escape(name) for name in self._kept), key=len, reverse=True))
+        self._named = re.compile(rf"(?<![\w.\"])(?:{names})(?![\w\"])")
+        self._server = self._connected()
+        try:
+            with translated(url):
+                number = begin_session(self._server, chain)
+        except BaseException:
+            self._server.close()
+            raise
+        connection.execute(f"CREATE SEQUENCE places START WITH {number * _PLACES + 1}")
+        for name in self._kept:
+            if not name.startswith("branch."):
+                _number_places(connection, name)
+        self._last_own = (number + 1) * _PLACES
+        self._seen = 0  # number of the last write that is seen here
+        self._filled: set[str] = set()  # tables that have, or had, rows there
+        self._here: set[str] = set()  # tables of which all rows are here
+        self._runs_here: set[str] = set()  # runs whose tables are here, while not all are
+        self._in_write = False
+        self._first = 0  # the first place that the write which goes on gives
+        self._touched: dict[str, bool] = {}  # tables that it writes to: whether rows that were there may be others now
+        self._here_before: tuple[set[str], set[str]] = (set(), set())
+        super().__init__(Path(f"{shown(url)} ({chain})"), connection)
+
+    # the server -------------------------------------------------------------------------------------
+
+    def _connected(self) -> psycopg.Connection:
+        server = connect(self._url, {"datong.chain": self._chain})
+        try:
+            with translated(self._url):
+                refuse_wrong_role(server, self._url, self._kept, self._chain)
+                if self._alone:
+                    self._take_alone(server)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _take_alone(self, server: psycopg.Connection) -> None:
+        """By a lock that goes with the connection, so that a process that dies holds nothing."""
+        key = "hashtextextended('datong chain ' || %s, 0)"
+        if server.execute(f"SELECT pg_try_advisory_lock({key})", [self._chain]).fetchone() == (True,):  # ty: ignore
+            return
+        holder = server.execute(
+            "SELECT a.pid, coalesce(host(a.client_addr), '-'), a.usename FROM pg_locks AS l"
+            " JOIN pg_stat_activity AS a USING (pid) WHERE l.locktype = 'advisory' AND l.granted"
+            f" AND (l.classid::bigint << 32 | l.objid::bigint) = {key}",  # ty: ignore
+            [self._chain],
+        ).fetchone()
+        pid, address, role = holder or ("-", "-", "-")
+        words = {"chain": self._chain, "url": shown(self._url), "process": pid, "address": address, "role": role}
+        raise LedgerBusy(message("store.postgres_busy", **words))
+
+    def _there(self) -> psycopg.Connection:
+        """The server; connected anew where the line was cut, but for a write that goes on."""
+        if self._server.broken or self._server.closed:
+            self._server = self._connected()
+        return self._server
+
+    def close(self) -> None:
+        super().close()
+        self._server.close()
+
+    def differs(self) -> list[str]:
+        """Tables of which other rows are here than there: none, whatever was done."""
+        self.look()
+        here, found = self.connection(), []
+        for name in sorted(self._here):
+            kept = self._kept[name]
+            own = ", ".join(map(_quoted, [PLACE, *kept.columns]))
+            here.execute(f"CREATE OR REPLACE TEMP TABLE there AS SELECT {own} FROM {name} WHERE false")
+            self._pull(here, replace(kept, here="there"))
+            here.execute(f"CREATE OR REPLACE TEMP VIEW own AS SELECT {own} FROM {name}")
+            if here.execute("(FROM own EXCEPT ALL FROM there) UNION ALL (FROM there EXCEPT ALL FROM own)").fetchall():
+                found.append(name)
+        return found
+
+    # statements -------------------------------------------------------------------------------------
+
+    def execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        here = self.connection()
+        if sql == "BEGIN":
+            self._begin(here)
+        elif sql == "COMMIT":
+            self._commit(here)
+        elif sql == "ROLLBACK":
+            self._roll_back(here)
+        else:
+            self._make_ready(here, sql, params)
+            here.execute(sql, list(params))
+            if made := _MAKES.match(sql):
+                self._follow_branch_table(here, made[1])
+        return here
+
+    def relation(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyRelation:
+        self._make_ready(self.connection(), sql, params)
+        return super().relation(sql, params)
+
+    def look(self) -> None:
+        """See what others have written since. Within a write nobody does."""
+        here = self.connection()
+        if self._in_write:
+            return
+        with translated(self._url):
+            if _version(self._there(), self._chain) != self._seen:
+                self._in_one_snapshot(here, ())
+
+    def _make_ready(self, here: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any]) -> None:
+        """Have here what a statement reads, and note what it writes."""
+        named = set(self._named.findall(sql))
+        if not named and "duckdb_tables()" not in sql:
+            return
+        if not self._in_write:
+            self.look()
+        writes = _WRITES.match(sql)
+        target = writes[2] if writes and writes[2] in self._kept else None
+        if target is not None and writes is not None:
+            adds = writes[1].upper().startswith("INSERT")
+            if adds and self._named.findall(sql).count(target) == 1:  # it reads nothing of it
+                named.discard(target)
+        if _RUN_TABLES in named and _RUN_TABLES not in self._here and _OF_ONE_RUN.match(sql):
+            named.discard(_RUN_TABLES)
+            self._bring_run(here, params[0])
+        if missing := sorted(named - self._here):
+            if self._in_write:
+                with translated(self._url):
+                    self._bring(here, missing)
+                self._here |= set(missing)
+            else:
+                with translated(self._url):
+                    self._in_one_snapshot(here, missing)
+        if target is not None and writes is not None:
+            assert self._in_write, "rows of a ledger are written in transactions alone"
+            self._note_target(here, target, adds=writes[1].upper().startswith("INSERT"))
+
+    def _note_target(self, here: duckdb.DuckDBPyConnection, name: str, *, adds: bool) -> None:
+        if not adds and not self._touched.get(name, False):
+            here.execute(
+                f"CREATE OR REPLACE TEMP TABLE {_before(name)} AS SELECT * FROM {name} WHERE NOT {self._new()}"
+            )
+            self._touched[name] = True
+        self._touched.setdefault(name, False)
+
+    def _new(self) -> str:
+        """SQL: whether the write that goes on has added a row."""
+        return f"({PLACE} BETWEEN {self._first} AND {self._last_own})"
+
+    def _follow_branch_table(self, here: duckdb.DuckDBPyConnection, name: str) -> None:
+        if not here.execute(
+            "SELECT 1 FROM duckdb_columns() WHERE schema_name = 'branch' AND table_name = ? AND column_name = ?",
+            [_plain(name), PLACE],
+        ).fetchall():
+            _number_places(here, name)
+
+    # transactions -----------------------------------------------------------------------------------
+
+    def _begin(self, here: duckdb.DuckDBPyConnection) -> None:
+        server = self._there()
+        try:
+            with translated(self._url):
+                server.execute("BEGIN")
+                self._take_over(here, _version(server, self._chain, lock=True))
+            here.execute("BEGIN")
+            ((self._first,),) = here.execute("SELECT nextval('places')").fetchall()
+        except BaseException:
+            _quietly_roll_back(server)
+            raise
+        self._in_write, self._touched = True, {}
+        self._here_before = set(self._here), set(self._runs_here)
+
+    def _commit(self, here: duckdb.DuckDBPyConnection) -> None:
+        with translated(self._url):
+            version = self._seen + 1
+            if self._send(here, version):
+                self._server.execute("UPDATE datong.chains SET version = %s WHERE chain = %s", [version, self._chain])
+            else:
+                version = self._seen
+            try:
+                self._server.execute("COMMIT")
+                here.execute("COMMIT")
+            except BaseException:
+                self._forget_all(here)  # nobody knows whether it came about
+                raise
+        self._in_write, self._seen = False, version
+        for name in self._touched.keys() - self._here:
+            here.execute(f"DELETE FROM {name}")
+            self._runs_here = set() if name == _RUN_TABLES else self._runs_here
+
+    def _roll_back(self, here: duckdb.DuckDBPyConnection) -> None:
+        _quietly_roll_back(self._server)
+        self._in_write = False
+        if self._here_before is not None:
+            self._here, self._runs_here = self._here_before
+        here.execute("ROLLBACK")
+
+    def _forget_all(self, here: duckdb.DuckDBPyConnection) -> None:
+        """Nothing is here any more: all is to be read again."""
+        self._in_write = False
+        for end in ("ROLLBACK", *(f"DELETE FROM {name}" for name in self._made(here))):
+            try:
+                here.execute(end)
+            except duckdb.Error:
+                if end != "ROLLBACK":  # there may be none to roll back
+                    raise
+        self._here, self._runs_here, self._filled, self._seen = set(), set(), set(), 0
+        self._here_before = set(), set()
+        self.epoch += 1
+
+    def _made(self, here: duckdb.DuckDBPyConnection) -> list[str]:
+        made = {name for (name,) in here.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'branch'").fetchall()}
+        return [name for name in self._kept if not name.startswith("branch.") or _plain(name) in made]
+
+    # rows that come ---------------------------------------------------------------------------------
+
+    def _in_one_snapshot(self, here: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+        """Take over what is new, and have these tables here, all as of one moment."""
+        server = self._there()
+        server.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            self._take_over(here, _version(server, self._chain))
+            with _whole(here):
+                self._bring(here, names)
+            self._here |= set(names)
+        finally:
+            _quietly_roll_back(server)
+
+    def _take_over(self, here: duckdb.DuckDBPyConnection, version: int) -> None:
+        """Follow what was written up to a version, in the transaction of the server that goes on."""
+        if version == self._seen:
+            return
+        if version < self._seen:  # a copy of an earlier day was put in place of the database
+            self._forget_all(here)
+        news = self._server.execute(
+            "SELECT name, rewritten FROM datong.table_versions WHERE chain = %s AND written > %s ORDER BY name",
+            [self._chain, self._seen],
+        ).fetchall()
+        with _whole(here):
+            for name, rewritten in news:
+                if name not in self._filled and name.startswith("branch."):
+                    here.execute(create_branch_table(tables()[_plain(name)]))
+                    self._follow_branch_table(here, name)
+                if name in self._here and rewritten > self._seen:
+                    here.execute(f"DELETE FROM {name}")
+                    self._pull(here, self._kept[name])
+                elif name in self._here:
+                    self._pull(here, self._kept[name], after=self._seen)
+                elif name == _RUN_TABLES:
+                    here.execute(f"DELETE FROM {name}")
+        self._filled |= {name for name, _ in news}
+        self._runs_here = set() if _RUN_TABLES in {name for name, _ in news} else self._runs_here
+        self._seen = version
+        self.epoch += 1
+
+    def _bring(self, here: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+        """Have tables here, in the transaction of the server that goes on."""
+        for name in names:
+            if name == _RUN_TABLES:
+                here.execute(f"DELETE FROM {name} WHERE NOT {self._new()}")
+            if name in self._filled:
+                self._pull(here, self._kept[name])
+
+    def _bring_run(self, here: duckdb.DuckDBPyConnection, run: str) -> None:
+        """Have the tables of one run here: those of all runs are large."""
+        if run not in self._runs_here and _RUN_TABLES in self._filled:
+            with translated(self._url), nullcontext() if self._in_write else _whole(here):
+                self._pull(here, self._kept[_RUN_TABLES], run=run)
+        self._runs_here.add(run)
+
+    def _pull(self, here: duckdb.DuckDBPyConnection, kept: Kept, after: int = 0, run: str | None = None) -> None:
+        """Rows of a table from there to here: all, those written after a write, or those of a run."""
+        columns = [PLACE, *kept.columns]
+        where = sql.SQL("chain = {} AND _written > {}").format(self._chain, after)
+        if run is not None:
+            where = sql.SQL("{} AND run = {}").format(where, run)
+        rows = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("datong", kept.there), where
+        )
+        into = f"INSERT INTO {kept.here} ({', '.join(map(_quoted, columns))})"
+        if kept.has_blobs:
+            with self._server.cursor(binary=True) as cursor:
+                for row in cursor.execute(rows):
+                    here.execute(f"{into} VALUES ({', '.join('?' * len(row))})", list(row))
+            return
+        cells = ", ".join(_from_text(name, kind) for name, kind in {PLACE: "BIGINT", **kept.columns}.items())
+        with self._server.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(rows)) as copy:
+            for batch in _texts(copy, columns):
+                here.register("pulled_arrow", pa.Table.from_batches([batch]))
+                here.execute(f"{into} SELECT {cells} FROM pulled_arrow")
+                here.unregister("pulled_arrow")
+
+    # rows that go -----------------------------------------------------------------------------------
+
+    def _send(self, here: duckdb.DuckDBPyConnection, version: int) -> bool:
+        """Write what has changed here to the server, in its transaction. Returns whether anything has."""
+        sent = False
+        for name, may_have_changed in self._touched.items():
+            kept, which, gone = self._kept[name], self._new(), False
+            if may_have_changed:
+                before = _before(name)
+                here.execute(
+                    f"CREATE OR REPLACE TEMP TABLE changed_places AS SELECT {PLACE} FROM"
+                    f" (SELECT * FROM {name} WHERE NOT {which} EXCEPT SELECT * FROM {before})"
+                )
+                out = here.execute(
+                    f"SELECT {PLACE} FROM {before} WHERE {PLACE} NOT IN (SELECT {PLACE} FROM {name})"
+                    f" OR {PLACE} IN (SELECT {PLACE} FROM changed_places)"
+                ).fetchnumpy()[PLACE]
+                if len(out):
+                    gone = True
+                    self._server.execute(
+                        sql.SQL("DELETE FROM {} WHERE chain = %s AND _place = ANY(%s)").format(
+                            sql.Identifier("datong", kept.there)
+                        ),
+                        [self._chain, out.tolist()],
+                    )
+                which = f"({which} OR {PLACE} IN (SELECT {PLACE} FROM changed_places))"
+            ((count,),) = here.execute(f"SELECT count(*) FROM {name} WHERE {which}").fetchall()
+            if count:
+                self._push(here, kept, which, count, version)
+            if may_have_changed:
+                here.execute("DROP TABLE temp.changed_places")
+                here.execute(f"DROP TABLE temp.{_before(name)}")
+            if count or gone:
+                self._note_version(name, version, rewritten=gone)
+                sent = True
+        return sent
+
+    def _note_version(self, name: str, version: int, *, rewritten: bool) -> None:
+        self._filled.add(name)
+        self._server.execute(
+            "INSERT INTO datong.table_versions AS v (chain, name, written, rewritten) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (chain, name) DO UPDATE SET written = excluded.written,"
+            " rewritten = greatest(v.rewritten, excluded.rewritten)",
+            [self._chain, name, version, version if rewritten else 0],
+        )
+
+    def _push(self, here: duckdb.DuckDBPyConnection, kept: Kept, which: str, count: int, version: int) -> None:
+        """Rows of a table from here to there. Row-level security takes no stream into a table: many rows go by way of
+        a temporary one."""
+        columns = sql.SQL(", ").join(map(sql.Identifier, ["chain", "_written", PLACE, *kept.columns]))
+        into = sql.SQL("INSERT INTO {} ({})").format(sql.Identifier("datong", kept.there), columns)
+        cells = _quoted(PLACE) if kept.has_blobs else f"{PLACE}::VARCHAR"
+        for name, kind in kept.columns.items():
+            cells += f", {_quoted(name) if kept.has_blobs else _as_text(name, kind)}"
+        rows = here.sql(f"SELECT {cells} FROM {kept.here} WHERE {which}")
+        if kept.has_blobs or count <= _FEW:
+            marks = sql.SQL(", ").join([sql.Placeholder()] * (len(kept.columns) + 3))
+            with self._server.cursor() as cursor:
+                for row in rows.fetchall():
+                    values = [psycopg.Binary(v) if isinstance(v, bytes) else v for v in row]
+                    cursor.execute(sql.SQL("{} VALUES ({})").format(into, marks), [self._chain, version, *values])
+            return
+        own = sql.SQL(", ").join(map(sql.Identifier, [PLACE, *kept.columns]))
+        with self._server.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("CREATE TEMP TABLE sent ON COMMIT DROP AS SELECT {} FROM {} WHERE false").format(
+                    own, sql.Identifier("datong", kept.there)
+                )
+            )
+            with cursor.copy("COPY pg_temp.sent FROM STDIN (FORMAT csv)") as copy:
+                for batch in rows.to_arrow_reader(_BLOCK_BYTES // 256):
+                    sink = io.BytesIO()
+                    arrow_csv.write_csv(batch, sink, _UNQUOTED_NULLS)
+                    copy.write(sink.getbuffer())
+            cursor.execute(
+                sql.SQL("{} SELECT {}, {}, {} FROM pg_temp.sent").format(into, self._chain, version, own)
+            )
+            cursor.execute("DROP TABLE pg_temp.sent")
+
+
+_UNQUOTED_NULLS = arrow_csv.WriteOptions(include_header=False, quoting_style="all_valid")
+
+
+def _version(server: psycopg.Connection, chain: str, *, lock: bool = False) -> int:
+    """Number of the last write to a chain. lock: and nobody else writes until the transaction ends."""
+    found = server.execute(
+        f"SELECT version FROM datong.chains WHERE chain = %s{' FOR UPDATE' if lock else ''}",  # ty: ignore
+        [chain],
+    ).fetchone()
+    return 0 if found is None else found[0]
+
+
+@contextmanager
+def _whole(here: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """All that is done here within it, or nothing."""
+    here.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        here.execute("ROLLBACK")
+        raise
+    here.execute("COMMIT")
+
+
+def _quietly_roll_back(server: psycopg.Connection) -> None:
+    """The first error tells more than one of a line that was cut."""
+    try:
+        server.execute("ROLLBACK")
+    except psycopg.Error:
+        server.close()
+
+
+def _number_places(here: duckdb.DuckDBPyConnection, name: str) -> None:
+    here.execute(f"ALTER TABLE {name} ADD COLUMN {PLACE} BIGINT DEFAULT nextval('places')")
+
+
+def _plain(name: str) -> str:
+    """sales of branch."sales"."""
+    return name.split(".")[-1].strip('"')
+
+
+def _before(name: str) -> str:
+    return f"before_{name.replace('.', '_').replace(chr(34), '')}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _as_text(name: str, kind: str) -> str:
+    """SQL of DuckDB: a value as PostgreSQL reads it."""
+    return f"{_quoted(name)}::UUID::VARCHAR" if kind == "UHUGEINT" else f"{_quoted(name)}::VARCHAR"
+
+
+def _from_text(name: str, kind: str) -> str:
+    """SQL of DuckDB: a value of what PostgreSQL writes."""
+    return f"{_quoted(name)}::UUID::UHUGEINT" if kind == "UHUGEINT" else f"{_quoted(name)}::{kind}"
+
+
+def _texts(copy: psycopg.Copy, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Rows of a stream, as texts. An empty text is quoted in it, what is null is not."""
+    stream = io.BufferedReader(_Stream(copy), 1 << 20)
+    first = stream.peek(1)
+    if not first:
+        return
+    yield from arrow_csv.open_csv(
+        stream,
+        arrow_csv.ReadOptions(column_names=list(columns), block_size=_BLOCK_BYTES, use_threads=False),
+        arrow_csv.ParseOptions(newlines_in_values=True),
+        arrow_csv.ConvertOptions(
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+            column_types=dict.fromkeys(columns, pa.string()),
+        ),
+    )
+
+
+class _Stream(io.RawIOBase):
+    """What comes of a copy, as a file."""
+
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            part = self._copy.read()
+            if not part:
+                return 0
+            self._left = memoryview(bytes(part))
+        count = min(len(self._left), len(buffer))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count

@@ -1,0 +1,128 @@
+"""A PostgreSQL server of the tests' own: on a socket in a temporary folder, for as long as they last."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from datong.store.postgres.ledger import prepare_database
+
+# Who owns the databases, and whom Datong signs in as.
+OWNER, APP = "owner", "app"
+# Faster than a disk allows; what is tested of crashes is that of clients.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "listen_addresses": "",
+    "archive_mode": "on",
+    "archive_command": "true",
+    "log_min_messages": "fatal",
+}
+
+
+def programs() -> Path:
+    """Where the server's programs are: pg_config says it, or Debian's own place."""
+    told = shutil.which("pg_config")
+    if told:
+        found = Path(subprocess.run([told, "--bindir"], capture_output=True, text=True, check=True).stdout.strip())
+        if (found / "initdb").exists():
+            return found
+    placed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+    assert placed, "no PostgreSQL server on this machine: apt-get install postgresql"
+    return placed[-1].parent
+
+
+def _user() -> str | None:
+    """The server does not run as root: whom it runs as. None: as who runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ("postgres", "nobody") if name in known)
+
+
+class Server:
+    def __init__(self) -> None:
+        self.programs, self._user = programs(), _user()
+        room = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(prefix="datong-postgres-", dir=room if room.is_dir() else None))
+        self._names = count(1)
+        self._started: list[Path] = []
+        if self._user is not None:
+            shutil.chown(self.folder, self._user)
+        self.folder.chmod(0o755)
+        self.run("initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
+                 "--locale=C.UTF-8", "--no-instructions")
+        self.write("data/pg_hba.conf", "local all asked scram-sha-256\nlocal all all trust\nlocal replication all trust\n")
+        self.start(self.folder / "data", {})
+        with self.superuser() as top:
+            top.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB")
+            top.execute(f"CREATE ROLE {APP} LOGIN")
+            top.execute("CREATE ROLE asked LOGIN PASSWORD 'secret'")
+            top.execute(f"CREATE DATABASE prepared OWNER {OWNER}")
+        prepare_database(self.url("prepared", OWNER), APP, ())
+
+    def run(self, program: str, *words: object) -> str:
+        """One of PostgreSQL's programs, as the server's user."""
+        done = subprocess.run(
+            [self.programs / program, *map(str, words)], user=self._user, capture_output=True, text=True, cwd=self.folder
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def write(self, name: str, content: str) -> None:
+        """A file of the server's."""
+        path = self.folder / name
+        path.write_text(content)
+        if self._user is not None:
+            shutil.chown(path, self._user)
+
+    def start(self, data: Path, settings: Mapping[str, str], port: int = 5432) -> None:
+        """A server on a folder of data."""
+        options = {**_SETTINGS, "unix_socket_directories": str(self.folder), "port": str(port), **settings}
+        words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
+        with open(os.devnull, "w") as nowhere:  # the server would hold a pipe open
+            subprocess.run(
+                [self.programs / "pg_ctl", "-D", data, "-w", "-o", words, "-l", self.folder / "log", "start"],
+                user=self._user, stdout=nowhere, stderr=nowhere, check=True, cwd=self.folder,
+            )
+        self._started.append(data)
+
+    def url(self, database: str, role: str = APP, port: int = 5432) -> str:
+        return f"postgresql://{role}@/{database}?host={self.folder}&port={port}"
+
+    def superuser(self, database: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(self.url(database, "postgres"), autocommit=True)
+
+    def new_database(self, template: str = "prepared") -> str:
+        """Name of a database that is like another one."""
+        name = f"d{next(self._names)}"
+        with self.superuser() as top:
+            top.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")
+        return name
+
+    def drop(self, names: Sequence[str]) -> None:
+        with self.superuser() as top:
+            for name in names:
+                top.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        for data in self._started:
+            self.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(self.folder)
+
+
+@cache
+def server() -> Server:
+    """The one of this process, started where it is first asked for."""
+    return Server()
