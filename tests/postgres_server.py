@@ -61,9 +61,10 @@ class Server:
         if self._user is not None:
             shutil.chown(self.folder, self._user)
         self.folder.chmod(0o755)
-        self.run("initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
-                 "--locale=C.UTF-8", "--no-instructions")
-        self.write("data/pg_hba.conf", "local all asked scram-sha-256\nlocal all all trust\nlocal replication all trust\n")
+        made = "--username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions"
+        self.run("initdb", "--pgdata", self.folder / "data", *made.split())
+        lets_in = "local all asked scram-sha-256\nlocal all all trust\nlocal replication all trust\n"
+        self.write("data/pg_hba.conf", lets_in)
         self.start(self.folder / "data", {})
         with self.superuser() as top:
             top.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB")
@@ -74,9 +75,8 @@ class Server:
 
     def run(self, program: str, *words: object) -> str:
         """One of PostgreSQL's programs, as the server's user."""
-        done = subprocess.run(
-            [self.programs / program, *map(str, words)], user=self._user, capture_output=True, text=True, cwd=self.folder
-        )
+        command = [self.programs / program, *map(str, words)]
+        done = subprocess.run(command, user=self._user, capture_output=True, text=True, cwd=self.folder)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -91,10 +91,14 @@ class Server:
         """A server on a folder of data."""
         options = {**_SETTINGS, "unix_socket_directories": str(self.folder), "port": str(port), **settings}
         words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-        with open(os.devnull, "w") as nowhere:  # the server would hold a pipe open
+        with Path(os.devnull).open("w") as nowhere:  # the server would hold a pipe open
             subprocess.run(
                 [self.programs / "pg_ctl", "-D", data, "-w", "-o", words, "-l", self.folder / "log", "start"],
-                user=self._user, stdout=nowhere, stderr=nowhere, check=True, cwd=self.folder,
+                user=self._user,
+                stdout=nowhere,
+                stderr=nowhere,
+                check=True,
+                cwd=self.folder,
             )
         self._started.append(data)
 

@@ -120,6 +120,7 @@ ONLY_IN = {
     "pyotp": ("app/service/",),
     "sqlite3": ("app/service/",),
     "duckdb": ("store/", "connectors/files/", "ledger/cells.py"),  # cells: columns of texts as numbers and moments
+    "psycopg": ("store/postgres/",),
     "rich": ("app/cli/",),
     "xlsxwriter": ("app/report/", "app/service/sheets.py", "connectors/filedrop/"),
     "jinja2": ("app/report/", "app/forms/"),

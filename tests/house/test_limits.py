@@ -71,6 +71,9 @@ LAZY_DOORS = {
         "datong.questions.run",
         "datong.replay.replay",
     },
+    "app/stores.py": {
+        "datong.store.postgres.ledger",
+    },
     "app/kept_runs.py": {
         "datong.learn.scores",
         "datong.questions.since",
@@ -129,6 +132,7 @@ LAZY_DOORS = {
     "app/cli/main.py": {
         "datong",
         "datong.app.cli",
+        "datong.app.cli.kept",
         "datong.app.cli.quick_start",
         "datong.model.errors",
     },

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.clock import default_moment, today
-from datong.app.wiring import LEDGER_FILE, utc_now
+from datong.app.stores import has_ledger
+from datong.app.wiring import utc_now
 from datong.connectors.files.folder import CheckResult, Outcome, Part, check_folder, count
 from datong.connectors.files.settings import read_settings
 from datong.ledger.protocol import Ledger
@@ -43,7 +44,7 @@ def check_chain(
     with ledger_in_memory(settings) as ledger:
         look = _Look(ledger, settings, now())
         # Orders that were given out from here stand in the ledger, which a check does not open.
-        unchecked = frozenset({"orders"} if (folder / LEDGER_FILE).exists() else ())
+        unchecked = frozenset({"orders"} if has_ledger(folder) else ())
         result = check_folder(folder, look.take, on_rows=on_rows, today=today(now, settings), unchecked=unchecked)
         if any(f.severity == "error" and f.row is None for f in result.findings):
             return result  # nothing would be planned of it

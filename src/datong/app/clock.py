@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.wiring import LEDGER_FILE, Opened
+from datong.app.stores import LEDGER_FILE
+from datong.app.wiring import Opened
 from datong.ledger.protocol import END_OF_TIME, Ahead
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import NotFound, Refused

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datong.app.wiring import LEDGER_FILE
+from datong.app.stores import LEDGER_FILE
 
 SERVED_FILE = LEDGER_FILE.parent / "served.json"
 LOCAL = "127.0.0.1"

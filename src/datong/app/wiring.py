@@ -1,6 +1,6 @@
 """What a chain is wired to: the folder's settings, the store that keeps its ledger, the clock, and who writes.
 
-The one place that names the store. A second one has its door here.
+Which store that is says stores.py.
 """
 
 import getpass
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from datong.app.stores import open_trunk
 from datong.connectors.files.customer_keys import KEYS_FOLDER, CustomerKeys, keys_there
 from datong.connectors.files.folder import check_folder, count
 from datong.connectors.files.settings import read_settings
@@ -18,9 +19,8 @@ from datong.model.findings import has_errors
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.store.branches import DuckDBBranches
-from datong.store.duckdb_ledger import ledger_in_memory, open_ledger
+from datong.store.duckdb_ledger import ledger_in_memory
 
-LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 # Lies beside a chain that `datong demo` made.
 DEMO_MARK = ".datong-demo"
 # What was mailed to whom.
@@ -69,7 +69,7 @@ def wire(folder: Path, now: Callable[[], datetime], by: str | None) -> tuple[Ope
         raise BadInput(message("app.cannot_open", folder=str(folder)), findings)
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=str(folder)), wrong)
-    trunk = open_ledger(folder / LEDGER_FILE, settings)
+    trunk = open_trunk(folder, settings)
     by = user_of_this_machine() if by is None else by
     keys = folder / KEYS_FOLDER
     customers = CustomerKeys(keys, may_begin=keys_there(keys) or not trunk.customer_tokens())

@@ -477,7 +477,10 @@ class DuckDBLedger:
         return self._last_of
 
     def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:
-        self._run("INSERT INTO ingests (ingest, table_name, source, arrived_at) VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
+        self._run(
+            "INSERT INTO ingests (ingest, table_name, source, arrived_at) VALUES (?, ?, ?, ?)",
+            [ingest, table, source, arrived_at],
+        )
         self._last_by_table()[table] = ingest
 
     def _note_write(self, at: datetime, by: str, what: str, subject: str, source: str | None, how_many: int) -> None:
@@ -609,7 +612,8 @@ class DuckDBLedger:
         with self._transaction():
             self._run("DELETE FROM deliveries WHERE way = ? AND key IN (SELECT unnest(?))", [way, list(keys)])
             self._run(
-                "INSERT INTO deliveries (way, key, state, noted_at) SELECT ?, key, ?, ? FROM (SELECT DISTINCT unnest(?) AS key) ORDER BY key",
+                "INSERT INTO deliveries (way, key, state, noted_at)"
+                " SELECT ?, key, ?, ? FROM (SELECT DISTINCT unnest(?) AS key) ORDER BY key",
                 [way, state, at, list(keys)],
             )
 

@@ -20,13 +20,14 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import market, privacy, serving, terminal, trial, twin_demo, twin_game
+from datong.app.cli import kept, market, privacy, serving, terminal, trial, twin_demo, twin_game
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
+from datong.app.stores import LEDGER_FILE
 from datong.app.taking_in import Taken
-from datong.app.wiring import DEMO_MARK, LEDGER_FILE, Opened, utc_now, wire
+from datong.app.wiring import DEMO_MARK, Opened, utc_now, wire
 from datong.app.wording.columns import coded
 from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
@@ -834,4 +835,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "refuse": answer_refuse,
     "serve": serving.answer_serve,
     "people": serving.answer_people,
+    "database": kept.answer_database,
+    "migrate": kept.answer_migrate,
+    "backup": kept.answer_backup,
 }

@@ -44,6 +44,7 @@ def parser(language: str) -> argparse.ArgumentParser:
     _add_branch_commands(commands)
     _add_later_commands(commands)
     _add_server_commands(commands)
+    _add_store_commands(commands)
     return commands.top
 
 
@@ -72,6 +73,7 @@ class _Commands:
             p.add_argument("chain", type=Path, metavar="DIR", help=self.text("dir"))
         else:
             p.add_argument("--chain", type=Path, metavar="DIR", default=Path(), help=self.text("chain"))
+        p.add_argument("--store", metavar="ADDRESS", help=self.text("store"))
 
     def as_of(self, p: argparse.ArgumentParser) -> None:
         p.add_argument("--as-of", metavar="TIME", help=self.text("as_of"))
@@ -259,6 +261,23 @@ def _add_server_commands(c: _Commands) -> None:
     p.add_argument("--firm", metavar="FIRM", help=c.text("people.firm"))
     p.add_argument("--name", metavar="NAME", help=c.text("people.name"))
     p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
+
+
+def _add_store_commands(c: _Commands) -> None:
+    """Where ledgers are kept."""
+    p = c.command("database")
+    p.add_argument("address", metavar="ADDRESS", help=c.text("database.address"))
+    p.add_argument("--role", required=True, metavar="ROLE", help=c.text("database.role"))
+    p.add_argument("--chain", dest="chains", action="append", default=[], metavar="NAME", help=c.text("database.chain"))
+    p.add_argument("--clean", action="store_true", help=c.text("database.clean"))
+
+    p = c.command("migrate")
+    p.add_argument("source", metavar="FROM", help=c.text("migrate.from"))
+    p.add_argument("target", metavar="TO", help=c.text("migrate.to"))
+
+    p = c.command("backup")
+    c.chain(p)
+    p.add_argument("--out", type=Path, required=True, metavar="FILE", help=c.text("backup.out"))
 
 
 def _add_later_commands(c: _Commands) -> None:
@@ -460,9 +479,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     leave_pandas_until_asked()
     from datong.app.cli import commands, try_export
+    from datong.app.cli.kept import keep_where_asked
     from datong.model.errors import Asked, BadInput, DatongError
 
     try:
+        keep_where_asked(options)
         return {**commands.ANSWERS, "try": try_export.answer_try}[options.command](options, language)
     except DatongError as error:
         findings = error.findings if isinstance(error, BadInput) else ()

@@ -33,7 +33,7 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Conn
     try:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
     except psycopg.ProgrammingError as error:  # not even an address
-        raise BadInput(message("store.postgres_address", url=shown(url), reason=_line(error))) from error
+        raise BadInput(message("store.postgres_address", url=shown(url), reason=_line(error)), ()) from error
     except psycopg.Error as error:
         raise _not_connected(url, error) from error
     try:

@@ -9,6 +9,8 @@ with owns nothing, so that it can change neither the tables, nor the policies, n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import LiteralString
 
 import duckdb
 import psycopg
@@ -17,11 +19,12 @@ from psycopg import sql
 from datong.model.errors import Refused
 from datong.model.tables import tables
 from datong.model.words import message
-from datong.store.migrations import branch_table, quoted
+from datong.store.duckdb_ledger import connect_to
+from datong.store.migrations import branch_table, migrate, quoted
 from datong.store.postgres.connection import shown
 
 # DuckDB's type -> PostgreSQL's.
-_TYPES = {
+_TYPES: dict[str, LiteralString] = {
     "VARCHAR": "text",
     "DOUBLE": "double precision",
     "BIGINT": "bigint",
@@ -34,7 +37,7 @@ _TYPES = {
 }
 PLACE = "_place"
 EVERY_CHAIN = "*"
-_OWN = {"chain": "text NOT NULL", PLACE: "bigint NOT NULL", "_written": "bigint NOT NULL"}
+_OWN: dict[str, LiteralString] = {"chain": "text NOT NULL", PLACE: "bigint NOT NULL", "_written": "bigint NOT NULL"}
 # Steps of store/migrations.py that chains here have taken: all, since their tables were made after them. Whoever adds
 # one says here what it does to chains that are kept here already.
 STEPS = 11
@@ -45,32 +48,61 @@ _LOCK = 0x6461746F6E67
 @dataclass(frozen=True)
 class Kept:
     """A table that is kept. here: its SQL name in DuckDB. there: its name in the schema `datong`. columns: name ->
-    DuckDB's type."""
+    DuckDB's type. required: those that are never null."""
 
     here: str
     there: str
     columns: dict[str, str]
+    required: frozenset[str]
+
+    def never_null(self, column: str) -> LiteralString:
+        """What SQL says of a column that is never null."""
+        return " NOT NULL" if column in self.required else ""
 
     @property
     def has_blobs(self) -> bool:
         return "BLOB" in self.columns.values()
 
 
-def kept_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, Kept]:
-    """Every table of a ledger of today's layout, by its SQL name in DuckDB; those that branches may yet make as well.
-    connection: a ledger just made."""
+@cache
+def kept_tables() -> dict[str, Kept]:
+    """Every table of a ledger of today's layout, by its SQL name in DuckDB; those that branches may yet make as
+    well."""
     found: dict[str, dict[str, str]] = {}
-    rows = connection.execute(
-        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE NOT internal AND schema_name IN ('main', 'chain') AND table_name <> 'schema_version'"
-        " ORDER BY schema_name, table_name, column_index"
-    ).fetchall()
-    for schema, table, column, kind in rows:
-        if column != PLACE:
-            found.setdefault(table if schema == "main" else f"{schema}.{quoted(table)}", {})[column] = kind
+    required: dict[str, set[str]] = {}
+    with connect_to(None) as made:
+        migrate(made)
+        rows = made.execute(
+            "SELECT schema_name, table_name, column_name, data_type, is_nullable FROM duckdb_columns()"
+            " WHERE NOT internal AND schema_name IN ('main', 'chain') AND table_name <> 'schema_version'"
+            " ORDER BY schema_name, table_name, column_index"
+        ).fetchall()
+    for schema, table, column, kind, may_be_null in rows:
+        name = table if schema == "main" else f"{schema}.{quoted(table)}"
+        found.setdefault(name, {})[column] = kind
+        required.setdefault(name, set()).update(() if may_be_null else (column,))
     for table in tables().values():
-        found[branch_table(table)] = {"_branch": "BIGINT", **found[f"chain.{quoted(table.name)}"]}
-    return {here: Kept(here, here.replace(".", "_").replace('"', ""), columns) for here, columns in found.items()}
+        trunk = f"chain.{quoted(table.name)}"
+        found[branch_table(table)] = {"_branch": "BIGINT", **found[trunk]}
+        required[branch_table(table)] = {"_branch", *required[trunk]}
+    return {
+        here: Kept(here, here.replace(".", "_").replace('"', ""), columns, frozenset(required[here]))
+        for here, columns in found.items()
+    }
+
+
+def make_here(connection: duckdb.DuckDBPyConnection, first_place: int) -> None:
+    """Make the tables of an empty ledger in a database in memory, with places from a first one on; but those of
+    branches, which are made where there is one."""
+    tables_here = [table_here(table) for table in kept_tables().values() if not table.here.startswith("branch.")]
+    head = f"CREATE SCHEMA chain; CREATE SCHEMA branch; CREATE SEQUENCE places START WITH {first_place};"
+    connection.execute(head + ";".join(tables_here))
+
+
+def table_here(table: Kept) -> str:
+    """SQL of DuckDB that makes a table where it is not there."""
+    columns = ", ".join(f"{quoted(name)} {kind}{table.never_null(name)}" for name, kind in table.columns.items())
+    return f"CREATE TABLE IF NOT EXISTS {table.here} ({columns}, {PLACE} BIGINT DEFAULT nextval('places'))"
 
 
 _BEGIN = """
@@ -89,7 +121,7 @@ CREATE TABLE IF NOT EXISTS datong.table_versions (chain text NOT NULL, name text
 """
 
 
-def prepare(owner: psycopg.Connection, url: str, kept: dict[str, Kept], role: str, chains: Sequence[str]) -> None:
+def prepare(owner: psycopg.Connection, url: str, role: str, chains: Sequence[str]) -> None:
     """Make what is not there yet, or follow today's layout, and let a role use these chains and no other, in one
     transaction. Done again it changes nothing. chains: none: every chain, those to come too.
 
@@ -104,9 +136,9 @@ def prepare(owner: psycopg.Connection, url: str, kept: dict[str, Kept], role: st
         owner.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         owner.execute(_BEGIN)
         there = _columns(owner)
-        for table in kept.values():
+        for table in kept_tables().values():
             _follow(owner, table, there.get(table.there, set()))
-        guarded = [table.there for table in kept.values()] + ["chains", "table_versions"]
+        guarded = [table.there for table in kept_tables().values()] + ["chains", "table_versions"]
         _guard(owner, guarded)
         _grant(owner, guarded, role)
         owner.execute("DELETE FROM datong.members WHERE role = %s", [role])
@@ -127,11 +159,11 @@ def _columns(connection: psycopg.Connection) -> dict[str, set[str]]:
     return found
 
 
-def lacking(connection: psycopg.Connection, kept: dict[str, Kept]) -> list[str]:
+def _lacking(connection: psycopg.Connection) -> list[str]:
     """Tables and columns of today's layout that a database has not."""
     there = _columns(connection)
     missing = []
-    for table in kept.values():
+    for table in kept_tables().values():
         if table.there not in there:
             missing.append(table.there)
         else:
@@ -143,7 +175,7 @@ def _follow(owner: psycopg.Connection, table: Kept, there: set[str]) -> None:
     name = sql.Identifier("datong", table.there)
     own = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(type_)) for c, type_ in _OWN.items()]
     columns = [
-        sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(_TYPES[kind]))
+        sql.SQL("{} {}{}").format(sql.Identifier(c), sql.SQL(_TYPES[kind]), sql.SQL(table.never_null(c)))
         for c, kind in table.columns.items()
         if c not in there
     ]
@@ -182,7 +214,7 @@ def _grant(owner: psycopg.Connection, names: Sequence[str], role: str) -> None:
         owner.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, who))
 
 
-def refuse_wrong_role(connection: psycopg.Connection, url: str, kept: dict[str, Kept], chain: str) -> None:
+def refuse_wrong_role(connection: psycopg.Connection, url: str, chain: str) -> None:
     """Raises Refused, with what is to be done, where a session cannot be Datong's: nothing is there, its role is above
     the policies or owns the tables, may not use the chain, or the layout is not today's."""
     role = connection.info.user
@@ -202,7 +234,7 @@ def refuse_wrong_role(connection: psycopg.Connection, url: str, kept: dict[str, 
         raise Refused(message("store.postgres_strong_role", **words))
     if not may_look or connection.execute("SELECT datong.chain_here()").fetchone() == (None,):
         raise Refused(message("store.postgres_no_member", **words))
-    if missing := lacking(connection, kept):
+    if missing := _lacking(connection):
         raise Refused(message("store.postgres_behind", count=len(missing), first=missing[0], **words))
 
 

@@ -4,23 +4,13 @@ from collections.abc import Sequence
 
 from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import DuckDBLedger, connect_to
-from datong.store.migrations import migrate
 from datong.store.postgres import layout
 from datong.store.postgres.connection import connect, translated
-from datong.store.postgres.layout import kept_tables
 from datong.store.postgres.session import Session
 
 
 class PostgresLedger(DuckDBLedger):
     """A Ledger whose rows are in PostgreSQL (see session.py), for the process and the thread that opened it."""
-
-    def __init__(self, settings: ChainSettings, session: Session) -> None:
-        super().__init__(session.path, settings, session)
-        self._session = session
-
-    def differs(self) -> list[str]:
-        """Tables that are otherwise in the copy here than in the database: none, whatever was done."""
-        return self._session.differs()
 
     def rewrite(self) -> None:
         """Nothing is rewritten here: a role that owns nothing may not. What was taken out is in free space of the
@@ -38,7 +28,7 @@ def open_ledger(url: str, settings: ChainSettings, *, alone: bool = False) -> Po
     except BaseException:
         here.close()
         raise
-    return PostgresLedger(settings, session)
+    return PostgresLedger(session.path, settings, session)
 
 
 def prepare_database(url: str, role: str, chains: Sequence[str], *, clean: bool = False) -> None:
@@ -47,10 +37,7 @@ def prepare_database(url: str, role: str, chains: Sequence[str], *, clean: bool 
 
     Raises Refused for want of rights.
     """
-    with connect_to(None) as here:
-        migrate(here)
-        kept = kept_tables(here)
     with translated(url), connect(url) as owner:
-        layout.prepare(owner, url, kept, role, chains)
+        layout.prepare(owner, url, role, chains)
         if clean:
             layout.clean(owner)

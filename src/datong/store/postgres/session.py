@@ -13,8 +13,7 @@ duckdb_ledger.py work, so that both stores judge a row by the same rules. What m
 import io
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,18 @@ import pyarrow.csv as arrow_csv
 from psycopg import sql
 
 from datong.model.errors import LedgerBusy
-from datong.model.tables import tables
 from datong.model.words import message
 from datong.store.held_connection import Held
-from datong.store.migrations import create_branch_table, migrate
 from datong.store.postgres.connection import connect, shown, translated
-from datong.store.postgres.layout import PLACE, Kept, begin_session, kept_tables, refuse_wrong_role
+from datong.store.postgres.layout import (
+    PLACE,
+    Kept,
+    begin_session,
+    kept_tables,
+    make_here,
+    refuse_wrong_role,
+    table_here,
+)
 
 # A session gives its rows places of its own: its number, then a count.
 _PLACES = 2**32
@@ -52,21 +57,11 @@ class Session(Held):
         """connection: to an empty database in memory. Raises what `connect` raises, Refused for a role or a layout
         that will not do, LedgerBusy where somebody has the chain alone."""
         self._url, self._chain, self._alone = url, chain, alone
-        migrate(connection)
-        self._kept = kept_tables(connection)
+        self._kept = kept_tables()
         names = "|".join(sorted((re.escape(name) for name in self._kept), key=len, reverse=True))
         self._named = re.compile(rf"(?<![\w.\"])(?:{names})(?![\w\"])")
-        self._server = self._connected()
-        try:
-            with translated(url):
-                number = begin_session(self._server, chain)
-        except BaseException:
-            self._server.close()
-            raise
-        connection.execute(f"CREATE SEQUENCE places START WITH {number * _PLACES + 1}")
-        for name in self._kept:
-            if not name.startswith("branch."):
-                _number_places(connection, name)
+        self._server, number = self._connected()
+        make_here(connection, number * _PLACES + 1)
         self._last_own = (number + 1) * _PLACES
         self._seen = 0  # number of the last write that is seen here
         self._filled: set[str] = set()  # tables that have, or had, rows there
@@ -80,56 +75,48 @@ class Session(Held):
 
     # the server -------------------------------------------------------------------------------------
 
-    def _connected(self) -> psycopg.Connection:
+    def _connected(self) -> tuple[psycopg.Connection, int]:
+        """A connection, and the number of the session that it begins."""
         server = connect(self._url, {"datong.chain": self._chain})
         try:
             with translated(self._url):
-                refuse_wrong_role(server, self._url, self._kept, self._chain)
+                refuse_wrong_role(server, self._url, self._chain)
                 if self._alone:
                     self._take_alone(server)
+                number = begin_session(server, self._chain)
         except BaseException:
             server.close()
             raise
-        return server
+        return server, number
 
     def _take_alone(self, server: psycopg.Connection) -> None:
         """By a lock that goes with the connection, so that a process that dies holds nothing."""
         key = "hashtextextended('datong chain ' || %s, 0)"
-        if server.execute(f"SELECT pg_try_advisory_lock({key})", [self._chain]).fetchone() == (True,):  # ty: ignore
+        if server.execute(f"SELECT pg_try_advisory_lock({key})", [self._chain]).fetchone() == (True,):
             return
         holder = server.execute(
             "SELECT a.pid, coalesce(host(a.client_addr), '-'), a.usename FROM pg_locks AS l"
             " JOIN pg_stat_activity AS a USING (pid) WHERE l.locktype = 'advisory' AND l.granted"
-            f" AND (l.classid::bigint << 32 | l.objid::bigint) = {key}",  # ty: ignore
+            f" AND (l.classid::bigint << 32 | l.objid::bigint) = {key}",
             [self._chain],
         ).fetchone()
         pid, address, role = holder or ("-", "-", "-")
         words = {"chain": self._chain, "url": shown(self._url), "process": pid, "address": address, "role": role}
         raise LedgerBusy(message("store.postgres_busy", **words))
 
-    def _there(self) -> psycopg.Connection:
-        """The server; connected anew where the line was cut, but for a write that goes on."""
-        if self._server.broken or self._server.closed:
-            self._server = self._connected()
-        return self._server
+    def _last_write(self) -> int:
+        """Number of the last write to the chain. Outside of a write a line that was cut, by a server that started
+        again, say, is made anew."""
+        if not self._server.closed:
+            with suppress(psycopg.OperationalError):
+                return _version(self._server, self._chain)
+            self._server.close()
+        self._server, _ = self._connected()
+        return _version(self._server, self._chain)
 
     def close(self) -> None:
         super().close()
         self._server.close()
-
-    def differs(self) -> list[str]:
-        """Tables of which other rows are here than there: none, whatever was done."""
-        self.look()
-        here, found = self.connection(), []
-        for name in sorted(self._here):
-            kept = self._kept[name]
-            own = ", ".join(map(_quoted, [PLACE, *kept.columns]))
-            here.execute(f"CREATE OR REPLACE TEMP TABLE there AS SELECT {own} FROM {name} WHERE false")
-            self._pull(here, replace(kept, here="there"))
-            here.execute(f"CREATE OR REPLACE TEMP VIEW own AS SELECT {own} FROM {name}")
-            if here.execute("(FROM own EXCEPT ALL FROM there) UNION ALL (FROM there EXCEPT ALL FROM own)").fetchall():
-                found.append(name)
-        return found
 
     # statements -------------------------------------------------------------------------------------
 
@@ -142,10 +129,10 @@ class Session(Held):
         elif sql == "ROLLBACK":
             self._roll_back(here)
         else:
+            if made := _MAKES.match(sql):
+                sql = table_here(self._kept[made[1]])
             self._make_ready(here, sql, params)
             here.execute(sql, list(params))
-            if made := _MAKES.match(sql):
-                self._follow_branch_table(here, made[1])
         return here
 
     def relation(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyRelation:
@@ -158,7 +145,7 @@ class Session(Held):
         if self._in_write:
             return
         with translated(self._url):
-            if _version(self._there(), self._chain) != self._seen:
+            if self._last_write() != self._seen:
                 self._in_one_snapshot(here, ())
 
     def _make_ready(self, here: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any]) -> None:
@@ -201,17 +188,11 @@ class Session(Held):
         """SQL: whether the write that goes on has added a row."""
         return f"({PLACE} BETWEEN {self._first} AND {self._last_own})"
 
-    def _follow_branch_table(self, here: duckdb.DuckDBPyConnection, name: str) -> None:
-        if not here.execute(
-            "SELECT 1 FROM duckdb_columns() WHERE schema_name = 'branch' AND table_name = ? AND column_name = ?",
-            [_plain(name), PLACE],
-        ).fetchall():
-            _number_places(here, name)
-
     # transactions -----------------------------------------------------------------------------------
 
     def _begin(self, here: duckdb.DuckDBPyConnection) -> None:
-        server = self._there()
+        self.look()
+        server = self._server
         try:
             with translated(self._url):
                 server.execute("BEGIN")
@@ -245,8 +226,7 @@ class Session(Held):
     def _roll_back(self, here: duckdb.DuckDBPyConnection) -> None:
         _quietly_roll_back(self._server)
         self._in_write = False
-        if self._here_before is not None:
-            self._here, self._runs_here = self._here_before
+        self._here, self._runs_here = self._here_before
         here.execute("ROLLBACK")
 
     def _forget_all(self, here: duckdb.DuckDBPyConnection) -> None:
@@ -263,14 +243,19 @@ class Session(Held):
         self.epoch += 1
 
     def _made(self, here: duckdb.DuckDBPyConnection) -> list[str]:
-        made = {name for (name,) in here.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'branch'").fetchall()}
+        made = {
+            name
+            for (name,) in here.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'branch'"
+            ).fetchall()
+        }
         return [name for name in self._kept if not name.startswith("branch.") or _plain(name) in made]
 
     # rows that come ---------------------------------------------------------------------------------
 
     def _in_one_snapshot(self, here: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
         """Take over what is new, and have these tables here, all as of one moment."""
-        server = self._there()
+        server = self._server
         server.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             self._take_over(here, _version(server, self._chain))
@@ -293,8 +278,7 @@ class Session(Held):
         with _whole(here):
             for name, rewritten in news:
                 if name not in self._filled and name.startswith("branch."):
-                    here.execute(create_branch_table(tables()[_plain(name)]))
-                    self._follow_branch_table(here, name)
+                    here.execute(table_here(self._kept[name]))
                 if name in self._here and rewritten > self._seen:
                     here.execute(f"DELETE FROM {name}")
                     self._pull(here, self._kept[name])
@@ -338,7 +322,10 @@ class Session(Held):
                     here.execute(f"{into} VALUES ({', '.join('?' * len(row))})", list(row))
             return
         cells = ", ".join(_from_text(name, kind) for name, kind in {PLACE: "BIGINT", **kept.columns}.items())
-        with self._server.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(rows)) as copy:
+        with (
+            self._server.cursor() as cursor,
+            cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(rows)) as copy,
+        ):
             for batch in _texts(copy, columns):
                 here.register("pulled_arrow", pa.Table.from_batches([batch]))
                 here.execute(f"{into} SELECT {cells} FROM pulled_arrow")
@@ -418,9 +405,7 @@ class Session(Held):
                     sink = io.BytesIO()
                     arrow_csv.write_csv(batch, sink, _UNQUOTED_NULLS)
                     copy.write(sink.getbuffer())
-            cursor.execute(
-                sql.SQL("{} SELECT {}, {}, {} FROM pg_temp.sent").format(into, self._chain, version, own)
-            )
+            cursor.execute(sql.SQL("{} SELECT {}, {}, {} FROM pg_temp.sent").format(into, self._chain, version, own))
             cursor.execute("DROP TABLE pg_temp.sent")
 
 
@@ -430,7 +415,7 @@ _UNQUOTED_NULLS = arrow_csv.WriteOptions(include_header=False, quoting_style="al
 def _version(server: psycopg.Connection, chain: str, *, lock: bool = False) -> int:
     """Number of the last write to a chain. lock: and nobody else writes until the transaction ends."""
     found = server.execute(
-        f"SELECT version FROM datong.chains WHERE chain = %s{' FOR UPDATE' if lock else ''}",  # ty: ignore
+        f"SELECT version FROM datong.chains WHERE chain = %s{' FOR UPDATE' if lock else ''}",
         [chain],
     ).fetchone()
     return 0 if found is None else found[0]
@@ -454,10 +439,6 @@ def _quietly_roll_back(server: psycopg.Connection) -> None:
         server.execute("ROLLBACK")
     except psycopg.Error:
         server.close()
-
-
-def _number_places(here: duckdb.DuckDBPyConnection, name: str) -> None:
-    here.execute(f"ALTER TABLE {name} ADD COLUMN {PLACE} BIGINT DEFAULT nextval('places')")
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,37 @@
+"""Commands about where ledgers are kept: `database`, `migrate`, `backup`; and the option --store of all others."""
+
+import argparse
+
+from datong.app import stores
+from datong.app.cli import terminal
+from datong.app.cli.open_chain import opened
+from datong.model.words import say
+
+
+def keep_where_asked(options: argparse.Namespace) -> None:
+    """Keep the chain of a command where --store says."""
+    if getattr(options, "store", None) is not None:
+        stores.keep_in(options.chain, options.store)
+
+
+def answer_database(options: argparse.Namespace, language: str) -> int:
+    stores.prepare(options.address, options.role, options.chains, clean=options.clean)
+    chains = ", ".join(options.chains) or say("store.every_chain", language)
+    address = stores.without_password(options.address)
+    terminal.line(say("store.prepared", language, url=address, role=options.role, chains=chains))
+    return 0
+
+
+def answer_migrate(options: argparse.Namespace, language: str) -> int:
+    moved = stores.migrate(options.source, options.target)
+    target = stores.without_password(options.target)
+    terminal.line(say("store.moved", language, rows=moved.rows, tables=moved.tables, target=target, left=moved.left))
+    return 0
+
+
+def answer_backup(options: argparse.Namespace, language: str) -> int:
+    with opened(options.chain, language) as chain:
+        rows, tables = stores.write_file(chain.ledger, options.out)
+    place = options.chain / stores.LEDGER_FILE
+    terminal.line(say("store.backed_up", language, rows=rows, tables=tables, file=options.out, place=place))
+    return 0
