@@ -76,11 +76,12 @@ class PostgresStore:
 
     def __init__(self, _folder: Path) -> None:
         self._server: Server = server()
-        self._database = self._server.new_database()
+        self.database = self._server.new_database()
+        self.url = self._server.url(self.database)
         self._opened: list[postgres_ledger.PostgresLedger] = []
 
     def open(self, settings: ChainSettings = SETTINGS) -> postgres_ledger.PostgresLedger:
-        self._opened.append(postgres_ledger.open_ledger(self._server.url(self._database), settings))
+        self._opened.append(postgres_ledger.open_ledger(self.url, settings))
         return self._opened[-1]
 
     def branches(self, ledger: Ledger) -> DuckDBBranches:
@@ -93,7 +94,7 @@ class PostgresStore:
                 assert ledger._held.is_closed or differing(ledger) == []
             finally:
                 ledger.close()
-        self._server.drop([self._database])
+        self._server.drop([self.database])
 
 
 BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {"duckdb": DuckDBStore, "postgres": PostgresStore}
@@ -138,3 +139,20 @@ def hours(ledger: Ledger, as_of: datetime) -> dict[str, float]:
 def make(branches: Branches, name: str, moment: datetime, parent: str | None = None) -> Any:
     branches.make(name, parent, moment, NOW, "", by="test")
     return branches.on(name)
+
+
+# rows of processes that are killed ----------------------------------------------------------------
+
+ROWS = 2000
+
+
+def batch(number: int) -> pa.Table:
+    """Rows without keys, every second one the equal of the one before it."""
+    return pa.table(
+        {
+            "happened_at": pa.array([NOW] * ROWS, pa.timestamp("us", tz="UTC")),
+            "product": [f"P{number}"] * ROWS,
+            "units": [float(i // 2) for i in range(ROWS)],
+            "__row__": list(range(ROWS)),
+        }
+    )

@@ -4,24 +4,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
-
-import pyarrow as pa
 
 from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import open_ledger
-
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-ROWS = 2000
+from stores import NOW, ROWS, batch
 
 PROGRAM = """
 import sys
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_killed import NOW, batch
+from stores import NOW, batch
 from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import open_ledger
 with open_ledger(Path(sys.argv[1]), ChainSettings("x")) as ledger:
@@ -31,25 +25,13 @@ with open_ledger(Path(sys.argv[1]), ChainSettings("x")) as ledger:
 """
 
 
-def batch(number: int) -> pa.Table:
-    """Rows without keys, every second one the equal of the one before it."""
-    return pa.table(
-        {
-            "happened_at": pa.array([NOW] * ROWS, pa.timestamp("us", tz="UTC")),
-            "product": [f"P{number}"] * ROWS,
-            "units": [float(i // 2) for i in range(ROWS)],
-            "__row__": list(range(ROWS)),
-        }
-    )
-
-
 def test_nothing_confirmed_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     confirmed: list[int] = []
     tried = 0
     for kill in range(5):
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(path), str(tried), str(Path(__file__).parent)],
+            [sys.executable, "-c", PROGRAM, str(path), str(tried), str(Path(__file__).parents[1])],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -79,7 +61,7 @@ def test_a_kill_while_a_ledger_is_made_leaves_none_or_a_whole_one(tmp_path: Path
     for kill in range(3):
         path = tmp_path / str(kill) / "ledger.duckdb"
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(path), "0", str(Path(__file__).parent)], stdout=subprocess.DEVNULL
+            [sys.executable, "-c", PROGRAM, str(path), "0", str(Path(__file__).parents[1])], stdout=subprocess.DEVNULL
         )
         while not path.parent.exists():
             time.sleep(0.001)

@@ -630,10 +630,12 @@ class DuckDBLedger:
     def state(self, as_of: datetime, names: Collection[str] | None = None, snapshot: Snapshot | None = None) -> State:
         """The world as known at `as_of`; see Ledger.state."""
         if snapshot is None:
-            return self._state(as_of, self._next_ingest() - 1, names)
+            with self._held.still():
+                return self._state(as_of, self._next_ingest() - 1, names)
         if (snapshot.chain, snapshot.branch) != (self.chain, self.name):
             raise ValueError(f"a snapshot of {snapshot.chain}, {snapshot.branch}: not of {self.chain}, {self.name}")
-        return self._state(as_of, snapshot.write, names)
+        with self._held.still():
+            return self._state(as_of, snapshot.write, names)
 
     def _state(self, as_of: datetime, last_ingest: int, names: Collection[str] | None) -> State:
         """The world as known at a moment from what came in up to an ingest."""
@@ -1025,8 +1027,9 @@ class DuckDBLedger:
         if not found:
             raise NotFound(message("store.no_run", run=run))
         ((as_of, ingest, settings),) = found
-        last = self._next_ingest() - 1
-        state = self._state(as_of, last if ingest is None else ingest, names)
+        with self._held.still():
+            last = self._next_ingest() - 1
+            state = self._state(as_of, last if ingest is None else ingest, names)
         current = ingest == last and settings == self._settings_text()
         return RunInputs(state, None if settings is None else json.loads(settings), current)
 

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -48,6 +49,12 @@ class Held:
     def look(self) -> None:
         """See what others have written meanwhile; here nobody can. Raises as `connection`."""
         self.connection()
+
+    @contextmanager
+    def still(self) -> Generator[None]:
+        """Look once, and then no more as long as it lasts: what is read within it is of one moment."""
+        self.look()
+        yield
 
     def execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         """Do what a statement says."""

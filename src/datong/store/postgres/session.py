@@ -67,7 +67,7 @@ class Session(Held):
         self._filled: set[str] = set()  # tables that have, or had, rows there
         self._here: set[str] = set()  # tables of which all rows are here
         self._runs_here: set[str] = set()  # runs whose tables are here, while not all are
-        self._in_write = False
+        self._in_write = self._is_still = False
         self._first = 0  # the first place that the write which goes on gives
         self._touched: dict[str, bool] = {}  # tables that it writes to: whether rows that were there may be others now
         self._here_before: tuple[set[str], set[str]] = (set(), set())
@@ -142,19 +142,29 @@ class Session(Held):
     def look(self) -> None:
         """See what others have written since. Within a write nobody does."""
         here = self.connection()
-        if self._in_write:
+        if self._in_write or self._is_still:
             return
         with translated(self._url):
             if self._last_write() != self._seen:
                 self._in_one_snapshot(here, ())
+
+    @contextmanager
+    def still(self) -> Generator[None]:
+        """As Held.still. A table that was not here yet comes as it is by then: who reads one of a snapshot leaves out
+        what was written since."""
+        self.look()
+        outer, self._is_still = self._is_still, True
+        try:
+            yield
+        finally:
+            self._is_still = outer
 
     def _make_ready(self, here: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any]) -> None:
         """Have here what a statement reads, and note what it writes."""
         named = set(self._named.findall(sql))
         if not named and "duckdb_tables()" not in sql:
             return
-        if not self._in_write:
-            self.look()
+        self.look()
         writes = _WRITES.match(sql)
         target = writes[2] if writes and writes[2] in self._kept else None
         if target is not None and writes is not None:
