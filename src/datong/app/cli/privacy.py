@@ -15,6 +15,7 @@ from datong.app import persons
 from datong.app.chain import Chain
 from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
+from datong.app.stores import noted_store
 from datong.app.wiring import utc_now, wire
 from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import Refused
@@ -68,6 +69,13 @@ def _text(value: object) -> str:
 
 
 def answer_forget(options: argparse.Namespace, language: str) -> int:
+    status = _forget(options, language)
+    if status == 0 and noted_store(options.chain) is not None:
+        terminal.warning(say("store.not_cleaned", language))
+    return status
+
+
+def _forget(options: argparse.Namespace, language: str) -> int:
     if [options.lost, bool(options.customer), options.older_than is not None].count(True) != 1:
         raise Refused(message("privacy.one_of"))
     if options.lost:

@@ -1,0 +1,235 @@
+"""A chain's folder with its ledger in a file or in a database: the commands work alike, and it moves both ways."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from datong.app import stores
+from datong.app.chain import Chain
+from datong.app.lent import borrow
+from datong.app.service.events import Events
+from datong.app.service.keeper import Keeper
+from datong.app.service.lending import Lending
+from datong.app.stores import LEDGER_FILE, MOVED_FILE, STORE_FILE
+from datong.app.wiring import wire
+from datong.connectors.files.settings import read_settings
+from datong.model.errors import LedgerBusy
+from datong.store.copying import digests
+from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+from mill import run, write
+from postgres_server import APP, OWNER, server
+from served_mill import Clock
+
+FMCG = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """A database that nobody has prepared yet."""
+    name = server().new_database("template0")
+    yield name
+    server().drop([name])
+
+
+@pytest.fixture
+def address(database: str) -> str:
+    stores.prepare(server().url(database, OWNER), APP, (), clean=False)
+    return server().url(database)
+
+
+def held(folder: Path) -> dict[str, str]:
+    """What the ledger of a folder holds, wherever it is."""
+    at, _ = wire(folder, Clock(), "test")
+    assert isinstance(at.ledger, DuckDBLedger)
+    with closing(at.ledger) as ledger:
+        return digests(ledger)
+
+
+def test_a_team_begins_as_the_commands_say(tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each step is what the one before it said."""
+    mill, address = write(tmp_path / "mill"), server().url(database)
+    status, said = run(capsys, "run", mill, "--store", address)
+    assert status == 2 and f"datong database postgresql://OWNER@HOST/DATABASE --role {APP}" in said
+    assert not (mill / ".datong").exists()
+    status, said = run(capsys, "database", server().url(database, OWNER), "--role", APP, "--chain", "other")
+    assert status == 0 and f"role {APP} may use other" in said
+    status, said = run(capsys, "run", mill, "--store", address)
+    assert status == 2 and "--chain mill" in said
+    assert run(capsys, "database", server().url(database, OWNER), "--role", APP)[0] == 0
+    status, said = run(capsys, "run", mill, "--store", address, "--lang", "zh")
+    assert status == 0 and not (mill / LEDGER_FILE).exists()
+    assert (mill / STORE_FILE).stat().st_mode & 0o077 == 0
+    with Chain(mill) as chain:
+        kept = chain.kept_run().run
+    assert (
+        run(capsys, "run", mill) == run(capsys, "run", mill, "--store", address) and kept in run(capsys, "run", mill)[1]
+    )
+    for words in (
+        ["branch", mill, "more", "--set", "lines.A.hours_per_week=60"],
+        ["compare", mill, "main", "more"],
+        ["why", "W20260302-001", "--chain", mill],
+        ["writes", mill],
+        ["findings", mill],
+        ["check", mill],
+        ["release", "--due", "--chain", mill],
+        ["quarantine", mill],
+        ["clock", mill],
+    ):
+        assert run(capsys, *words)[0] == 0, words
+
+
+def test_both_stores_make_the_same_run(tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    here, there = write(tmp_path / "here"), write(tmp_path / "there")
+    assert run(capsys, "run", there, "--store", address)[0] == run(capsys, "run", here)[0] == 0
+    found = []
+    for folder in (here, there):
+        with Chain(folder) as chain:
+            name = chain.kept_run().run
+            found.append((name, chain.ledger.run_tables(name)))
+    assert found[0] == found[1]
+
+
+def test_a_ledger_moves_there_and_back_and_holds_the_same(
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mill = write(tmp_path / "mill")
+    assert run(capsys, "run", mill)[0] == 0 and run(capsys, "branch", mill, "more")[0] == 0
+    before = held(mill)
+    status, said = run(capsys, "run", mill, "--store", address)
+    assert status == 2 and f"datong migrate {mill} {address}" in said
+    status, said = run(capsys, "migrate", mill, address)
+    rows = sum(int(digest.split()[0]) for digest in before.values())
+    assert status == 0 and f"{rows} rows of {len(before)} tables" in said and str(mill / MOVED_FILE) in said
+    assert not (mill / LEDGER_FILE).exists() and held(mill) == before
+    assert run(capsys, "run", mill)[0] == 0
+    later = held(mill)
+    status, said = run(capsys, "migrate", address, mill)
+    assert status == 0 and not (mill / STORE_FILE).exists() and held(mill) == later
+    settings, _ = read_settings(mill)
+    assert settings is not None
+    with closing(open_ledger(mill / LEDGER_FILE, settings)) as ledger:
+        assert digests(ledger) == later
+    status, said = run(capsys, "migrate", mill, address)  # what was there is there still
+    assert status == 2 and "never mixed" in said and held(mill) == later
+
+
+def test_what_cannot_be_moved_is_refused_and_changes_nothing(
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mill = write(tmp_path / "mill")
+    assert "no ledger" in run(capsys, "migrate", mill, address)[1]
+    assert "One of the two" in run(capsys, "migrate", mill, mill)[1]
+    assert "One of the two" in run(capsys, "migrate", address, address)[1]
+    assert run(capsys, "check", mill)[0] == 0 and run(capsys, "run", mill)[0] == 0
+    assert "is there already" in run(capsys, "migrate", address, mill)[1]
+    other = write(tmp_path / "other", chain_toml='name = "other"\nstart = 2026-03-02\n')
+    assert run(capsys, "run", other, "--store", address)[0] == 0
+    elsewhere = address.replace("app@", "asked@")
+    for words in (["run", other, "--store", elsewhere], ["migrate", elsewhere, other]):
+        status, said = run(capsys, *words)
+        assert status == 2 and "is kept in" in said
+    (other / STORE_FILE).write_text("store = 7\n")
+    status, said = run(capsys, "run", other)
+    assert status == 1 and "does not say where" in said
+
+
+def test_a_password_is_used_and_kept_nowhere(
+    tmp_path: Path, database: str, address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "")
+    stores.prepare(server().url(database, OWNER), "asked", (), clean=False)
+    mill = write(tmp_path / "mill")
+    status, said = run(capsys, "run", mill, "--store", server().url(database, "asked:wrong"))
+    assert status == 2 and "PGPASSWORD" in said and "wrong" not in said
+    assert run(capsys, "run", mill, "--store", server().url(database, "asked:secret"))[0] == 0
+    assert b"secret" not in b"".join(file.read_bytes() for file in mill.rglob("*") if file.is_file())
+    assert run(capsys, "writes", mill)[0] == 0
+    monkeypatch.setenv("PGPASSWORD", "")
+    assert "PGPASSWORD" in run(capsys, "writes", mill)[1]
+
+
+def test_a_served_chain_is_lent_to_commands_and_is_nobody_elses(
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mill = write(tmp_path / "mill")
+    stores.keep_in(mill, address)
+    keeper = Keeper(mill, Clock())
+    lending = Lending(keeper, Events(), "http://127.0.0.1:1")
+    try:
+        status, said = run(capsys, "run", mill)
+        assert status == 0 and "http://127.0.0.1:1" in said
+        kept = keeper.read(lambda chain: chain.kept_run().run)
+        assert kept in said
+        far = shutil.copytree(mill, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("served.json"))
+        with pytest.raises(LedgerBusy, match=f"role {APP}"):
+            Chain(far)
+        lent = borrow(mill)
+        assert lent is not None
+        with Chain(far) as chain:  # let go of by the server
+            assert chain.kept_run().run == kept
+        lent.give_back()
+        assert keeper.read(lambda chain: chain.kept_run().run) == kept
+    finally:
+        lending.close()
+        keeper.close()
+
+
+@pytest.mark.parametrize("kept", ["file", "database"])
+def test_a_backup_of_a_chain_is_a_ledger_to_go_back_to(
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str], kept: str
+) -> None:
+    """While it is served, from either store."""
+    mill, backup = write(tmp_path / "mill"), tmp_path / "backup.duckdb"
+    if kept == "database":
+        stores.keep_in(mill, address)
+    assert run(capsys, "run", mill)[0] == 0
+    before = held(mill)
+    keeper = Keeper(mill, Clock())
+    lending = Lending(keeper, Events(), "http://127.0.0.1:1")
+    try:
+        status, said = run(capsys, "backup", mill, "--out", backup)
+        assert status == 0 and str(mill / LEDGER_FILE) in said
+        assert run(capsys, "backup", mill, "--out", backup)[0] == 2
+    finally:
+        lending.close()
+        keeper.close()
+    back = write(tmp_path / "back")
+    (back / ".datong").mkdir()
+    backup.rename(back / LEDGER_FILE)
+    assert held(back) == before
+    assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == []
+
+
+def test_who_is_forgotten_in_a_database_is_said_to_be_in_its_free_space(
+    tmp_path: Path, database: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sales = "happened_at,product,units,customer\n2026-02-27,P,3,Lee Wong\n"
+    mill = write(tmp_path / "mill", sales_csv=sales)
+    stores.keep_in(mill, address)
+    status, said = run(capsys, "forget", "Lee Wong", "--chain", mill, "--yes")
+    assert status == 0 and "--clean" in said
+    assert run(capsys, "database", server().url(database, OWNER), "--role", APP, "--clean")[0] == 0
+    with Chain(mill) as chain:
+        assert chain.state().table("sales")["customer"].to_pylist() == [None]
+
+
+def test_without_the_library_it_is_said_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "find_spec", lambda _name: None)
+    status, said = run(capsys, "run", write(tmp_path / "mill"), "--store", "postgresql://app@/x")
+    assert status == 2 and "datong[postgres]" in said
+    assert "datong[postgres]" in run(capsys, "database", "postgresql://app@/x", "--role", "r")[1]
+
+
+def test_the_example_moves_there_and_back(tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    chain = shutil.copytree(FMCG, tmp_path / "fmcg", ignore=shutil.ignore_patterns(".datong"))
+    with Chain(chain) as opened:
+        assert opened.state().table("sales").num_rows == 4880
+    before = held(chain)
+    assert sum(int(digest.split()[0]) for digest in before.values()) > 19_000
+    assert run(capsys, "migrate", chain, address)[0] == 0 and held(chain) == before
+    assert run(capsys, "migrate", address, chain)[0] == 0 and held(chain) == before
