@@ -26,7 +26,6 @@ _SETTINGS = {
     "max_connections": "60",
     "listen_addresses": "",
     "archive_mode": "on",
-    "archive_command": "true",
     "log_min_messages": "fatal",
 }
 
@@ -56,6 +55,7 @@ class Server:
         self.programs, self._user = programs(), _user()
         room = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="datong-postgres-", dir=room if room.is_dir() else None))
+        self.archive = self.folder / "archive"
         self._names = count(1)
         self._started: list[Path] = []
         if self._user is not None:
@@ -75,7 +75,7 @@ class Server:
 
     def run(self, program: str, *words: object) -> str:
         """One of PostgreSQL's programs, as the server's user."""
-        command = [self.programs / program, *map(str, words)]
+        command = [shutil.which(program, path=str(self.programs)) or program, *map(str, words)]
         done = subprocess.run(command, user=self._user, capture_output=True, text=True, cwd=self.folder)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -89,7 +89,14 @@ class Server:
 
     def start(self, data: Path, settings: Mapping[str, str], port: int = 5432) -> None:
         """A server on a folder of data."""
-        options = {**_SETTINGS, "unix_socket_directories": str(self.folder), "port": str(port), **settings}
+        archive = f"test ! -d {self.archive} || cp %p {self.archive}/%f"  # from when somebody made the folder
+        options = {
+            **_SETTINGS,
+            "archive_command": archive,
+            "unix_socket_directories": str(self.folder),
+            "port": str(port),
+            **settings,
+        }
         words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
         with Path(os.devnull).open("w") as nowhere:  # the server would hold a pipe open
             subprocess.run(
@@ -120,9 +127,14 @@ class Server:
             for name in names:
                 top.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def end(self, data: Path) -> None:
+        """Stop a server that was started on a folder of data."""
+        self.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        self._started.remove(data)
+
     def stop(self) -> None:
-        for data in self._started:
-            self.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        for data in list(self._started):
+            self.end(data)
         shutil.rmtree(self.folder)
 
 
