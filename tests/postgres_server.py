@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -51,7 +52,7 @@ def _user() -> str | None:
 
 
 class Server:
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self.programs, self._user = programs(), _user()
         room = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="datong-postgres-", dir=room if room.is_dir() else None))
@@ -65,7 +66,7 @@ class Server:
         self.run("initdb", "--pgdata", self.folder / "data", *made.split())
         lets_in = "local all asked scram-sha-256\nlocal all all trust\nlocal replication all trust\n"
         self.write("data/pg_hba.conf", lets_in)
-        self.start(self.folder / "data", {})
+        self.start(self.folder / "data", settings)
         with self.superuser() as top:
             top.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB")
             top.execute(f"CREATE ROLE {APP} LOGIN")

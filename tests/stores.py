@@ -91,7 +91,7 @@ class PostgresStore:
     def close(self) -> None:
         for ledger in self._opened:
             try:
-                assert ledger._held.is_closed or differing(ledger) == []
+                assert ledger._held._connection is None or differing(ledger) == []
             finally:
                 ledger.close()
         self._server.drop([self.database])

@@ -12,8 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from datong.model.errors import DatongError, LedgerBusy
-from datong.model.settings import ChainSettings
+from datong.model.errors import DatongError, LedgerBusy, Refused
 from datong.store.branches import DuckDBBranches
 from datong.store.copying import digests
 from datong.store.postgres import connection
@@ -231,6 +230,28 @@ def test_many_rows_and_few_rows_go_and_come_the_same_way(place: PostgresStore, t
     other.close()
 
 
+def test_who_opens_a_chain_does_not_wait_for_a_writer(place: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection._SETTINGS, "lock_timeout", "100ms")
+    one = place.open()
+    with one.together():
+        take(one, "lines", line(40.0))
+        with closing(open_ledger(place.url, SETTINGS)) as two:
+            assert hours(two, NOW) == {}
+    assert hours(one, NOW) == {"L": 40.0}
+
+
+@pytest.mark.parametrize("few", [0, 200])
+def test_a_character_that_no_text_may_have_there_is_refused(
+    place: PostgresStore, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("datong.store.postgres.session._FEW", few)
+    ledger = place.open()
+    take(ledger, "lines", line(40.0))
+    with pytest.raises(Refused, match="every character but NUL"):
+        take(ledger, "lines", line(30.0, "a\0b"))
+    assert hours(ledger, NOW) == {"L": 40.0} and take(ledger, "lines", line(30.0, "ab")) == (1, 0, 0, 0)
+
+
 def test_tables_of_one_run_are_read_without_those_of_others(place: PostgresStore) -> None:
     with closing(place.open()) as ledger:
         live(ledger, DuckDBBranches(ledger), 4, steps=0)
@@ -247,6 +268,7 @@ def test_tables_of_one_run_are_read_without_those_of_others(place: PostgresStore
 def test_a_process_made_by_fork_leaves_the_line_of_its_parent_alone(place: PostgresStore) -> None:
     ledger = place.open()
     take(ledger, "lines", line(40.0))
+    line_of = ledger._held._server.info.backend_pid  # ty: ignore
     child = os.fork()
     if child == 0:
         try:
@@ -255,5 +277,4 @@ def test_a_process_made_by_fork_leaves_the_line_of_its_parent_alone(place: Postg
             os._exit(0)
     os.waitpid(child, 0)
     assert hours(ledger, NOW) == {"L": 40.0}
-    assert SETTINGS.name == ledger.chain == ChainSettings("test").name
-    open_ledger(place.url, SETTINGS).close()
+    assert ledger._held._server.info.backend_pid == line_of  # ty: ignore

@@ -42,10 +42,6 @@ class Held:
             raise Refused(message("store.other_thread", path=self.path))
         return self._connection
 
-    @property
-    def is_closed(self) -> bool:
-        return self._connection is None
-
     def look(self) -> None:
         """See what others have written meanwhile; here nobody can. Raises as `connection`."""
         self.connection()

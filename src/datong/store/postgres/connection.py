@@ -73,6 +73,8 @@ def translated(url: str) -> Generator[None]:
         raise Refused(message("store.postgres_rights", url=shown(url), reason=_line(error))) from error
     except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as error:
         raise DatongError(message("store.postgres_full", url=shown(url), reason=_line(error))) from error
+    except psycopg.DataError as error:  # a text with a character that no text of PostgreSQL may have
+        raise Refused(message("store.postgres_text", url=shown(url), reason=_line(error))) from error
     except psycopg.OperationalError as error:  # the line was cut, or the server stopped
         raise DatongError(message("store.postgres_lost", url=shown(url), reason=_line(error))) from error
 

@@ -115,7 +115,8 @@ CREATE OR REPLACE FUNCTION datong.chain_here() RETURNS text LANGUAGE sql STABLE 
         AND chain IN ('*', current_setting('datong.chain', true)))
 $$;
 CREATE TABLE IF NOT EXISTS datong.chains (chain text PRIMARY KEY, layout integer NOT NULL,
-    version bigint NOT NULL DEFAULT 0, sessions bigint NOT NULL DEFAULT 0);
+    version bigint NOT NULL DEFAULT 0);
+CREATE SEQUENCE IF NOT EXISTS datong.sessions;
 CREATE TABLE IF NOT EXISTS datong.table_versions (chain text NOT NULL, name text NOT NULL, written bigint NOT NULL,
     rewritten bigint NOT NULL, PRIMARY KEY (chain, name));
 """
@@ -209,6 +210,7 @@ def _grant(owner: psycopg.Connection, names: Sequence[str], role: str) -> None:
     owner.execute("REVOKE ALL ON FUNCTION datong.chain_here() FROM PUBLIC")
     owner.execute(sql.SQL("GRANT USAGE ON SCHEMA datong TO {}").format(who))
     owner.execute(sql.SQL("GRANT EXECUTE ON FUNCTION datong.chain_here() TO {}").format(who))
+    owner.execute(sql.SQL("GRANT USAGE ON SEQUENCE datong.sessions TO {}").format(who))
     for name in names:
         table = sql.Identifier("datong", name)
         owner.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, who))
@@ -245,12 +247,13 @@ def begin_session(connection: psycopg.Connection, chain: str) -> int:
         "INSERT INTO datong.chains (chain, layout) VALUES (%s, %s) ON CONFLICT DO NOTHING", [chain, STEPS]
     )
     found = connection.execute(
-        "UPDATE datong.chains SET sessions = sessions + 1 WHERE chain = %s RETURNING sessions, layout", [chain]
+        "SELECT nextval('datong.sessions'), layout FROM datong.chains WHERE chain = %s", [chain]
     ).fetchone()
     assert found is not None
-    if found[1] > STEPS:
-        raise Refused(message("store.newer", found=found[1], known=STEPS))
-    return found[0]
+    number, steps = found
+    if steps > STEPS:
+        raise Refused(message("store.newer", found=steps, known=STEPS))
+    return number
 
 
 def clean(owner: psycopg.Connection) -> None:

@@ -11,6 +11,7 @@ duckdb_ledger.py work, so that both stores judge a row by the same rules. What m
 """
 
 import io
+import os
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -116,7 +117,8 @@ class Session(Held):
 
     def close(self) -> None:
         super().close()
-        self._server.close()
+        if os.getpid() == self._process:  # a forked one would end its parent's session
+            self._server.close()
 
     # statements -------------------------------------------------------------------------------------
 
