@@ -62,7 +62,7 @@ def answers(ledger: DuckDBLedger) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_same_life_leaves_the_same_in_both_stores(fresh: Fresh, seed: int) -> None:
     found, said = [], []
     for name in sorted(BACK_ENDS):
@@ -84,7 +84,7 @@ def test_the_same_life_leaves_the_same_in_both_stores(fresh: Fresh, seed: int) -
 def test_a_copy_holds_all_and_answers_the_same(fresh: Fresh, source: str, target: str) -> None:
     one, other = fresh(source), fresh(target)
     with closing(opened(one)) as ledger, closing(opened(other)) as copy:
-        live(ledger, one.branches(ledger), 5)
+        live(ledger, one.branches(ledger), 5, steps=6)
         copy_all(ledger, copy)
     with closing(opened(one)) as ledger, closing(opened(other)) as copy:
         assert digests(ledger) == digests(copy) != {}

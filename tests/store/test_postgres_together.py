@@ -20,7 +20,7 @@ from datong.store.postgres.ledger import PostgresLedger, open_ledger
 from datong.store.postgres.session import Session
 from lived import live
 from postgres_server import server
-from stores import NOW, ROWS, SETTINGS, PostgresStore, batch, differing, hours, line, make, take, take_in
+from stores import NOW, ROWS, SETTINGS, DuckDBStore, PostgresStore, batch, differing, hours, line, make, take, take_in
 
 # A process that takes batches in; killed: at which statement to the server, of the second ingest.
 PROGRAM = """
@@ -104,11 +104,9 @@ def test_sessions_by_turns_leave_what_one_alone_leaves(place: PostgresStore, tmp
             return Turns(*(one.on(name) for one in self.of))
 
     live(Turns(*ledgers), OfBranches(*(DuckDBBranches(ledger) for ledger in ledgers)), 3)  # ty: ignore
-    other = PostgresStore(tmp_path)
-    with closing(other.open()) as alone:
+    with closing(DuckDBStore(tmp_path).open()) as alone:
         live(alone, DuckDBBranches(alone), 3)
         assert [digests(ledger) for ledger in ledgers] == [digests(alone)] * 3
-    other.close()
 
 
 def test_who_is_open_sees_what_another_one_wrote(place: PostgresStore) -> None:
@@ -215,19 +213,18 @@ def test_a_database_that_was_put_back_to_an_earlier_day_is_read_anew(place: Post
         assert hours(ledger, NOW) == {"L": 40.0}
 
 
-def test_many_rows_and_few_rows_go_and_come_the_same_way(place: PostgresStore, tmp_path: Path) -> None:
-    """As a stream, and as statements: the same rows, with every kind of text and number in them."""
-    with closing(place.open()) as ledger:
+def test_many_rows_and_few_rows_go_and_come_the_same_way(
+    place: PostgresStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a stream here, as statements elsewhere: the same rows, with every kind of text and number in them."""
+    with closing(DuckDBStore(tmp_path).open()) as ledger:
         live(ledger, DuckDBBranches(ledger), 4)
         found = digests(ledger)
-    other = PostgresStore(tmp_path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datong.store.postgres.session._FEW", 0)
-        with closing(other.open()) as ledger:
-            live(ledger, DuckDBBranches(ledger), 4)
-        with closing(other.open()) as ledger:
-            assert digests(ledger) == found
-    other.close()
+    monkeypatch.setattr("datong.store.postgres.session._FEW", 0)
+    with closing(place.open()) as ledger:
+        live(ledger, DuckDBBranches(ledger), 4)
+    with closing(place.open()) as ledger:
+        assert digests(ledger) == found
 
 
 def test_who_opens_a_chain_does_not_wait_for_a_writer(place: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,11 @@ def test_what_keeps_a_database_from_being_opened_is_said_with_what_to_do(databas
     assert "postgresql://USER@HOST" in refused("postgresql://app@/x?nothing=1", DatongError)
     assert "datong database" in refused(one.url("template1"))
     with one.superuser() as top:
+        top.execute(f"ALTER ROLE {APP} SET default_transaction_read_only = on")
+    assert "only answers who reads" in refused(one.url(database))
+    with one.superuser() as top:
+        top.execute(f"ALTER ROLE {APP} RESET default_transaction_read_only")
+    with one.superuser() as top:
         top.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'")
     assert "UTF8" in refused(one.url("latin"))
     with pytest.raises(Refused, match="CREATE ROLE nobody_here"):

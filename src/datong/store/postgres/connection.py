@@ -69,7 +69,9 @@ def translated(url: str) -> Generator[None]:
         yield
     except psycopg.errors.LockNotAvailable as error:
         raise LedgerBusy(message("store.postgres_locked", url=shown(url), seconds=LOCK_SECONDS)) from error
-    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise Refused(message("store.postgres_read_only", url=shown(url))) from error
+    except psycopg.errors.InsufficientPrivilege as error:
         raise Refused(message("store.postgres_rights", url=shown(url), reason=_line(error))) from error
     except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as error:
         raise DatongError(message("store.postgres_full", url=shown(url), reason=_line(error))) from error

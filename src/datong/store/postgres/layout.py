@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import LiteralString
 
-import duckdb
 import psycopg
 from psycopg import sql
 
@@ -89,14 +88,6 @@ def kept_tables() -> dict[str, Kept]:
         here: Kept(here, here.replace(".", "_").replace('"', ""), columns, frozenset(required[here]))
         for here, columns in found.items()
     }
-
-
-def make_here(connection: duckdb.DuckDBPyConnection, first_place: int) -> None:
-    """Make the tables of an empty ledger in a database in memory, with places from a first one on; but those of
-    branches, which are made where there is one."""
-    tables_here = [table_here(table) for table in kept_tables().values() if not table.here.startswith("branch.")]
-    head = f"CREATE SCHEMA chain; CREATE SCHEMA branch; CREATE SEQUENCE places START WITH {first_place};"
-    connection.execute(head + ";".join(tables_here))
 
 
 def table_here(table: Kept) -> str:

@@ -13,7 +13,7 @@ duckdb_ledger.py work, so that both stores judge a row by the same rules. What m
 import io
 import os
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ from datong.store.postgres.layout import (
     Kept,
     begin_session,
     kept_tables,
-    make_here,
     refuse_wrong_role,
     table_here,
 )
@@ -43,7 +42,6 @@ _PLACES = 2**32
 _BLOCK_BYTES = 16 * 1024 * 1024  # of rows that come, at once
 _FEW = 200  # rows that go as statements; more go as a stream
 _WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+([\w.\"]+)", re.IGNORECASE)
-_MAKES = re.compile(r'CREATE TABLE IF NOT EXISTS (branch\."\w+")')
 _OF_ONE_RUN = re.compile(r"SELECT [^()]* FROM run_tables WHERE run = \?")
 _RUN_TABLES = "run_tables"
 
@@ -62,16 +60,18 @@ class Session(Held):
         names = "|".join(sorted((re.escape(name) for name in self._kept), key=len, reverse=True))
         self._named = re.compile(rf"(?<![\w.\"])(?:{names})(?![\w\"])")
         self._server, number = self._connected()
-        make_here(connection, number * _PLACES + 1)
+        connection.execute("CREATE SCHEMA chain; CREATE SCHEMA branch")
+        connection.execute(f"CREATE SEQUENCE places START WITH {number * _PLACES + 1}")
         self._last_own = (number + 1) * _PLACES
         self._seen = 0  # number of the last write that is seen here
         self._filled: set[str] = set()  # tables that have, or had, rows there
+        self._made: set[str] = set()  # tables that are here, if only empty: those that have rows there, or were named
         self._here: set[str] = set()  # tables of which all rows are here
         self._runs_here: set[str] = set()  # runs whose tables are here, while not all are
         self._in_write = self._is_still = False
         self._first = 0  # the first place that the write which goes on gives
         self._touched: dict[str, bool] = {}  # tables that it writes to: whether rows that were there may be others now
-        self._here_before: tuple[set[str], set[str]] = (set(), set())
+        self._before_write: tuple[set[str], ...] = (set(), set(), set())  # _made, _here, _runs_here
         super().__init__(Path(f"{shown(url)} ({chain})"), connection)
 
     # the server -------------------------------------------------------------------------------------
@@ -131,8 +131,6 @@ class Session(Held):
         elif sql == "ROLLBACK":
             self._roll_back(here)
         else:
-            if made := _MAKES.match(sql):
-                sql = table_here(self._kept[made[1]])
             self._make_ready(here, sql, params)
             here.execute(sql, list(params))
         return here
@@ -166,6 +164,7 @@ class Session(Held):
         named = set(self._named.findall(sql))
         if not named and "duckdb_tables()" not in sql:
             return
+        self._make(here, named)
         self.look()
         writes = _WRITES.match(sql)
         target = writes[2] if writes and writes[2] in self._kept else None
@@ -187,6 +186,12 @@ class Session(Held):
         if target is not None and writes is not None:
             assert self._in_write, "rows of a ledger are written in transactions alone"
             self._note_target(here, target, adds=writes[1].upper().startswith("INSERT"))
+
+    def _make(self, here: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+        """Have empty tables here."""
+        for name in sorted(set(names) - self._made):
+            here.execute(table_here(self._kept[name]))
+            self._made.add(name)
 
     def _note_target(self, here: duckdb.DuckDBPyConnection, name: str, *, adds: bool) -> None:
         if not adds and not self._touched.get(name, False):
@@ -215,7 +220,7 @@ class Session(Held):
             _quietly_roll_back(server)
             raise
         self._in_write, self._touched = True, {}
-        self._here_before = set(self._here), set(self._runs_here)
+        self._before_write = set(self._made), set(self._here), set(self._runs_here)
 
     def _commit(self, here: duckdb.DuckDBPyConnection) -> None:
         with translated(self._url):
@@ -238,30 +243,20 @@ class Session(Held):
     def _roll_back(self, here: duckdb.DuckDBPyConnection) -> None:
         _quietly_roll_back(self._server)
         self._in_write = False
-        self._here, self._runs_here = self._here_before
+        self._made, self._here, self._runs_here = map(set, self._before_write)
         here.execute("ROLLBACK")
 
     def _forget_all(self, here: duckdb.DuckDBPyConnection) -> None:
         """Nothing is here any more: all is to be read again."""
         self._in_write = False
-        for end in ("ROLLBACK", *(f"DELETE FROM {name}" for name in self._made(here))):
-            try:
-                here.execute(end)
-            except duckdb.Error:
-                if end != "ROLLBACK":  # there may be none to roll back
-                    raise
+        with suppress(duckdb.Error):  # there may be none
+            here.execute("ROLLBACK")
+            self._made = set(self._before_write[0])
+        for name in self._made:
+            here.execute(f"DELETE FROM {name}")
         self._here, self._runs_here, self._filled, self._seen = set(), set(), set(), 0
-        self._here_before = set(), set()
+        self._before_write = set(self._made), set(), set()
         self.epoch += 1
-
-    def _made(self, here: duckdb.DuckDBPyConnection) -> list[str]:
-        made = {
-            name
-            for (name,) in here.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'branch'"
-            ).fetchall()
-        }
-        return [name for name in self._kept if not name.startswith("branch.") or _plain(name) in made]
 
     # rows that come ---------------------------------------------------------------------------------
 
@@ -287,10 +282,9 @@ class Session(Held):
             "SELECT name, rewritten FROM datong.table_versions WHERE chain = %s AND written > %s ORDER BY name",
             [self._chain, self._seen],
         ).fetchall()
+        self._make(here, [name for name, _ in news])
         with _whole(here):
             for name, rewritten in news:
-                if name not in self._filled and name.startswith("branch."):
-                    here.execute(table_here(self._kept[name]))
                 if name in self._here and rewritten > self._seen:
                     here.execute(f"DELETE FROM {name}")
                     self._pull(here, self._kept[name])
