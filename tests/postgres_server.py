@@ -17,6 +17,8 @@ from datong.store.postgres.ledger import prepare_database
 
 # Who owns the databases, and whom Datong signs in as.
 OWNER, APP = "owner", "app"
+# The data lie in memory where it has that much room (in bytes).
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 # Faster than a disk allows; what is tested of crashes is that of clients.
 _SETTINGS = {
     "fsync": "off",
@@ -54,8 +56,8 @@ def _user() -> str | None:
 class Server:
     def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self.programs, self._user = programs(), _user()
-        room = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(prefix="datong-postgres-", dir=room if room.is_dir() else None))
+        in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+        self.folder = Path(tempfile.mkdtemp(prefix="datong-postgres-", dir=MEMORY if in_memory else None))
         self.archive = self.folder / "archive"
         self._names = count(1)
         self._started: list[Path] = []

@@ -43,8 +43,11 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Conn
             encoding = connection.info.parameter_status("server_encoding")
             if encoding != "UTF8":
                 raise Refused(message("store.postgres_encoding", url=shown(url), found=encoding))
-            for name, value in {**_SETTINGS, **(settings or {})}.items():
-                connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+            values = {**_SETTINGS, **(settings or {})}
+            connection.execute(
+                "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS t (name, value)",
+                [list(values), list(values.values())],
+            )
     except BaseException:
         connection.close()
         raise

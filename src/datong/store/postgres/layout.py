@@ -140,15 +140,12 @@ def prepare(owner: psycopg.Connection, url: str, role: str, chains: Sequence[str
 
 def _columns(connection: psycopg.Connection) -> dict[str, set[str]]:
     """Columns of the tables in the schema, by table."""
-    found: dict[str, set[str]] = {}
     rows = connection.execute(
-        "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        "SELECT c.relname, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
         " WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'datong')"
-        " AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
+        " AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.oid, c.relname"
     )
-    for table, column in rows:
-        found.setdefault(table, set()).add(column)
-    return found
+    return {table: set(columns) for table, columns in rows}
 
 
 def _lacking(connection: psycopg.Connection) -> list[str]:

@@ -98,6 +98,7 @@ class Session(Held):
         holder = server.execute(
             "SELECT a.pid, coalesce(host(a.client_addr), '-'), a.usename FROM pg_locks AS l"
             " JOIN pg_stat_activity AS a USING (pid) WHERE l.locktype = 'advisory' AND l.granted"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             f" AND (l.classid::bigint << 32 | l.objid::bigint) = {key}",
             [self._chain],
         ).fetchone()
