@@ -206,14 +206,28 @@ def test_a_backup_of_a_chain_is_a_ledger_to_go_back_to(
 def test_who_is_forgotten_in_a_database_is_said_to_be_in_its_free_space(
     tmp_path: Path, database: str, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sales = "happened_at,product,units,customer\n2026-02-27,P,3,Lee Wong\n"
-    mill = write(tmp_path / "mill", sales_csv=sales)
+    reviews = "review,happened_at,product,stars,text,customer\nr1,2026-02-27,P,2,as small as in Zanzibar,Lee Wong\n"
+    mill = write(tmp_path / "mill", reviews_csv=reviews)
     stores.keep_in(mill, address)
+    with Chain(mill) as chain:
+        assert chain.state().table("reviews")["text"].to_pylist() == ["as small as in Zanzibar"]
+    assert in_free_space(database, b"Zanzibar")
     status, said = run(capsys, "forget", "Lee Wong", "--chain", mill, "--yes")
     assert status == 0 and "--clean" in said
+    assert in_free_space(database, b"Zanzibar")
     assert run(capsys, "database", server().url(database, OWNER), "--role", APP, "--clean")[0] == 0
+    assert not in_free_space(database, b"Zanzibar")
     with Chain(mill) as chain:
-        assert chain.state().table("sales")["customer"].to_pylist() == [None]
+        assert chain.state().table("reviews")["text"].to_pylist() == [None]
+
+
+def in_free_space(database: str, text: bytes) -> bool:
+    """Whether some byte of a database's files, its log apart, says it."""
+    with server().superuser() as top:
+        top.execute("CHECKPOINT")
+        found = top.execute("SELECT oid::text FROM pg_database WHERE datname = %s", [database]).fetchone()
+    assert found is not None
+    return any(text in file.read_bytes() for file in (server().folder / "data" / "base" / found[0]).iterdir())
 
 
 def test_without_the_library_it_is_said_what_to_install(
