@@ -5,7 +5,9 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -111,6 +113,15 @@ class Server:
                 cwd=self.folder,
             )
         self._started.append(data)
+
+    def wait_for_writes(self, port: int) -> None:
+        """Until a server that plays its log has come to its end."""
+        for _ in range(1200):
+            with suppress(psycopg.OperationalError), psycopg.connect(self.url("postgres", "postgres", port)) as top:
+                if top.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the server has not come to the end of its log in a minute")
 
     def url(self, database: str, role: str = APP, port: int = 5432) -> str:
         return f"postgresql://{role}@/{database}?host={self.folder}&port={port}"

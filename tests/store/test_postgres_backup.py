@@ -98,10 +98,9 @@ def test_a_database_is_put_back_to_a_moment(place: PostgresStore) -> None:
             time.sleep(0.05)
     one.write("back/recovery.signal", "")
     recovery = {"restore_command": f"cp {archive}/%f %p", "recovery_target_time": moment[0]}
-    one.start(
-        back, {**recovery, "recovery_target_action": "promote", "archive_mode": "off", "hot_standby": "off"}, port=5433
-    )
+    one.start(back, {**recovery, "recovery_target_action": "promote", "archive_mode": "off"}, port=5433)
     try:
+        one.wait_for_writes(5433)
         url = one.url(place.database, port=5433)
         with closing(open_ledger(url, SETTINGS)) as ledger:
             assert digests(ledger) == before and hours(ledger, NOW) == {"L": 40.0}
