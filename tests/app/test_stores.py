@@ -64,19 +64,13 @@ def test_a_team_begins_as_the_commands_say(tmp_path: Path, database: str, capsys
     assert (mill / STORE_FILE).stat().st_mode & 0o077 == 0
     with Chain(mill) as chain:
         kept = chain.kept_run().run
-    assert (
-        run(capsys, "run", mill) == run(capsys, "run", mill, "--store", address) and kept in run(capsys, "run", mill)[1]
-    )
+    assert kept in run(capsys, "run", mill, "--store", address)[1]
     for words in (
         ["branch", mill, "more", "--set", "lines.A.hours_per_week=60"],
-        ["compare", mill, "main", "more"],
         ["why", "W20260302-001", "--chain", mill],
         ["writes", mill],
-        ["findings", mill],
         ["check", mill],
         ["release", "--due", "--chain", mill],
-        ["quarantine", mill],
-        ["clock", mill],
     ):
         assert run(capsys, *words)[0] == 0, words
 

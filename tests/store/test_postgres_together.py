@@ -103,9 +103,9 @@ def test_sessions_by_turns_leave_what_one_alone_leaves(place: PostgresStore, tmp
         def on(self, name: str) -> object:
             return Turns(*(one.on(name) for one in self.of))
 
-    live(Turns(*ledgers), OfBranches(*(DuckDBBranches(ledger) for ledger in ledgers)), 3)  # ty: ignore
+    live(Turns(*ledgers), OfBranches(*(DuckDBBranches(ledger) for ledger in ledgers)), 3, steps=8)  # ty: ignore
     with closing(DuckDBStore(tmp_path).open()) as alone:
-        live(alone, DuckDBBranches(alone), 3)
+        live(alone, DuckDBBranches(alone), 3, steps=8)
         assert [digests(ledger) for ledger in ledgers] == [digests(alone)] * 3
 
 
@@ -218,11 +218,11 @@ def test_many_rows_and_few_rows_go_and_come_the_same_way(
 ) -> None:
     """As a stream here, as statements elsewhere: the same rows, with every kind of text and number in them."""
     with closing(DuckDBStore(tmp_path).open()) as ledger:
-        live(ledger, DuckDBBranches(ledger), 4)
+        live(ledger, DuckDBBranches(ledger), 4, steps=2)
         found = digests(ledger)
     monkeypatch.setattr("datong.store.postgres.session._FEW", 0)
     with closing(place.open()) as ledger:
-        live(ledger, DuckDBBranches(ledger), 4)
+        live(ledger, DuckDBBranches(ledger), 4, steps=2)
     with closing(place.open()) as ledger:
         assert digests(ledger) == found
 
