@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from datong.ledger.protocol import RunRecord
 from datong.model.errors import DatongError, LedgerBusy, Refused
 from datong.store.branches import DuckDBBranches
 from datong.store.copying import digests
@@ -118,6 +119,9 @@ def test_who_is_open_sees_what_another_one_wrote(place: PostgresStore) -> None:
     assert hours(two, NOW) == {"L": 50.0} and two.last_ingests() == {"lines": 2}
     assert hours(one, NOW) == {"L": 50.0}
     assert two.state(NOW, snapshot=before.snapshot).table("lines")["hours_per_week"].to_pylist() == [40.0]
+    assert two.runs().num_rows == 0
+    one.save_run(RunRecord("R", NOW, 1, {}), NOW, by="test")
+    assert two.runs()["run"].to_pylist() == ["R"] and two.last_write() == 3
     branch = make(DuckDBBranches(one), "if", NOW)
     take(branch, "lines", line(60.0))
     assert hours(DuckDBBranches(two).on("if"), NOW) == {"L": 60.0}
