@@ -1,12 +1,13 @@
 """Lots and set-ups on public instances: cost over the best known plan, and the bound over the best known bound.
 
-    python benchmarks/lots.py [--short] [--all] [--only X11119A,F3] [--no-peer]
+    python benchmarks/lots.py [--short] [--all] [--only X11119A,F3] [--no-peer] [--cap 60]
 
 One JSON object a line. The instances of capacitated lot sizing with set-up times (Trigeiro, Thomas and McClain 1989;
-`../shared/data/lot_sizing`) as chains: one line whose hours are the capacity, one recipe for each item with set-up hours
-and set-up cost, lateness and lost sales dearer than any lot. Each goes from a state in hand to whole orders by
-`cycle.decide`, as a run does: at the usual limits, which count work; 60 seconds are a cap that is told where it
-is reached. Best known: `best.parquet` there, of HiGHS in facility-location form and fix and optimise.
+`../shared/data/lot_sizing`) as chains: one line whose hours are the capacity, one recipe for each item with set-up
+hours and set-up cost, lateness and lost sales dearer than any lot. Each goes from a state in hand to whole orders by
+`cycle.decide`, as a run does: at the usual limits, which count work; 60 seconds are a cap that is told where it is
+reached (--cap: another, for a busy machine). Best known: `best.parquet` there, of HiGHS in facility-location form and
+fix and optimise.
 
 * instance: cost over the best known plan, the bound over the best known bound, seconds; `late`: money for lateness and
   lost sales, which the best known plans have none of.
@@ -43,7 +44,7 @@ SHORT = ("X11119A", "X11228A", "X11429A", "F3", "F8", "G51")
 # Cost over best known: mean and worst, of the X instances and of F with G.
 BARS = {"X": (1.02, 1.05), "FG": (1.01, 1.03)}
 CAP_S = 60.0
-LATE, LOST = 100.0, 10_000.0
+LATE, LOST = 1_000.0, 10_000.0
 START = date(2024, 1, 1)
 # Of a bound over a plan, what is rounding.
 ROUNDING = 1e-6
@@ -106,7 +107,7 @@ def head_of(instance: Instance) -> Head:
 
 
 def by_highs(instance: Instance, seconds: float) -> tuple[float, float]:
-    """Plan and bound of HiGHS on the plain facility-location form, one thread: z(i,t,s) units of item i made in t for s."""
+    """Plan and bound of HiGHS on the plain facility-location form, one thread: units of an item made in t for s."""
     count, weeks = instance.units.shape
     solver = highspy.Highs()
     for option, value in {"output_flag": False, "threads": 1, "random_seed": 0, "time_limit": seconds}.items():
@@ -135,25 +136,33 @@ def by_highs(instance: Instance, seconds: float) -> tuple[float, float]:
     return float(info.objective_function_value), float(info.mip_dual_bound)
 
 
-def decided(instance: Instance) -> tuple[Decision, float]:
-    """Orders as a run makes them, and seconds from a state in hand."""
-    head, began = head_of(instance), time.perf_counter()
-    return decide(head, limits=Limits(time_limit_s=CAP_S)), time.perf_counter() - began
+def decided(instance: Instance, cap_s: float) -> tuple[Decision, float, float]:
+    """Orders as a run makes them, and seconds from a state in hand: of the clock, and of the processor."""
+    head, began, worked = head_of(instance), time.perf_counter(), time.process_time()
+    decision = decide(head, limits=Limits(time_limit_s=cap_s))
+    return decision, time.perf_counter() - began, time.process_time() - worked
 
 
-def of_instance(instance: Instance, known: dict | None, peer: bool) -> tuple[float | None, bool]:
+def of_instance(instance: Instance, known: dict | None, peer: bool, cap_s: float) -> tuple[float | None, bool]:
     """Told as a row: cost over the best known plan, and whether no bound lies above a plan."""
-    decision, seconds = decided(instance)
+    decision, seconds, worked = decided(instance, cap_s)
     plan = decision.given_out
     cost, bound = plan.total_cost, plan.bound
-    row = {"instance": instance.name, "cost": cost, "bound": bound, "over_bound": cost / bound, "seconds": seconds}
+    row = {
+        "instance": instance.name,
+        "cost": cost,
+        "bound": bound,
+        "over_bound": cost / bound,
+        "seconds": seconds,
+        "processor_s": worked,
+    }
     row |= {"late": plan.outcome.cost["late"] + plan.outcome.cost["lost"], "nodes": plan.solution.iterations}
     holds, ratio = True, None
     if known is not None:
         ratio = cost / known["best_plan"]
         row |= {"over_best": ratio, "bound_over_best_bound": bound / known["bound"]}
         holds = bound <= known["best_plan"] * (1 + ROUNDING)
-    if seconds > CAP_S:
+    if seconds > cap_s:
         row["at_cap"] = True
     tell(**row)
     if peer:
@@ -170,6 +179,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="all 108 X, not only those with a best known plan")
     parser.add_argument("--only", default="", help="instances by name")
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--cap", type=float, default=CAP_S, help="seconds of an instance, at most")
     options = parser.parse_args()
     if not DATA.exists():
         tell(skipped=f"needs {DATA}")
@@ -183,7 +193,7 @@ def main() -> int:
     over: dict[str, list[float]] = {"X": [], "FG": []}
     good, peer = True, not (options.short or options.no_peer)
     for name in names:
-        ratio, holds = of_instance(Instance(name, items, demand), best.get(name), peer)
+        ratio, holds = of_instance(Instance(name, items, demand), best.get(name), peer, options.cap)
         good &= holds
         if ratio is not None:
             over["X" if name.startswith("X") else "FG"].append(ratio)

@@ -119,8 +119,9 @@ def searched_once() -> Iterator[None]:
     known: dict[bytes, Any] = {}
 
     def solve(self: Any, start: Any, options: Mapping[str, Any], on_progress: Any) -> Any:
-        matrix = self.matrix
-        programme = (self.cost, self.upper, self.row_lower, self.row_upper, matrix.indptr, matrix.indices, matrix.data)
+        tight, matrix = self.tight, self.tight.matrix
+        limits = (tight.cost, tight.upper, tight.row_lower, tight.row_upper)
+        programme = (*limits, matrix.indptr, matrix.indices, matrix.data)
         asked = pickle.dumps((*programme, self.whole, start, sorted(options.items())))
         if asked not in known:
             known[asked] = search(self, start, options, on_progress)

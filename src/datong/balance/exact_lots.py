@@ -19,6 +19,7 @@ those of a few neighbouring buckets, until a whole round finds nothing or twice 
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +30,8 @@ import scipy.sparse as sp
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import evaluate
-from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, Programme
+from datong.balance.facility_location import Starts, tightened, tightening
+from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, LinearProgramme, Programme
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.balance.spans import over_span
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -43,9 +45,19 @@ ENDED = (
 )
 # Of a solver's whole number, what is rounding.
 ROUNDING = 1e-6
-# A part of a plan that is decided anew: neighbouring buckets, nodes that HiGHS looks at, the share of the plan's gap at
-# which it stops, and how much work all parts may be, as a multiple of the search (iterations of the simplex method).
-BUCKETS_OF_A_PART, NODES_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 10, 0.05, 2
+# A part of a plan that is decided anew: neighbouring buckets, the share of the plan's gap at which HiGHS stops, and how
+# much work all parts may be, as a multiple of the search (iterations of the simplex method). HiGHS looks at nodes, and
+# not for plans in programmes within the programme: these cost ten times the nodes and find less.
+BUCKETS_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 0.05, 3
+OPTIONS_OF_A_PART: Options = {
+    "mip_max_nodes": 100,
+    "mip_allow_restart": False,
+    "mip_heuristic_run_rins": False,
+    "mip_heuristic_run_rens": False,
+    "mip_heuristic_run_root_reduced_cost": False,
+}
+# Nodes in which the units of chosen lots are made whole.
+NODES_OF_UNITS = 100
 # A gain below this share of the cost is none.
 LEAST_GAIN = 1e-9
 
@@ -98,6 +110,18 @@ class LotPlan:
     @property
     def total_cost(self) -> float:
         return sum(self.cost.values())
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """How HiGHS looks for lots."""
+
+    # Columns that it decides in whole numbers.
+    whole: IntArray
+    # Of HiGHS.
+    options: Options
+    # Hears of each step, and may stop it.
+    on_progress: OnProgress
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,11 +247,11 @@ class _Lots:
         self.y = columns + np.arange(count)
         self.scale = np.ones(columns)
         self.scale[programme.started] = np.where(step > 0, step, 1.0)
-        self.cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
+        cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
         upper = linear.upper.copy()
         upper[programme.started] = self.most
         fits = self.most[self.decided] >= np.maximum(smallest[self.decided], ROUNDING)
-        self.upper = np.concatenate([upper / self.scale, fits.astype(np.float64)])
+        upper = np.concatenate([upper / self.scale, fits.astype(np.float64)])
         started, at = programme.started[self.decided], np.arange(count)
         line = market.ways.line[way[self.decided]]
         works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
@@ -242,127 +266,156 @@ class _Lots:
         chosen = sp.csc_matrix((self.scale[started], (at, started)), shape=(count, columns))
         most = sp.diags_array(-np.minimum(self.most[self.decided], 1e12))
         least = sp.diags_array(-smallest[self.decided])
-        self.matrix = sp.csc_matrix(sp.block_array([[units, setups], [chosen, most], [chosen, least]]))
-        self.row_lower = np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)])
-        self.row_upper = np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)])
+        self.plain = LinearProgramme(
+            cost,
+            upper,
+            np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)]),
+            np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)]),
+            sp.csc_matrix(sp.block_array([[units, setups], [chosen, most], [chosen, least]])),
+        )
+        setup = np.full(len(way), -1)
+        setup[self.decided] = self.y
+        starts = Starts(setup, self.scale[programme.started], self.most)
+        self.tight = tightened(self.plain, tightening(market, programme, starts, len(cost)))
         self.whole = np.concatenate([programme.started[step > 0], self.y])
+        self.searched = np.concatenate([programme.started[(step > 0) & (step != 1.0)], self.y])
+        # Rounds after which all pairs of products of a line were decided together.
+        products = {(int(x), int(i)) for x, i in zip(line, market.ways.product[way[self.decided]], strict=True)}
+        self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1
 
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
         begun = None if start is None else self._finished(self._columns_of(start))
-        solver, found = self._searched(begun, options, on_progress)
-        plans = [plan for plan in (begun, found) if plan is not None]
-        if not plans:
+        first = _Search(self.searched, options, on_progress)
+        solver, best = self._searched(begun, first)
+        bound, nodes = float(solver.getInfo().mip_dual_bound), int(max(solver.getInfo().mip_node_count, 0))
+        most_gap, is_done = float(options["mip_abs_gap"]), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        if is_done and len(self.whole) > len(self.searched) and (best is None or best.objective - bound > most_gap):
+            solver, best = self._searched(best, replace(first, whole=self.whole))  # whole units make a difference
+            bound = max(bound, float(solver.getInfo().mip_dual_bound))
+            nodes += int(max(solver.getInfo().mip_node_count, 0))
+        if best is None:
             return None
-        best, info = min(plans, key=lambda plan: plan.objective), solver.getInfo()
         if solver.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit and options.get("mip_max_nodes", 1):
-            work = WORK_OF_PARTS * int(info.simplex_iteration_count)
-            best = self._in_parts(best, float(info.mip_dual_bound), options, work, on_progress)
+            best = self._in_parts(best, bound, first, WORK_OF_PARTS * int(solver.getInfo().simplex_iteration_count))
         exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
-        gap = max(best.objective - info.mip_dual_bound, 0.0) if exact else math.inf
-        return self._read(best.value, gap, int(max(info.mip_node_count, 0)))
+        gap = max(best.objective - bound, 0.0) if exact else math.inf
+        return self._read(best.value, gap, nodes)
 
     def _searched(
-        self,
-        begun: _Found | None,
-        options: Options,
-        on_progress: OnProgress,
-        fixed: IntArray | None = None,
+        self, begun: _Found | None, search: "_Search", fixed: IntArray | None = None
     ) -> tuple[highspy.Highs, _Found | None]:
-        """HiGHS after its search, and the best plan that it found, where that is better than the one to begin with.
-        fixed: columns that stay as they are in that one."""
-        solver = highspy.Highs()
-        for option, value in options.items():
-            solver.setOptionValue(option, value)
-        kinds = np.full(len(self.cost), highspy.HighsVarType.kContinuous)
-        kinds[self.whole] = highspy.HighsVarType.kInteger
-        lower, upper = np.zeros(len(self.cost)), self.upper.copy()
+        """HiGHS after its search, and the best of the plan that it found and the one to begin with. fixed: columns that
+        stay as they are in that one."""
+        solver, tight = _solver(search.options), self.tight
+        lower, upper = np.zeros(len(tight.cost)), tight.upper.copy()
         if begun is not None and fixed is not None:
             lower[fixed] = upper[fixed] = begun.value[fixed]
-        solver.passModel(self._model(lower, upper, kinds))
+        solver.passModel(_model(tight, lower, upper, search.whole))
         if begun is not None:
-            columns = self.whole.astype(np.int32)
-            solver.setSolution(len(columns), columns, begun.value[self.whole])
-        self._listen(solver, on_progress)
+            columns = search.whole.astype(np.int32)
+            solver.setSolution(len(columns), columns, begun.value[columns])
+        self._listen(solver, search.on_progress)
         ran, status = solver.run(), solver.getModelStatus()
         if ran == highspy.HighsStatus.kError or status not in ENDED:
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
         info = solver.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return solver, None
-        if begun is not None and info.objective_function_value >= begun.objective - LEAST_GAIN * abs(begun.objective):
-            return solver, None
-        return solver, self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
+            return solver, begun
+        if begun is not None and not _is_cheaper(info.objective_function_value, begun):
+            return solver, begun
+        value = np.array(solver.getSolution().col_value)[: len(self.plain.cost)]
+        value[search.whole] = np.round(value[search.whole])
+        found = self._finished(value)
+        if found is None or (begun is not None and not _is_cheaper(found.objective, begun)):
+            return solver, begun
+        return solver, found
 
-    def _in_parts(
-        self, best: _Found, bound: float, options: Options, most_work: int, on_progress: OnProgress
-    ) -> _Found:
+    def _in_parts(self, best: _Found, bound: float, search: "_Search", most_work: int) -> _Found:
         """The plan, or a cheaper one: parts of it decided anew, as the module says. bound: of the objective; most_work:
         iterations."""
-        least_gap = float(options["mip_abs_gap"])
-        limit = float(options.get("time_limit", math.inf))
-        options = {**options, "mip_max_nodes": NODES_OF_A_PART}
-        parts, tried, unchanged, work = self._parts(), 0, 0, 0
-        while unchanged < len(parts) and work < most_work:
-            if math.isfinite(limit):
-                options["time_limit"] = max(limit - (time.monotonic() - self.began), 0.0)
-            options["mip_abs_gap"] = max(GAP_OF_A_PART * (best.objective - bound), least_gap)
-            part = parts[tried % len(parts)]
-            solver, found = self._searched(best, options, on_progress, self.y[~part])
-            if solver.getModelStatus() in STOPPED:
-                break
-            tried, work = tried + 1, work + int(solver.getInfo().simplex_iteration_count)
-            is_cheaper = found is not None and found.objective < best.objective - LEAST_GAIN * abs(best.objective)
-            best, unchanged = (found, 0) if found is not None and is_cheaper else (best, unchanged + 1)
+        least_gap = float(search.options["mip_abs_gap"])
+        limit = float(search.options.get("time_limit", math.inf))
+        options = {**search.options, **OPTIONS_OF_A_PART}
+        work, turn, is_better = 0, 0, True
+        while work < most_work and (is_better or turn < self.turns):
+            is_better = False
+            for part in self._parts(turn):
+                if work >= most_work:
+                    break
+                if math.isfinite(limit):
+                    options["time_limit"] = max(limit - (time.monotonic() - self.began), 0.0)
+                options["mip_abs_gap"] = max(GAP_OF_A_PART * (best.objective - bound), least_gap)
+                solver, found = self._searched(best, replace(search, options=options), self.y[~part])
+                if solver.getModelStatus() in STOPPED:
+                    return found or best
+                work += int(solver.getInfo().simplex_iteration_count)
+                is_better = is_better or found is not best
+                best = found or best
+            turn += 1
         return best
 
-    def _parts(self) -> list[BoolArray]:
-        """(decided start) which set-ups each part decides."""
-        product = self.market.ways.product[self.programme.way_index[self.decided]]
-        bucket = self.programme.way_bucket[self.decided]
+    def _parts(self, turn: int) -> list[BoolArray]:
+        """(decided start) which set-ups each part of a round decides: those of two products of one line, others in each
+        round, or of a component and what it goes into; and those of a few neighbouring buckets."""
+        market, way = self.market, self.programme.way_index[self.decided]
+        product, line, bucket = market.ways.product[way], market.ways.line[way], self.programme.way_bucket[self.decided]
+        goes_into = market.ways.product[market.uses.way]
+        pairs = {(int(i), int(j)) for i, j in zip(market.uses.component, goes_into, strict=True)}
+        for x in np.unique(line):
+            there = np.unique(product[line == x])
+            for k, i in enumerate(there):
+                j = there[(k + 1 + turn % max(len(there) - 1, 1)) % len(there)]
+                pairs.add((int(min(i, j)), int(max(i, j))))
+        parts = [(product == i) | (product == j) for i, j in sorted(pairs)]
         step = BUCKETS_OF_A_PART // 2
-        parts = [product == p for p in np.unique(product)]
-        for first in range(0, max(self.market.buckets - step, 1), step):
+        for first in range(0, max(market.buckets - step, 1), step):
             parts.append((bucket >= first) & (bucket < first + BUCKETS_OF_A_PART))
         return [part for part in parts if part.any() and not part.all()]
 
-    def _model(self, lower: FloatArray, upper: FloatArray, kinds: Any = None) -> highspy.HighsLp:
-        model = highspy.HighsLp()
-        model.num_col_, model.num_row_ = len(self.cost), len(self.row_lower)
-        model.col_cost_, model.col_lower_, model.col_upper_ = self.cost, lower, upper
-        model.row_lower_, model.row_upper_ = self.row_lower, self.row_upper
-        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        model.a_matrix_.start_, model.a_matrix_.index_ = self.matrix.indptr, self.matrix.indices
-        model.a_matrix_.value_ = self.matrix.data
-        if kinds is not None:
-            model.integrality_ = list(kinds)
-        return model
-
     def _columns_of(self, started: FloatArray) -> FloatArray:
-        """Values of the whole-number columns of a plan, in the order of `whole`."""
+        """Values of the columns of a plan that must be whole; 0 in the others."""
         programme = self.programme
         units = started[programme.way_index, programme.way_bucket]
-        value = np.zeros(len(self.cost))
+        value = np.zeros(len(self.plain.cost))
         value[programme.started] = units / self.scale[programme.started]
         value[self.y] = units[self.decided] > ROUNDING
-        return np.round(value[self.whole])
+        value[self.whole] = np.round(value[self.whole])
+        return value
 
-    def _finished(self, whole: FloatArray) -> _Found | None:
-        """The rest of the columns at their best for these whole numbers; None if there is none."""
-        lower, upper = np.zeros(len(self.cost)), self.upper.copy()
-        lower[self.whole] = upper[self.whole] = whole
-        if (upper[self.whole] > self.upper[self.whole] + ROUNDING).any():
+    def _finished(self, value: FloatArray) -> _Found | None:
+        """The rest of the columns at their best for these set-ups and lots, in whole units; None if there is none."""
+        found = self._completed(value, self.searched)
+        loose = np.setdiff1d(self.whole, self.searched)
+        if found is None or np.abs(found.value[loose] - np.round(found.value[loose])).max(initial=0.0) <= ROUNDING:
+            return found if found is None else self._completed(found.value, self.whole)
+        lower, upper = self._fixing(value, self.searched)
+        solver = _solver({**OPTIONS, "mip_max_nodes": NODES_OF_UNITS, "mip_rel_gap": 0.0, "mip_abs_gap": LEAST_GAIN})
+        solver.passModel(_model(self.plain, lower, upper, loose))
+        solver.run()
+        if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None
-        solver = highspy.Highs()
-        for option, value in OPTIONS.items():
-            solver.setOptionValue(option, value)
-        solver.passModel(self._model(lower, upper))
+        return self._completed(np.array(solver.getSolution().col_value), self.whole)
+
+    def _completed(self, value: FloatArray, fixed: IntArray) -> _Found | None:
+        """The other columns at their best where these have whole values."""
+        if (np.round(value[fixed]) > self.plain.upper[fixed] + ROUNDING).any():
+            return None
+        lower, upper = self._fixing(value, fixed)
+        solver = _solver(OPTIONS)
+        solver.passModel(_model(self.plain, lower, upper))
         solver.run()
         if solver.getModelStatus() not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             return None
         value = np.array(solver.getSolution().col_value)
-        value[self.whole] = whole
-        return _Found(value, float(self.cost @ value))
+        value[fixed] = np.round(value[fixed])
+        return _Found(value, float(self.plain.cost @ value))
+
+    def _fixing(self, value: FloatArray, fixed: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Limits of all columns; these stay where they are."""
+        lower, upper = np.zeros(len(self.plain.cost)), self.plain.upper.copy()
+        lower[fixed] = upper[fixed] = np.round(value[fixed])
+        return lower, upper
 
     def _read(self, value: FloatArray, gap: float, nodes: int) -> LotPlan:
         market, programme = self.market, self.programme
@@ -385,6 +438,35 @@ class _Lots:
                 event.interrupt()
 
         solver.cbMipInterrupt += on_step
+
+
+def _is_cheaper(objective: float, than: _Found) -> bool:
+    return objective < than.objective - LEAST_GAIN * abs(than.objective)
+
+
+def _solver(options: Options) -> highspy.Highs:
+    solver = highspy.Highs()
+    for option, value in options.items():
+        solver.setOptionValue(option, value)
+    return solver
+
+
+def _model(
+    programme: LinearProgramme, lower: FloatArray, upper: FloatArray, whole: IntArray | None = None
+) -> highspy.HighsLp:
+    """whole: columns in whole numbers."""
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(programme.cost), len(programme.row_lower)
+    model.col_cost_, model.col_lower_, model.col_upper_ = programme.cost, lower, upper
+    model.row_lower_, model.row_upper_ = programme.row_lower, programme.row_upper
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_, model.a_matrix_.index_ = programme.matrix.indptr, programme.matrix.indices
+    model.a_matrix_.value_ = programme.matrix.data
+    if whole is not None:
+        kinds = np.full(len(programme.cost), highspy.HighsVarType.kContinuous)
+        kinds[whole] = highspy.HighsVarType.kInteger
+        model.integrality_ = list(kinds)
+    return model
 
 
 def cost_in_lots(market: Market, rules: LotRules, solution: Solution, setups: FloatArray) -> dict[str, float]:
