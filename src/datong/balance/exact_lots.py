@@ -9,12 +9,17 @@ there, and n(w,t), a whole number of its steps; x(w,t) are the units started.
     steps                               x = step n        step: the lot multiple, or 1 where the product comes whole
 
 `most` is the least of the way's limit, of what the hours of its line leave after the set-up, and of what can be wanted
-of the product (`most_wanted`), in whole steps. The programme's own bound is one for every plan in lots (Pochet and
-Wolsey 2006), where the curves of expected cost are exact: with up to 25 sample paths.
+of the product (`most_wanted`), in whole steps. Without components HiGHS gets it with the rows of facility_location.py,
+which make its bound near the best plan. That bound is one for every plan in lots (Pochet and Wolsey 2006), where the
+curves of expected cost are exact: with up to 25 sample paths.
+
+Where units only have to be whole, HiGHS decides set-ups and multiples first, and the units of its plan are made whole
+after that; where a plan is proven and still dearer in whole units, all together.
 
 Where HiGHS stops at its limit of nodes, parts of the best plan are decided anew with all other set-ups as they are
-(fix and optimise: Helber and Sahling 2010, International Journal of Production Economics 123): those of a product, then
-those of a few neighbouring buckets, until a whole round finds nothing or twice the work of the search was done.
+(fix and optimise: Helber and Sahling 2010, International Journal of Production Economics 123): those of two products of
+a line, or of one in a chain with components, then those of a few neighbouring buckets, in rounds, until every pair
+had its turn and a round finds nothing, or a multiple of the work of the search was done.
 """
 
 import math
@@ -48,7 +53,7 @@ ROUNDING = 1e-6
 # A part of a plan that is decided anew: neighbouring buckets, the share of the plan's gap at which HiGHS stops, and how
 # much work all parts may be, as a multiple of the search (iterations of the simplex method). HiGHS looks at nodes, and
 # not for plans in programmes within the programme: these cost ten times the nodes and find less.
-BUCKETS_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 0.05, 3
+BUCKETS_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 0.05, 2
 OPTIONS_OF_A_PART: Options = {
     "mip_max_nodes": 100,
     "mip_allow_restart": False,
@@ -56,8 +61,10 @@ OPTIONS_OF_A_PART: Options = {
     "mip_heuristic_run_rens": False,
     "mip_heuristic_run_root_reduced_cost": False,
 }
-# Nodes in which the units of chosen lots are made whole.
-NODES_OF_UNITS = 100
+# The same of a chain with components, whose parts are smaller: a product, or neighbouring buckets.
+OPTIONS_WITH_COMPONENTS: Options = {"mip_max_nodes": 10}
+# The share of the cost at which the search for whole units of chosen lots may stop.
+GAP_OF_UNITS = 1e-9
 # A gain below this share of the cost is none.
 LEAST_GAIN = 1e-9
 
@@ -132,6 +139,8 @@ class _Found:
     value: FloatArray
     # Money, as far as the programme counts it.
     objective: float
+    # The same where units need not be whole: what another plan's lots must come below to be better.
+    in_fractions: float
 
 
 def knows(market: Market) -> bool:
@@ -278,19 +287,25 @@ class _Lots:
         starts = Starts(setup, self.scale[programme.started], self.most)
         self.tight = tightened(self.plain, tightening(market, programme, starts, len(cost)))
         self.whole = np.concatenate([programme.started[step > 0], self.y])
-        self.searched = np.concatenate([programme.started[(step > 0) & (step != 1.0)], self.y])
+        # Of a chain with components HiGHS decides all whole numbers at once, without the tight rows: they find dearer
+        # plans there (T2-bicycles), as what is left of a component in whole units is most of what a plan decides.
+        self.form = self.tight if market.single_level else self.plain
+        loose = (step == 1.0) & market.single_level
+        self.searched = np.concatenate([programme.started[(step > 0) & ~loose], self.y])
         # Rounds after which all pairs of products of a line were decided together.
         products = {(int(x), int(i)) for x, i in zip(line, market.ways.product[way[self.decided]], strict=True)}
-        self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1
+        self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1 if market.single_level else 1
 
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
         begun = None if start is None else self._finished(self._columns_of(start))
-        first = _Search(self.searched, options, on_progress)
+        first = _Search(self.searched if len(self.searched) else self.whole, options, on_progress)
         solver, best = self._searched(begun, first)
-        bound, nodes = float(solver.getInfo().mip_dual_bound), int(max(solver.getInfo().mip_node_count, 0))
+        info = solver.getInfo()
+        bound = float(info.mip_dual_bound if len(first.whole) else info.objective_function_value)  # of no integers: 0
+        nodes = int(max(info.mip_node_count, 0))
         most_gap, is_done = float(options["mip_abs_gap"]), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        if is_done and len(self.whole) > len(self.searched) and (best is None or best.objective - bound > most_gap):
+        if is_done and len(self.whole) > len(first.whole) and (best is None or best.objective - bound > most_gap):
             solver, best = self._searched(best, replace(first, whole=self.whole))  # whole units make a difference
             bound = max(bound, float(solver.getInfo().mip_dual_bound))
             nodes += int(max(solver.getInfo().mip_node_count, 0))
@@ -299,7 +314,8 @@ class _Lots:
         if solver.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit and options.get("mip_max_nodes", 1):
             best = self._in_parts(best, bound, first, WORK_OF_PARTS * int(solver.getInfo().simplex_iteration_count))
         exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
-        gap = max(best.objective - bound, 0.0) if exact else math.inf
+        is_below = bound <= best.objective + ROUNDING * max(abs(best.objective), 1.0)  # HiGHS can be wrong
+        gap = max(best.objective - bound, 0.0) if exact and is_below else math.inf
         return self._read(best.value, gap, nodes)
 
     def _searched(
@@ -307,11 +323,11 @@ class _Lots:
     ) -> tuple[highspy.Highs, _Found | None]:
         """HiGHS after its search, and the best of the plan that it found and the one to begin with. fixed: columns that
         stay as they are in that one."""
-        solver, tight = _solver(search.options), self.tight
-        lower, upper = np.zeros(len(tight.cost)), tight.upper.copy()
+        solver, form = _solver(search.options), self.form
+        lower, upper = np.zeros(len(form.cost)), form.upper.copy()
         if begun is not None and fixed is not None:
             lower[fixed] = upper[fixed] = begun.value[fixed]
-        solver.passModel(_model(tight, lower, upper, search.whole))
+        solver.passModel(_model(form, lower, upper, search.whole))
         if begun is not None:
             columns = search.whole.astype(np.int32)
             solver.setSolution(len(columns), columns, begun.value[columns])
@@ -322,12 +338,12 @@ class _Lots:
         info = solver.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return solver, begun
-        if begun is not None and not _is_cheaper(info.objective_function_value, begun):
+        if begun is not None and not _is_below(info.objective_function_value, begun.in_fractions):
             return solver, begun
         value = np.array(solver.getSolution().col_value)[: len(self.plain.cost)]
         value[search.whole] = np.round(value[search.whole])
         found = self._finished(value)
-        if found is None or (begun is not None and not _is_cheaper(found.objective, begun)):
+        if found is None or (begun is not None and not _is_below(found.objective, begun.objective)):
             return solver, begun
         return solver, found
 
@@ -336,7 +352,7 @@ class _Lots:
         iterations."""
         least_gap = float(search.options["mip_abs_gap"])
         limit = float(search.options.get("time_limit", math.inf))
-        options = {**search.options, **OPTIONS_OF_A_PART}
+        options = {**search.options, **(OPTIONS_OF_A_PART if self.market.single_level else OPTIONS_WITH_COMPONENTS)}
         work, turn, is_better = 0, 0, True
         while work < most_work and (is_better or turn < self.turns):
             is_better = False
@@ -357,12 +373,11 @@ class _Lots:
 
     def _parts(self, turn: int) -> list[BoolArray]:
         """(decided start) which set-ups each part of a round decides: those of two products of one line, others in each
-        round, or of a component and what it goes into; and those of a few neighbouring buckets."""
+        round (with components: of one product), and those of a few neighbouring buckets."""
         market, way = self.market, self.programme.way_index[self.decided]
         product, line, bucket = market.ways.product[way], market.ways.line[way], self.programme.way_bucket[self.decided]
-        goes_into = market.ways.product[market.uses.way]
-        pairs = {(int(i), int(j)) for i, j in zip(market.uses.component, goes_into, strict=True)}
-        for x in np.unique(line):
+        pairs = set() if market.single_level else {(int(i), int(i)) for i in np.unique(product)}
+        for x in np.unique(line) if market.single_level else ():
             there = np.unique(product[line == x])
             for k, i in enumerate(there):
                 j = there[(k + 1 + turn % max(len(there) - 1, 1)) % len(there)]
@@ -385,17 +400,20 @@ class _Lots:
 
     def _finished(self, value: FloatArray) -> _Found | None:
         """The rest of the columns at their best for these set-ups and lots, in whole units; None if there is none."""
-        found = self._completed(value, self.searched)
+        free = self._completed(value, self.searched)
         loose = np.setdiff1d(self.whole, self.searched)
-        if found is None or np.abs(found.value[loose] - np.round(found.value[loose])).max(initial=0.0) <= ROUNDING:
-            return found if found is None else self._completed(found.value, self.whole)
-        lower, upper = self._fixing(value, self.searched)
-        solver = _solver({**OPTIONS, "mip_max_nodes": NODES_OF_UNITS, "mip_rel_gap": 0.0, "mip_abs_gap": LEAST_GAIN})
-        solver.passModel(_model(self.plain, lower, upper, loose))
-        solver.run()
-        if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return None
-        return self._completed(np.array(solver.getSolution().col_value), self.whole)
+        if free is None or not len(loose):
+            return free
+        units = free.value
+        if np.abs(units[loose] - np.round(units[loose])).max() > ROUNDING:
+            solver = _solver({**OPTIONS, **OPTIONS_OF_A_PART, "mip_rel_gap": GAP_OF_UNITS})
+            solver.passModel(_model(self.plain, *self._fixing(value, self.searched), loose))
+            solver.run()
+            if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+                return None
+            units = np.array(solver.getSolution().col_value)
+        found = self._completed(units, self.whole)
+        return None if found is None else replace(found, in_fractions=free.objective)
 
     def _completed(self, value: FloatArray, fixed: IntArray) -> _Found | None:
         """The other columns at their best where these have whole values."""
@@ -409,7 +427,8 @@ class _Lots:
             return None
         value = np.array(solver.getSolution().col_value)
         value[fixed] = np.round(value[fixed])
-        return _Found(value, float(self.plain.cost @ value))
+        objective = float(self.plain.cost @ value)
+        return _Found(value, objective, objective)
 
     def _fixing(self, value: FloatArray, fixed: IntArray) -> tuple[FloatArray, FloatArray]:
         """Limits of all columns; these stay where they are."""
@@ -440,8 +459,8 @@ class _Lots:
         solver.cbMipInterrupt += on_step
 
 
-def _is_cheaper(objective: float, than: _Found) -> bool:
-    return objective < than.objective - LEAST_GAIN * abs(than.objective)
+def _is_below(objective: float, other: float) -> bool:
+    return objective < other - LEAST_GAIN * abs(other)
 
 
 def _solver(options: Options) -> highspy.Highs:

@@ -19,7 +19,7 @@ class Limits:
 
     gap_share: float = 0.01
     time_limit_s: float | None = None
-    most_nodes: int = 50
+    most_nodes: int = 200
 
 
 USUAL_LIMITS = Limits()
