@@ -13,7 +13,6 @@ fix and optimise.
   lost sales, which the best known plans have none of.
 * set: the 24 X, and F with G: mean and worst of cost over best known.
 * peer (long form): HiGHS on the plain facility-location form (Krarup and Bilde 1977), one thread, the same seconds.
-* two-level (`../shared/cases/peers/ls_two_level`): cost over the plan that HiGHS found in ten minutes.
 
 --short: six instances, under 90 seconds. --all: all 108 X, of which only 24 have a best known plan; the others are set
 against the bound. Ends with 1 where a bar is missed, or a bound lies above a known plan.

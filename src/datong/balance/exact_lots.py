@@ -287,8 +287,8 @@ class _Lots:
         starts = Starts(setup, self.scale[programme.started], self.most)
         self.tight = tightened(self.plain, tightening(market, programme, starts, len(cost)))
         self.whole = np.concatenate([programme.started[step > 0], self.y])
-        # Of a chain with components HiGHS decides all whole numbers at once, without the tight rows: they find dearer
-        # plans there (T2-bicycles), as what is left of a component in whole units is most of what a plan decides.
+        # Of a chain with components HiGHS decides all whole numbers at once, without the tight rows: with them, and its
+        # units made whole afterwards, it finds a dearer plan for T2-bicycles.
         self.form = self.tight if market.single_level else self.plain
         loose = (step == 1.0) & market.single_level
         self.searched = np.concatenate([programme.started[(step > 0) & ~loose], self.y])
