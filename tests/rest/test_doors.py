@@ -90,6 +90,11 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("POST", "/orders/{order}/price"): (P.EDIT_ORDERS, {}),
     ("POST", "/orders/{order}/undo"): (P.EDIT_ORDERS, None),
     ("POST", "/orders/{order}/redo"): (P.EDIT_ORDERS, None),
+    ("GET", "/proposals"): (None, None),  # each sees those of what they may see
+    ("POST", "/proposals"): (P.SEE_PLAN, {"kind": "release", "orders": ["none"], "why": "late"}),
+    ("GET", "/proposals/{proposal}"): (None, None),
+    ("POST", "/proposals/{proposal}/approval"): (None, None),  # by kind: tests/rest/test_proposals.py
+    ("POST", "/proposals/{proposal}/refusal"): (None, None),
     ("GET", "/plan/lines"): (P.SEE_PLAN, None),
     ("GET", "/plan/bars"): (P.SEE_PLAN, None),
     ("GET", "/plan/stock"): (P.SEE_PLAN, None),

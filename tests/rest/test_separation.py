@@ -8,7 +8,11 @@ from datong.app.rest.application import new_api
 from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints
 from datong.app.service.factory import own_orders
+from datong.app.service.grids import Wanted
+from datong.app.service.order_changes import Change
+from datong.app.service.orders import orders
 from datong.app.service.permissions import Permission
+from datong.app.service.proposals import propose
 from datong.app.service.served import Served
 from rest_client import Client, application
 from served_mill import session_of
@@ -27,9 +31,16 @@ def names_of_the_mill(served: Served) -> dict[str, str]:
     """What is the first firm's, by the name of the place in a path."""
     mill = session_of(served, "factory", MILL)
     order = own_orders(served, mill.who).orders[0].order
-    planner = session_of(served, "planner").who
+    planner = session_of(served, "planner", login="other@works").who
     job = served.jobs.cancel(planner, served.jobs.start(planner, "run", {}).job)
-    return {"order": order, "login": mill.who.login, "job": job.job, "name": "main", "table": "lines"}
+    flour = next(row for row in orders(served, planner, Wanted()).rows.to_pylist() if _is_flour_planned(row))
+    proposal = propose(served, planner, Change(flour["order"]), "Flour of Mill One").proposal
+    names = {"order": order, "login": mill.who.login, "job": job.job, "proposal": str(proposal)}
+    return names | {"name": "main", "table": "lines"}
+
+
+def _is_flour_planned(row: dict) -> bool:
+    return (row["product"], row["origin"]) == ("P", "plan")
 
 
 @pytest.mark.parametrize(("role", "firm"), [("factory", PRESS), ("platform", None)])
@@ -41,7 +52,7 @@ def test_nothing_of_the_mill_comes_out(firms: Served, clock, role: str, firm: st
             continue
         clock.later(minutes=1)
         words = CANARIES if "{order}" in path else (*CANARIES, names["order"])  # what is asked for may be said again
-        for place in ("{order}", "{login}", "{job}", "{name}", "{table}"):
+        for place in (f"{{{name}}}" for name in names):
             path = path.replace(place, names[place.strip("{}")])
         said = client.ask(method, path, json=None if method == "GET" else {})
         seen += 1
@@ -53,7 +64,10 @@ def test_nothing_of_the_mill_comes_out(firms: Served, clock, role: str, firm: st
 def test_the_planner_sees_the_canaries(firms: Served) -> None:
     """They are there to be found."""
     planner = Client(application(firms), session_of(firms, "planner"))
-    said = json.dumps([planner.get(path).json() for path in ("/orders", "/branches/main/rows/lines", "/search?text=F")])
+    names_of_the_mill(firms)
+    paths = ("/orders", "/branches/main/rows/lines", "/search?text=F", "/proposals")
+    said = json.dumps([planner.get(path).json() for path in paths])
+    assert "Flour of Mill One" in said
     assert all(word in said or word.encode("unicode_escape").decode() in said for word in CANARIES[1:2] + CANARIES[3:])
 
 

@@ -71,6 +71,8 @@ CONFLICTS = frozenset(
         *(f"served.demand.{name}" for name in ("edited_meanwhile", "taken_back_meanwhile")),
         *(f"served.what_if.{name}" for name in ("never_run", "changed_since", "nothing_changed", "in_conflict")),
         "served.data.too_many",
+        "service.meanwhile",
+        *(f"proposals.{name}" for name in ("stale", "decided", "too_many")),
     }
 )
 STOPPING = frozenset({"service.closed"})

@@ -16,8 +16,20 @@ MOST = 1000
 class Audit:
     """The entries, oldest first by their number; none is ever changed or deleted."""
 
-    def __init__(self, desk: Desk, now: Callable[[], datetime]) -> None:
-        self._desk, self._now = desk, now
+    def __init__(
+        self,
+        desk: Desk,
+        now: Callable[[], datetime],
+        way: str = "",
+        of_all: Mapping[str, Any] | None = None,
+    ) -> None:
+        """way: by which door all that is noted here comes, unless it says so itself. of_all: what each entry says
+        besides of how things are after it."""
+        self._desk, self._now, self.way, self._of_all = desk, now, way, dict(of_all or {})
+
+    def by(self, way: str = "", **of_all: Any) -> "Audit":
+        """The same audit, as a door or an approval notes in it."""
+        return Audit(self._desk, self._now, way or self.way, {**self._of_all, **of_all})
 
     def note(
         self,
@@ -31,7 +43,7 @@ class Audit:
         way: str = "",
     ) -> None:
         """Keep one change. by: the login. what: a key of words service.did. subject: what was changed. way: by which
-        door (web, api, factory, command)."""
+        door (web, api, factory, command, mcp)."""
         self._desk.keep(self.entry(by, what, subject, before=before, after=after, why=why, way=way))
 
     def entry(
@@ -46,7 +58,8 @@ class Audit:
         way: str = "",
     ) -> Note:
         """What `note` keeps, to be kept with a change of the chain (`write_whole`)."""
-        told = {"before": _json(before), "after": _json(after), "why": why, "way": way}
+        after = {**(after or {}), **self._of_all} if self._of_all else after
+        told = {"before": _json(before), "after": _json(after), "why": why, "way": way or self.way}
         return Note("audit", {"at": self._now().timestamp(), "by": by, "what": what, "subject": subject, **told})
 
     def entries(self, who: Who, after: int = 0, count: int = 100) -> list[dict[str, Any]]:

@@ -12,9 +12,9 @@ MOST_WAITING = 256
 
 @dataclass(frozen=True)
 class Event:
-    """Something changed. kind: 'plan', 'orders', 'job', 'findings', 'demand', 'data' or 'lost' (too far behind: load
-    anew). subject: of which thing; firm: whose it is, where it is one firm's; permission: who may know of it. number:
-    counts the events."""
+    """Something changed. kind: 'plan', 'orders', 'job', 'findings', 'demand', 'data', 'proposals' or 'lost' (too far
+    behind: load anew). subject: of which thing; firm: whose it is, where it is one firm's; permission: who may know of
+    it. number: counts the events."""
 
     kind: str
     subject: str

@@ -58,10 +58,7 @@ def decide(
     decision takes the place of an earlier one. Raises NotFound; Refused for another state, for a change that its kind
     does not allow, and for a change with a dismissal."""
     who.require(Permission.DECIDE_FINDINGS)
-    if state not in (TAKEN, DISMISSED):
-        raise Refused(message("served.findings.wrong_state", state=state, states=f"{TAKEN}, {DISMISSED}"))
-    if change is not None:
-        _refuse_odd(change, state)
+    refuse_odd_decision(state, change)
     before = finding(served, who, name).finding.decision if who.may(Permission.SEE_FINDINGS) else None
 
     def noted(made: "MarketFinding") -> list[Note]:
@@ -71,6 +68,14 @@ def decide(
     made = served.write_whole(who, lambda chain: decide_finding(chain, name, state, why, change), noted)
     served.events.tell("findings", name, Permission.SEE_FINDINGS)
     return made
+
+
+def refuse_odd_decision(state: str, change: Change | None) -> None:
+    """Raises Refused for another state, and for a change that no demand can make or that goes with a dismissal."""
+    if state not in (TAKEN, DISMISSED):
+        raise Refused(message("served.findings.wrong_state", state=state, states=f"{TAKEN}, {DISMISSED}"))
+    if change is not None:
+        _refuse_odd(change, state)
 
 
 def _refuse_odd(change: Change, state: str) -> None:

@@ -98,8 +98,9 @@ class Jobs:
         )
         self._desk.write("UPDATE jobs SET state = 'queued', stage = '' WHERE state = 'running'")
 
-    def start(self, who: Who, kind: str, asked: Mapping[str, Any]) -> Job:
-        """Begin a job, or find the open one of the same question. Raises NotAllowed, NotFound for another kind."""
+    def start(self, who: Who, kind: str, asked: Mapping[str, Any], way: str = "") -> Job:
+        """Begin a job, or find the open one of the same question. way: by which door. Raises NotAllowed, NotFound for
+        another kind."""
         if kind not in self._kinds:
             raise NotFound(message("service.no_job_kind", kind=kind, kinds=", ".join(self._kinds)))
         who.require(self._kinds[kind].permission)
@@ -116,7 +117,7 @@ class Jobs:
                 "INSERT INTO jobs (job, kind, by, asked, state, made) VALUES (?, ?, ?, ?, 'queued', ?)",
                 (name, kind, who.login, text, self._now().timestamp()),
             )
-            self._audit.note(who.login, "start_job", name, after={"kind": kind, **asked})
+            self._audit.note(who.login, "start_job", name, after={"kind": kind, **asked}, way=way)
             self._wake.notify_all()
         self._tell(name, kind)
         return self.job(who, name)

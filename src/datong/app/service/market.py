@@ -207,4 +207,4 @@ def start_quote(
     if product not in known:
         raise NotFound(message("served.market.no_product", product=product, hint=nearest_hint(product, known)))
     asked = {"product": product, "units": units, "due": due.isoformat(), "market": market, "branch": branch}
-    return served.jobs.start(who, "quote", {name: value for name, value in asked.items() if value is not None})
+    return served.start_job(who, "quote", {name: value for name, value in asked.items() if value is not None})

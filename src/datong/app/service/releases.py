@@ -1,7 +1,8 @@
 """Giving orders out: proposals of the last plan that are due, as planned or as they were changed by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +35,15 @@ def to_release(served: Served, who: Who) -> pa.Table:
     return rows.filter(pc.and_(rows["is_due"], pc.not_equal(rows["origin"], "out")))
 
 
+def refuse_undue(row: Mapping[str, Any]) -> None:
+    """Raises Refused for an order that is out, or not due to be given out."""
+    if row["origin"] == "out":
+        state = message(f"code.state_{row['state']}")
+        raise Refused(message("service_orders.is_out", order=row["order"], state=state))
+    if not row["is_due"]:
+        raise Refused(message("service_orders.not_due", order=row["order"], start=row["start"]))
+
+
 def release(served: Served, who: Who, names: Sequence[str] | None = None, why: str = "") -> Released:
     """Give out orders by their numbers; None: all that are due. All of them, or none. Raises NotAllowed, NotFound,
     Refused for one that is out or not due, for all of a plan whose first bucket is over, and what app.exchange.release
@@ -44,11 +54,7 @@ def release(served: Served, who: Who, names: Sequence[str] | None = None, why: s
         due = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
         rows = due.to_pylist() if names is None else [row_of(now.rows, name) for name in dict.fromkeys(names)]
         for row in rows:
-            if row["origin"] == "out":
-                state = message(f"code.state_{row['state']}")
-                raise Refused(message("service_orders.is_out", order=row["order"], state=state))
-            if not row["is_due"]:
-                raise Refused(message("service_orders.not_due", order=row["order"], start=row["start"]))
+            refuse_undue(row)
         planned = [str(row["order"]) for row in rows if row["origin"] == "plan"]
         locked = [str(row["order"]) for row in rows if row["origin"] == "edit"]
         if planned:

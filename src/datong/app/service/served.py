@@ -1,7 +1,7 @@
 """A chain that is served: people, jobs and the chain itself, in one value that every door is given."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from datong.app.service.audit import Audit
 from datong.app.service.desk import Desk
 from datong.app.service.edit_prices import ask_offers, ask_price, keep_offers, keep_price
 from datong.app.service.events import Events
-from datong.app.service.jobs import Jobs, Kind
+from datong.app.service.jobs import Job, Jobs, Kind
 from datong.app.service.keeper import Keeper
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
@@ -34,7 +34,8 @@ SERVER_FOLDER, DESK_FILE = ".server", "people.sqlite"
 
 @dataclass(frozen=True)
 class Served:
-    """What every door of a server is given."""
+    """What every door of a server is given. besides: what each whole write of this value notes with its own. only_at:
+    the version of the chain at which it may write; None: at any."""
 
     keeper: Keeper
     people: People
@@ -44,15 +45,36 @@ class Served:
     desk: Desk
     now: Callable[[], datetime]
     webhooks: Webhooks
+    besides: tuple[Note, ...] = ()
+    only_at: int | None = None
 
     def write_whole(self, who: Who, task: Callable[[Chain], T], noted: Callable[[T], Sequence[Note]]) -> T:
-        """What a task writes to the chain, and what is noted of it: both, or none."""
-        return write_whole(self.keeper, self.desk, who.login, task, noted)
+        """What a task writes to the chain, and what is noted of it: both, or none. Raises Meanwhile where the chain is
+        of another version than the one at which this may write."""
+
+        def unchanged(chain: Chain) -> T:
+            if self.only_at not in (None, self.keeper.version):
+                raise Meanwhile(message("service.meanwhile"))
+            return task(chain)
+
+        return write_whole(self.keeper, self.desk, who.login, unchanged, lambda made: [*noted(made), *self.besides])
+
+    def start_job(self, who: Who, kind: str, asked: Mapping[str, Any]) -> Job:
+        """Begin a job by the door that this value stands for. Raises as `Jobs.start`."""
+        return self.jobs.start(who, kind, asked, self.audit.way)
+
+    def by_way(self, way: str) -> "Served":
+        """The same, as a door notes what comes by it."""
+        return replace(self, audit=self.audit.by(way))
 
     def close(self) -> None:
         self.jobs.close()
         self.keeper.close()
         self.desk.close()
+
+
+class Meanwhile(Refused):
+    """Somebody wrote to the chain between the look at it and the change: nothing is written."""
 
 
 def server_folder(chain: Path) -> Path:

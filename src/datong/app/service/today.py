@@ -165,7 +165,7 @@ def planners(served: Served, who: Who) -> dict[str, str]:
 def price_offers(served: Served, who: Who) -> Job:
     """Ask what taking each offer that waits would cost: a job that plans with and without each. Raises NotAllowed."""
     who.require(Permission.EDIT_ORDERS)
-    return served.jobs.start(who, "price_offers", {})
+    return served.start_job(who, "price_offers", {})
 
 
 # what is shown -----------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.words import message
 
 # Kinds of events that a webhook may ask for.
-KINDS = ("plan", "orders", "job", "findings", "demand", "data", "price")
+KINDS = ("plan", "orders", "job", "findings", "demand", "data", "price", "proposals")
 # Webhooks of one account, and words that wait for one of them; beyond these the oldest are let go, and it is told so.
 MOST_WEBHOOKS, MOST_WAITING = 10, 1000
 # A word that is not taken is sent again after these; then it is given up.

@@ -178,7 +178,7 @@ def _cells(one: "_Differs") -> list[Changed]:
 def start_run(served: Served, who: Who, name: str) -> Job:
     """Begin to plan as a what-if says. Raises NotFound."""
     who.require(Permission.WHAT_IF)
-    return served.jobs.start(who, "try", {"branch": _the(branches(served, who), name).name})
+    return served.start_job(who, "try", {"branch": _the(branches(served, who), name).name})
 
 
 def compare(served: Served, who: Who, name: str, against: str = TRUNK) -> "Comparison":

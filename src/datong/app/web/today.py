@@ -12,6 +12,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.orders import party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today
+from datong.app.web import proposals
 from datong.app.web.layout import action, heading, note
 from datong.app.web.parts import job_line
 from datong.app.web.running import PlanAnew, money_words, open_jobs, open_run
@@ -28,7 +29,7 @@ MOST_OVERDUE = 10
 async def build(visit: Visit, _request: Request) -> None:
     page = _TodayPage(visit)
     await page.begin()
-    visit.follow(("orders", "plan"), page.heard)
+    visit.follow(("orders", "plan", "proposals"), page.heard)
 
 
 class _TodayPage:
@@ -56,10 +57,12 @@ class _TodayPage:
 
     async def show(self) -> None:
         visit = self.visit
-        found = await visit.asked(lambda who: (service.today(visit.served, who), _planners(visit, who)))
+        found = await visit.asked(
+            lambda who: (service.today(visit.served, who), _planners(visit, who), proposals.waiting(visit, who))
+        )
         if found is None:
             return
-        today, people = found
+        today, people, proposed = found
         self.place.clear()
         with self.place:
             if today.plan is None:
@@ -70,6 +73,7 @@ class _TodayPage:
             self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
             if not today.is_current:
                 note(visit.say("web_today.not_current"))
+            proposals.show(visit, proposed, self.show)
             self._week(today)
             self._decisions(today, people)
             self._answered(today)

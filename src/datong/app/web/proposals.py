@@ -1,0 +1,67 @@
+"""The part of a page that shows what was proposed and waits for a person: what, why, and two buttons."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from nicegui import ui
+
+from datong.app.service import proposals as service
+from datong.app.service.permissions import Permission, Who
+from datong.app.service.proposals import Proposal
+from datong.app.web.layout import action, heading
+from datong.app.web.visit import Visit
+
+# Proposals that are shown at once, and lines of each.
+MOST_SHOWN, MOST_LINES = 10, 12
+
+
+def waiting(visit: Visit, who: Who) -> list[Proposal]:
+    """What waits that one may see; nothing for somebody who sees none."""
+    if not (who.may(Permission.SEE_PLAN) or who.may(Permission.SEE_FINDINGS)):
+        return []
+    return service.proposals(visit.served, who)
+
+
+def show(visit: Visit, found: list[Proposal], shown_again: Callable[[], Any]) -> None:
+    """Nothing where nothing waits. shown_again: draws the page anew after a decision."""
+    if not found:
+        return
+    heading(visit.say("web_proposals.title", count=len(found)))
+    with ui.element("ol").classes("decisions"):
+        for one in found[:MOST_SHOWN]:
+            with ui.element("li").classes("card"):
+                _one(visit, one, shown_again)
+    if len(found) > MOST_SHOWN:
+        ui.label(visit.say("web_proposals.more", count=len(found) - MOST_SHOWN)).classes("soft")
+
+
+def _one(visit: Visit, one: Proposal, shown_again: Callable[[], Any]) -> None:
+    moment = datetime.fromtimestamp(one.made, UTC).astimezone(visit.served.keeper.settings.calendar.zone)
+    with ui.element("div").classes("line"):
+        ui.label(visit.say(f"web_proposals.kind_{one.kind}")).classes("verb")
+        ui.element("span").classes("grow")
+        ui.label(visit.say("web_proposals.by", by=one.by, moment=f"{moment:%Y-%m-%d %H:%M}")).classes("soft")
+    for line in one.told[:MOST_LINES]:
+        ui.label(line[visit.language])
+    if len(one.told) > MOST_LINES:
+        ui.label(visit.say("web_proposals.more_lines", count=len(one.told) - MOST_LINES)).classes("soft")
+    ui.label(visit.say("web_proposals.why", why=one.why)).classes("soft")
+    if one.stale is not None:
+        ui.label(one.stale[visit.language]).classes("note")
+    if not service.may_decide(visit.who, one.kind):
+        return
+    with ui.element("div").classes("line"):
+        why = ui.input(visit.say("web_proposals.your_why")).props("outlined dense")
+
+        async def decided(verb: Callable[..., Proposal], words: str) -> None:
+            reason = why.value or ""
+            if await visit.asked(lambda who: verb(visit.served, who, one.proposal, reason)):
+                visit.tell(visit.say(words))
+            await shown_again()
+
+        if one.stale is None:
+            action(
+                visit.say("web_proposals.approve"), lambda: decided(service.approve, "web_proposals.approved"), "main"
+            )
+        action(visit.say("web_proposals.refuse"), lambda: decided(service.refuse, "web_proposals.refused"))
