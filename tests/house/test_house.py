@@ -97,7 +97,8 @@ SIBLINGS = {
     "rest": {"http", "service", "wording"},
     "forms": {"http", "service", "wording"},
     "web": {"http", "service", "wording"},
-    "serving": {"http", "service", "rest", "forms", "web", "tracing"},
+    "mcp": {"http", "service", "wording", "lent", "wiring"},
+    "serving": {"http", "service", "rest", "forms", "web", "mcp", "tracing"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)
 
@@ -111,10 +112,12 @@ def test_siblings_in_app_run_one_way(file: Path) -> None:
 
 # Third-party names that only some rooms may use.
 ONLY_IN = {
-    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/serving.py", "app/tracing.py"),
+    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/mcp/", "app/serving.py", "app/tracing.py"),
+    "mcp": ("app/mcp/",),
+    "mcp_types": ("app/mcp/",),
     "opentelemetry": ("app/tracing.py",),
     "prometheus_client": ("app/http/",),
-    "starlette": ("app/http/", "app/rest/", "app/forms/", "app/web/", "app/serving.py"),
+    "starlette": ("app/http/", "app/rest/", "app/forms/", "app/web/", "app/mcp/", "app/serving.py"),
     "nicegui": ("app/web/",),
     "uvicorn": ("app/serving.py",),
     "argon2": ("app/service/",),

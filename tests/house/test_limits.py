@@ -91,7 +91,11 @@ LAZY_DOORS = {
         "datong.questions.hours_to_order",
         "datong.questions.market_shown",
     },
+    "app/serving.py": {
+        "datong.app.mcp.over_http",
+    },
     "app/cli/serving.py": {
+        "datong.app.mcp.over_stdio",
         "datong.app.service.audit",
         "datong.app.service.desk",
         "datong.app.service.accounts",

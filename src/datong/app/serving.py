@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from logging import Logger
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from starlette.responses import RedirectResponse
 from datong import __version__
 from datong.app.forms.pages import add_forms
 from datong.app.http.headers import SafeHeaders
+from datong.app.http.request_rates import Rates
 from datong.app.http.signed_in import session_of
 from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
@@ -70,8 +72,13 @@ def application(served: Served, is_secure: bool = False, log: Logger | None = No
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/factory" if who.firm is not None else first_page(who), 303)
 
-    add_api(app, served, is_secure, metrics)
+    rates = Rates(served.now)
+    add_api(app, served, is_secure, metrics, rates)
     add_forms(app, served, is_secure)
+    if find_spec("mcp") is not None:
+        from datong.app.mcp.over_http import add_mcp  # its library is an extra
+
+        add_mcp(app, served, rates)
     add_pages(app, served)
     app.add_middleware(SafeHeaders, loose=PLANNER_PATHS, is_secure=is_secure)
     app.add_middleware(Watched, metrics=metrics, log=log)

@@ -835,6 +835,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "refuse": answer_refuse,
     "serve": serving.answer_serve,
     "people": serving.answer_people,
+    "mcp": serving.answer_mcp,
     "database": kept.answer_database,
     "migrate": kept.answer_migrate,
     "backup": kept.answer_backup,

@@ -262,6 +262,11 @@ def _add_server_commands(c: _Commands) -> None:
     p.add_argument("--name", metavar="NAME", help=c.text("people.name"))
     p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
 
+    p = c.command("mcp")
+    c.chain(p)
+    p.add_argument("--as", dest="login", required=True, metavar="LOGIN", help=c.text("mcp.login"))
+    p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
+
 
 def _add_store_commands(c: _Commands) -> None:
     """Where ledgers are kept."""

@@ -23,7 +23,8 @@ def opened(folder: Path, language: str, branch: str | None = None) -> Generator[
             if lent is None:
                 raise
             ends.callback(lent.give_back)
-            terminal.warning(say("serving.lent", language, address=lent.address))
+            by_server = say("serving.lent", language, address=lent.address)
+            terminal.warning(by_server if lent.address else say("serving.lent_by_tools", language))
             chain = _read(folder, language)
         ends.enter_context(chain)
         yield chain.on(branch)

@@ -1,4 +1,4 @@
-"""The commands of a server: `serve`, and `people` who may sign in to it."""
+"""The commands of a server: `serve`, `people` who may sign in to it, and `mcp`, the same over standard input."""
 
 import argparse
 from importlib.util import find_spec
@@ -47,6 +47,18 @@ def answer_serve(options: argparse.Namespace, language: str) -> int:
         run(options.chain, place, options.server_folder, language, user_of_this_machine(), ready)
     except OSError as error:
         raise Refused(message("serving.no_port", host=place.host, port=place.port, why=str(error))) from error
+    return 0
+
+
+def answer_mcp(options: argparse.Namespace, _language: str) -> int:
+    _refuse_without_libraries()
+    if find_spec("mcp") is None:
+        raise NotFound(message("mcp.no_libraries"))
+    from datong.app.mcp.over_stdio import run
+
+    if not options.chain.is_dir():
+        raise NotFound(message("serving.no_chain", folder=options.chain))
+    run(options.chain, options.server_folder, options.login)
     return 0
 
 

@@ -110,13 +110,19 @@ def new_api() -> Api:
     return api
 
 
-def add_api(app: FastAPI, served: Served, is_secure: bool = False, counts: Metrics | None = None) -> None:
+def add_api(
+    app: FastAPI,
+    served: Served,
+    is_secure: bool = False,
+    counts: Metrics | None = None,
+    rates: Rates | None = None,
+) -> None:
     """Put the API of a served chain into an application. is_secure: the server is reached by TLS. counts: of the
-    server; None: those of the API are kept nowhere."""
+    server; None: those of the API are kept nowhere. rates: shared with other doors; None: its own."""
     api = new_api()
     api.state.door = Door(
         served=served,
-        rates=Rates(served.now),
+        rates=rates or Rates(served.now),
         answered=Answered(served.desk, served.now),
         streams=[],
         begun=secrets.token_hex(8),

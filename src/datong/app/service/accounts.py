@@ -201,6 +201,16 @@ class People:
                 raise NotFound(message("service.no_token", token=token))
             self._audit.note(who.login, "drop_token", str(token))
 
+    def end_token(self, secret: str) -> None:
+        """End a token, by whoever holds it."""
+        with self._desk.together():
+            row = self._desk.row(
+                "SELECT token, login FROM tokens JOIN accounts USING (account) WHERE digest = ?", (digest_of(secret),)
+            )
+            if row is not None:
+                self._desk.write("DELETE FROM tokens WHERE token = ?", (row["token"],))
+                self._audit.note(row["login"], "drop_token", str(row["token"]))
+
     def of_token(self, secret: str) -> Who:
         """Whose token this is, with its scopes. Raises NotSignedIn."""
         found = self._desk.row(
@@ -221,6 +231,11 @@ class People:
         if found is None or found["disabled"] or found["password"] is None or _must_factor(found):
             return None
         return _who(found)
+
+    def of_login(self, login: str) -> Who | None:
+        """As `of_account`, by login."""
+        found = self._desk.row("SELECT account FROM accounts WHERE login = ?", (_plain(login),))
+        return None if found is None else self.of_account(found["account"])
 
     # people -------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The chain as tools of a language model: what it may look at, try and propose. It decides nothing."""
