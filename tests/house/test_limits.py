@@ -93,6 +93,7 @@ LAZY_DOORS = {
     },
     "app/serving.py": {
         "datong.app.mcp.over_http",
+        "datong.app.service.oidc",
     },
     "app/cli/serving.py": {
         "datong.app.mcp.over_stdio",

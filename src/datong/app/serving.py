@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from logging import Logger
@@ -22,11 +22,14 @@ from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
 from datong.app.service.accounts import People
 from datong.app.service.lending import Lending
+from datong.app.service.outside_sign_in import OIDC_FILE, SignInServer
 from datong.app.service.permissions import NotSignedIn, Who
 from datong.app.service.served import DESK_FILE, Served, serve, server_folder
 from datong.app.service.webhooks import Sender
 from datong.app.tracing import is_wanted, trace
 from datong.app.web.pages import PAGES, add_pages
+from datong.model.errors import Refused
+from datong.model.words import message
 
 # Pages that need the looser policy of NiceGUI.
 PLANNER_PATHS = ("/planner", "/_nicegui")
@@ -58,8 +61,11 @@ class Place:
         return f"{'http' if self.certificate is None else 'https'}://{host}:{self.port}"
 
 
-def application(served: Served, is_secure: bool = False, log: Logger | None = None) -> FastAPI:
-    """Every door of a served chain as one application. log: of requests; None: none is kept."""
+def application(
+    served: Served, is_secure: bool = False, log: Logger | None = None, sign_in_server: SignInServer | None = None
+) -> FastAPI:
+    """Every door of a served chain as one application. log: of requests; None: none is kept. sign_in_server: another
+    one that people may sign in at."""
     metrics = Metrics(served)
     app = FastAPI(title="Datong", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -74,7 +80,7 @@ def application(served: Served, is_secure: bool = False, log: Logger | None = No
 
     rates = Rates(served.now)
     add_api(app, served, is_secure, metrics, rates)
-    add_forms(app, served, is_secure)
+    add_forms(app, served, is_secure, sign_in_server)
     if find_spec("mcp") is not None:
         from datong.app.mcp.over_http import add_mcp  # its library is an extra
 
@@ -83,6 +89,22 @@ def application(served: Served, is_secure: bool = False, log: Logger | None = No
     app.add_middleware(SafeHeaders, loose=PLANNER_PATHS, is_secure=is_secure)
     app.add_middleware(Watched, metrics=metrics, log=log)
     return app
+
+
+def sign_in_server(served: Served, folder: Path, environment: Mapping[str, str]) -> SignInServer | None:
+    """The one that the server's folder names; None: none. Raises Refused where what it says cannot be used."""
+    file = folder / OIDC_FILE
+    if not file.exists():
+        return None
+    if find_spec("authlib") is None:
+        raise Refused(message("outside.no_libraries", file=file))
+    from datong.app.service.oidc import Oidc, read_configuration  # its libraries are an extra
+
+    configuration = read_configuration(file)
+    name = configuration.secret_variable
+    if name and not environment.get(name):
+        raise Refused(message("outside.no_secret", name=name))
+    return Oidc(configuration, environment[name] if name else "", served.desk, served.people, served.now)
 
 
 def first_page(who: Who) -> str:
@@ -110,7 +132,8 @@ def run(
     folder = server_folder(chain) if desk_folder is None else desk_folder
     served = serve(chain, folder / DESK_FILE, language=language, webhooks_to_private=place.webhooks_to_private)
     try:
-        app = application(served, place.is_secure, request_log(sys.stderr) if place.logs_requests else None)
+        log = request_log(sys.stderr) if place.logs_requests else None
+        app = application(served, place.is_secure, log, sign_in_server(served, folder, os.environ))
         if is_wanted(os.environ):
             trace(app)
         config = uvicorn.Config(

@@ -1,7 +1,7 @@
 """A request as the pages see it: who sends it, in which language, and what its form says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, UploadFile
@@ -14,6 +14,7 @@ from datong.app.forms.rendering import render
 from datong.app.http.request_rates import CHANGE, READ, SIGN_IN, Rates
 from datong.app.http.signed_in import CSRF_FIELD, SAFE, cookie_of, refuse_forged
 from datong.app.service.accounts import Session
+from datong.app.service.outside_sign_in import SignInServer
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.pictures import MOST_BYTES
 from datong.app.service.served import Served
@@ -23,6 +24,8 @@ from datong.model.words import LANGUAGES, Message, message
 # Most bytes of a form without and with a file, most fields, and most bytes of one.
 MOST_FORM, MOST_UPLOAD = 64 * 1024, MOST_BYTES + 64 * 1024
 _MOST_FIELDS, _MOST_FIELD = 40, 16 * 1024
+# Where signing in at another server begins.
+BEGINS_OUTSIDE = "/sign-in/outside"
 LANGUAGE_COOKIE = "datong_language"
 _A_YEAR = 365 * 86400
 _NOT_KEPT = frozenset({CSRF_FIELD, "password", "again", "old", "code", "address"})
@@ -30,18 +33,21 @@ _NOT_KEPT = frozenset({CSRF_FIELD, "password", "again", "old", "code", "address"
 
 @dataclass(frozen=True)
 class Door:
-    """What every page is given. is_secure: browsers reach the server by TLS."""
+    """What every page is given. is_secure: browsers reach the server by TLS. outside: another server that people may
+    sign in at."""
 
     served: Served
     rates: Rates
     is_secure: bool
+    outside: SignInServer | None = None
 
 
 @dataclass(frozen=True)
 class Ask:
     """One request. path: as a link has it, without the query. names: parts of the path, by name. fields: of the form.
     file: what was uploaded. session: None where nobody is signed in. is_for_script: the answer is read by the page's
-    script. is_chosen: the language was chosen here by hand."""
+    script. is_chosen: the language was chosen here by hand. cookies: of the
+    browser."""
 
     door: Door
     method: str
@@ -54,6 +60,7 @@ class Ask:
     language: str
     is_for_script: bool = False
     is_chosen: bool = False
+    cookies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def served(self) -> Served:
@@ -77,7 +84,9 @@ Handler = Callable[[Ask], Response]
 def page(ask: Ask, template: str, status: int = 200, /, **values: object) -> Response:
     """A page for who asks."""
     is_seen = ask.method in SAFE  # else another language would lose what was typed
-    html = render(template, ask.language, session=ask.session, seen_at=_seen_at(ask.path) if is_seen else "", **values)
+    door = {"outside": None if ask.door.outside is None else ask.door.outside.name}
+    seen_at = _seen_at(ask.path) if is_seen else ""
+    html = render(template, ask.language, session=ask.session, seen_at=seen_at, **door, **values)
     return Response(html, status, media_type="text/html")
 
 
@@ -141,7 +150,8 @@ def asked(door: Door, request: Request, fields: Mapping[str, str], file: bytes |
     is_for_script = "application/json" in request.headers.get("accept", "")
     path, query = quote(request.scope["path"]), dict(request.query_params)
     told = (request.method, path, request.path_params, query, fields, file, session, language)
-    return Ask(door, *told, is_for_script, request.cookies.get(LANGUAGE_COOKIE, "") in LANGUAGES)
+    is_chosen = request.cookies.get(LANGUAGE_COOKIE, "") in LANGUAGES
+    return Ask(door, *told, is_for_script, is_chosen, request.cookies)
 
 
 def _language(request: Request) -> str:
@@ -190,7 +200,7 @@ def _status(error: DatongError) -> int:
 def _wait_s(ask: Ask, is_open: bool, address: str) -> float:
     """Seconds until somebody may ask; 0: now."""
     is_change = ask.method not in SAFE
-    if is_open and is_change and ask.path != "/language":
+    if is_open and (is_change or ask.path == BEGINS_OUTSIDE) and ask.path != "/language":
         return ask.door.rates.wait_s(address, SIGN_IN)
     asker = address if ask.session is None else f"account {ask.session.who.account}"
     return ask.door.rates.wait_s(asker, CHANGE if is_change else READ)
@@ -245,4 +255,5 @@ def _kept_fields(ask: Ask) -> list[tuple[str, str]]:
 
 def _seen_at(path: str) -> str:
     """The page on which a form stands that is sent to a path."""
-    return "/" if path.startswith(("/sign-out", "/language", "/photos/")) else path.removesuffix("/photos")
+    is_no_page = path.startswith(("/sign-out", "/language", "/photos/", BEGINS_OUTSIDE))
+    return "/" if is_no_page else path.removesuffix("/photos")

@@ -35,7 +35,7 @@ def sign_in(ask: Ask) -> Response:
         text = error.message.text(ask.language)
         return page(ask, "sign_in.html", 401, next=following, login=login, kept=kept, text=text)
     if not kept:
-        return _signed_in(ask, session, following)
+        return signed_in(ask, session, following)
     own = Ask(ask.door, "GET", following, {}, {}, {}, None, session, session.who.language)
     answer = page(own, "kept.html", lead="forms.kept.signed_in", kept=kept, to=following)
     set_cookie(answer, session, ask.door.is_secure)
@@ -51,7 +51,8 @@ def _kept(text: str) -> list[tuple[str, str]]:
         return []
 
 
-def _signed_in(ask: Ask, session: Session, following: str) -> Response:
+def signed_in(ask: Ask, session: Session, following: str) -> Response:
+    """The page that follows, with the session kept in the browser."""
     answer = to("/factor" if session.must_factor else following)
     set_cookie(answer, session, ask.door.is_secure)
     keep_language(answer, session.who.language, ask.door.is_secure)
@@ -84,7 +85,7 @@ def accept_invitation(ask: Ask) -> Response:
     except DatongError as error:
         own = _spoken_to(ask)
         return page(own, "invitation.html", 409, text=error.message.text(own.language), **_LENGTHS)
-    return _signed_in(ask, session, "/")
+    return signed_in(ask, session, "/")
 
 
 def see_factor(ask: Ask) -> Response:

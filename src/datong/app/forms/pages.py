@@ -9,10 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from datong.app.forms import entrance, factory
+from datong.app.forms import entrance, factory, outside
 from datong.app.forms.asking import MOST_FORM, MOST_UPLOAD, Door, Handler, answer, asked, message_page, read_form
 from datong.app.forms.rendering import static_files
 from datong.app.http.request_rates import Rates
+from datong.app.service.outside_sign_in import SignInServer
 from datong.app.service.served import Served
 from datong.model.words import message
 
@@ -36,6 +37,9 @@ class Page:
 PAGES = (
     Page("/sign-in", "GET", entrance.see_sign_in, is_open=True),
     Page("/sign-in", "POST", entrance.sign_in, is_open=True),
+    Page("/sign-in/outside", "GET", outside.begin, is_open=True),
+    Page("/sign-in/outside/back", "GET", outside.come_back, is_open=True),
+    Page("/sign-in/outside/code", "POST", outside.give_code, is_open=True),
     Page("/sign-out", "POST", entrance.sign_out),
     Page("/invitation/{secret}", "GET", entrance.see_invitation, is_open=True),
     Page("/invitation/{secret}", "POST", entrance.accept_invitation, is_open=True),
@@ -55,9 +59,12 @@ PAGES = (
 )
 
 
-def add_forms(app: FastAPI, served: Served, is_secure: bool = False) -> None:
-    """Add the plain pages. is_secure: browsers reach the server by TLS."""
-    door = Door(served, Rates(served.now), is_secure)
+def add_forms(
+    app: FastAPI, served: Served, is_secure: bool = False, sign_in_server: SignInServer | None = None
+) -> None:
+    """Add the plain pages. is_secure: browsers reach the server by TLS. sign_in_server: another one that people may
+    sign in at."""
+    door = Door(served, Rates(served.now), is_secure, sign_in_server)
     for one in PAGES:
         app.add_api_route(one.path, _endpoint(door, one), methods=[one.method], include_in_schema=False)
     app.add_api_route("/forms-static/{name}", _static, methods=["GET"], include_in_schema=False)

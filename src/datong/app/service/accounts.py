@@ -136,6 +136,43 @@ class People:
         )
         return Session(secret, csrf, _who(row), _must_factor(row))
 
+    def begin_vouched(self, account: int, code: str | None, *, has_factor: bool) -> Session | None:
+        """A session of somebody whom another server vouches for. has_factor: it says so of a second factor, too; else
+        code: of the account's own one; None: to be asked, where it has one. Raises NotSignedIn."""
+        row = self._desk.row("SELECT * FROM accounts WHERE account = ?", (account,))
+        now = self._now().timestamp()
+        if row is None or row["disabled"]:
+            raise NotSignedIn(message("outside.no_account", login="" if row is None else row["login"]))
+        if row["factor_confirmed"] and not has_factor:
+            if code is None:
+                return None
+            if row["locked_until"] > now or not self._is_code(row, code):
+                self._failed(row, now)
+                raise NotSignedIn(message("service.wrong_code"))
+            self._desk.write("UPDATE accounts SET failures = 0 WHERE account = ?", (account,))
+        with self._desk.together():
+            self._audit.note(row["login"], "sign_in", row["login"], way="oidc")
+            session = self._begin(row)
+            if has_factor:
+                self._desk.write("DELETE FROM vouched_sessions WHERE digest NOT IN (SELECT digest FROM sessions)")
+                self._desk.write("INSERT INTO vouched_sessions VALUES (?)", (digest_of(session.secret),))
+        return replace(session, must_factor=session.must_factor and not has_factor)
+
+    def bind(self, account: int, issuer: str, subject: str, *, is_mapped: bool) -> None:
+        """From now on an account is of somebody whom another server vouches for; its open links end. is_mapped: its
+        roles follow what that server says."""
+        row = self._desk.row("SELECT login FROM accounts WHERE account = ?", (account,))
+        assert row is not None
+        with self._desk.together():
+            self._desk.write(
+                "INSERT INTO outside_identities VALUES (?, ?, ?, ?)", (issuer, subject, account, int(is_mapped))
+            )
+            self._desk.write("DELETE FROM links WHERE account = ?", (account,))
+            self._audit.note(row["login"], "bind_account", row["login"], after={"issuer": issuer}, way="oidc")
+
+    def _is_bound(self, account: int) -> bool:
+        return self._desk.row("SELECT 1 FROM outside_identities WHERE account = ?", (account,)) is not None
+
     def session(self, secret: str, *, is_use: bool = True) -> Session:
         """The session of a cookie. is_use: it counts as used now. Raises NotSignedIn where there is none, it has ended,
         or the account is disabled."""
@@ -154,7 +191,11 @@ class People:
             raise NotSignedIn(message("service.no_session"))
         if is_use and now - found["seen"] > _SEEN_APART:
             self._desk.write("UPDATE sessions SET seen = ? WHERE digest = ?", (now, digest_of(secret)))
-        return Session(secret, found["csrf"], _who(found), _must_factor(found))
+        must = _must_factor(found)
+        if must:  # unless it was shown where they signed in
+            asked = "SELECT 1 FROM vouched_sessions WHERE digest = ?"
+            must = self._desk.row(asked, (digest_of(secret),)) is None
+        return Session(secret, found["csrf"], _who(found), must)
 
     def sign_out(self, secret: str) -> None:
         self._desk.write("DELETE FROM sessions WHERE digest = ?", (digest_of(secret),))
@@ -228,7 +269,9 @@ class People:
     def of_account(self, account: int) -> Who | None:
         """Whose account this is; None where nobody may act by it."""
         found = self._desk.row("SELECT * FROM accounts WHERE account = ?", (account,))
-        if found is None or found["disabled"] or found["password"] is None or _must_factor(found):
+        if found is None or found["disabled"] or _must_factor(found):
+            return None
+        if found["password"] is None and not self._is_bound(account):
             return None
         return _who(found)
 
@@ -278,6 +321,7 @@ class People:
                 "locked_until = 0 WHERE account = ?",
                 (row["account"],),
             )
+            self._desk.write("DELETE FROM outside_identities WHERE account = ?", (row["account"],))
             self._end_all(row["account"])
             self._audit.note(by, "reset", row["login"])
             return self._link("reset", row["account"], RESET)
@@ -408,7 +452,9 @@ class People:
 
     def _all(self) -> list[Account]:
         now = self._now().timestamp()
-        return [_account(row, now) for row in self._desk.rows("SELECT * FROM accounts ORDER BY account")]
+        bound = "EXISTS (SELECT 1 FROM outside_identities WHERE account = accounts.account) AS is_bound"
+        rows = self._desk.rows(f"SELECT accounts.*, {bound} FROM accounts ORDER BY account")
+        return [_account(row, now) for row in rows]
 
     def _manager(self, who: Who | None) -> str:
         if who is None:
@@ -462,7 +508,7 @@ def _account(row: dict[str, Any], now: float) -> Account:
     elif row["locked_until"] > now:
         state = "locked"
     else:
-        state = "invited" if row["password"] is None else "active"
+        state = "invited" if row["password"] is None and not row["is_bound"] else "active"
     roles = tuple(json.loads(row["roles"]))
     has_factor = bool(row["factor_confirmed"])
     must_factor = _needs_factor(row)
