@@ -6,10 +6,13 @@ token approves nothing. A proposal knows how the things were that it is about: w
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.service.all_orders import row_of, version_of
 from datong.app.service.edits import checked, edit
@@ -31,6 +34,9 @@ MOST_ORDERS, MOST_OPEN, MOST_LISTED = 50, 100, 1000
 OPEN, APPROVED, REFUSED = "open", "approved", "refused"
 STATES = (OPEN, APPROVED, REFUSED)
 Texts = Mapping[str, str]
+Row = Mapping[str, Any]
+# How things are, by name, by kind of proposal.
+Versions = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def propose(served: Served, who: Who, asked: Asked, why: str) -> Proposal:
         waits = served.desk.rows(f"SELECT * FROM proposals WHERE state = '{OPEN}' AND by = ?", (who.login,))
         same = [row for row in waits if all(row[name] == value for name, value in values.items())]
         if same:
-            return _shown(served, who, same[0])
+            return _seen_now(served, who, same[0])
         if len(waits) >= MOST_OPEN:
             raise Refused(message("proposals.too_many", most=MOST_OPEN))
         told = _json([{language: line.text(language) for language in LANGUAGES} for line in look.told])
@@ -133,12 +139,13 @@ def proposals(served: Served, who: Who, state: str = OPEN, count: int = 100) -> 
     among = ", ".join("?" * len(kinds))
     asked = f"SELECT * FROM proposals WHERE state = ? AND kind IN ({among}) ORDER BY proposal DESC LIMIT ?"
     rows = served.desk.rows(asked, (state, *kinds, min(count, MOST_LISTED)))
-    return [_shown(served, who, row) for row in rows]
+    now = _versions_now(served, who, rows)
+    return [_shown(row, now) for row in rows]
 
 
 def proposal(served: Served, who: Who, number: int) -> Proposal:
     """One of them. Raises NotAllowed, NotFound for one that is not there or that one may not see."""
-    return _shown(served, who, _row(served, who, number))
+    return _seen_now(served, who, _row(served, who, number))
 
 
 def approve(served: Served, who: Who, number: int, why: str = "") -> Proposal:
@@ -147,10 +154,11 @@ def approve(served: Served, who: Who, number: int, why: str = "") -> Proposal:
     it raises: then nothing is done, and it waits on."""
     version = served.keeper.version
     row = _waiting(served, who, number)
-    stale = _stale(served, who, row)
+    now = _versions_now(served, who, [row])
+    stale = _stale(row, now)
     if stale is not None:
         raise Stale(stale)
-    one = _shown(served, who, row)
+    one = _shown(row, now)
     kind, seen = KINDS[one.kind], json.loads(row["seen"])
     told = {"kind": one.kind, "asked": one.asked, "proposed_by": one.by, "proposed_why": one.why}
     approval = (
@@ -165,7 +173,7 @@ def approve(served: Served, who: Who, number: int, why: str = "") -> Proposal:
 
 def refuse(served: Served, who: Who, number: int, why: str = "") -> Proposal:
     """Let what was proposed be. Raises as `approve`, but for things that are others now."""
-    one = _shown(served, who, _waiting(served, who, number))
+    one = _seen_now(served, who, _waiting(served, who, number))
     with served.desk.together():
         served.desk.keep(Note("proposals", _decided(served, who, REFUSED, why), {"proposal": number, "state": OPEN}))
         told = {"kind": one.kind, "asked": one.asked, "proposed_by": one.by}
@@ -190,7 +198,7 @@ def _kinds_seen(who: Who) -> list[str]:
     return kinds
 
 
-def _row(served: Served, who: Who, number: int) -> Mapping[str, Any]:
+def _row(served: Served, who: Who, number: int) -> Row:
     kinds = _kinds_seen(who)
     row = served.desk.row("SELECT * FROM proposals WHERE proposal = ?", (number,))
     if row is None or row["kind"] not in kinds:
@@ -198,7 +206,7 @@ def _row(served: Served, who: Who, number: int) -> Mapping[str, Any]:
     return row
 
 
-def _waiting(served: Served, who: Who, number: int) -> Mapping[str, Any]:
+def _waiting(served: Served, who: Who, number: int) -> Row:
     """One that this person may decide. Raises NotAllowed, NotFound, Refused where it was decided."""
     row = _row(served, who, number)
     if who.scopes is not None:
@@ -209,30 +217,38 @@ def _waiting(served: Served, who: Who, number: int) -> Mapping[str, Any]:
     return row
 
 
-def _shown(served: Served, who: Who, row: Mapping[str, Any]) -> Proposal:
+def _seen_now(served: Served, who: Who, row: Row) -> Proposal:
+    return _shown(row, _versions_now(served, who, [row]))
+
+
+def _shown(row: Row, now: Versions) -> Proposal:
     names = ("proposal", "kind", "why", "by", "made", "state", "decided_by", "decided", "decided_why")
     told = tuple(json.loads(row["told"]))
-    stale = _stale(served, who, row) if row["state"] == OPEN else None
+    stale = _stale(row, now) if row["state"] == OPEN else None
     texts = None if stale is None else {language: stale.text(language) for language in LANGUAGES}
     return Proposal(**{name: row[name] for name in names}, asked=json.loads(row["asked"]), told=told, stale=texts)
 
 
-def _stale(served: Served, who: Who, row: Mapping[str, Any]) -> Message | None:
+def _versions_now(served: Served, who: Who, rows: Sequence[Row]) -> Versions:
+    """How the things are now that open proposals are about, by kind."""
+    names: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row["state"] == OPEN:
+            names.setdefault(row["kind"], {}).update(dict.fromkeys(json.loads(row["seen"])))
+    return {kind: KINDS[kind].versions(served, who, tuple(own)) for kind, own in names.items()}
+
+
+def _stale(row: Row, now: Versions) -> Message | None:
     """Which of the things are others than they were; None: none is."""
     seen = json.loads(row["seen"])
-    now = KINDS[row["kind"]].versions(served, who, tuple(seen))
-    changed = [name for name, version in seen.items() if now[name] != version]
+    changed = [name for name, version in seen.items() if now[row["kind"]][name] != version]
     return message("proposals.stale", names=", ".join(changed)) if changed else None
 
 
 def _orders_now(served: Served, _who: Who, names: tuple[str, ...]) -> Mapping[str, str]:
-    rows, found = everything(served).rows, {}
-    for name in names:
-        try:
-            found[name] = version_of(row_of(rows, name))
-        except NotFound:
-            found[name] = ""
-    return found
+    rows = everything(served).rows
+    there = rows.filter(pc.is_in(rows["order"], pa.array(names, pa.string()))).to_pylist()
+    return dict.fromkeys(names, "") | {row["order"]: version_of(row) for row in there}
 
 
 def _findings_now(served: Served, who: Who, names: tuple[str, ...]) -> Mapping[str, str]:

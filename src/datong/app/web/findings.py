@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from datong.app.service import findings
 from datong.app.service.permissions import Permission, Who
+from datong.app.web import proposals
 from datong.app.web.layout import action
 from datong.app.web.parts import (
     address,
@@ -43,6 +44,10 @@ COLOURS = {"series": "#3b82c4", "sales": "#8a94a3", "ahead": "#d97a1f", "level":
 
 
 async def build(visit: Visit, request: Request) -> None:
+    async def anew() -> None:
+        ui.navigate.reload()
+
+    proposals.show(visit, await visit.asked(lambda who: proposals.waiting(visit, who, ("decide",))) or [], anew)
     try:
         heard = await read(visit, lambda who: findings.findings(visit.served, who))
     except NotFound as error:

@@ -1,6 +1,6 @@
 """The part of a page that shows what was proposed and waits for a person: what, why, and two buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +16,11 @@ from datong.app.web.visit import Visit
 MOST_SHOWN, MOST_LINES = 10, 12
 
 
-def waiting(visit: Visit, who: Who) -> list[Proposal]:
-    """What waits that one may see; nothing for somebody who sees none."""
+def waiting(visit: Visit, who: Who, kinds: Collection[str] = tuple(service.KINDS)) -> list[Proposal]:
+    """What waits, of some kinds, that one may see; nothing for somebody who sees none."""
     if not (who.may(Permission.SEE_PLAN) or who.may(Permission.SEE_FINDINGS)):
         return []
-    return service.proposals(visit.served, who)
+    return [one for one in service.proposals(visit.served, who) if one.kind in kinds]
 
 
 def show(visit: Visit, found: list[Proposal], shown_again: Callable[[], Any]) -> None:
