@@ -122,23 +122,27 @@ def test_the_command_answers_over_standard_input(tmp_path: Path) -> None:
     chain, login = desk_with_planner(tmp_path)
     names, told = asked_by_command(chain, login)
     assert "propose" in names and told["total"] > 1
-    wrong = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "datong",
-            "mcp",
-            str(chain),
-            "--as",
-            "nobody",
-            "--server-folder",
-            str(tmp_path / "desk"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    wrong = refused(chain, "nobody")
     assert wrong.returncode != 0 and "nobody" in wrong.stderr and wrong.stdout == ""
+
+
+def refused(chain: Path, login: str) -> subprocess.CompletedProcess[str]:
+    desk = str(chain.parent / "desk")
+    words = [sys.executable, "-m", "datong", "mcp", str(chain), "--as", login, "--server-folder", desk]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+
+def test_a_server_that_does_not_answer_is_told_of(tmp_path: Path) -> None:
+    chain, login = desk_with_planner(tmp_path)
+    served = serve(chain, tmp_path / "desk" / DESK_FILE, hasher=QUICK)
+    lending = Lending(served.keeper, served.events, "http://127.0.0.1:9")
+    try:
+        told = refused(chain, login)
+        assert told.returncode != 0 and "127.0.0.1:9" in told.stderr and "Traceback" not in told.stderr
+        assert served.desk.rows("SELECT * FROM tokens") == []
+    finally:
+        lending.close()
+        served.close()
 
 
 @contextmanager

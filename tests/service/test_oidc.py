@@ -161,6 +161,7 @@ WRONG_CLAIMS = {
     "no issuer": {"iss": None},
     "audience": {"aud": "another"},
     "audiences without azp": {"aud": [CLIENT, "another"]},
+    "audience with our azp": {"aud": "another", "azp": CLIENT},
     "azp": {"aud": [CLIENT, "another"], "azp": "another"},
     "nonce": {"nonce": "another"},
     "no nonce": {"nonce": None},

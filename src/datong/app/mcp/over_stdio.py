@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import httpx2
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 from mcp.server.context import ServerRequestContext
@@ -31,7 +31,7 @@ from datong.app.service.lending import Lending
 from datong.app.service.permissions import Who
 from datong.app.service.served import DESK_FILE, Served, serve, server_folder
 from datong.app.wiring import utc_now
-from datong.model.errors import LedgerBusy, NotFound
+from datong.model.errors import LedgerBusy, NotFound, Refused
 from datong.model.words import message
 
 TOKEN_NAME, LASTS = "datong mcp", timedelta(days=1)
@@ -40,7 +40,8 @@ SLACK_S = 60
 
 
 def run(chain: Path, desk_folder: Path | None, login: str) -> None:
-    """Answer until standard input ends. Raises what Chain raises, and NotFound where there is no such person."""
+    """Answer until standard input ends. Raises what Chain raises, NotFound where there is no such person, and Refused
+    where a server has the chain and does not answer."""
     desk_file = (server_folder(chain) if desk_folder is None else desk_folder) / DESK_FILE
     if not desk_file.is_file():
         raise NotFound(message("service.no_account", login=login))
@@ -50,8 +51,7 @@ def run(chain: Path, desk_folder: Path | None, login: str) -> None:
         address = address_of(chain)
         if not address:
             raise
-        with _token(desk_file, login) as (token, language):
-            anyio.run(_hand_on, address, token, language)
+        _run_at(address, desk_file, login)
         return
     try:
         server = server_of_person(served, login)
@@ -62,6 +62,18 @@ def run(chain: Path, desk_folder: Path | None, login: str) -> None:
             lending.close()
     finally:
         served.close()
+
+
+def _run_at(address: str, desk_file: Path, login: str) -> None:
+    """Answer by the server that has the chain. Raises Refused where it cannot be reached."""
+    is_lost = False
+    with _token(desk_file, login) as (token, language):
+        try:
+            anyio.run(_hand_on, address, token, language)
+        except* (httpx2.HTTPError, MCPError):
+            is_lost = True
+    if is_lost:
+        raise Refused(message("mcp.no_server", address=address))
 
 
 def person(people: People, login: str) -> Who:

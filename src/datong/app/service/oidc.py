@@ -183,7 +183,6 @@ class Oidc:
                 {
                     "iss": {"essential": True, "value": self._configuration.issuer},
                     "aud": {"essential": True, "value": self._configuration.client_id},
-                    "nonce": {"essential": True, "value": nonce},
                     "sub": {"essential": True},
                     "exp": {"essential": True},
                 },
