@@ -46,8 +46,7 @@ class Door:
 class Ask:
     """One request. path: as a link has it, without the query. names: parts of the path, by name. fields: of the form.
     file: what was uploaded. session: None where nobody is signed in. is_for_script: the answer is read by the page's
-    script. is_chosen: the language was chosen here by hand. cookies: of the
-    browser."""
+    script. is_chosen: the language was chosen here by hand. cookies: of the browser."""
 
     door: Door
     method: str

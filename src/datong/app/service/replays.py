@@ -46,7 +46,7 @@ def start_replay(served: Served, who: Who, buckets: int = USUAL_BUCKETS) -> Job:
     who.require(Permission.WHAT_IF)
     if not 1 <= buckets <= MOST_BUCKETS:
         raise Refused(message("served.replay.wrong_buckets", most=MOST_BUCKETS))
-    return served.jobs.start(who, "replay", {"buckets": buckets})
+    return served.start_job(who, "replay", {"buckets": buckets})
 
 
 def last_replay(served: Served, who: Who) -> Replayed | None:
