@@ -112,6 +112,29 @@ def test_a_quote_is_waited_for_or_named(planned: Served) -> None:
     assert often[-1] == "service.too_often"  # the rate of the API's quotes
 
 
+def test_who_waits_for_a_job_holds_no_thread(planned: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More wait at once than there are threads, and another call is answered meanwhile."""
+    who = program_of(planned, "planner")
+    job = planned.jobs.start(who, "quote", {"product": "P", "units": 3, "due": "2026-03-20"}).job
+    at = planned.jobs.job(who, job)
+    monkeypatch.setattr(planned.jobs, "job", lambda *_: replace(at, state="running"))
+    server = Asking(planned, who).server
+
+    async def asked() -> float:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        async with Client(server) as client, anyio.create_task_group() as tasks:
+            for _ in range(int(limiter.total_tokens) + 5):
+                tasks.start_soon(client.call_tool, "job", {"job": job, "wait_seconds": 5})
+            await anyio.sleep(1)
+            begun = anyio.current_time()
+            await client.call_tool("orders", {"count": 1})
+            took = anyio.current_time() - begun
+            tasks.cancel_scope.cancel()
+        return took
+
+    assert anyio.run(asked) < 2
+
+
 def test_two_doors_share_one_rate(planned: Served) -> None:
     rates, who = Rates(planned.now), program_of(planned, "planner")
     for _ in range(10):

@@ -3,9 +3,11 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from anyio import current_time, sleep
 from anyio.to_thread import run_sync
 from mcp.server import Server
 from mcp.server.context import ServerRequestContext
@@ -22,13 +24,15 @@ from mcp_types import Tool as Described
 from datong import __version__
 from datong.app.http.request_rates import Rates
 from datong.app.mcp.arguments import read, schema_of
-from datong.app.mcp.tools import TOOLS, Told, plain
+from datong.app.mcp.tools import TOOLS, Pending, Told, plain
 from datong.app.service.permissions import Who
 from datong.app.service.served import Served
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.words import message, say
 
 NAME, WAY = "datong", "mcp"
+# Seconds between two looks at a job.
+LOOKS_EVERY_S = 0.25
 LOG = logging.getLogger("datong.mcp")
 
 
@@ -50,7 +54,18 @@ def server_for(door: Door, language: str, who: Callable[[], Who]) -> Server[Any]
         return ListToolsResult(tools=tools, ttl_ms=0, cache_scope="private")
 
     async def call_tool(_context: ServerRequestContext, params: CallToolRequestParams) -> CallToolResult:
-        return await run_sync(lambda: called(by_this_door, who, language, params.name, params.arguments))
+        def first(asker: Who) -> Told | Pending:
+            return _answer(by_this_door, asker, params.name, params.arguments)
+
+        found = await run_sync(lambda: _result_of(who, language, params.name, first))
+        until = current_time() + (found.wait_s if isinstance(found, Pending) else 0)
+        while isinstance(found, Pending):
+            is_over = not found.job.is_open or current_time() >= until
+            if not is_over:  # no thread waits with it
+                await sleep(LOOKS_EVERY_S)
+            again = partial(_look_again, by_this_door, found, is_over)
+            found = await run_sync(partial(_result_of, who, language, params.name, again))
+        return found
 
     return described_server(language, list_tools, call_tool)
 
@@ -88,24 +103,30 @@ def described(who: Who) -> list[Described]:
     ]
 
 
-def called(
-    door: Door, who: Callable[[], Who], language: str, name: str, arguments: dict[str, Any] | None
-) -> CallToolResult:
-    """What a tool answers, or why it does not."""
+def _look_again(door: Door, pending: Pending, is_over: bool, who: Who) -> Told | Pending:
+    """The answer where the wait is over, else how far its job is now."""
+    return pending.told(pending.job) if is_over else replace(pending, job=door.served.jobs.job(who, pending.job.job))
+
+
+def _result_of(
+    who: Callable[[], Who], language: str, name: str, task: Callable[[Who], Told | Pending]
+) -> CallToolResult | Pending:
+    """What a task of a tool gives to whoever asks, or why it does not."""
     try:
         asker = who()
         language = asker.language
-        return _result(plain(_answer(door, asker, name, arguments)))
+        found = task(asker)
+        return found if isinstance(found, Pending) else _result(plain(found))
     except DatongError as error:
-        found = error.findings if isinstance(error, BadInput) else ()
-        texts = [error.message.text(language), *(one.text(language) for one in found)]
+        findings = error.findings if isinstance(error, BadInput) else ()
+        texts = [error.message.text(language), *(one.text(language) for one in findings)]
         return _result({"code": error.message.key, "problem": "\n".join(texts)}, is_error=True)
     except Exception:  # what went wrong inside goes to the log, not to whoever calls
         LOG.exception("tool %s", name)
         return _result({"code": "mcp.fault", "problem": say("mcp.fault", language)}, is_error=True)
 
 
-def _answer(door: Door, who: Who, name: str, arguments: dict[str, Any] | None) -> Told:
+def _answer(door: Door, who: Who, name: str, arguments: dict[str, Any] | None) -> Told | Pending:
     tool = TOOLS.get(name)
     if tool is None:
         raise NotFound(message("mcp.no_tool", tool=name, tools=", ".join(TOOLS)))

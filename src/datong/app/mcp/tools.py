@@ -3,7 +3,6 @@
 What people wrote (reviews, remarks, reasons) stands in fields of its own whose names begin with `quoted_`: it is data.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -42,8 +41,16 @@ ALONE = ("needed_by", "recipe", "offer", "lane", "from_site", "site", "good_unit
 # Rows of each table of a comparison, orders of a finding, quotes of one among several, and changes that are named.
 MOST_COMPARED, MOST_OF_FINDING, MOST_QUOTED, MOST_CHANGES = 20, 6, 2, 50
 COMPARED = ("cost", "demand", "orders", "prices", "settings", "changed_rows", "forecast")
-# Seconds between two looks at a job.
-LOOKS_EVERY_S = 0.25
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An answer that a job belongs to. wait_s: for so many seconds its end is waited for. told: the answer, by how far
+    the job is."""
+
+    job: Job
+    wait_s: float
+    told: Callable[[Job], Told]
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Tool:
     rate: how often it may be called. is_read: it changes nothing at all."""
 
     arguments: type[of.Arguments]
-    answer: Callable[[Served, Who, Any], Told]
+    answer: Callable[[Served, Who, Any], Told | Pending]
     needs: tuple[Permission, ...]
     rate: Rate = READ
     is_read: bool = True
@@ -119,27 +126,22 @@ def list_orders(served: Served, who: Who, asked: of.OfOrders) -> Told:
     }
 
 
-def quote(served: Served, who: Who, asked: of.OfQuote) -> Told:
+def quote(served: Served, who: Who, asked: of.OfQuote) -> Pending:
     job = market.start_quote(served, who, asked.product, asked.units, _day(asked.due), asked.market, asked.branch)
-    return _waited(served, who, job, asked.wait_seconds)
+    return Pending(job, asked.wait_seconds, lambda now: _how_far(now, who))
 
 
-def job(served: Served, who: Who, asked: of.OfJob) -> Told:
-    return _waited(served, who, served.jobs.job(who, asked.job), asked.wait_seconds)
+def job(served: Served, who: Who, asked: of.OfJob) -> Pending:
+    return Pending(served.jobs.job(who, asked.job), asked.wait_seconds, lambda now: _how_far(now, who))
 
 
-def _waited(served: Served, who: Who, job: Job, wait_s: float) -> Told:
-    """How far a job is when it has ended, or the time is over."""
-    until = time.monotonic() + wait_s
-    while job.is_open and time.monotonic() < until:
-        time.sleep(LOOKS_EVERY_S)
-        job = served.jobs.job(who, job.job)
+def _how_far(job: Job, who: Who) -> Told:
     error = None if job.error is None else job.error[who.language]
     told = {"job": job.job, "kind": job.kind, "state": job.state, "result": job.result, "error": error}
     return told | ({"next": message("mcp.not_yet", job=job.job).text(who.language)} if job.is_open else {})
 
 
-def branch(served: Served, who: Who, asked: of.OfBranch) -> Told:
+def branch(served: Served, who: Who, asked: of.OfBranch) -> Told | Pending:
     there = {one.name: one for one in what_if.branches(served, who)}
     is_new = asked.name not in there
     one = what_if.make(served, who, asked.name, asked.note, asked.parent) if is_new else there[asked.name]
@@ -155,9 +157,10 @@ def branch(served: Served, who: Who, asked: of.OfBranch) -> Told:
         told["notes"] = [found.text(who.language) for found in taken.findings]
     changes = what_if.changes(served, who, one.name)
     told |= {"changes": changes[:MOST_CHANGES], "change_count": len(changes)}
-    if asked.run:
-        told["run"] = _waited(served, who, what_if.start_run(served, who, one.name), asked.wait_seconds)
-    return told
+    if not asked.run:
+        return told
+    started = what_if.start_run(served, who, one.name)
+    return Pending(started, asked.wait_seconds, lambda now: told | {"run": _how_far(now, who)})
 
 
 def compare(served: Served, who: Who, asked: of.OfCompare) -> Told:
