@@ -1,6 +1,7 @@
 """The two ways in: /mcp of a server with tokens of the API, and standard input for whoever has the folder."""
 
 import asyncio
+import io
 import json
 import os
 import socket
@@ -22,6 +23,7 @@ from mcp import Client, StdioServerParameters
 
 from datong.app.http.request_rates import Rates
 from datong.app.http.signed_in import COOKIE
+from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.mcp.over_http import add_mcp
 from datong.app.mcp.over_stdio import person, server_of_person
 from datong.app.service.lending import Lending
@@ -41,9 +43,9 @@ def application(served: Served) -> FastAPI:
     return app
 
 
-def posted(served: Served, body: Any, method: str = "POST", **headers: str) -> httpx.Response:
+def posted(served: Served | FastAPI, body: Any, method: str = "POST", **headers: str) -> httpx.Response:
     async def asked() -> httpx.Response:
-        transport = httpx.ASGITransport(application(served))
+        transport = httpx.ASGITransport(served if isinstance(served, FastAPI) else application(served))
         async with httpx.AsyncClient(transport=transport, base_url="http://works") as client:
             return await client.request(method, "/mcp", json=body, headers={**HEADERS, **headers})
 
@@ -70,6 +72,18 @@ def test_only_a_token_comes_in(planned: Served) -> None:
     assert large.status_code == 413
     planned.people.end_token(secret)
     assert posted(planned, call("orders"), authorization=f"Bearer {secret}").status_code == 401
+
+
+def test_a_call_is_counted_and_logged_by_its_account(planned: Served) -> None:
+    session, log = session_of(planned, "planner"), io.StringIO()
+    secret = planned.people.make_token(session.who, "bot", ["see_plan"])
+    app, metrics = application(planned), Metrics(planned)
+    app.add_middleware(Watched, metrics=metrics, log=request_log(log))
+    assert posted(app, call("orders"), authorization=f"Bearer {secret}").status_code == 200
+    assert posted(app, call("orders")).status_code == 401
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(one["route"], one["account"]) for one in lines] == [("/mcp", session.who.account), ("/mcp", None)]
+    assert 'route="/mcp"' in metrics.text().decode()
 
 
 def test_a_named_person_is_a_program_and_approves_nothing(planned: Served) -> None:

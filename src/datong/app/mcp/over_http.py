@@ -1,5 +1,7 @@
 """The tools at /mcp of a server (streamable HTTP): each request by itself, with a token of the API."""
 
+from dataclasses import dataclass
+
 from fastapi import FastAPI
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.concurrency import run_in_threadpool
@@ -23,19 +25,30 @@ def add_mcp(app: FastAPI, served: Served, rates: Rates) -> None:
     app.router.routes.append(Route(PATH, endpoint=_Requests(Door(served, rates)), methods=["POST"]))
 
 
+@dataclass(frozen=True)
+class _Caller:
+    """Who sends a request, for the log."""
+
+    who: Who
+
+
 class _Requests:
     """Answers requests of programs. A browser's cookie counts nothing here: no page of another site can call a tool."""
+
+    path = PATH  # as a route has it, for counts and the log
 
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self
         scheme, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
         try:
             who = await run_in_threadpool(self._who, scheme, secret)
         except NotSignedIn as error:
             await _nobody(error)(scope, receive, send)
             return
+        scope.setdefault("state", {})["call"] = _Caller(who)
         server = server_for(self._door, who.language, lambda: who)
         manager = StreamableHTTPSessionManager(
             server, json_response=True, stateless=True, max_request_body_size=MOST_BYTES
