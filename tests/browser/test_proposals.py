@@ -52,6 +52,7 @@ def test_a_person_approves_one_and_refuses_another(proposed: tuple[Path, Path, l
         cards.first.wait_for()
         assert cards.count() == 3
         first = cards.filter(has_text=names[0])
+        assert names[0] in first.get_by_role("link").get_attribute("href")
         assert WHY in first.inner_text() and first.locator("b").count() == 0  # as text
         assert cards.filter(has_text=names[2]).get_by_role("button").all_inner_texts() == [refuse]
         found = Axe().run(page).response["violations"]

@@ -8,6 +8,7 @@ import pyotp
 import pytest
 from joserfc.jwk import OctKey
 
+from datong.app.service import outside_sign_in
 from datong.app.service.oidc import Configuration, Oidc, read_configuration
 from datong.app.service.outside_sign_in import LASTS, Entered, Given, WrongCode
 from datong.app.service.permissions import NotSignedIn, Who
@@ -251,6 +252,18 @@ def test_a_try_is_good_once_in_its_own_browser_and_for_a_while(
     refused = oidc.begin("/")
     with pytest.raises(NotSignedIn, match="access_denied"):
         oidc.finish({"state": refused.secret, "error": "access_denied"}, refused.secret)
+
+
+def test_of_many_tries_the_oldest_are_let_go(make: Make, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    monkeypatch.setattr(outside_sign_in, "MOST_TRIES", 2)
+    oidc, begun = make(), []
+    for _ in range(3):
+        begun.append(oidc.begin("/"))
+        clock.later(seconds=1)
+    for one, why in zip(begun, ("over", "refused_there", "refused_there"), strict=True):
+        with pytest.raises(NotSignedIn) as told:
+            oidc.finish({"state": one.secret}, one.secret)
+        assert told.value.message.key == f"outside.{why}"
 
 
 def test_a_code_of_another_try_has_another_verifier(served: Served, make: Make, there: SignInServer) -> None:

@@ -10,6 +10,8 @@ from datong.app.service import proposals as service
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Proposal
 from datong.app.web.layout import action, heading
+from datong.app.web.parts import address
+from datong.app.web.shown_orders import order_path
 from datong.app.web.visit import Visit
 
 # Proposals that are shown at once, and lines of each.
@@ -36,6 +38,14 @@ def show(visit: Visit, found: list[Proposal], shown_again: Callable[[], Any]) ->
         ui.label(visit.say("web_proposals.more", count=len(found) - MOST_SHOWN)).classes("soft")
 
 
+def _links(one: Proposal) -> list[tuple[str, str]]:
+    """The things that it is about, where one can look at them closely."""
+    if one.kind == "decide":
+        return [(one.asked["finding"], address("/planner/findings", finding=one.asked["finding"]))]
+    names = one.asked["orders"] if one.kind == "release" else [one.asked["order"]]
+    return [(name, order_path(name)) for name in names[:MOST_LINES]]
+
+
 def _one(visit: Visit, one: Proposal, shown_again: Callable[[], Any]) -> None:
     moment = datetime.fromtimestamp(one.made, UTC).astimezone(visit.served.keeper.settings.calendar.zone)
     with ui.element("div").classes("line"):
@@ -46,6 +56,9 @@ def _one(visit: Visit, one: Proposal, shown_again: Callable[[], Any]) -> None:
         ui.label(line[visit.language])
     if len(one.told) > MOST_LINES:
         ui.label(visit.say("web_proposals.more_lines", count=len(one.told) - MOST_LINES)).classes("soft")
+    with ui.element("div").classes("line"):
+        for name, path in _links(one):
+            ui.link(name, path)
     ui.label(visit.say("web_proposals.why", why=one.why)).classes("soft")
     if one.stale is not None:
         ui.label(one.stale[visit.language]).classes("note")
