@@ -185,9 +185,47 @@ def test_on_time_by_the_week_is_told_from_the_named_day(tmp_path: Path, capsys: 
     (folder / "demand.csv").write_text(demand, encoding="utf-8")
     out = tmp_path / "out"
     assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
-    told = "36 of these units are there in the week of their due date but after that day"
+    told = "36 units on time are there in the week of their due date but after that day, by up to 3 days"
     assert told in " ".join(capsys.readouterr().out.split())
     book = CalamineWorkbook.from_path(out / "datong.xlsx")
     assert any(told in str(cell) for row in book.get_sheet_by_name("This week").to_python() for cell in row)
     rows = book.get_sheet_by_name("Later than the day").to_python()
     assert sum(row[-1] for row in rows[1:-1]) == 36.0
+
+
+def test_a_week_that_is_too_short_for_an_order_is_told_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """40 A at an hour each go into the week of 40 hours, but the wax for them is there on Thursday: 16 hours are left.
+    The plan counts them on time, and says that the week is too short."""
+    files = {
+        "recipes": "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,1,2\n",
+        "components": "product,component,units_per_unit\nA,W,1\n",
+        "orders": "order,kind,product,offer,units,start,due,state\nP1,buy,W,W/S,40,2026-01-01,2026-01-08,released\n",
+        "stock": "happened_at,product,units\n2026-01-04,W,0\n",
+    }
+    folder = works(tmp_path / "c", "D1,A,2026-01-09,40\n", **files)
+    assert main(["run", str(folder), "--out", str(tmp_path / "out"), "--lang", "en"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "The hours of a line are too few for 1 order from the day of the week on which work can begin" in printed
+    assert "(40 hours; L has about 16 from 2026-01-08)" in printed
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_what_another_order_covers_spares_no_set_up(tmp_path: Path, locked: bool) -> None:
+    """10 A are wanted in each of two weeks. Where a locked order brings 10 for the second week, one lot for both spares
+    no set-up: nothing says so, though first come first used gives its units to the first week."""
+    rows = "order,kind,product,recipe,line,units,start,due,state,locked\n"
+    order = "X,make,A,A/L,L,10,2026-01-05,2026-01-12,released,yes\n" if locked else ""
+    demand = "D1,A,2026-01-12,10\nD2,A,2026-01-26,10\n"
+    text = reasons(works(tmp_path / "c", demand, orders=rows + order))
+    assert ("plan.cause.merged" in text) == (not locked), text
+
+
+def test_late_expected_demand_is_in_the_reason_of_the_order_that_serves_it(tmp_path: Path) -> None:
+    """30 are expected a week before any can be there, and 10 in the week after: 30 of the 40 that come are late."""
+    demand = "demand,product,due,units,firm\nF1,A,2026-01-05,30,no\nF2,A,2026-01-12,10,no\n"
+    folder = works(tmp_path / "c", "")
+    (folder / "demand.csv").write_text(demand, encoding="utf-8")
+    text = reasons(folder)
+    assert "plan.cause.for_late" in text and '"units": 30.0, "first"' in text, text

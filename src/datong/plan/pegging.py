@@ -41,6 +41,8 @@ class Use:
     late: bool = False
     # What the order that is out makes.
     makes: str = ""
+    # Of expected demand that comes late: the bucket in which it is due.
+    waits_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,15 @@ class Wait:
 @dataclass(frozen=True)
 class Pegged:
     """pegs: the uses of each lot in the order in which they come. before: what there was before it. waits: what it
-    takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring."""
+    takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring. uses,
+    comes: by product, everything that uses it, and what comes of it in the order in which it is there."""
 
     pegs: dict[Lot, list[Peg]]
     before: dict[Lot, Before]
     waits: dict[Lot, list[Wait]]
     of_out: list[tuple[Comes, Peg]]
+    uses: Mapping[str, Sequence[Use]]
+    comes: "Mapping[str, Sequence[Source]]"
 
 
 def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
@@ -126,6 +131,8 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
         before,
         dict(waits),
         through,
+        uses,
+        comes,
     )
 
 
@@ -177,6 +184,7 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
         own[0] += r["units"]
         own[1] += r["units"] if r["what"] == "on_time" else 0.0
         kind = "request" if r["firm"] else "forecast"
+        is_late = r["what"] == "late"
         uses[label].append(
             Use(
                 kind=kind,
@@ -186,16 +194,23 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
                 name=r["demand"] or "",
                 firm=r["firm"],
                 priority=r["priority"],
-                late=r["what"] == "late",
+                late=is_late,
+                waits_since=_bucket_of(r["due"], work.starts) if is_late and kind == "forecast" else None,
             )
         )
-    columns = ("product", "market", "bucket", "served_units", "on_time_units")
-    for product, market, bucket, served, on_time in tuples(clearing.gaps, *columns):
-        of_requests = known.get((Item(product, market), bucket), (0.0, 0.0))
-        expected, in_time = served - of_requests[0], on_time - of_requests[1]
-        if expected > NOTHING:
-            late = expected > in_time + NOTHING and in_time <= NOTHING
-            uses[label_of(Item(product, market))].append(Use("forecast", at[bucket], expected, bucket, late=late))
+    for item, own in _expected(clearing, known).items():
+        on_time = {bucket for due, bucket, _ in own if due == bucket}
+        uses[label_of(item)] += [
+            Use(
+                kind="forecast",
+                bucket=at[bucket],
+                units=units,
+                due=bucket,
+                late=bucket not in on_time,
+                waits_since=due if due < bucket else None,
+            )
+            for due, bucket, units in own
+        ]
     for r in clearing.substitutions.to_pylist():
         uses[r["substitute"]].append(Use("forecast", at[r["bucket"]], r["units"], r["bucket"], name=r["product"]))
     for lot in lots:
@@ -207,6 +222,47 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
         use = Use("out", pull.bucket, pull.units, work.starts[pull.bucket], name=pull.order, makes=pull.parent)
         uses[pull.component].append(use)
     return uses
+
+
+def _bucket_of(day: date, starts: Sequence[date]) -> date:
+    """The bucket of a day; of one before them all, the first."""
+    return max((s for s in starts if s <= day), default=starts[0])
+
+
+def _expected(
+    clearing: Clearing, known: Mapping[tuple[Item, date], Sequence[float]]
+) -> dict[Item, list[tuple[date, date, float]]]:
+    """By item, demand that is only expected: the bucket in which it is due, that in which it is served, and units. What
+    waits is served first due first. known: of requests, units served in a bucket, and those of them on time."""
+    late_requests: dict[tuple[Item, date], float] = defaultdict(float)
+    starts = sorted(set(clearing.gaps["bucket"].to_pylist()))
+    for r in clearing.deliveries.to_pylist():
+        if r["what"] == "late" and starts:
+            due = _bucket_of(r["due"], starts)
+            late_requests[Item(r["product"], r["market"]), due] += r["units"]
+    columns = ("product", "market", "bucket", "served_units", "on_time_units", "late_units")
+    waiting: dict[Item, list[tuple[date, float]]] = defaultdict(list)
+    found: dict[Item, list[tuple[date, date, float]]] = defaultdict(list)
+    for product, market, bucket, served, on_time, late in sorted(tuples(clearing.gaps, *columns), key=lambda r: r[2]):
+        item = Item(product, market)
+        of_requests = known.get((item, bucket), (0.0, 0.0))
+        in_time = max(on_time - of_requests[1], 0.0)
+        left = served - of_requests[0] - in_time
+        while left > NOTHING and waiting[item]:
+            due, units = waiting[item][0]
+            taken = min(left, units)
+            found[item].append((due, bucket, taken))
+            left -= taken
+            waiting[item][0] = (due, units - taken)
+            if units - taken <= NOTHING:
+                waiting[item].pop(0)
+        in_time += max(left, 0.0)  # what nothing is known to wait for
+        if in_time > NOTHING:
+            found[item].append((bucket, bucket, in_time))
+        to_come = late - late_requests[item, bucket]
+        if to_come > NOTHING:
+            waiting[item].append((bucket, to_come))
+    return found
 
 
 def _of_market(pegs: Mapping[Lot, Sequence[Peg]], peg: Peg) -> list[Peg]:

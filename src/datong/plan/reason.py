@@ -5,7 +5,7 @@ hours the orders leave, what a set-up saves; then the conclusion.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from functools import reduce
 
@@ -25,6 +25,7 @@ from datong.model.flow import (
 )
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
+from datong.network.committed import Comes
 from datong.network.stock import SinceCount
 from datong.network.ways import Way
 from datong.plan.days import Days
@@ -44,6 +45,8 @@ FULL_SHARE = 0.005
 NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 # Money and units below this are nothing.
 NOTHING = 1e-6
+# Units below this are told of no lot.
+LEAST_TOLD = 0.5
 
 
 class Reasons:
@@ -147,8 +150,10 @@ class Reasons:
             units = shown(sum(p.units for p in expected))
             key = "plan.cause.for_forecast" if first == last else "plan.cause.for_forecasts"
             causes.append(Cause("plan", message(key, units=units, first=self.when(first), last=self.when(last))))
+            causes += self._late_part(expected)
         left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs)
-        if left >= 0.5:
+        # A part of a unit that comes in whole units lies until the rest of it is there.
+        if left >= (1.0 - NOTHING if self.work.whole.get(lot.way.product) else LEAST_TOLD):
             causes.append(Cause("plan", self._left_over(lot, left)))
         return causes
 
@@ -173,6 +178,16 @@ class Reasons:
     @staticmethod
     def _order_rows(uses: Iterable[Use]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(f"orders:{use.name}" for use in uses))[:MOST_ROWS]
+
+    def _late_part(self, expected: Sequence[Peg]) -> list[Cause]:
+        """The part of expected demand that waited for it, where it is half a unit or more."""
+        waited = [(peg.use.waits_since, peg.units) for peg in expected if peg.use.waits_since is not None]
+        units = sum(units for _, units in waited)
+        if units < LEAST_TOLD:
+            return []
+        first, last = self._named(min(due for due, _ in waited)), self._named(max(due for due, _ in waited))
+        key = "plan.cause.for_late" if len({due for due, _ in waited}) == 1 else "plan.cause.for_late_weeks"
+        return [Cause("plan", message(key, units=shown(units), first=first, last=last))]
 
     def _left_over(self, lot: Lot, left: float) -> Message:
         """Why more comes than is used: a smallest lot, a multiple, or safety against demand above what is expected."""
@@ -365,7 +380,8 @@ class Reasons:
                 return []
             return [Cause("plan", message("plan.cause.joined", smallest=shown(way.min_units), weeks=weeks))]
         made = {t for other, weeks_of in self.served_by[way.name] if other is not lot for t in weeks_of}
-        saved = len(used - made - {min(used)})  # a week that another lot serves has a set-up all the same
+        # A week that another lot serves has a set-up all the same.
+        saved = self._lots_spared(lot, pegs, used - made - {min(used)})
         if not saved:
             return []
         parts = []
@@ -375,6 +391,25 @@ class Reasons:
             parts.append(message("plan.set_up_money", money=shown(saved * way.setup_cost), currency=self.currency))
         text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
+
+    def _lots_spared(self, lot: Lot, pegs: Sequence[Peg], weeks: Set[int]) -> int:
+        """How many lots more there would be, were this one for its first week alone: one in each of the weeks that
+        would then lack something, where its way and line are open, and what else comes would not do."""
+        product, start = lot.way.product, min(peg.use.bucket for peg in pegs)
+        there = sum(peg.units for peg in pegs if peg.use.bucket == start)
+        comes = [(_there(source), units, source) for source, units in self.found.comes[product]]
+        spared = 0
+        for week in sorted(weeks):
+            others = sum(units for bucket, units, source in comes if bucket <= week and source is not lot)
+            wanted = sum(use.units for use in self.found.uses[product] if use.bucket <= week)
+            lacks = wanted - others - there
+            begin = week - (lot.arrive - lot.start)
+            is_open = begin >= self.work.first_start and lot.way.is_open(self.work.starts[begin])
+            hours = self.lines.get((lot.way.line, begin), {"available": 1.0})["available"]
+            if lacks > NOTHING and is_open and hours > NOTHING:
+                spared += 1
+                there += lacks
+        return spared
 
     def _used_in(self, pegs: Sequence[Peg]) -> set[int]:
         """The buckets in which the units of a lot are used: what comes late is used when it is there."""
@@ -455,6 +490,13 @@ class Reasons:
             return [Cause("forecast", message("plan.cause.forecast", method=words))]
         windows = int(self.demand.backtest_windows[first])
         return [Cause("forecast", message("plan.cause.backtest", method=words, windows=windows))]
+
+
+def _there(source: Lot | Comes | None) -> int:
+    """The bucket in which stock, an order that is out, or a lot is there."""
+    if source is None:
+        return 0
+    return source.arrive if isinstance(source, Lot) else source.bucket
 
 
 def _last_counts(state: State) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -35,7 +35,7 @@ from datong.app.wording.verdict import (
     verdict_words,
 )
 from datong.app.wording.view import RunView
-from datong.app.wording.week import after_due
+from datong.app.wording.week import behind_the_days
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -597,8 +597,8 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     console.print(rows)
     if len(short) > len(shown):
         console.print(Text(say("terminal.gap_more", language, count=len(short) - len(shown)), style="dim"))
-    if later := after_due(view):
-        console.print(Text(later))
+    for words in behind_the_days(view):
+        console.print(Text(words))
 
 
 def _print_signals(console: Console, inputs: ReportInputs, language: str) -> None:

@@ -22,7 +22,7 @@ from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important
 from datong.app.wording.proposed_orders import of_this_week, order_row
 from datong.app.wording.view import RunView
-from datong.app.wording.week import left_to_do, this_week
+from datong.app.wording.week import SHORT_WEEK, left_to_do, this_week
 from datong.ledger.order_life import REPORTED, events_of_table, standing, told_offer
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
@@ -197,7 +197,11 @@ def _said(served: Served, plan: LastPlan) -> _OfRun:
     """Worked out once for each run, beside the chain's thread: of a large plan it takes seconds."""
 
     def read(chain: Chain) -> dict[str, pa.Table]:
-        return {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
+        tables = {name: t for name in _TABLES if (t := run_table(chain, plan.run, name)) is not None}
+        reasons = run_table(chain, plan.run, "reasons")  # a large table, of which few rows are told here
+        if reasons is None:
+            return tables
+        return tables | {"reasons": reasons.filter(pc.equal(reasons["text_key"], SHORT_WEEK))}
 
     def work_out() -> _OfRun:
         return _of_run(served.keeper.read(read), served.keeper.settings, plan)

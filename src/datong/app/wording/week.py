@@ -12,18 +12,21 @@ from datong.app.wording.columns import rounded
 from datong.app.wording.late import most_important
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
+from datong.questions.tables_out import REASONS_SCHEMA, message_of
 from datong.questions.totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 
 Row = dict[str, Any]
 
 # So many are named in a sentence.
 NAMED = 3
+# The reason of an order that its week is too short for.
+SHORT_WEEK = "plan.cause.waits_short"
 KINDS = ("make", "buy", "move")
 
 
 def this_week(view: RunView) -> list[str]:
     """The three sentences."""
-    return [to_do(view, view.orders_now), " ".join(filter(None, (_late(view), after_due(view)))), _in_the_way(view)]
+    return [to_do(view, view.orders_now), " ".join((_late(view), *behind_the_days(view))), _in_the_way(view)]
 
 
 def left_to_do(view: RunView, left: Sequence[Row], given_out: int) -> str:
@@ -103,7 +106,31 @@ def _late(view: RunView) -> str:
     return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows[:NAMED]]), **units)
 
 
-def after_due(view: RunView) -> str:
+def behind_the_days(view: RunView) -> list[str]:
+    """What days make of what weeks say: units on time that come after their day, and orders that their week is too
+    short for."""
+    return [words for words in (_after_due(view), _too_short_a_week(view)) if words]
+
+
+def _too_short_a_week(view: RunView) -> str:
+    """Orders that their line has too few hours for, in the week in which they are counted; '' where there are none."""
+    reasons = view.inputs.tables.get("reasons", REASONS_SCHEMA.empty_table())
+    rows = reasons.filter(pc.equal(reasons["text_key"], SHORT_WEEK))
+    if not rows.num_rows:
+        return ""
+    parts = []
+    for row in rows.slice(0, NAMED).to_pylist():
+        told = dict(message_of(row["text_key"], row["text_params"]).params)
+        hours, left = (figures.fitting(float(told[name])) for name in ("hours", "left"))
+        parts.append(
+            view.say("week.short_order", order=row["order"], line=told["line"], day=told["day"], hours=hours, left=left)
+        )
+    if rows.num_rows > len(parts):
+        parts.append(view.say("week.short_more", count=rows.num_rows - len(parts)))
+    return view.say("week.short_week", count=rows.num_rows, orders=_joined(view, parts))
+
+
+def _after_due(view: RunView) -> str:
     """What is on time by its week, but not by its day; '' where nothing is."""
     rows = view.inputs.tables["after_due"].to_pylist() if "after_due" in view.inputs.tables else []
     units = sum(r["units"] for r in rows)
@@ -117,6 +144,7 @@ def after_due(view: RunView) -> str:
         demand=most["demand"] or "–",
         due=most["due"],
         there=most["there_on"],
+        days=(most["there_on"] - most["due"]).days,
     )
 
 

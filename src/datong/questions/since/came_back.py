@@ -206,7 +206,7 @@ def _shipped(before: State, now: State, naming: Naming) -> Iterator[Row]:
         text = message("since.shipped", **words, units=shown(sent[name]), due=row["due"])
         yield Row("came_back", "shipped", text, name, product, (None, sent[name]), (None, row["due"]))
     rows = new_rows(before, now, "shipments")
-    to_buyers = rows.filter(pc.is_null(rows["to_site"]))
+    to_buyers = rows.filter(pc.and_(pc.is_null(rows["to_site"]), pc.greater(rows["units"], 0.0)))
     named = pc.fill_null(pc.is_in(to_buyers["order"], pa.array(sorted(known), pa.string())), False)
     others = to_buyers.num_rows - (pc.sum(named).as_py() or 0)
     if others:

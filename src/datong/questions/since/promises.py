@@ -65,7 +65,7 @@ def shipped_units(before: State, now: State) -> dict[str, float]:
     """Units shipped to buyers since, by the order that the shipments name."""
     rows = new_rows(before, now, "shipments")
     rows = rows.filter(pc.and_(pc.is_valid(rows["order"]), pc.is_null(rows["to_site"])))
-    return _units_of(rows, "order")
+    return _units_of(rows.filter(pc.greater(rows["units"], 0.0)), "order")
 
 
 def _units_of(rows: pa.Table, column: str) -> dict[str, float]:
