@@ -49,9 +49,12 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "replenish.": ("replenish",),
     "serving.": ("serve",),
     "since.more": ("run",),
+    "store.kept_elsewhere": ("run",),
 }
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 _COMMAND = re.compile(r"datong ([a-z]+)")
+# Commands of other programs, with their own options.
+_OTHERS = re.compile(r"\bcreatedb\b[^.。]*")
 
 
 def _options() -> dict[str, set[str]]:
@@ -63,7 +66,7 @@ def _options() -> dict[str, set[str]]:
 
 def _wrong(key: str, text: str, options: Mapping[str, set[str]]) -> list[str]:
     """Options of a text that neither a command before it in the text has, nor every command that can show the text."""
-    found = []
+    found, text = [], _OTHERS.sub("", text)
     for match in _OPTION.finditer(text):
         before = [m[1] for m in _COMMAND.finditer(text[: match.start()]) if m[1] in options]
         all_shown = (names for start, names in SHOWN_BY.items() if f"{key}.".startswith(f"{start.rstrip('.')}."))

@@ -154,7 +154,13 @@ def test_an_answer_that_is_none_gives_none(said: str) -> None:
     assert sides_in(answer, 2) == [None, None]
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b'{"choices": []}', b'{"choices": [{"message": {}}]}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"", b"<html>", b"{}", b'{"choices": []}', b'{"choices": [{"message": {}}]}', b"[" * 100_000),
+        *(b'{"choices": [{"message": {"content": %s}}]}' % content for content in (b"null", b"3", b"[1]", b"{}")),
+    ],
+)
 def test_what_is_no_answer_of_such_a_server(answer: bytes) -> None:
     assert sides_in(answer, 1) == [None]
 
@@ -186,6 +192,63 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path: Path, recorded: Re
         assert (heard.known, heard.asked, heard.answered) == (first, many - first, 0)
         other = ask(chain, ChatModel(VoiceSettings(recorded.address, "larger"), ""), 20, 100)
         assert other.known == 0
+
+
+class Models:
+    """A model by its name: what it says of each text; None: no answer."""
+
+    def __init__(self, name: str, side: Callable[[str], int | None]) -> None:
+        self.name, self.side = name, side
+        self.asked: list[str] = []
+
+    def sides(self, pieces: Sequence[str]) -> list[int | None]:
+        self.asked += pieces
+        return [self.side(text) for text in pieces]
+
+
+def test_every_answer_of_a_day_is_kept_whatever_came_before_it(tmp_path: Path) -> None:
+    """Six clauses of one day, asked one by one, then by another model: none is asked twice, and the last one speaks."""
+    folder = bags(tmp_path / "bags", "")
+    texts = [f"the zipper is {word}" for word in ("purple", "metal", "there", "long", "wide", "round")]
+    rows = "".join(f'2026-02-24,B,"{text}"\n' for text in texts)
+    (folder / "reviews.csv").write_text("happened_at,product,text\n" + rows)
+    one, other = Models("one", lambda _: -1), Models("other", lambda _: 1)
+    with datong.open(folder) as chain:
+        many = ask(chain, one, 1, 100).asked
+        assert many > 1 and ask(chain, one, 1, 100).asked == 0
+    assert blamed(folder) >= many
+    with datong.open(folder) as chain:
+        assert ask(chain, other, 4, 100).answered == many and ask(chain, other, 4, 100).asked == 0
+    assert blamed(folder) == 0
+
+
+def test_a_run_of_an_earlier_day_lets_go_of_no_answer(tmp_path: Path) -> None:
+    folder = bags(tmp_path / "bags", "")
+    with datong.open(folder) as chain:
+        ask(chain, Models("one", lambda _: -1), 20, 100)
+        chain.run(as_of="2026-02-10")
+    assert blamed(folder) == 1
+
+
+def test_what_was_asked_in_vain_keeps_nothing_else_from_being_asked(tmp_path: Path) -> None:
+    folder = bags(tmp_path / "bags", "", [f"the zipper is {word}" for word in ("purple", "metal", "there", "long")])
+    deaf = Models("deaf", lambda _: None)
+    with datong.open(folder) as chain:
+        many = ask(chain, Models("count", lambda _: 0), 20, 100).asked
+        for _ in range(many):
+            ask(chain, deaf, 1, 1)
+    assert len(set(deaf.asked)) == many
+
+
+def test_what_is_for_this_machine_goes_by_no_proxy(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert ChatModel(VoiceSettings(recorded.address, "small"), "").sides(["x"]) == [-1]
+
+
+def test_a_key_that_no_header_can_have_is_said_so(recorded: Recorded) -> None:
+    with pytest.raises(DatongError):
+        ChatModel(VoiceSettings(recorded.address, "small"), "密钥").sides(["x"])
 
 
 def test_at_most_so_many_and_never_long_ones(tmp_path: Path, recorded: Recorded) -> None:

@@ -3,8 +3,10 @@
 import ipaddress
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import Event as Flag
 from threading import Thread
+from time import sleep
 
 import httpx
 import pytest
@@ -140,14 +142,103 @@ def test_one_that_does_not_answer_keeps_no_other_waiting(served: Served, planner
     assert served.webhooks.send_due(post) == 1
 
 
-def test_too_much_waiting_lets_the_oldest_go(served: Served, planner: Who, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_waiting_lets_the_oldest_go_and_says_so(
+    served: Served, planner: Who, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each webhook by itself: another's words take nobody's place."""
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    served.webhooks.make(planner, ADDRESS, ["orders"])
-    for i in range(5):
+    for path in ("/a", "/b"):
+        served.webhooks.make(planner, ADDRESS + path, ["orders"])
+    for i in range(6):
         served.webhooks.tell(Event("orders", f"W{i}", Permission.SEE_PLAN))
     receiving = Receiving()
     served.webhooks.send_due(receiving)
-    assert [json.loads(body)["data"]["subject"] for _, body, _ in receiving.got] == ["W2", "W3", "W4"]
+    for path in ("/a", "/b"):
+        own = [json.loads(body) for address, body, _ in receiving.got if address == ADDRESS + path]
+        assert [(word["type"], word["data"].get("subject")) for word in own] == [
+            ("lost", None),
+            ("orders.changed", "W4"),
+            ("orders.changed", "W5"),
+        ]
+
+
+def test_a_new_word_waits_behind_one_that_failed(served: Served, planner: Who, clock: Clock) -> None:
+    served.webhooks.make(planner, ADDRESS, ["orders"])
+    served.webhooks.tell(Event("orders", "A", Permission.SEE_PLAN))
+    served.webhooks.send_due(Receiving(500))
+    served.webhooks.tell(Event("orders", "B", Permission.SEE_PLAN))
+    well = Receiving()
+    assert served.webhooks.send_due(well) == 0
+    clock.later(seconds=AGAIN_AFTER[0].total_seconds())
+    served.webhooks.send_due(well)
+    assert [json.loads(body)["data"]["subject"] for _, body, _ in well.got] == ["A", "B"]
+
+
+def test_what_waits_for_somebody_who_is_suspended_is_not_sent(served: Served, planner: Who) -> None:
+    served.webhooks.make(planner, ADDRESS, ["orders"])
+    served.webhooks.tell(Event("orders", "W1", Permission.SEE_PLAN))
+    served.people.change(None, planner.login, disabled=True)
+    receiving = Receiving()
+    assert served.webhooks.send_due(receiving) == 0 and receiving.got == []
+    served.people.change(None, planner.login, disabled=False)
+    assert served.webhooks.send_due(receiving) == 0
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Waits some seconds for it."""
+    for _ in range(200):
+        if done():
+            return
+        sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def test_a_slow_receiver_and_one_that_breaks_keep_no_other_waiting(
+    served: Served, planner: Who, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.5)
+    numbers = {}
+    for path in ("/slow", "/broken", "/well"):
+        numbers[path] = served.webhooks.make(planner, ADDRESS + path, ["orders"])[0].webhook
+    go_on, got = Flag(), []
+
+    def post(address: str, body: bytes, headers: Mapping[str, str]) -> int:
+        if address.endswith("/slow"):
+            go_on.wait(20)
+        if address.endswith("/broken"):
+            raise UnicodeEncodeError("ascii", "x", 0, 1, "no")
+        got.append(address)
+        return 200
+
+    sender = Sender(served.webhooks, served.events, post)
+    try:
+        served.events.tell("orders", "W1", Permission.SEE_PLAN)
+        until(lambda: ADDRESS + "/well" in got)
+        until(lambda: {one.said for one in served.webhooks.of(planner)} == {"timeout", "UnicodeEncodeError", ""})
+    finally:
+        go_on.set()
+        sender.close()
+
+
+def test_a_sender_outlives_an_error_of_its_own(served: Served, planner: Who, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.webhooks.make(planner, ADDRESS, ["orders"])
+    receiving, failures = Receiving(), [OSError("disk")]
+    tell = served.webhooks.tell
+
+    def failing(event: Event) -> None:
+        if failures:
+            raise failures.pop()
+        tell(event)
+
+    monkeypatch.setattr(served.webhooks, "tell", failing)
+    sender = Sender(served.webhooks, served.events, receiving)
+    try:
+        for name in ("W1", "W2"):
+            served.events.tell("orders", name, Permission.SEE_PLAN)
+        until(lambda: len(receiving.got) == 1)
+    finally:
+        sender.close()
+    assert json.loads(receiving.got[0][1])["data"]["subject"] == "W2"
 
 
 def test_what_a_sender_missed_is_said(served: Served, planner: Who) -> None:
@@ -168,10 +259,7 @@ def test_the_sender_sends_what_changes(served: Served, planner: Who) -> None:
     try:
         served.events.tell("orders", "W1", Permission.SEE_PLAN)
         served.webhooks.try_out(planner, made.webhook)
-        for _ in range(100):
-            if len(receiving.got) == 2:
-                break
-            sender._closing.wait(0.05)
+        until(lambda: len(receiving.got) == 2)
     finally:
         sender.close()
     assert sorted(receiving.types()) == ["orders.changed", "test"]
@@ -205,7 +293,8 @@ def test_unknown_kinds_are_refused(served: Served, planner: Who, kinds: list[str
     "address",
     [
         *("", "ftp://198.51.100.7/", "javascript:alert(1)", "https://", "https://a:b@198.51.100.7/", "https://[::1"),
-        *("http://198.51.100.7:99999999/", "https://198.51.100.7/" + "x" * 3000),
+        *("http://198.51.100.7:99999999/", "https://198.51.100.7/" + "x" * 3000, "https://a..b/", "https://a\nb/"),
+        "https://" + "x" * 64 + ".example/",
     ],
 )
 def test_no_address_of_the_web(address: str) -> None:
@@ -226,6 +315,21 @@ def test_no_machine_that_only_the_server_reaches(served: Served, planner: Who, h
         served.webhooks.make(planner, f"http://{host}/", ["orders"])
     with pytest.raises(Refused):
         Posting(to_private=False)(f"http://{host}/", b"{}", {})
+
+
+def test_a_host_in_letters_of_its_own_language_is_sent_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the plain letters that stand for it."""
+    asked: list[str] = []
+
+    def found(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        raise OSError("not here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    refuse_wrong("https://bücher.example/")
+    with pytest.raises(OSError, match="not here"):
+        Posting(to_private=True)("https://bücher.example/", b"{}", {})
+    assert asked == ["xn--bcher-kva.example"]
 
 
 def test_a_name_that_points_elsewhere_later_is_not_followed(

@@ -30,7 +30,7 @@ from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
-from datong.ledger.worked_out import Kept, WorkedOut
+from datong.ledger.worked_out import FOR_GOOD, Kept, WorkedOut
 from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
@@ -358,7 +358,10 @@ class Chain:
     def keep_told(self, told: Mapping[str, Kept]) -> None:
         """Keep what a plugged model said of clauses, beside what is kept already (sense/voice/told.py)."""
         self._whole = None
-        self.ledger.keep_worked_out({**self.ledger.worked_out(), **told})
+        with self.ledger.together():
+            known = self.ledger.worked_out()
+            self.ledger.keep_worked_out({key: kept for key, kept in known.items() if key not in told})
+            self.ledger.keep_worked_out({**known, **told})
 
     def review(self, as_of: Moment | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
@@ -408,7 +411,9 @@ class Chain:
     def keep_run(self, record: RunRecord) -> RunResult:
         """Keep a run that was worked out, and give it."""
         if self.branch_name is None:
-            self.ledger.keep_worked_out(record.worked_out)
+            known = self.ledger.worked_out()
+            for_good = {key: kept for key, kept in known.items() if key.startswith(FOR_GOOD)}
+            self.ledger.keep_worked_out({**record.worked_out, **for_good})
         self.ledger.save_run(record, self._at.now(), by=self.by)
         return RunResult(record.run, record.as_of, self.settings, record.tables, self.language)
 

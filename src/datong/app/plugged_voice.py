@@ -58,13 +58,14 @@ def ask(
     end = day_number(state.first_open_bucket)
     found = unsure(state, end)
     before = {day: by_model(known, day, model.name) for day in {one.day for one in found}}
-    new = [one for one in found if digest_of(one.text) not in before[one.day]]
-    texts = list(dict.fromkeys(one.text for one in new))[:most]
-    said: dict[str, int] = {}
+    new = [one for one in found if before[one.day].get(digest_of(one.text)) is None]
+    # What was asked in vain before comes after what never was.
+    never = sorted(new, key=lambda one: digest_of(one.text) in before[one.day])
+    texts = list(dict.fromkeys(one.text for one in never))[:most]
+    said: dict[str, int | None] = {}
     for begin in range(0, len(texts), at_once):
         some = texts[begin : begin + at_once]
-        sides = model.sides(some)
-        said |= {text: side for text, side in zip(some, sides, strict=True) if side is not None}
+        said |= dict(zip(some, model.sides(some), strict=True))
         answers = [(one.day, one.text, said[one.text]) for one in new if one.text in said]
         chain.keep_told(kept_of(known, model.name, answers))
         on_progress(min(begin + at_once, len(texts)))
@@ -72,7 +73,7 @@ def ask(
         unsure=len({one.text for one in found}),
         known=len({one.text for one in found}) - len({one.text for one in new}),
         asked=len(texts),
-        answered=len(said),
-        good=sum(side > 0 for side in said.values()),
-        bad=sum(side < 0 for side in said.values()),
+        answered=sum(side is not None for side in said.values()),
+        good=sum(side == 1 for side in said.values()),
+        bad=sum(side == -1 for side in said.values()),
     )

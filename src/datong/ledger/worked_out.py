@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+# Begins the digests of what cannot be worked out again, since somebody else was asked: no run lets go of it.
+FOR_GOOD = "for good:"
+
 
 class Kept(NamedTuple):
     """day: of the rows that it was worked out of, local, in days since 1970-01-01. content: in a form of its own."""

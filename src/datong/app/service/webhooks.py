@@ -12,15 +12,18 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import logging
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty
 from threading import Event as Flag
 from threading import Thread
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,7 +43,10 @@ KINDS = ("plan", "orders", "job", "findings", "demand", "data", "price", "propos
 MOST_WEBHOOKS, MOST_WAITING = 10, 1000
 # A word that is not taken is sent again after these; then it is given up.
 AGAIN_AFTER = tuple(timedelta(seconds=s) for s in (5, 60, 600, 3600, 6 * 3600, 24 * 3600))
-TIMEOUT_S, LOOK_S = 10.0, 0.5
+# Seconds: of a word on the line in which nothing comes, in all, and between looks for something new.
+TIMEOUT_S, PATIENCE_S, LOOK_S = 10.0, 20.0, 0.5
+# Words that are sent at once, and letters of an address.
+MOST_AT_ONCE, MOST_LETTERS = 32, 2000
 SECRET_BYTES, SECRET_PREFIX = 32, "whsec_"
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -138,52 +144,63 @@ class Webhooks:
                 self._put(row["webhook"], {"type": f"{event.kind}.changed", "data": {"subject": event.subject}})
 
     def _put(self, webhook: int, word: Mapping[str, Any]) -> None:
+        """A new word, behind those that wait. Where too many wait the oldest go, and a word in their place says so."""
         now = self._now()
         body = json.dumps({**word, "timestamp": now.isoformat()}, ensure_ascii=False)
         with self._desk.together():
-            self._desk.add(
-                "INSERT INTO webhook_words (webhook, body, due) VALUES (?, ?, ?)", (webhook, body, now.timestamp())
-            )
-            self._desk.write(
-                "DELETE FROM webhook_words WHERE webhook = ? AND word <= "
-                "(SELECT max(word) FROM webhook_words WHERE webhook = ?) - ?",
-                (webhook, webhook, MOST_WAITING),
-            )
+            waiting = self._desk.rows("SELECT word, due FROM webhook_words WHERE webhook = ? ORDER BY word", (webhook,))
+            due = max([now.timestamp(), *(row["due"] for row in waiting)])
+            if len(waiting) >= MOST_WAITING:
+                lost = json.dumps({"type": "lost", "data": {}, "timestamp": now.isoformat()})
+                gone = waiting[: len(waiting) - MOST_WAITING + 2]
+                self._desk.write(
+                    "DELETE FROM webhook_words WHERE webhook = ? AND word < ?", (webhook, gone[-1]["word"])
+                )
+                self._desk.write("UPDATE webhook_words SET body = ? WHERE word = ?", (lost, gone[-1]["word"]))
+            self._desk.add("INSERT INTO webhook_words (webhook, body, due) VALUES (?, ?, ?)", (webhook, body, due))
+
+    def due(self) -> list[dict[str, Any]]:
+        """Of each webhook the word that waits longest, where it is due; of whoever may act no more none is left."""
+        rows = self._desk.rows(
+            "SELECT s.*, w.address, w.secret, w.account FROM webhook_words s JOIN webhooks w USING (webhook) "
+            "WHERE s.word IN (SELECT min(word) FROM webhook_words GROUP BY webhook) AND s.due <= ? ORDER BY s.word",
+            (self._now().timestamp(),),
+        )
+        found = []
+        for row in rows:
+            if self._people.of_account(row["account"]) is None:
+                self._desk.write("DELETE FROM webhook_words WHERE webhook = ?", (row["webhook"],))
+            else:
+                found.append(row)
+        return found
 
     def send_due(self, post: Post) -> int:
-        """Send what is due, oldest first; how many were taken."""
-        now = self._now()
-        due = self._desk.rows(
-            "SELECT s.*, w.address, w.secret FROM webhook_words s JOIN webhooks w USING (webhook) "
-            "WHERE s.due <= ? ORDER BY s.word",
-            (now.timestamp(),),
-        )
-        taken, failed = 0, set[int]()
-        for row in due:
-            if row["webhook"] in failed:  # it does not answer: the others are not kept waiting
-                continue
-            said = self._said(post, row, now)
-            if said:
-                failed.add(row["webhook"])
-            taken += not said
-            self._noted(row, said, now)
+        """Send what is due, of each webhook oldest first; how many words were taken."""
+        taken = 0
+        while due := self.due():
+            for row in due:
+                said = self.said(post, row)
+                taken += not said
+                self.noted(row, said)
         return taken
 
-    def _said(self, post: Post, row: Mapping[str, Any], now: datetime) -> str:
-        """'' where a word was taken, else what came of it."""
+    def said(self, post: Post, row: Mapping[str, Any]) -> str:
+        """'' where a word was taken, else what came of it. Writes nothing: it may be asked in any thread."""
         body = row["body"].encode()
-        headers = signed(row["secret"], f"word_{row['word']}", now, body)
+        headers = signed(row["secret"], f"word_{row['word']}", self._now(), body)
         try:
             if not self.to_private:
                 refuse_private(row["address"])
             status = post(row["address"], body, headers)
-        except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
             return type(error).__name__
         except Refused:
             return "private"
         return "" if 200 <= status < 300 else str(status)
 
-    def _noted(self, row: Mapping[str, Any], said: str, now: datetime) -> None:
+    def noted(self, row: Mapping[str, Any], said: str) -> None:
+        """Keep what came of a word."""
+        now = self._now()
         with self._desk.together():
             self._desk.write(
                 "UPDATE webhooks SET last = ?, said = ? WHERE webhook = ?", (now.timestamp(), said, row["webhook"])
@@ -201,26 +218,50 @@ class Webhooks:
 
 
 class Sender:
-    """Sends words of webhooks in a thread of its own, until it is closed."""
+    """Sends words of webhooks in a thread of its own, until it is closed. One that is slow to take its word keeps no
+    other waiting."""
 
     def __init__(self, webhooks: Webhooks, events: Events, post: Post | None = None) -> None:
         self._webhooks, self._events, self._closing = webhooks, events, Flag()
         self._post = post or Posting(webhooks.to_private)
         self._listener: Listener = events.listen_to_all()
+        self._workers = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook")
+        # By webhook the word that is being sent, and when that began; None: it was given up, and is not over yet.
+        self._sending: dict[int, tuple[Future[str], dict[str, Any] | None, float]] = {}
         self._thread = Thread(target=self._run, name="webhooks", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            with suppress(Empty):
-                self._webhooks.tell(self._listener.queue.get(timeout=LOOK_S))
-                continue
-            self._webhooks.send_due(self._post)
+            try:
+                self._round()
+            except Exception:  # one word, or one moment without the database, ends no webhook of others
+                logging.getLogger(__name__).exception("webhooks")
+                self._closing.wait(LOOK_S)
+
+    def _round(self) -> None:
+        with suppress(Empty):
+            self._webhooks.tell(self._listener.queue.get(timeout=LOOK_S))
+            return
+        now = monotonic()
+        for webhook, (future, row, begun) in list(self._sending.items()):
+            if future.done():
+                if row is not None:
+                    self._webhooks.noted(row, future.result())
+                del self._sending[webhook]
+            elif row is not None and now - begun > PATIENCE_S:
+                self._webhooks.noted(row, "timeout")
+                self._sending[webhook] = (future, None, begun)
+        for row in self._webhooks.due():
+            if row["webhook"] not in self._sending:
+                future = self._workers.submit(self._webhooks.said, self._post, row)
+                self._sending[row["webhook"]] = (future, row, now)
 
     def close(self) -> None:
         self._closing.set()
         self._events.leave(self._listener)
-        self._thread.join(TIMEOUT_S)
+        self._thread.join(2 * LOOK_S)
+        self._workers.shutdown(wait=False, cancel_futures=True)
 
 
 class Posting:
@@ -232,7 +273,7 @@ class Posting:
 
     def __call__(self, address: str, body: bytes, headers: Mapping[str, str]) -> int:
         parts = urlsplit(address)
-        host = parts.hostname or ""
+        host = plain_host(address)
         found = addresses_of(address)
         if not self._to_private and not all(is_public(number) for number in found):
             raise Refused(message("webhooks.private", host=host))
@@ -270,8 +311,19 @@ def refuse_wrong(address: str) -> None:
         _ = parts.port
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or len(address) > 2000:
+    is_of_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    try:
+        is_of_web = is_of_web and bool(plain_host(address))
+    except UnicodeError:
+        is_of_web = False
+    if not is_of_web or len(address) > MOST_LETTERS or not address.isprintable():
         raise Refused(message("webhooks.no_address", address=address[:80]))
+
+
+def plain_host(address: str) -> str:
+    """The host of an address in plain letters, as the names of the internet have them. Raises UnicodeError."""
+    host = urlsplit(address).hostname or ""
+    return host if ":" in host else host.encode("idna").decode("ascii")
 
 
 def refuse_private(address: str) -> None:
@@ -279,7 +331,7 @@ def refuse_private(address: str) -> None:
     host = urlsplit(address).hostname or ""
     try:
         found = addresses_of(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise Refused(message("webhooks.not_found", host=host)) from error
     if not all(is_public(one) for one in found):
         raise Refused(message("webhooks.private", host=host))
@@ -300,5 +352,5 @@ def addresses_of(address: str) -> list[Address]:
     """The machines that an address names. Raises OSError where none is found."""
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    found = socket.getaddrinfo(plain_host(address), port, type=socket.SOCK_STREAM)
     return [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]

@@ -6,6 +6,7 @@ is taken of an answer is a side for a piece that was sent, and nothing else. An 
 those pieces stay without one.
 """
 
+import http.client
 import json
 import ssl
 import urllib.error
@@ -87,14 +88,16 @@ class ChatModel:
         address = self.settings.address.rstrip("/") + "/chat/completions"
         request = urllib.request.Request(address, json.dumps(body).encode(), headers, method="POST")
         secure = urllib.request.HTTPSHandler(context=ssl.create_default_context())
-        opener = urllib.request.build_opener(_NoRedirect, secure)
+        # What is meant for this machine leaves it by no proxy.
+        direct = [urllib.request.ProxyHandler({})] if is_on_this_machine(self.settings) else []
+        opener = urllib.request.build_opener(_NoRedirect, secure, *direct)
         try:
             with opener.open(request, timeout=TIMEOUT_S) as answer:
                 return answer.read(MOST_BYTES)
         except urllib.error.HTTPError as error:
             said = shown(visible(error.read(500).decode(errors="replace")).replace(self.key or "\0", "***"))
             raise DatongError(message("plugged.refused", address=address, status=error.code, said=said)) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             reason = shown(str(getattr(error, "reason", "") or error))
             raise DatongError(message("plugged.away", address=address, reason=reason)) from error
 
@@ -112,8 +115,8 @@ def sides_in(answer: bytes, many: int) -> list[int | None]:
     found: dict[int, int | None] = {}
     try:
         content = json.loads(answer)["choices"][0]["message"]["content"]
-        labels = json.loads(_json_of(content))["labels"]
-    except (ValueError, KeyError, IndexError, TypeError):
+        labels = json.loads(_json_of(content))["labels"] if isinstance(content, str) else ()
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return [None] * many
     for one in labels if isinstance(labels, list) else ():
         if not isinstance(one, dict):

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
-from datong.ledger.worked_out import Kept, WorkedOut
+from datong.ledger.worked_out import FOR_GOOD, Kept, WorkedOut
 
-# Clauses of a day, by digest, that are good (1), bad (-1) or neither (0).
-Told = Mapping[str, int]
-SIDES = (-1, 0, 1)
+# Clauses of a day, by digest, that are good (1), bad (-1) or neither (0); None: it was asked, and gave no answer.
+Told = Mapping[str, int | None]
 
 
 def digest_of(clause: str) -> str:
@@ -18,8 +17,8 @@ def digest_of(clause: str) -> str:
 
 
 def key_of(day: int) -> str:
-    """Under which what was said of a day's clauses is kept."""
-    return blake2b(f"told {day}".encode(), digest_size=16).hexdigest()
+    """Under which what was said of a day's clauses is kept: it grows, and no run lets go of it."""
+    return f"{FOR_GOOD}told:{day}"
 
 
 def told_on(kept: WorkedOut, day: int) -> tuple[bytes, Told]:
@@ -28,12 +27,12 @@ def told_on(kept: WorkedOut, day: int) -> tuple[bytes, Told]:
     return (b"", {}) if content is None else (content, json.loads(content)["sides"])
 
 
-def kept_of(known: WorkedOut, model: str, said: Iterable[tuple[int, str, int]]) -> dict[str, Kept]:
+def kept_of(known: WorkedOut, model: str, said: Iterable[tuple[int, str, int | None]]) -> dict[str, Kept]:
     """By key what is to be kept of a model's answers, with what it, and no other model, said before.
 
-    said: day, clause, side. What another model said of these days is let go: one model speaks at a time.
+    said: day, clause, side. What another model said of a day is let go with the first answer of this one.
     """
-    days: dict[int, dict[str, int]] = {}
+    days: dict[int, dict[str, int | None]] = {}
     for day, clause, side in said:
         if day not in days:
             before = known.found(key_of(day))
@@ -52,8 +51,8 @@ def by_model(kept: WorkedOut, day: int, model: str) -> Told:
 
 def sides_of(clauses: Sequence[str], told: Told) -> list[int]:
     """(clauses) the side on which each stands by what was said; 0 where nothing was."""
-    return [told.get(digest_of(clause), 0) for clause in clauses] if told else [0] * len(clauses)
+    return [told.get(digest_of(clause)) or 0 for clause in clauses] if told else [0] * len(clauses)
 
 
-def _written(model: str, sides: Mapping[str, int]) -> bytes:
+def _written(model: str, sides: Told) -> bytes:
     return json.dumps({"model": model, "sides": dict(sorted(sides.items()))}, separators=(",", ":")).encode()
