@@ -142,3 +142,22 @@ def test_a_plan_does_not_call_itself_of_now_where_something_came_in_while_it_was
     assert not served.keeper.read(lambda chain: chain.ledger.run_inputs(record.run, ()).current)
     again = served.keeper.write("plan@works", lambda chain: chain.run())
     assert served.keeper.read(lambda chain: chain.ledger.run_inputs(again.run, ()).current)
+
+
+@pytest.mark.parametrize("branch", [None, "dear"])
+def test_a_plan_is_made_of_what_the_folder_holds_now(served: Served, branch: str | None) -> None:
+    """What was written into a file since the server began is in the next plan, as by the command line; not in a
+    what-if."""
+    if branch is not None:
+        served.keeper.write("plan@works", lambda chain: chain.branch(branch))
+    file = served.keeper.folder / "lines.csv"
+    before = served.keeper.read(lambda chain: chain.state().table("lines")["hours_per_week"].to_pylist())
+    text = file.read_text(encoding="utf-8")
+    number = f"{before[0]:g}"
+    assert number in text
+    file.write_text(text.replace(number, "77"), encoding="utf-8")
+    asked = {} if branch is None else {"branch": branch}
+    ended = until(served.jobs, served.jobs.start(PLANNER, "run", asked), lambda j: not j.is_open)
+    assert ended.state == "done", ended.error
+    now = served.keeper.read(lambda chain: chain.state().table("lines")["hours_per_week"].to_pylist())
+    assert (77.0 in now) == (branch is None)

@@ -86,23 +86,26 @@ class Chain:
         self._begin(chosen_language(language, os.environ), *wire(folder, now, by))
         try:
             clock.refuse_a_jump(self._at)
-            hashed = persons.settle(self._at)
-            taken = take_in_folder(
-                self.ledger,
-                folder,
-                self.clock(),
-                on_rows,
-                clock.today(now, self.settings),
-                self._at.customers,
-                by=self.by,
-            )
-            self.unheeded_edits: tuple[Finding, ...] = (*hashed, *taken.unheeded)
-            self.unheeded: tuple[Finding, ...] = (*self.unheeded_edits, *self.clock_findings())
+            self._read_folder(persons.settle(self._at), on_rows)
         except BaseException:
             self.ledger.close()
             raise
+
+    def _read_folder(self, hashed: Sequence[Finding], on_rows: Callable[[str, int], None]) -> None:
+        """Take in what is new in the folder. hashed: what was said of customers before."""
+        today = clock.today(self._at.now, self.settings)
+        taken = take_in_folder(self.ledger, self.folder, self.clock(), on_rows, today, self._at.customers, by=self.by)
+        self.unheeded_edits: tuple[Finding, ...] = (*hashed, *taken.unheeded)
+        self.unheeded: tuple[Finding, ...] = (*self.unheeded_edits, *self.clock_findings())
         self.ingested: tuple[IngestReport, ...] = taken.reports
         self._folder_findings = taken.findings
+
+    def read_folder_again(self) -> None:
+        """Take in what changed in the folder since the chain was opened, as opening it does: a server has it open for
+        long. Not on a branch."""
+        if self.branch_name is None:
+            self._whole = self._noticed = None
+            self._read_folder(persons.settle(self._at), lambda _table, _rows: None)
 
     @classmethod
     def in_memory(

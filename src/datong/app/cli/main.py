@@ -260,6 +260,7 @@ def _add_server_commands(c: _Commands) -> None:
     p.add_argument("--role", action="append", default=[], metavar="ROLE", help=c.text("people.role"))
     p.add_argument("--firm", metavar="FIRM", help=c.text("people.firm"))
     p.add_argument("--name", metavar="NAME", help=c.text("people.name"))
+    p.add_argument("--speaks", choices=LANGUAGES, help=c.text("people.speaks"))
     p.add_argument("--server-folder", type=Path, metavar="DIR", help=c.text("serve.folder"))
 
     p = c.command("mcp")

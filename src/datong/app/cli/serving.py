@@ -91,7 +91,7 @@ def _answer(people: "People", options: argparse.Namespace, language: str) -> Non
             terminal.line(say("serving.account", language, **words))
     elif options.what == "invite":
         named = (options.login, options.name or options.login, options.role, options.firm)
-        _tell_link(people.invite(None, *named, language), options, language)
+        _tell_link(people.invite(None, *named, options.speaks or language), options, language)
     elif options.what == "reset":
         _tell_link(people.reset(None, options.login), options, language)
     else:

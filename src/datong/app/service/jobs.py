@@ -66,6 +66,8 @@ class Kind:
     ask: Callable[[Chain, Mapping[str, Any]], Work]
     keep: Callable[[Chain, Mapping[str, Any], Any], Mapping[str, Any]]
     tells: str = "plan"
+    # What is done to the chain before it is asked; None: nothing.
+    before: Callable[[Chain, Mapping[str, Any]], None] | None = None
 
 
 class Jobs:
@@ -183,6 +185,8 @@ class Jobs:
 
     def _run_one(self, job: str, by: str, kind: Kind, asked: Mapping[str, Any], name: str) -> None:
         try:
+            if (before := kind.before) is not None:
+                self._keeper.write(by, lambda chain: before(chain, asked))
             work = self._keeper.read(lambda chain: kind.ask(chain, asked))
             answer = self._worked_out(job, name, work)
             if answer is _STOPPED:

@@ -103,6 +103,12 @@ def serve(
     return Served(keeper, people, audit, events, jobs, desk, now, webhooks)
 
 
+def _read_folder(chain: Chain, asked: Mapping[str, Any]) -> None:
+    """A plan is made of what the chain's folder holds now, as by the command line; a what-if stays with what it has."""
+    if asked.get("branch") is None:
+        chain.read_folder_again()
+
+
 def _ask_run(chain: Chain, asked: Mapping[str, Any]) -> Any:
     return chain.on(asked.get("branch")).run_asked(asked.get("as_of"), asked.get("seed"))
 
@@ -121,7 +127,7 @@ def _keep_run(chain: Chain, asked: Mapping[str, Any], record: Any) -> Mapping[st
 # run: a plan of the trunk, or of a branch; try: of a branch alone; quote: what an order more would cost; price_edit,
 # price_offers: what changes of orders would cost; replay: history once more.
 JOB_KINDS: Mapping[str, Kind] = {
-    "run": Kind(Permission.RUN_PLAN, _ask_run, _keep_run),
+    "run": Kind(Permission.RUN_PLAN, _ask_run, _keep_run, before=_read_folder),
     "try": Kind(Permission.WHAT_IF, _ask_try, _keep_run),
     "quote": Kind(Permission.QUOTE, ask_quote, keep_quote, tells="job"),
     "replay": Kind(Permission.WHAT_IF, ask_replay, keep_replay, tells="job"),
