@@ -97,8 +97,12 @@ def test_a_week_from_the_plan_to_what_is_given_out(browser: Browser, served: Pla
     expect(panel).not_to_contain_text("proposed, locked")
     panel.get_by_role("button", name="Redo").click()
     expect(panel).to_contain_text("proposed, locked")
+    give_out = page.get_by_role("button", name=re.compile(r"Give out what is due \(\d+\)"))
+    before = give_out.inner_text()
     panel.get_by_role("button", name="Give out").click()
     expect(panel.get_by_role("heading", name=re.compile("W20260302-001 · released"))).to_be_visible()
+    # What stands above the orders is as they are now, without the page being opened anew.
+    expect(page.get_by_role("button", name=before, exact=True)).to_have_count(0)
     assert problems == []
 
 

@@ -1,6 +1,7 @@
 """The page Plan: orders on their lines, all orders in a grid, and one of them beside it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from nicegui import ui
@@ -65,18 +66,10 @@ class _PlanPage:
 
     async def build(self, head: dict[str, Any]) -> None:
         visit = self.visit
-        plan = head.get("plan")
         with ui.element("div").classes("line"):
-            if plan is not None:
-                zone = visit.served.keeper.settings.calendar.zone
-                moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-                ui.label(visit.say("web_plan.of_run", run=plan.run, moment=moment)).classes("soft")
-            ui.element("span").classes("grow")
-            if head.get("due") and visit.who.may(Permission.RELEASE_ORDERS):
-                action(visit.say("web_plan.release_due", count=head["due"]), self.release_due)
-            if plan is not None:
-                action(visit.say("web_plan.difference"), lambda: show_differences(visit))
-            PlanAnew(visit, head.get("job"), is_main=plan is None)
+            self.top = ui.element("div").classes("line grow")
+            self._fill_top(head)
+            PlanAnew(visit, head.get("job"), is_main=head.get("plan") is None)
         if not head.get("orders"):
             note(visit.say("web_plan.empty"))
         else:
@@ -91,6 +84,21 @@ class _PlanPage:
         ui.on("order_moved", lambda e: self.panel.choose(str(e.args["order"]), str(e.args["start"])))
         ui.on("signed_out", self._signed_out)
         visit.follow(("orders", "plan"), self.heard)
+
+    def _fill_top(self, head: Mapping[str, Any]) -> None:
+        """Of which run the orders are, and what is due to go out."""
+        visit, plan = self.visit, head.get("plan")
+        self.top.clear()
+        with self.top:
+            if plan is not None:
+                zone = visit.served.keeper.settings.calendar.zone
+                moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+                ui.label(visit.say("web_plan.of_run", run=plan.run, moment=moment)).classes("soft")
+            ui.element("span").classes("grow")
+            if head.get("due") and visit.who.may(Permission.RELEASE_ORDERS):
+                action(visit.say("web_plan.release_due", count=head["due"]), self.release_due)
+            if plan is not None:
+                action(visit.say("web_plan.difference"), lambda: show_differences(visit))
 
     def _picture(self) -> None:
         visit = self.visit
@@ -192,6 +200,9 @@ class _PlanPage:
 
     async def heard(self, events: list[Event]) -> None:
         self.refresh()
+        head = await self.visit.asked(self.head)
+        if head is not None:
+            self._fill_top(head)
         for name in {event.subject for event in events if event.kind == "orders"}:
             await self.panel.heard(name)
 
