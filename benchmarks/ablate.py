@@ -67,7 +67,7 @@ from datong.network.position import Position
 from datong.network.ways import Way
 from datong.plan import work as work_module
 from datong.plan.lots_along_clearing import Lot
-from datong.plan.lots_in_turn import OnTurn
+from datong.plan.lots_product_by_product import OnTurn
 from datong.plan.work import Chosen, prepare
 from datong.questions.run import run_record
 from datong.replay.measure import differences, summary

@@ -39,7 +39,7 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessa
 from datong.network.position import Position, position
 from datong.plan.choose_lots import choose
 from datong.plan.lots_along_clearing import NOTHING, Lot
-from datong.plan.lots_in_turn import OnTurn, no_hurry
+from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
 from datong.plan.orders_already_out import with_days_counted_on
 from datong.plan.work import Chosen

@@ -6,8 +6,8 @@ a day. A day that a customer named ends the days of what is made for it. No orde
 takes of orders that are out is there. A transfer that takes of a lot of its own week leaves when that is done: as late
 as who waits for it allows, and at once where somebody waits already.
 
-Where the hours of a line are too few for these days, the lots of the bucket are worked day by day (line_days.py), and
-are done when they are done there: later than a customer named, perhaps, but in the bucket that the plan counts. Steps
+Where the hours of a line are too few for these days, the lots of the bucket are worked day by day (line_sequence.py),
+and are done when they are done there: later than a customer named, perhaps, but in the bucket that the plan counts. Steps
 that do not fit one after the other share days; where that is not enough, they overlap.
 """
 
@@ -20,7 +20,7 @@ from typing import Literal
 
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
-from datong.plan.line_days import WORKING_DAYS, Course, Job, all_fit, worked
+from datong.plan.line_sequence import WORKING_DAYS, Course, Job, all_fit, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work

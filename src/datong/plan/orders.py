@@ -13,7 +13,7 @@ from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
 from datong.plan.days import Days, days_of
-from datong.plan.line_days import free_hours
+from datong.plan.line_sequence import free_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders

@@ -16,9 +16,9 @@ from datong.app.service.orders import OrderShown, evidence, order, party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.layout import action, heading
+from datong.app.web.order_columns import column_title, state_word
 from datong.app.web.parts import job_line
 from datong.app.web.running import money_words, open_jobs
-from datong.app.web.shown_orders import column_title, state_word
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import evidence_words, shown_value, title

@@ -13,10 +13,10 @@ from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.workbooks import ORDERS
 from datong.app.web.layout import action, note, static
+from datong.app.web.order_columns import COLUMNS, NUMBERS, column_title
 from datong.app.web.order_panel import OrderPanel
 from datong.app.web.plan_differences import show_differences
 from datong.app.web.running import PlanAnew, open_run
-from datong.app.web.shown_orders import COLUMNS, NUMBERS, column_title
 from datong.app.web.visit import Visit
 from datong.app.web.workbooks import bar, show_brought
 from datong.model.words import catalogue

@@ -10,8 +10,8 @@ from datong.app.service import proposals as service
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Proposal
 from datong.app.web.layout import action, heading
+from datong.app.web.order_columns import order_path
 from datong.app.web.parts import address
-from datong.app.web.shown_orders import order_path
 from datong.app.web.visit import Visit
 
 # Proposals that are shown at once, and lines of each.

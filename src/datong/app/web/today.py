@@ -14,9 +14,9 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web import proposals
 from datong.app.web.layout import action, heading, note
+from datong.app.web.order_columns import order_path
 from datong.app.web.parts import job_line
 from datong.app.web.running import PlanAnew, money_words, open_jobs, open_run
-from datong.app.web.shown_orders import order_path
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import title

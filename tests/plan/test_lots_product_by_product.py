@@ -8,7 +8,7 @@ import pytest
 from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
 from datong.network.ways import Way
-from datong.plan.lots_in_turn import Choice, Jump, Shop, cheapest_levels, lots_in_turn
+from datong.plan.lots_product_by_product import Choice, Jump, Shop, cheapest_levels, lots_in_turn
 from datong.plan.worth import Curve
 
 

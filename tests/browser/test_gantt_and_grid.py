@@ -12,8 +12,8 @@ from httpx import ASGITransport, AsyncClient, Response
 from datong.app.http.request_rates import PAGE
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.served import Served, serve
+from datong.app.web.gantt_and_grid import add_tiles
 from datong.app.web.rated import RatedPages
-from datong.app.web.tiles import add_tiles
 from mill import write
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
