@@ -7,8 +7,8 @@ takes of orders that are out is there. A transfer that takes of a lot of its own
 as who waits for it allows, and at once where somebody waits already.
 
 Where the hours of a line are too few for these days, the lots of the bucket are worked day by day (line_sequence.py),
-and are done when they are done there: later than a customer named, perhaps, but in the bucket that the plan counts. Steps
-that do not fit one after the other share days; where that is not enough, they overlap.
+and are done when they are done there: later than a customer named, perhaps, but in the bucket that the plan counts.
+Steps that do not fit one after the other share days; where that is not enough, they overlap.
 """
 
 import math
