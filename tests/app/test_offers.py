@@ -27,7 +27,8 @@ from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import OrderMessage
 from datong.network.position import position
-from datong.questions.offers import OfferCost, OpenOffer
+from datong.network.refusals import refusals
+from datong.questions.offers import OfferCost, OpenOffer, open_offers, with_offer
 from datong.questions.tables_out import rendered
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -196,6 +197,26 @@ def test_work_that_is_put_off_starts_as_much_later(kind: str, begun: bool, due: 
     }
     said = OrderEvent("W1", "offered", MONDAY, offer=Offer(due=date(2026, 3, due)))
     assert OpenOffer(order, said, None, begun=begun).start == date(2026, 3, start)
+
+
+def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Plant) -> None:
+    """What the works has just said that it cannot is asked of it only later, and the price of the offer is of that."""
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},只能做5,,")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        state = chain.state()
+        (offer,) = open_offers(state)
+        assert refusals(state, state.first_open_bucket) == ()
+        asked = with_offer(state, offer)
+        offers.decide(chain, made, take=True)
+        now = chain.state()
+        (no,) = refusals(now, now.first_open_bucket)
+        assert (no.order, no.units, no.first) == (made, offer.order["units"] - 5, now.first_open_bucket)
+        (priced,) = refusals(asked, asked.first_open_bucket)
+        assert (priced.first, priced.after, priced.units) == (no.first, no.after, no.units)
+        orders = chain.run().tables["orders"].to_pylist()
+        assert not [r for r in orders if r["recipe"] == no.row and r["start"] < no.after]
 
 
 def test_an_order_that_was_put_off_takes_no_hours_before(plant: Plant) -> None:

@@ -172,6 +172,51 @@ def test_a_refused_order_that_names_no_recipe_is_one_of_the_only_one() -> None:
     assert not any(n.code == "refused_unnamed" for n in notices(state(nameless)))
 
 
+def taken(
+    order: str, start: date, was: tuple[float, date], units: float | None = None, due: date | None = None
+) -> dict:
+    """Rows of an order that was given out for `was` (units, due) and start, and whose offer was taken."""
+    put_off = max(due - was[1], timedelta()) if due else timedelta()
+    row = {"order": order, "kind": "make", "product": "A", "recipe": "A/L", "locked": True, "run": "R"}
+    row |= {"units": units or was[0], "start": start + put_off, "due": due or was[1]}
+    told = {"order": order, "counterparty": "Ahmed"}
+    offer = {"order_event": "O", "state": "offered", "offered_units": units, "offered_due": due, "answers": None}
+    before = {"order_event": "T", "state": "accepted", "offered_units": was[0], "offered_due": was[1], "answers": "O"}
+    events = [told | offer | {"happened_at": NOW - timedelta(hours=2)}, told | before | {"happened_at": NOW}]
+    return {"orders": [row], "order_events": events}
+
+
+def test_what_a_taken_offer_leaves_is_not_asked_of_the_same_at_once() -> None:
+    """8 of A in week 0: of the order for them 5 are left. The other 3 go to the dearer way, or wait."""
+    fewer = taken("W1", week(0), (8.0, week(0)), units=5.0)
+    found = cycle(state(fewer, **OFFER)).plan.orders
+    assert brief(found) == [("A/S", 3.0, week(0)), ("A/L", 6.0, week(1))]
+    assert told(found[0]) == [
+        "Ahmed refused W1, 3 by A/L in the week of 2024-01-01 (offered instead, and taken: 5 units), and is not"
+        " asked for that again"
+    ]
+    assert brief(cycle(state(fewer)).plan.orders) == [("A/L", 9.0, week(1))]
+
+
+def test_a_taken_later_day_closes_the_weeks_up_to_it() -> None:
+    """All 8 come two weeks later: weeks 0 and 1 are closed; with fewer of them, week 2 as well."""
+    later = taken("W1", week(0), (8.0, week(0)), due=week(2))
+    ((no,), both) = refusals(state(later), MONDAY), taken("W1", week(0), (8.0, week(0)), units=5.0, due=week(2))
+    assert (no.first, no.after, no.units) == (week(0), week(2), 8.0)
+    (no,) = refusals(state(both), MONDAY)
+    assert (no.first, no.after) == (week(0), week(3))
+    found = cycle(state(both, **OFFER)).plan.orders
+    assert all(o.offer == "A/S" or o.start >= week(3) for o in found)
+    assert "by 2024-01-15" in told(found[0])[0]
+
+
+def test_an_offer_that_leaves_nothing_closes_nothing() -> None:
+    """As many units on another day of the week, or another price."""
+    in_week = taken("W1", week(0), (8.0, week(0)), due=week(0) + timedelta(days=2))
+    for none in (in_week, taken("W1", week(0), (8.0, week(0)), units=9.0)):
+        assert refusals(state(none), MONDAY) == ()
+
+
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     closed=st.lists(st.tuples(st.sampled_from(["A/L", "A/K", "A/S"]), st.integers(0, 3)), max_size=6, unique=True),

@@ -36,7 +36,7 @@ def decide(chain: Chain, order: str, take: bool, why: str = "") -> "OpenOffer":
     """Take the offer that stands for an order, or do not: the order is as offered then, or as it was and to be
     answered. The counterparty is told with the next exchange. Raises NotFound where no offer of the order stands,
     Refused on a branch."""
-    from datong.questions.offers import open_offers, taken_order
+    from datong.questions.offers import decision, open_offers, taken_order
 
     if chain.branch_name is not None:
         raise Refused(message("branch.not_given_out", branch=chain.branch_name))
@@ -45,15 +45,7 @@ def decide(chain: Chain, order: str, take: bool, why: str = "") -> "OpenOffer":
     if order not in offers:
         raise NotFound(message("offers.none_of", order=order, orders=", ".join(offers) or "-"))
     offer, moment = offers[order], chain.clock()
-    event = OrderEvent(
-        order,
-        "accepted" if take else "released",
-        moment,
-        reason=why or None,
-        counterparty=offer.said.counterparty,
-        answers=offer.said.key,
-        acted_at=chain.world_clock(),
-    )
+    event = decision(offer, take, moment, why, chain.world_clock())
     rows = {"order_events": order_events_rows([event])}
     if take:
         changed = taken_order(state.table("orders"), offer)

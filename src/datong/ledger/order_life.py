@@ -27,7 +27,7 @@ _STEP: Mapping[OrderState, int] = {state: step for step, state in enumerate(PATH
 # Steps that need not be told: work that is done was not always partly done before.
 _OPTIONAL: frozenset[OrderState] = frozenset({"partly_done"})
 # Steps that are work, which is done on a day of its own.
-_WORK: frozenset[OrderState] = frozenset({"started", "partly_done", "done"})
+WORK_STATES: frozenset[OrderState] = frozenset({"started", "partly_done", "done"})
 # Events of one moment are taken in this order.
 _RANK: Mapping[OrderState, float] = {**_STEP, "offered": 1.5, "refused": len(PATH), "cancelled": len(PATH) + 1}
 # Of an order in these states another day, quantity or price can be offered; said by a counterparty, the others say
@@ -112,10 +112,10 @@ def told_offer(offer: Offer, currency: str) -> Message:
 class OrderEvent:
     """One message about an order. good_units and scrap_units: so far, in all; None: not said.
 
-    offer: what is offered instead. answers: key of the offer that this decides on: accepted, or released as it was.
-    order_event: its key where it has one of its own; else what it says is its key. What does not say when it happened
-    (`happened_at` is assumed) is the same message whenever it comes. acted_at: when it was said, by the clock of the
-    world; None: not noted.
+    offer: what is offered instead; of a decision that takes an offer, how the order was before. answers: key of the
+    offer that this decides on: accepted, or released as it was. order_event: its key where it has one of its own; else
+    what it says is its key. What does not say when it happened (`happened_at` is assumed) is the same message whenever
+    it comes. acted_at: when it was said, by the clock of the world; None: not noted.
     """
 
     order: str
@@ -140,7 +140,7 @@ class OrderEvent:
     def other_day(self, calendar: Calendar) -> date | None:
         """Of work: the day from which it counts, where that is another than the day on which it was said."""
         day = calendar.local_date(self.happened_at)
-        is_other = self.state in _WORK and day != calendar.local_date(self.said_at)
+        is_other = self.state in WORK_STATES and day != calendar.local_date(self.said_at)
         return day if is_other else None
 
     @property

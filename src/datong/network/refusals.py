@@ -1,15 +1,26 @@
 """What was refused, and is not asked of the same again: a refusal closes its way in the bucket of the order's start.
 
-Whoever withdraws the event of the refusal (`datong withdraw order_events ROW`) opens the way again.
+An offer that was taken says no to what it leaves: fewer units close the way for the rest, a later day closes it up to
+that day. Whoever withdraws the event (`datong withdraw order_events ROW`) opens the way again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from datong.ledger.order_life import OrderEvent, events_of_table, in_order, standing
+from datong.ledger.order_life import (
+    AS_ORDERED,
+    WORK_STATES,
+    Offer,
+    OrderEvent,
+    events_of_table,
+    in_order,
+    standing,
+    told_offer,
+)
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.flow import OrderKind
 from datong.model.words import Message, message
 
@@ -25,8 +36,9 @@ RECALLED = timedelta(days=28)
 
 @dataclass(frozen=True)
 class Refusal:
-    """An order that was refused. row: key of its recipe, offer or lane; first, after: days of the bucket of its start,
-    the last not included. reason, counterparty: as they were told. event: row id of the refusal.
+    """An order that was refused, or what of it an offer that was taken leaves. row: key of its recipe, offer or lane;
+    units: refused ones; first, after: days of the buckets that are closed, the last not included. reason, counterparty:
+    as they were told. event: row id of the refusal, or of the offer. instead: what was offered and taken.
     """
 
     order: str
@@ -39,6 +51,7 @@ class Refusal:
     reason: str | None
     counterparty: str | None
     event: str
+    instead: Offer = AS_ORDERED
 
     @property
     def way(self) -> tuple[OrderKind, str, str]:
@@ -47,61 +60,82 @@ class Refusal:
 
     @property
     def why(self) -> Message:
-        """The reason as it was told, or that none was."""
+        """The reason as it was told, or that none was; of an offer, what it was."""
+        if self.instead:
+            offer = told_offer(self.instead, "")
+            told = message("facts.offered_instead", offer=offer)
+            return told if not self.reason else message("facts.offered_because", offer=offer, reason=self.reason)
         return message("facts.no_reason") if not self.reason else message("facts.reason", reason=self.reason)
 
 
 def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
-    """Refusals of orders that were to start in the bucket of `from_day` or later, by start and number. An order that
-    names no recipe, offer or lane is one of its product's only one."""
-    calendar, found = state.settings.calendar, []
+    """Refusals of orders that were to start in the bucket of `from_day` or later, and what offers that were taken leave
+    from then on, by start and number. An order that names no recipe, offer or lane is one of its product's only one."""
     events = state.table("order_events")
     keys = events.select(["order_event", "row_id"]).to_pylist()
     row_ids = {row["order_event"] or row["row_id"]: row["row_id"] for row in keys}
-    for order, refused, row in _refused_orders(state, from_day):
-        if row is None:
-            continue  # `unnamed_refusals` tells it
-        first = calendar.bucket_start(order["start"])
-        found.append(
-            Refusal(
-                order=order["order"],
-                kind=order["kind"],
-                product=order["product"],
-                row=row,
-                units=order["units"],
-                first=first,
-                after=calendar.shift(first, 1),
-                reason=refused.reason,
-                counterparty=refused.counterparty,
-                event=row_ids[refused.key],
-            )
+    found = [
+        Refusal(
+            order=said.order["order"],
+            kind=said.order["kind"],
+            product=said.order["product"],
+            row=said.row,
+            units=said.units,
+            first=said.first,
+            after=said.after,
+            reason=said.event.reason,
+            counterparty=said.event.counterparty,
+            event=row_ids[said.event.key],
+            instead=said.instead,
         )
+        for said in _said_no(state, from_day)
+        if said.row is not None  # `unnamed_refusals` tells it
+    ]
     return tuple(sorted(found, key=lambda r: (r.first, r.order)))
 
 
 def unnamed_refusals(state: State, from_day: date) -> tuple[str, ...]:
     """Orders that were refused, name no recipe, offer or lane, and could have been by several or by none: what the
     refusal closes is not known. In order."""
-    return tuple(sorted(order["order"] for order, _, row in _refused_orders(state, from_day) if row is None))
+    return tuple(sorted({said.order["order"] for said in _said_no(state, from_day) if said.row is None}))
 
 
-def _refused_orders(state: State, from_day: date) -> Iterator[tuple[dict[str, Any], OrderEvent, str | None]]:
-    """Orders that stand refused and were to start in the bucket of `from_day` or later, with their refusals and their
-    recipe, offer or lane: the one that they name, or their product's only one; None where nobody can tell."""
+@dataclass(frozen=True)
+class _No:
+    """A refusal, or an offer that was taken, before its way is known. order: row of `orders`; row: its recipe, offer or
+    lane, None where nobody can tell; event: the refusal or the offer; units: refused; first, after: days that it
+    closes; instead: what was taken.
+    """
+
+    order: Mapping[str, Any]
+    row: str | None
+    event: OrderEvent
+    units: float
+    first: date
+    after: date
+    instead: Offer = AS_ORDERED
+
+
+def _said_no(state: State, from_day: date) -> Iterator[_No]:
+    """What was refused or left by an offer in the bucket of `from_day` or later, each with the recipe, offer or lane
+    that the order names, or its product's only one."""
     events = state.table("order_events")
     if not events.num_rows:
         return
     told, calendar = events_of_table(events), state.settings.calendar
     only: Mapping[tuple[str, str], str] | None = None
     for order in state.table("orders").to_pylist():
-        refused = _refused(told.get(order["order"], ()))
-        if refused is None or calendar.bucket_start(order["start"]) < calendar.bucket_start(from_day):
-            continue
-        row = order[_ROWS[order["kind"]][1]]
-        if row is None:
-            only = _only_rows(state) if only is None else only
-            row = only.get((order["kind"], order["product"]))
-        yield order, refused, row
+        own = in_order(told.get(order["order"], ()))
+        for no in (*_refused(order, own, calendar), *_left_by_offers(order, own, calendar)):
+            if no.after <= calendar.bucket_start(from_day):
+                continue
+            row = order[_ROWS[order["kind"]][1]]
+            if row is None:
+                only = _only_rows(state) if only is None else only
+                row = only.get((order["kind"], order["product"]))
+            # Of buckets of which the first have passed, the open ones are told.
+            first = min(max(no.first, state.first_open_bucket), calendar.shift(no.after, -1))
+            yield replace(no, row=row, first=first)
 
 
 def _only_rows(state: State) -> dict[tuple[str, str], str]:
@@ -115,12 +149,40 @@ def _only_rows(state: State) -> dict[tuple[str, str], str]:
     return {key: next(iter(rows)) for key, rows in found.items() if len(rows) == 1}
 
 
-def _refused(events: Iterable[OrderEvent]) -> OrderEvent | None:
+def _refused(order: Mapping[str, Any], told: Sequence[OrderEvent], calendar: Calendar) -> Iterator[_No]:
     """The last refusal of an order that stands refused."""
-    told = in_order(events)
-    if standing(told).state != "refused":
-        return None
-    return next(event for event in reversed(told) if event.state == "refused")
+    if standing(told).state == "refused":
+        event = next(event for event in reversed(told) if event.state == "refused")
+        first = calendar.bucket_start(order["start"])
+        yield _No(order, None, event, order["units"], first, calendar.shift(first, 1))
+
+
+def _left_by_offers(order: Mapping[str, Any], told: Sequence[OrderEvent], calendar: Calendar) -> Iterator[_No]:
+    """What the offers for an order leave that were taken: the units that it no longer has, from its start on until it
+    starts now, that bucket included; and all of it before, where it comes in a later bucket. An offer whose decision
+    does not say how the order was, or that gives no less and no later, leaves nothing; nor does an order that was
+    taken back."""
+    if standing(told).state == "cancelled":
+        return
+    said = {event.key: event for event in told if event.state == "offered"}
+    start, due = order["start"], order["due"]
+    for decision in reversed(told):  # the row of the order is as the last one left it
+        offered, before = said.get(decision.answers or ""), decision.offer
+        if offered is None or decision.state != "accepted" or before.units is None or before.due is None:
+            continue
+        has_begun = any(e.state in WORK_STATES and e.happened_at <= decision.happened_at for e in told)
+        put_off = timedelta() if has_begun or order["kind"] == "buy" else max(due - before.due, timedelta())
+        was = start - put_off
+        fewer = before.units - (before.units if offered.offer.units is None else offered.offer.units)
+        first, origin = calendar.bucket_start(was), calendar.bucket_start(before.due)
+        later = max(calendar.index(start, first), calendar.index(due, origin), 0)
+        after = calendar.shift(first, later)
+        if fewer > 0:  # nor is the rest asked for at once where the order began before
+            after = calendar.shift(max(after, calendar.bucket_start(calendar.local_date(offered.happened_at))), 1)
+        if after > first:
+            units, instead = (before.units if later else fewer), replace(offered.offer, price=None)
+            yield _No(order, None, offered, units, first, after, instead)
+        start, due = was, before.due
 
 
 def closed_days(refused: Sequence[Refusal]) -> dict[tuple[OrderKind, str, str], tuple[tuple[date, date], ...]]:

@@ -25,7 +25,7 @@ def refusals_behind(
     for refusal in facts.refusals:
         own = of_product[refusal.product]
         asked = [lot for lot in own if way_key(lot.way, facts.product_of) == refusal.way]
-        answers = [lot for lot in own if lot not in asked and starts[lot.start] == refusal.first]
+        answers = [lot for lot in own if lot not in asked and refusal.first <= starts[lot.start] < refusal.after]
         answers += _first([lot for lot in asked if starts[lot.start] >= refusal.after])
         for lot in answers or _last([lot for lot in own if starts[lot.start] < refusal.first]):
             found[lot].append(refusal)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from datong.balance.conflict import refuse_conflicts
 from datong.balance.solution import Limits
 from datong.balance.solvers import Cleared, can_start, in_orders
 from datong.cycle import Head, decide, head
-from datong.ledger.order_life import Offer, OrderEvent
+from datong.ledger.order_life import AS_ORDERED, Offer, OrderEvent, order_events_rows
 from datong.ledger.standings import begun_at, order_standings
 from datong.ledger.state import State
 from datong.model.errors import DatongError
@@ -178,8 +178,30 @@ def _least_cost(own: Cleared, other: Cleared) -> float:
 
 
 def with_offer(state: State, offer: OpenOffer) -> State:
-    """The state as if an offer had been taken."""
-    return state.with_tables(orders=taken_order(state.table("orders"), offer))
+    """The state as if an offer had been taken: what it leaves is not asked of the same again."""
+    events, taken = state.table("order_events"), decision(offer, True, state.as_of)
+    told = order_events_rows([taken])
+    row = {"row_id": taken.key, "known_at": state.as_of} | {n: told[n][0].as_py() for n in told.column_names}
+    row = {name: row.get(name) for name in events.column_names}
+    both = pa.concat_tables([events, pa.Table.from_pylist([row], schema=events.schema)])
+    return state.with_tables(orders=taken_order(state.table("orders"), offer), order_events=both)
+
+
+def decision(
+    offer: OpenOffer, take: bool, moment: datetime, why: str = "", acted_at: datetime | None = None
+) -> OrderEvent:
+    """The event that takes an offer, or does not; one that takes it says how the order was."""
+    before = Offer(offer.order["units"], offer.order["due"]) if take else AS_ORDERED
+    return OrderEvent(
+        offer.order["order"],
+        "accepted" if take else "released",
+        moment,
+        reason=why or None,
+        counterparty=offer.said.counterparty,
+        answers=offer.said.key,
+        offer=before,
+        acted_at=acted_at,
+    )
 
 
 def taken_order(orders: pa.Table, offer: OpenOffer) -> pa.Table:

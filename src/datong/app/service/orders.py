@@ -146,7 +146,7 @@ def _events(rows: pa.Table, name: str, settings: ChainSettings) -> list[Happened
             words = message(
                 "service_orders.happened_units", state=words, good=event.good_units, scrap=event.scrap_units or 0.0
             )
-        if event.offer:
+        if event.offer and event.answers is None:
             offer = told_offer(event.offer, settings.currency)
             words = message("service_orders.happened_offer", state=words, offer=offer)
         if (day := event.other_day(settings.calendar)) is not None:
