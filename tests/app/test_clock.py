@@ -73,6 +73,23 @@ def test_versions_stay_in_the_order_in_which_they_came(folder: Path) -> None:
         assert (price(chain), warnings(chain.unheeded)) == (61.0, [])
 
 
+def test_a_bare_date_of_today_counts_until_now(folder: Path, tmp_path: Path) -> None:
+    """A chain of past records hears at 15:00 of what came today, in a file that has days alone: no plan is made for
+    tomorrow. What came yesterday is known when yesterday was over."""
+    settings = (folder / "chain.toml").read_text(encoding="utf-8").replace('"live"', '"declared"')
+    (folder / "chain.toml").write_text(settings, encoding="utf-8")
+    more = tmp_path / "receipts.csv"
+    for day, then in (("2026-03-01", -8.0), ("2026-03-02", 7.0)):
+        more.write_text(f"receipt,happened_at,product,units\nR{day},{day},BAG-01,4\n", encoding="utf-8")
+        with Chain(folder, now=at(7)) as chain:
+            chain.ingest(more)
+            assert chain.default_as_of() == at(then)()
+            assert chain.state().table("receipts").num_rows == (1 if then < 0 else 2)
+    with Chain(folder, now=at(30)) as chain:  # the same file again tells nothing new
+        (report,) = chain.ingest(more).reports
+        assert (report.added, report.superseded, report.known) == (0, 0, 1)
+
+
 def test_a_withdrawal_by_a_clock_that_went_back_holds(folder: Path, tmp_path: Path) -> None:
     more = tmp_path / "sales.csv"
     more.write_text("sale,happened_at,product,units\nL1,2026-03-02,BAG-01,4\n", encoding="utf-8")

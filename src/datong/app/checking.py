@@ -42,6 +42,7 @@ def check_chain(
     if settings is None or has_errors(wrong):
         return check_folder(folder, count, keep_rejected=False, on_rows=on_rows, today=now().date())
     with ledger_in_memory(settings) as ledger:
+        ledger.now = now
         look = _Look(ledger, settings, now())
         # Orders that were given out from here stand in the ledger, which a check does not open.
         unchecked = frozenset({"orders"} if has_ledger(folder) else ())
@@ -101,7 +102,8 @@ class _Look:
         known_at = rows["known_at"] if "known_at" in rows.column_names else nothing
         day_only = rows[DATE_ONLY].fill_null(False).to_numpy()
         opening = self._settings.start if table.name == "stock" else None
-        known_at = event_known_at(rows["happened_at"], known_at, day_only, self._settings, self._now, opening)
+        now = self._now
+        known_at = event_known_at(rows["happened_at"], known_at, day_only, self._settings, now, opening, now)
         last = pc.max(known_at).as_py()
         self._latest = last if self._latest is None else max(last, self._latest)
         if table.name not in ("sales", "returns"):

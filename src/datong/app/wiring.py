@@ -56,6 +56,7 @@ def user_of_this_machine() -> str:
 def wire_in_memory(settings: ChainSettings, now: Callable[[], datetime], by: str | None) -> tuple[Opened, Branches]:
     """The trunk of a chain that has no folder, and its branches: its ledger is in memory."""
     ledger = ledger_in_memory(settings)
+    ledger.now = now
     by = user_of_this_machine() if by is None else by
     return Opened(Path(settings.name), settings, ledger, None, now, by, CustomerKeys(None)), DuckDBBranches(ledger)
 
@@ -70,6 +71,7 @@ def wire(folder: Path, now: Callable[[], datetime], by: str | None) -> tuple[Ope
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=str(folder)), wrong)
     trunk = open_trunk(folder, settings)
+    trunk.now = now
     by = user_of_this_machine() if by is None else by
     keys = folder / KEYS_FOLDER
     customers = CustomerKeys(keys, may_begin=keys_there(keys) or not trunk.customer_tokens())

@@ -13,13 +13,19 @@ from datong.model.tables import Table
 
 
 def incoming_rows(
-    table: Table, rows: pa.Table, first: int, settings: ChainSettings, arrived_at: datetime
+    table: Table,
+    rows: pa.Table,
+    first: int,
+    settings: ChainSettings,
+    arrived_at: datetime,
+    now: datetime | None = None,
 ) -> pa.RecordBatch:
     """The columns of the table that the rows have, `known_at`, and of each row: `_n` (its place in the source, counted
     from `first`), `_source_row`, `_known_at_assumed`, `_date_only` (happened_at was a date alone), and its identity:
     the columns of ledger.row_ids.identities.
 
-    known_at is filled for events; for master rows it needs the ledger and stays null where it is missing.
+    known_at is filled for events; for master rows it needs the ledger and stays null where it is missing. now: by the
+    clock of the world; None: not asked.
     """
     columns = {}
     for column in table.columns.values():
@@ -35,7 +41,7 @@ def incoming_rows(
         happened_at = columns.setdefault("happened_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
         # Stock counted on the day that planning starts is what it starts with.
         opening = settings.start if table.name == "stock" else None
-        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at, opening)
+        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at, opening, now)
     columns["known_at"] = known_at
     columns["_n"] = pa.array(np.arange(first, first + rows.num_rows))
     columns["_source_row"] = rows[ROW].cast(pa.int64())

@@ -132,25 +132,32 @@ def event_known_at(
     settings: ChainSettings,
     arrived_at: datetime,
     opening: date | None = None,
+    now: datetime | None = None,
 ) -> pa.ChunkedArray:
     """known_at of events (moments in UTC), filled where it is missing. date_only: (row,) happened_at was a date alone.
 
     Declared history: when it happened; an event that only gives its day is known when that local day is over, but on
-    the `opening` day when it begins. Live: when it arrived.
+    the `opening` day when it begins, and on a day that is not over by the clock of the world (`now`; None: not asked)
+    it is known now. Live: when it arrived.
     """
     if settings.history == "live":
         return known_at.fill_null(pa.scalar(arrived_at, known_at.type))
     moments = happened_at.to_numpy().astype("M8[us]")
     days, at = np.unique(moments[date_only], return_inverse=True)
     starts = [day.item().replace(tzinfo=UTC) for day in days]
-    known = [
-        day if settings.calendar.local_date(day) == opening else end_of_local_day(day, settings.calendar)
-        for day in starts
-    ]
+    known = [_known_of_day(day, settings.calendar, opening, now) for day in starts]
     moments[date_only] = np.array([moment.replace(tzinfo=None) for moment in known], dtype="M8[us]")[at]
     given = known_at.to_numpy().astype("M8[us]")
     filled = np.where(np.isnat(given), moments, given)
     return pa.chunked_array([pa.array(filled).cast(known_at.type)])
+
+
+def _known_of_day(day: datetime, calendar: Calendar, opening: date | None, now: datetime | None) -> datetime:
+    """When an event of declared history is known that only gives its day; day: its local midnight."""
+    if calendar.local_date(day) == opening:
+        return day
+    end = end_of_local_day(day, calendar)
+    return now if now is not None and day <= now < end else end
 
 
 def end_of_local_day(moment: datetime, calendar: Calendar) -> datetime:

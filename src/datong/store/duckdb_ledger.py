@@ -220,6 +220,8 @@ class DuckDBLedger:
     def __init__(self, path: Path, settings: ChainSettings, held: Held) -> None:
         self.path = path
         self.settings = settings
+        # The clock of the world, until which a day that is not over counts; None: every day is over.
+        self.now: Callable[[], datetime] | None = None
         self._held = held
         # Each as of which ingest.
         self._latest_known: tuple[int, datetime | None] | None = None
@@ -298,7 +300,8 @@ class DuckDBLedger:
             if retried:
                 self._leave_quarantine(retried)
             ingest = self._next_ingest()
-            incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
+            now = None if self.now is None else self.now()
+            incoming = _Incoming(table, checked, self.settings, arrived_at, bad, now)
             good = added = self._add_at_once(table, incoming, ingest, arrived_at)
             superseded, conflicts, clash = 0, _CONFLICTS_SCHEMA.empty_table(), None
             if good is None or added is None:
@@ -1150,7 +1153,13 @@ class _Incoming:
     """
 
     def __init__(
-        self, table: Table, checked: CheckedRows, settings: ChainSettings, arrived_at: datetime, bad: "Spill"
+        self,
+        table: Table,
+        checked: CheckedRows,
+        settings: ChainSettings,
+        arrived_at: datetime,
+        bad: "Spill",
+        now: datetime | None = None,
     ) -> None:
         self.rows = 0
         self.error: BaseException | None = None
@@ -1159,7 +1168,7 @@ class _Incoming:
         def batches() -> Iterator[pa.RecordBatch]:
             for part in checked.batches():
                 bad.add(part.rejected)
-                yield incoming_rows(table, part.rows, self.rows, settings, arrived_at)
+                yield incoming_rows(table, part.rows, self.rows, settings, arrived_at, now)
                 self.rows += part.rows.num_rows
 
         coming = batches()
