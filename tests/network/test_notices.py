@@ -119,3 +119,14 @@ def test_sales_that_nothing_is_expected_of_are_told(firm: bool, market: str, sol
     assert ("history_unused" in told) is is_said
     if is_said:
         assert "8 weeks of sales were 30 units, and these orders are 1;" in told["history_unused"]
+
+
+@pytest.mark.parametrize(("on", "is_said"), [((1, 1, 1), True), ((1, 1), False), ((1, 1, 2), False)])
+def test_sales_that_are_sums_of_months_are_told(on: tuple[int, ...], is_said: bool) -> None:
+    """A sells by month, or on some other day too; B by the day."""
+    midnight = ChainSettings("t").calendar.midnight
+    days = [("A", date(2025, 9 + i, number)) for i, number in enumerate(on)] + [("B", day(-n)) for n in range(90)]
+    sales = [{"sale": f"s{i}", "product": p, "happened_at": midnight(d), "units": 9.0} for i, (p, d) in enumerate(days)]
+    found = said(state(sales=sales, products=[{"product": "A"}, {"product": "B"}]))
+    assert ("monthly_sales" in found) == is_said
+    assert not is_said or "1 product stand on the first day of a month (A)" in found["monthly_sales"]

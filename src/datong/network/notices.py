@@ -6,9 +6,11 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.columns import local_days
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import named
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_of
@@ -24,6 +26,8 @@ from datong.network.unasked_products import unasked_products
 
 # Weeks of sales that a notice holds customers' orders against.
 RECENT_WEEKS = 8
+# Months in which a product sells on the first day alone before its sales are taken for sums of months.
+LEAST_MONTHS = 3
 
 _Row = Mapping[str, Any]
 
@@ -31,7 +35,7 @@ _Row = Mapping[str, Any]
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, bills of materials that begin or end, products that nothing makes or brings, economics
     that change, within the horizon; refusals that close nothing, statements that change nothing, sales that nothing is
-    expected of. Empty where there is nothing to say."""
+    expected of, sales that are sums of months. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
@@ -41,6 +45,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_unnamed_refusals(state),
         *_statements(state, days),
         *_unused_history(state, days),
+        *_monthly_sales(state),
     )
 
 
@@ -191,3 +196,17 @@ def overdue_orders(state: State) -> tuple[Finding, ...]:
         return ()
     orders = named([told for *_, told in sorted(late)])
     return (finding("warning", "position.past_due", "orders", column="due", count=len(late), orders=orders),)
+
+
+def _monthly_sales(state: State) -> Iterator[Finding]:
+    """Products whose sales of several months all stand on the first day of one: sums of months, not days."""
+    sales = state.table("sales").select(["product", "happened_at"])
+    days = local_days(sales, state).astype("M8[D]")
+    months = days.astype("M8[M]")
+    firsts = months.astype("M8[D]") == days
+    seen = pa.table({"product": sales["product"], "month": months.astype(np.int64), "first": firsts})
+    of_product = seen.group_by("product", use_threads=False).aggregate([("month", "count_distinct"), ("first", "min")])
+    is_sum = pc.and_(pc.greater_equal(of_product["month_count_distinct"], LEAST_MONTHS), of_product["first_min"])
+    found = sorted(of_product["product"].filter(is_sum).to_pylist())
+    if found:
+        yield finding("warning", "notice.monthly_sales", "sales", count=len(found), names=named(found))

@@ -12,6 +12,7 @@ from datong.connectors.exports.vocabulary import may_be_no_goods
 from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.order_list import pace
+from datong.questions.tables_out import kept_findings
 
 Row = Mapping[str, Any]
 # Before a product in the answers of a chain: `goods:GC=yes`.
@@ -72,6 +73,8 @@ class OrderList:
         if self.uncounted:
             words = {"count": figures.number(len(self.uncounted)), "products": figures.number(len(self.rows))}
             told.insert(0, say("order_list.assumes_nothing", self.language, **words))
+        monthly = [f for f in kept_findings(self.inputs.tables, "notices") if f.code == "monthly_sales"]
+        told[:0] = [found.found.text(self.language) for found in monthly]
         if self.returned:
             told.append(say("order_list.returned", self.language, units=figures.fitting(self.returned)))
         return told
