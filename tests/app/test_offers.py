@@ -569,8 +569,35 @@ def test_a_warning_is_told_after_a_kill_between_taking_in_and_moving(
         assert state_of(chain, made) == "done"
         assert "too_many_units" in plant.exchange(chain)
         assert plant.taken == 0
+        (said,) = [f for f in plant.findings if f.code == "taken_before"]
+        assert "1 answer of this sheet" in said.text("en")
         told = [p.read_text(encoding="utf-8-sig") for p in (plant.drop / "done").rglob("*.findings.txt")]
         assert len(told) == 1 and "40" in told[0]
+        assert plant.exchange(chain) == []
+
+
+@pytest.mark.parametrize("where", ["settle", "forget_told"])
+def test_after_a_kill_the_next_exchange_says_what_the_sheets_held(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Killed before the sheets were put away, or right after: three answers, of which one is of no order."""
+    made, bought = plant.orders
+    plant.says(MAKER, f"{made},接单,,", "W-none,接单,,")
+    plant.says(SUPPLIER, f"{bought},accepted,,")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with plant.at(2) as chain:
+        with monkeypatch.context() as patch:
+            patch.setattr(*((FileDrop, where) if where == "settle" else (exchange, where)), killed)
+            with pytest.raises(KeyboardInterrupt):
+                plant.exchange(chain)
+        codes = plant.exchange(chain)
+        assert plant.taken == 0
+        assert sorted(codes) == ["taken_before", "taken_before", "unknown_order"]
+        counts = [dict(f.found.params)["count"] for f in plant.findings if f.code == "taken_before"]
+        assert counts == [1, 1]
         assert plant.exchange(chain) == []
 
 

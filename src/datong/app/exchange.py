@@ -112,8 +112,14 @@ def _hear(
         collected = inlet.collect(chain.settings.calendar)
     except errors.DatongError as error:
         return 0, (finding("error", "dispatch.not_collected", way, why=error.message),)
-    taken, of_reports = _take_in_reports(chain, collected.reports, way, chain.state(names=READ_FOR_ANSWERS))
-    found = (*collected.findings, *of_reports)
+    state, kept_under = chain.state(names=READ_FOR_ANSWERS), f"{_FOUND}{way}/"
+    heard = answers(state, collected.reports, chain.world_clock(), chain.clock())
+    before = chain.ledger.intakes(kept_under)
+    taken, odd = _take_in(chain, replace(heard, findings=(*collected.findings, *heard.findings)), kept_under, before)
+    untold, sources = _untold(before, heard.findings, collected.findings), {r.source for r in collected.reports}
+    of_reports = (*(f for f in untold if f.source in sources), *heard.findings, *odd)
+    gone = (f for f in untold if f.source not in sources)  # of sheets that are put away already
+    found = (*_taken_before(before, kept_under), *gone, *collected.findings, *of_reports)
     if told_to is not None:
         told_to(collected, of_reports)
     try:
@@ -131,9 +137,13 @@ def take_in_reports(chain: Chain, reports: Sequence[OrderReport], way: str) -> t
     Only rows of the orders that are named are read one by one. Raises Refused on a branch.
     """
     refuse_what_ifs(chain)
-    state = chain.state(names=READ_FOR_ANSWERS)
+    state, kept_under = chain.state(names=READ_FOR_ANSWERS), f"{_FOUND}{way}/"
     orders = pa.array(sorted({report.event.order for report in reports}), pa.string())
-    return _take_in_reports(chain, reports, way, only_orders(state, orders))
+    heard = answers(only_orders(state, orders), reports, chain.world_clock(), chain.clock())
+    sources = {kept_under + report.source for report in reports}
+    before = [kept for kept in chain.ledger.intakes(kept_under) if kept.place in sources]
+    taken, odd = _take_in(chain, heard, kept_under, before)
+    return taken, (*_untold(before, heard.findings), *heard.findings, *odd)
 
 
 def forget_told(chain: Chain, way: str, source: str = "") -> None:
@@ -142,17 +152,18 @@ def forget_told(chain: Chain, way: str, source: str = "") -> None:
         chain.ledger.forget_intake(kept.place)
 
 
-def _take_in_reports(
-    chain: Chain, reports: Sequence[OrderReport], way: str, state: State
-) -> tuple[int, tuple[Finding, ...]]:
-    """The report rows taken in, and what was found in them, also before a kill kept it from being told."""
-    heard = answers(state, reports, chain.world_clock(), chain.clock())
-    sources = {report.source for report in reports}
-    kept_under = f"{_FOUND}{way}/"
-    before = chain.ledger.intakes(kept_under)
-    told = [f for kept in before for f in kept.findings if f.source in sources and f not in heard.findings]
-    taken, odd = _take_in(chain, heard, kept_under)
-    return taken, (*told, *heard.findings, *odd)
+def _untold(before: Sequence[Intake], *now: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What was found before a kill kept it from being told, and is not found again now."""
+    again = [found for findings in now for found in findings]
+    return tuple(found for kept in before for found in kept.findings if found not in again)
+
+
+def _taken_before(before: Sequence[Intake], kept_under: str) -> Iterator[Finding]:
+    """Of each sheet, how many answers of it were taken in by an exchange that was ended before it told so."""
+    for kept in before:
+        count = sum(report.added + report.superseded for report in kept.reports if report.table == "order_events")
+        if count:
+            yield finding("note", "dispatch.taken_before", kept.place.removeprefix(kept_under), count=count)
 
 
 def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:
@@ -212,20 +223,27 @@ def to_deliver(chain: Chain) -> dict[str, list[OrderMessage]]:
     return found
 
 
-def _take_in(chain: Chain, heard: Answers, kept_under: str) -> tuple[int, list[Finding]]:
-    """Rows into the ledger, file by file, and with those of a file, in one transaction, what was found in it: whoever
-    is killed before that is told tells it later. Gives the order events taken in, and what the ledger found."""
+def _take_in(chain: Chain, heard: Answers, kept_under: str, before: Sequence[Intake]) -> tuple[int, list[Finding]]:
+    """Rows into the ledger, file by file, and with those of a file, in one transaction, how many they were and what was
+    found in it: whoever is killed before that is told tells it later. before: what was noted so, and not told yet.
+    Gives the order events taken in, and what the ledger found."""
     taken, odd = 0, []
-    moment = chain.clock()
+    moment, noted = chain.clock(), {kept.place: kept for kept in before}
     for source in sorted({batch.source for batch in heard.batches}):
         found = tuple(f for f in heard.findings if f.source == source)
+        earlier = noted.get(kept_under + source, Intake(kept_under + source, "", {}, (), (), ()))
         with chain.ledger.together():
-            for batch in (b for b in heard.batches if b.source == source):
-                report = chain.ledger.ingest(batch.table, batch.rows, None, (), source, moment, by=chain.by)
-                taken += report.added + report.superseded if batch.table == "order_events" else 0
-                odd += report.findings
-            if found:
-                chain.ledger.note_intake(Intake(kept_under + source, "", {}, (), found, ()))
+            reports = [
+                chain.ledger.ingest(batch.table, batch.rows, None, (), source, moment, by=chain.by)
+                for batch in heard.batches
+                if batch.source == source
+            ]
+            new = tuple(report for report in reports if report.added + report.superseded)
+            if found or new:
+                kept = (*earlier.findings, *(f for f in found if f not in earlier.findings))
+                chain.ledger.note_intake(replace(earlier, reports=(*earlier.reports, *new), findings=kept))
+        taken += sum(r.added + r.superseded for r in new if r.table == "order_events")
+        odd += [f for report in reports for f in report.findings]
     return taken, odd
 
 
