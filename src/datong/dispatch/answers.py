@@ -14,6 +14,7 @@ from datong.ledger.order_life import (
     AS_ORDERED,
     PATH,
     REPORTED,
+    WORK_STATES,
     Offer,
     OrderEvent,
     OrderReport,
@@ -25,7 +26,7 @@ from datong.ledger.order_life import (
     standing,
 )
 from datong.ledger.row_checks import ROWS_NAMED_ONE_BY_ONE
-from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
+from datong.ledger.standings import LEAST_UNITS, READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
 from datong.model.calendar import FUTURE_SLACK, Calendar
 from datong.model.errors import Refused
@@ -133,7 +134,11 @@ def _against_orders(
             expected,
             _Asked(agreed, state.settings.calendar, heard_at, base_units.get(orders[order]["product"]) or PIECE),
         )
-        for event in in_order(r.event for r in once.values()):
+        # On one day an order is accepted before it is worked on, also where a report has only the day.
+        for event in sorted(
+            in_order(r.event for r in once.values()),
+            key=lambda e: (local_date(e.happened_at), e.state != "accepted"),
+        ):
             life.hear(once[event.key])
         taken += life.taken
         findings += life.findings
@@ -268,6 +273,7 @@ class _Life:
                 day = self._asked.calendar.local_date(event.happened_at)
                 self._say("note", "start_assumed", report, "happened_at", day=day)
             good, scrap = max(self._good, good), max(self._scrap, scrap)
+        self._tell_used_up(report, event, good, scrap)
         more = (max(good - self._good, 0.0), max(scrap - self._scrap, 0.0))
         most = (good if good < self._good else None, scrap if scrap < self._scrap else None)
         self.taken.append(_Taken(replace(report, event=event), *more, *most))
@@ -404,7 +410,7 @@ class _Life:
         return True
 
     def _possible(self, report: OrderReport, event: OrderEvent) -> bool:
-        before = standing(e for e in self._events if e.happened_at <= event.happened_at)
+        before = standing(e for e in self._events if e.happened_at <= event.happened_at or self._same_day(e, event))
         now, then = standing(self._events), standing([*self._events, event])
         try:
             step = advance(before.without_offer or "released", event.state)
@@ -420,6 +426,22 @@ class _Life:
         if step.note is not None:
             self._say("note", OUT_OF_ORDER, report, "state", problem=step.note)
         return True
+
+    def _same_day(self, answer: OrderEvent, work: OrderEvent) -> bool:
+        """Whether work of which only the day is known can come after an acceptance of that day."""
+        is_known = not work.date_only or work.state not in WORK_STATES
+        return not is_known and answer.state == "accepted" and answer.happened_at <= self._until(work)
+
+    def _tell_used_up(self, report: OrderReport, event: OrderEvent, good: float, scrap: float) -> None:
+        """That an order is closed, of which some units are said to be done, but none is left; more good ones than were
+        ordered are told already."""
+        ordered = self._order["units"]
+        is_open = good + scrap < ordered - LEAST_UNITS or self._order["kind"] == "move"
+        if event.state != "partly_done" or is_open or good > ordered:
+            return
+        severity = "warning" if good + scrap > ordered + LEAST_UNITS else "note"
+        words = {"good_units": f"{good:g}", "scrap_units": f"{scrap:g}", "units": f"{ordered:g}"}
+        self._say(severity, "used_up", report, "good_units", total=f"{good + scrap:g}", **words)
 
     def _question_units(self, report: OrderReport, event: OrderEvent) -> None:
         ordered, good = self._order["units"], event.good_units

@@ -27,7 +27,7 @@ from datong.connectors.protocol import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.release import release_rows
 from datong.ledger.can_be_planned import beyond_limits
-from datong.ledger.standings import order_standings
+from datong.ledger.standings import order_standings, order_states
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
@@ -329,6 +329,41 @@ def test_a_step_that_many_orders_left_out_is_one_finding(ledger: DuckDBLedger, d
     (found,) = [f for f in take(ledger, drop).answers if f.code == "out_of_order"]
     assert found.rows_affected == 2
     assert "2 orders (W1, W2)" in found.text("en") and "2 张单（W1, W2）" in found.text("zh")
+
+
+@pytest.mark.parametrize(
+    ("good", "scrap", "found"),
+    [(60, 30, []), (60, 40, [("note", "used_up", 2)]), (60, 60, [("warning", "used_up", 2)])],
+)
+def test_units_that_leave_nothing_of_an_order_are_told_to_close_it(
+    ledger: DuckDBLedger, drop: Path, good: int, scrap: int, found: list[tuple[str, str, int]]
+) -> None:
+    """W1 is of 100."""
+    put(drop, "order,state,when\nW1,accepted,2026-03-04\nW1,started,2026-03-05\n")
+    take(ledger, drop)
+    put(drop, f"order,state,good_units,scrap_units,when\nW1,partly done,{good},{scrap},2026-03-06 09:00\n", "two.csv")
+    got = take(ledger, drop)
+    assert codes(got) == found
+    assert bool(found) == ("W1" not in {o.order for o in position(end(ledger)).under_way})
+    assert all(f"are {good + scrap} units of an order of 100" in f.text("en") for f in got.findings)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_work_of_the_day_on_which_an_order_was_accepted_leaves_no_step_out(
+    ledger: DuckDBLedger, drop: Path, apart: bool
+) -> None:
+    """A day alone is no time before the acceptance at three that day; the day before is."""
+    accepted, started = "W1,accepted,2026-03-04 15:00\n", "W1,started,2026-03-04\n"
+    head = "order,state,when\n"
+    put(drop, head + accepted + ("" if apart else started))
+    assert codes(take(ledger, drop)) == []
+    if apart:
+        put(drop, head + started, "two.csv")
+        assert codes(take(ledger, drop)) == []
+    put(drop, head + "W2,accepted,2026-03-05 15:00\nW2,started,2026-03-04\n", "three.csv")
+    assert "out_of_order" in {code for _, code, _ in codes(take(ledger, drop))}
+    states = order_states(end(ledger))
+    assert (states["W1"][0], states["W2"][0]) == ("started", "started")
 
 
 def test_a_late_report_adds_no_units_twice(ledger: DuckDBLedger, drop: Path) -> None:
