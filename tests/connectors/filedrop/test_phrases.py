@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from datong.connectors.filedrop.phrases import Said, Spoken, day_of, meant, moment_of, said
 from datong.ledger.order_life import Offer
+from datong.model.flow import OrderState
 
 TODAY = date(2026, 11, 28)
 
@@ -219,8 +220,31 @@ def test_when_something_happened_in_words(text: str, expected: tuple[date, time 
     ("text", "state"),
     [
         *(("接但", "accepted"), ("完功", "done"), ("部分完公", "partly_done"), ("acepted", "accepted")),
-        *(("取肖", "cancelled"), ("开公", "started"), ("收到", None), ("不", None), ("成品", None)),
+        *(("取肖", "cancelled"), ("开公", "started"), ("收到", "accepted"), ("不", None), ("成品", None)),
     ],
 )
 def test_a_slip_of_the_hand_is_asked_about(text: str, state: str | None) -> None:
     assert meant(text) == state
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("完工了", "done"), ("开始做了", "started"), ("可以，没问题", "accepted"), ("好的，可以", "accepted"),
+        ("没料，做不了", "refused"), ("做不了（没材料）", "refused"), ("no, out of stock", "refused"),
+    ],
+)  # fmt: skip
+def test_what_people_say_in_other_words_or_in_parts(text: str, state: OrderState) -> None:
+    assert said(text, Spoken()) == Said(state)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("收到", "accepted"), ("知道了", "accepted"), ("received", "accepted"), ("已经完工了吧", "done"),
+        ("我们接单了", "accepted"), ("可以，做不了", None), ("没料", None), ("没料，可以", "accepted"),
+    ],
+)  # fmt: skip
+def test_what_may_mean_a_state_is_asked_about_and_not_taken(text: str, hint: OrderState | None) -> None:
+    assert said(text, Spoken()) is None
+    assert meant(text) == hint

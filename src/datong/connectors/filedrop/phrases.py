@@ -71,6 +71,7 @@ _EVENING, _FIRST_OF_EVENING = ("傍晚", "晚上"), 5
 _TAKEN = "\x1f"
 # What parts a refusal from the offer behind it: "拒绝，12月9日才能交". A blank does so only behind Chinese.
 _PARTED = re.compile(r" ?[,.;:!，。；：！、()（）]|(?<![a-z]) ")
+_BETWEEN_PARTS = re.compile(r"[,.;:!，。；：！、()（）]")
 # Answers that may have an offer beside them in one text.
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
 # Without blanks: "80 120" could be two numbers.
@@ -114,7 +115,7 @@ class _Day:
 
 def said(text: str, spoken: Spoken) -> Said | None:
     """What an answer says; None where a part of it is not understood."""
-    state = _states().get(plain(text))
+    state = _states().get(plain(text)) or _said_in_parts(text)
     if state is not None:
         return Said(state)
     found = _take_day(_even(text), spoken)
@@ -127,15 +128,29 @@ def said(text: str, spoken: Spoken) -> Said | None:
     return replace(beside, offer=offer, is_by_speech=found.is_by_speech)
 
 
+def _said_in_parts(text: str) -> OrderState | None:
+    """The state that each part of a text says, parted by a sign (可以，没问题), a refusal also with its reason; None
+    where a part says something else, or another state."""
+    parts = [plain(part) for part in _BETWEEN_PARTS.split(_even(text)) if part.strip()]
+    reasons = {plain(reason) for reason in _table()["refusal_reasons"]}
+    states = {_states().get(part) for part in parts if part not in reasons}
+    state = states.pop() if len(states) == 1 else None
+    return state if state == "refused" or not reasons & {*parts} else None
+
+
 def meant(text: str) -> OrderState | None:
-    """The state that a text with a slip of the hand may mean: one sign of Chinese is another, or few letters are. None
-    where words for two states are as near."""
+    """The state that a text may mean: with a slip of the hand, where one sign of Chinese is another, or few letters
+    are; or among more words. None where words for two states are as near."""
     typed = plain(text)
+    if typed in {plain(word) for word in _table()["perhaps_accepted"]}:
+        return "accepted"
     if typed.isascii():
         near = get_close_matches(typed, [word for word in _states() if word.isascii()], 3, 0.8)
     else:
         alike = [word for word in _states() if len(word) == len(typed) > 1]
         near = [word for word in alike if sum(a != b for a, b in zip(word, typed, strict=True)) == 1]
+    if not near and not typed.isascii():
+        near = _any_state().findall(typed)
     states = {_states()[word] for word in near}
     return states.pop() if len(states) == 1 else None
 
@@ -334,6 +349,12 @@ def _states() -> Mapping[str, OrderState]:
     for state in REPORTED:
         states |= {plain(word): state for word in _table().get(state, ())}
     return cast(Mapping[str, OrderState], states)
+
+
+@cache
+def _any_state() -> re.Pattern[str]:
+    """A word of two signs or more for a state, plain."""
+    return re.compile(_any([word for word in _states() if len(word) > 1 and not word.isascii()]))
 
 
 @cache
