@@ -59,6 +59,8 @@ def test_what_lies_behind_the_start_is_of_the_future(tmp_path: Path) -> None:
     with at(chain_folder(tmp_path / "c", "declared", receipts_csv=receipts), SATURDAY) as chain:
         assert codes(chain.unheeded) == ["in_the_future"]
         assert chain.default_as_of() == MONDAY + timedelta(days=1)
+        (told,) = chain.unheeded
+        assert "1 row of days to come: receipts:" in told.text("en")  # by name, and with the command that takes it out
     for moment, unheeded, held in (("2026-08-02", ["in_the_future"], 0), ("2199-03-02", [], 1)):
         sales = f"sale,happened_at,product,units\nS1,{moment},P,1\n"
         with at(chain_folder(tmp_path / moment, "declared", sales_csv=sales), SATURDAY) as chain:

@@ -146,13 +146,15 @@ def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:
 
 
 def _of_the_future(at: Opened) -> list[tuple[datetime, str, str]]:
-    """Rows later than the machine's clock allows, the latest first: when they happened or became known, table, id."""
+    """Rows later than the machine's clock allows, or known so, the latest first: when they happened or became known,
+    table, id."""
     state, limit = at.ledger.state(END_OF_TIME), at.now() + FUTURE_SLACK
     found = []
     for name in tables():
         rows = state.table(name)
         column = "happened_at" if "happened_at" in rows.column_names else "known_at"
-        late = rows.filter(pc.greater(rows[column], pa.scalar(limit, rows[column].type)))
+        beyond = [pc.greater(rows[moment], pa.scalar(limit, rows[moment].type)) for moment in (column, "known_at")]
+        late = rows.filter(pc.or_(*beyond))
         found += zip(late[column].to_pylist(), [name] * late.num_rows, late["row_id"].to_pylist(), strict=True)
     return sorted(found, key=lambda row: (-row[0].timestamp(), row[1], row[2]))
 
