@@ -103,6 +103,12 @@ def test_headers_of_common_systems(tmp_path: Path, header: str, expected: tuple[
     assert tuple(columns(reading)[f] for f in ("date", "product", "units", "price")) == expected
 
 
+@pytest.mark.parametrize("header", ["Belegnr.", "Auftragsnr.", "Auftrags-Nr.", "Bestellnr", "Rechnungsnr.", "Beleg-Nr"])
+def test_the_short_words_of_order_numbers(tmp_path: Path, header: str) -> None:
+    body = "\n".join(f"{1000 + n // 2};2026-01-{n // 2 + 1:02};K{n % 2};{n % 5 + 1}" for n in range(40))
+    assert columns(read(tmp_path, f"{header};Datum;Artikelnummer;Menge\n{body}\n"))["order"] == header
+
+
 @pytest.mark.parametrize(
     ("dates", "first"),
     [

@@ -124,7 +124,8 @@ def write_answers(folder: Path, answers: Mapping[str, str]) -> None:
     if not answers:
         return
     lines = [
-        "# How the exports of this chain are read, as somebody answered. Delete a line to be asked again.",
+        "# How the exports of this chain are read: as somebody answered, or as its first export told.",
+        "# Delete a line to have it asked, or told, anew.",
         "[answers]",
     ]
     lines += [
