@@ -219,6 +219,21 @@ def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Pla
         assert not [r for r in orders if r["recipe"] == no.row and r["start"] < no.after]
 
 
+def test_why_says_how_an_order_stands_after_its_offer_was_taken(
+    plant: Plant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, bought = plant.orders
+    plant.says(MAKER, f"{made},延期到3月16日，只能做30,,")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        offers.decide(chain, made, take=True)
+    for order, is_changed in ((made, True), (bought, False)):
+        assert main(["why", order, "--chain", str(plant.folder), "--lang", "en"]) == 0
+        told = capsys.readouterr().out
+        assert ("Now it stands otherwise" in told) == is_changed
+        assert not is_changed or ("30 of P" in told and "2026-03-16" in told)
+
+
 def test_an_order_that_was_put_off_takes_no_hours_before(plant: Plant) -> None:
     """Two weeks later, and the line is free in the week in which it was to start."""
     made, _ = plant.orders

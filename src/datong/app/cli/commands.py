@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
@@ -505,6 +506,7 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
             _show_offer_of(chain, options.order, language)
             return 0
         terminal.line(say("app.why_order", language, run=run, **{k: order[k] for k in _ORDER_FIELDS}))
+        _show_as_it_stands(chain, order, language)
         for reason in reasons:
             stage = coded("stage", reason["stage"], language)
             terminal.line(f"  {reason['rank']}. [{stage}] {reason_text(reason, language)}")
@@ -517,6 +519,16 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
                 terminal.table(_in_zone(rows.slice(0, shown), chain.settings.time_zone), language)
         _show_offer_of(chain, options.order, language)
     return 0
+
+
+def _show_as_it_stands(chain: Chain, order: Mapping[str, Any], language: str) -> None:
+    """An order as it is now, where that is otherwise than the run proposed: an offer was taken, or somebody changed
+    it."""
+    orders = chain.state(names=("orders",)).table("orders")
+    rows = orders.filter(pc.equal(orders["order"], order["order"])).to_pylist()
+    told = chain.recorded(order["order"]) if rows else None
+    if told is not None and any(rows[0][name] != order[name] for name in ("units", "start", "due")):
+        terminal.line(say("app.why_now", language, now=told.text(language)))
 
 
 def _show_offer_of(chain: Chain, order: str, language: str) -> None:
