@@ -192,7 +192,9 @@ def test_money_given_back_for_a_whole_order_is_of_none_of_its_lines(tmp_path: Pa
     assert asked(reading) == ["refunded"]
 
 
-@pytest.mark.parametrize(("money", "questions", "back"), [("10.00", [], 4), ("7.00", ["partly_refunded"], 0)])
+@pytest.mark.parametrize(
+    ("money", "questions", "back"), [("10.00", [], 4), ("20.00", [], 8), ("7.00", ["partly_refunded"], 0)]
+)
 def test_a_state_of_a_part_is_asked_about_unless_the_money_pays_for_units(
     money: str, questions: list[str], back: int, tmp_path: Path
 ) -> None:
@@ -200,6 +202,15 @@ def test_a_state_of_a_part_is_asked_about_unless_the_money_pays_for_units(
     rows = [f"A{i},2024-01-{i % 28 + 1:02},K{i % 2},2,10.00,{state}" for i, state in enumerate(states)]
     reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity,Price,Status,Refund Amount", *rows])
     assert (asked(reading), reading.sold, reading.returned) == (questions, 112, back)
+
+
+def test_the_goods_of_one_unit_that_were_paid_back_came_back(tmp_path: Path) -> None:
+    """A partial refund of just the price of the unit, without what the parcel cost, is no question."""
+    states = ["partially_refunded,10.00"] * 4 + ["paid,0"] * 52
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},K{i % 2},1,10.00,15.00,{state}" for i, state in enumerate(states)]
+    head = "Name,Created at,Lineitem sku,Lineitem quantity,Lineitem price,Total,Financial Status,Refunded Amount"
+    reading = read(tmp_path / "list.csv", [head, *rows])
+    assert (asked(reading), reading.sold, reading.returned) == ([], 56, 4)
 
 
 def test_a_compensation_before_shipment_leaves_the_sale(tmp_path: Path) -> None:

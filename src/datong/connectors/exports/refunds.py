@@ -9,8 +9,9 @@ _HALF = 0.5  # of price x units, where no amount says what was paid: a discount 
 def refunded_in_part(
     money: np.ndarray, units: np.ndarray, price: np.ndarray | None, amount: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(row,) bool: less was given back than was paid; and (row,) units that came back: as many as the money is a
-    multiple of a unit's price, none where it is of none. All of these are (row,), NaN where nothing is known."""
+    """(row,) bool: less was given back than was paid; and (row,) units that came back, of these rows and of those whose
+    goods were paid back in full: as many as the money is a multiple of a unit's price, none where it is of none. All of
+    these are (row,), NaN where nothing is known."""
     nothing = np.zeros(len(units))
     count, back = np.abs(np.nan_to_num(units)), np.abs(np.nan_to_num(money))
     list_price = nothing if price is None else np.abs(np.nan_to_num(price))
@@ -25,4 +26,4 @@ def refunded_in_part(
         fits &= np.abs(back - times * unit_price) <= 0.005 + 0.005 * times
         fitting = np.where(fits & (fitting == 0), times, fitting)
     part = some & ((fitting > 0) | (back < share * whole))
-    return part, np.where(part, fitting, 0.0)
+    return part, np.where(part | (~some & (fitting == count) & (count > 0)), fitting, 0.0)

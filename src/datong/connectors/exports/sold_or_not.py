@@ -32,6 +32,8 @@ def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
         return "in_part"
     if "refunded" in marks:
         if "partly" in marks:
+            if "all_units" in marks and "unshipped" not in marks:  # the goods are paid back, something else is not
+                return "in_part"
             return "sold" if has_returned_units else "?partly_refunded"
         if "shipped" in marks:
             return "returned"
@@ -67,8 +69,8 @@ _READINGS = {
 class Signs:
     """What tells the state of rows. states: columns of words. moments: columns of moments, with the mark that one makes
     (shipped_at, cancelled_at, refunded_at; in_part, in_units: less was given back than was paid, for no unit or for
-    some). kinds: columns of kinds of documents. words: for columns of states whose platform is known, the marks of its
-    own words (plain)."""
+    some; all_units: the goods were paid back in full). kinds: columns of kinds of documents. words: for columns of
+    states whose platform is known, the marks of its own words (plain)."""
 
     states: Mapping[str, Cells]
     moments: Mapping[str, tuple[str, Cells]]
@@ -164,7 +166,7 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         if mark == "shipped" and not 0.3 <= there.mean() <= 0.99:
             continue  # it tells nothing: hardly any row, or all, the cancelled ones too
         keys.append((there.astype(np.int64), [absent, [(mark, name)]]))
-        told_of.append(["", f"{shown(name)}: {_THERE}"])
+        told_of.append(["", "" if mark == "all_units" else f"{shown(name)}: {_THERE}"])
     combined = np.zeros(size, np.int64)
     for at, parts in keys:
         combined = combined * len(parts) + at

@@ -134,8 +134,8 @@ def _where(mark: str, cells: Cells) -> Cells:
 def _refunds_in_part(
     export: Export, numbers: Numbers, product: pa.Array, units: np.ndarray
 ) -> tuple[dict[str, tuple[str, Cells]], np.ndarray]:
-    """The rows of which less was given back than was paid, as a mark, and (row,) units that came back with it. Only
-    where the money is of the row: of an order with several lines, it may be of any."""
+    """The rows of which less was given back than was paid, or all of it for the goods, as marks, and (row,) units that
+    came back with it. Only where the money is of the row: of an order with several lines, it may be of any."""
     money = [n for n, mark in export.choice.flags.items() if mark == "refund_money"]
     nothing = np.zeros(len(units))
     if len(money) != 1 or "returned_units" in numbers.by_field:
@@ -148,12 +148,17 @@ def _refunds_in_part(
     order = export.cells("order")
     if order is not None:
         codes = codes_of(order)
-        part &= (codes == 0) | (np.bincount(codes)[codes] == 1)
-    if not part.any():
+        is_alone = (codes == 0) | (np.bincount(codes)[codes] == 1)
+        part, back = part & is_alone, np.where(is_alone, back, 0.0)
+    if not part.any() and not back.any():
         return {}, nothing
     name = export.choice.column("amount") or export.choice.column("price") or ""
     marks = {}
-    for sign, mark, rows in (("<", "in_part", part & (back == 0)), ("<=", "in_units", part & (back > 0))):
+    for sign, mark, rows in (
+        ("<", "in_part", part & (back == 0)),
+        ("<=", "in_units", part & (back > 0)),
+        ("=", "all_units", ~part & (back > 0)),
+    ):
         if rows.any():
             marked = pc.if_else(pa.array(rows), pa.scalar("x"), pa.scalar(None, pa.string()))
             marks[f"{money[0]} {sign} {name}"] = (mark, Cells(marked))
