@@ -236,6 +236,23 @@ def book(folder: Path) -> tuple[Path, xlsxwriter.Workbook]:
     return path, xlsxwriter.Workbook(path)
 
 
+@pytest.mark.parametrize("over", [5, 8, 9])
+def test_a_title_that_is_merged_over_some_columns_is_in_none_of_their_names(tmp_path: Path, over: int) -> None:
+    names = ["Order", "Date", "SKU", "Item", "Quantity", "Price", "Amount", "Country", "Note"]
+    path, workbook = book(tmp_path)
+    with workbook:
+        sheet = workbook.add_worksheet()
+        sheet.merge_range(0, 0, 0, over - 1, "Sales of Miller & Sons")
+        sheet.write_row(1, 0, names)
+        for n in range(30):
+            cup, day = n % 3, f"2024-01-{n % 28 + 1:02}"
+            sheet.write_row(2 + n, 0, [f"A{n}", day, f"K{cup}", f"Cup {cup}", 2, 5, 10, "UK", ""])
+    reading = read_export(path)
+    assert set(reading.names) <= set(names) and "Order" in reading.names
+    told = [note.text("en") for note in reading.notes]
+    assert [t for t in told if "named in row 2" in t] and not [t for t in told if "two rows" in t]
+
+
 def test_a_header_of_two_rows_with_merged_cells(tmp_path: Path) -> None:
     path, workbook = book(tmp_path)
     with workbook:

@@ -34,8 +34,8 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
     head = grid.head(_HEAD_ROWS)
     top, names, last = _header(head, grid.merged)
     above = " ".join(cell for row in head[:top] for cell in row)
-    notes = [message("export.header_row", row=int(grid.numbers[last]))] if last else []
-    if last > top or top < last:
+    notes = [message("export.header_row", row=int(grid.numbers[top]))] if top else []
+    if last > top:
         notes.append(message("export.header_rows"))
     body = np.arange(last + 1, len(grid.numbers))
     columns = {}
@@ -151,16 +151,17 @@ def _goes_on(row: Sequence[str], below: Sequence[str]) -> bool:
 
 def _groups(above: Sequence[str], row: Sequence[str], at: int, across: Mapping[tuple[int, int], int]) -> bool:
     """Whether a row above the header names groups of its columns: merged cells, or years over months, or names that
-    are only together one column's own."""
+    are only together one column's own. One merged cell that begins over the first column is a title, however far it
+    goes."""
     filled = [i for i, cell in enumerate(above) if cell]
     if not filled:
         return False
     spans = [across[at, i] - i + 1 for i in filled if (at, i) in across]
-    width = sum(bool(cell) for cell in row)
-    if spans:
-        return max(spans) < max(width, 2)
     names = [cell for cell in row if cell]
     repeated = len(set(names)) < len(names)
+    if spans:
+        is_title = len(filled) == 1 and not any(row[: filled[0]]) and not repeated
+        return not is_title and max(spans) < max(len(names), 2)
     return len(filled) >= 2 and (repeated or sum(bare_month(c) for c in names) >= LEAST_PERIODS)
 
 
