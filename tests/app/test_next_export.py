@@ -121,6 +121,8 @@ def test_an_order_that_is_gone_is_told_and_stays(folder: Path, tmp_path: Path) -
         (gone,) = [f for f in taken.findings if f.code == "vanished"]
         assert gone.severity == "warning"
         assert "1015" in gone.text("en")
+        lost = sum(line[3] for line in FIRST if line[0] == 1015)
+        assert f"({lost} units)" in gone.text("en") and f"{lost} 件" in gone.text("zh")
 
 
 def of_another_shop(first: int) -> list[Line]:

@@ -303,6 +303,10 @@ def test_what_was_ordered_and_what_arrived_is_told_with_the_commands_printed(
     assert wanted["KA"] > 0
     assert main(shlex.split(commands[0])[1:]) == 0
     assert under_way(chain, "KA") == wanted["KA"]
+    assert "Under way" not in said.split("Order list of")[1]
+    capsys.readouterr()
+    assert main(["try", str(tmp_path / "orders.csv"), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    assert "Under way" in capsys.readouterr().out.split("Order list of")[1]
     with datong.open(chain) as opened:
         orders = [row for row in opened.state().table("orders").to_pylist() if row["product"] == "KA"]
     lines = [f"2024-03-05,{row['order']},KA,{row['units']}" for row in orders]

@@ -112,7 +112,8 @@ def told_of_vanished(at: Opened, source: str, since: SinceThen) -> Iterator[Find
         remedy = message(
             "export.vanished_some", command=command, count=f"{len(ids):,}", named=MOST_NAMED, file=str(path)
         )
-    yield finding("warning", "export.vanished", source, count=len(ids), line=ids[0], remedy=remedy)
+    units = pc.sum(since.gone["units"]).as_py() or 0.0
+    yield finding("warning", "export.vanished", source, count=len(ids), units=units, line=ids[0], remedy=remedy)
 
 
 def _as_csv(gone: pa.Table) -> bytes:

@@ -96,6 +96,14 @@ def test_several_products_in_a_row_are_asked_about(tmp_path: Path) -> None:
     assert read_export(tmp_path / "list.csv", {"mixed_rows": "leave_out"}).sold == 2 * 34
 
 
+def test_the_cells_of_a_question_are_of_the_column_that_it_names(tmp_path: Path) -> None:
+    rows = [f"{i},2024-01-{i % 28 + 1:02},A0{i % 3},2,{3 if i % 7 == 0 else 1}" for i in range(40)]
+    (tmp_path / "list.csv").write_text("\n".join(["订单号,日期,商家编码,数量,宝贝种类", *rows]), encoding="utf-8")
+    (asked,) = read_export(tmp_path / "list.csv").questions
+    assert (asked.key, asked.columns, asked.samples) == ("mixed_rows", ("宝贝种类",), ("3",))
+    assert "closed" in asked.options[1].says.text("en")
+
+
 def test_variants_without_a_code_are_products_of_their_own(tmp_path: Path) -> None:
     head = "Date,Time,Category,Item,Qty,Price Point Name,SKU,Gross Sales,Event Type"
     rows = [

@@ -61,6 +61,10 @@ class OrderList:
     def uncounted(self) -> list[Row]:
         return [row for row in self.rows if not row["counted"]]
 
+    @property
+    def _is_any_under_way(self) -> bool:
+        return any(row["under_way_units"] > 0 for row in self.rows)
+
     def title(self) -> str:
         day = self.inputs.as_of.astimezone(self.inputs.settings.calendar.zone).date()
         words = {"orders": figures.number(len(self.wanted)), "products": figures.number(len(self.rows))}
@@ -108,9 +112,11 @@ class OrderList:
 
     def texts(self, row: Row) -> list[str]:
         """Under the headers of `heads`."""
+        under_way = [self.in_unit(row, row["under_way_units"])] if self._is_any_under_way else []
         return [
             self.called(row),
             self.in_stock(row),
+            *under_way,
             self.in_unit(row, row["week_units"]),
             self.in_unit(row, row["order_units"]),
             self.lasts(row),
@@ -118,8 +124,9 @@ class OrderList:
         ]
 
     def heads(self) -> list[tuple[str, bool]]:
-        """Titles, and whether the column holds numbers."""
-        keys = ("product", "in_stock", "a_week", "order_now", "lasts_until", "risk")
+        """Titles, and whether the column holds numbers. What is under way has one where anything is."""
+        under_way = ["under_way"] if self._is_any_under_way else []
+        keys = ["product", "in_stock", *under_way, "a_week", "order_now", "lasts_until", "risk"]
         return [(self.head(key), key not in ("product", "lasts_until")) for key in keys]
 
     def head(self, key: str) -> str:

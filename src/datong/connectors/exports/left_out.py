@@ -195,19 +195,20 @@ def _ask_for_mixed_rows(export: Export, numbers: Numbers) -> None:
     """Rows of several products at once: a column counts the kinds in a row, or a cell names several known ones."""
     product = export.cells("product")
     assert product is not None
-    column = export.choice.column("product") or ""
+    column, named = export.choice.column("product") or "", product
     rows = _of_several(product, export.rows.inside)
     for name, cells in export.columns.items():
         if plain(name) in words("lists", "kinds_in_row"):
             more = read_numbers(cells).values(".") > 1
-            column, rows = (name, rows | more) if (more & export.rows.inside).any() else (column, rows)
+            if (more & export.rows.inside).any():
+                column, named, rows = name, cells, rows | more
     rows &= export.rows.inside
     if not rows.any():
         return
     units, count = f"{np.nansum(np.abs(numbers.units[rows])):,.10g}", f"{int(rows.sum()):,}"
     options = tuple(Option(n, message(f"export.reading.mixed_{n}", units=units)) for n in ("leave_out", "as_one"))
     asks = message("export.asks.mixed_rows", column=column, count=count)
-    samples = texts_of(product, rows)
+    samples = texts_of(named, rows)
     if export.asking.ask(Question("mixed_rows", asks, (column,), samples, options)) == "leave_out":
         export.rows.drop("mixed", rows, numbers.units)
 
