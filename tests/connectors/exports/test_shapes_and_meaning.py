@@ -236,6 +236,18 @@ def book(folder: Path) -> tuple[Path, xlsxwriter.Workbook]:
     return path, xlsxwriter.Workbook(path)
 
 
+@pytest.mark.parametrize(
+    ("total", "sold", "asked"), [("2,191", 2191.0, []), ("988,204", 988.204, []), ("9", None, ["decimal"])]
+)
+def test_a_column_of_sums_tells_what_a_comma_means(
+    tmp_path: Path, total: str, sold: float | None, asked: list[str]
+) -> None:
+    text = f'SKU,2024-01,2024-02,2024-03,合计\nA,"1,204",987,,"{total}"\n'
+    reading = read(tmp_path, text)
+    assert [question.key for question in reading.questions] == asked
+    assert sold is None or reading.sold == pytest.approx(sold)
+
+
 @pytest.mark.parametrize("over", [5, 8, 9])
 def test_a_title_that_is_merged_over_some_columns_is_in_none_of_their_names(tmp_path: Path, over: int) -> None:
     names = ["Order", "Date", "SKU", "Item", "Quantity", "Price", "Amount", "Country", "Note"]

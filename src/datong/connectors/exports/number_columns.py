@@ -59,7 +59,9 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
         if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
             marks[name] = decimal_of_sum(read[name], product)
     unsure = tuple(name for name in decided.unsure if (read[name].unsure & product).any())
-    if unsure:
+    if unsure and export.table.decimal is not None:
+        marks |= dict.fromkeys(unsure, export.table.decimal)
+    elif unsure:
         marks |= dict.fromkeys(unsure, _ask_for_decimal(export, unsure, read, columns))
     by_field = {f: column.values(marks[f]) for f, column in read.items()}
     for wanted, name in columns.items():

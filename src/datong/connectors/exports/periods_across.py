@@ -14,7 +14,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse, with_year
 from datong.connectors.exports.dates import decide_order, not_a_day, read_dates
-from datong.connectors.exports.numbers import written
+from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain
 from datong.model.words import message
@@ -164,7 +164,25 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     notes = [message("export.wide", count=len(numeric), first=str(first), last=str(last))]
     if sums:
         notes.append(message("export.sum_columns", columns=", ".join(sums)))
-    return Table(table.name, columns, table.numbers[rows[sort]], True, table.repeated, (*table.notes, *notes))
+    decimal = _decimal_of_sums(table, sums, list(numeric))
+    told = (*table.notes, *notes)
+    return Table(table.name, columns, table.numbers[rows[sort]], True, table.repeated, told, decimal=decimal)
+
+
+def _decimal_of_sums(table: Table, sums: Sequence[str], periods: Sequence[str]) -> DecimalSign | None:
+    """The one decimal sign by which columns of sums are the sums of the periods, where a cell leaves it open; None
+    where none is, or both are."""
+    read = [read_numbers(table.columns[name]) for name in periods]
+    found: set[DecimalSign] = set()
+    for name in sums:
+        total = read_numbers(table.columns[name])
+        unsure = np.any([total.unsure, *(column.unsure for column in read)], axis=0)
+        for mark in DECIMAL_SIGNS:
+            own, added = total.values(mark), np.nansum([column.values(mark) for column in read], axis=0)
+            rows = unsure & ~np.isnan(own)
+            if rows.any() and np.isclose(own[rows], added[rows], rtol=1e-6).mean() >= _MOSTLY:
+                found.add(mark)
+    return found.pop() if len(found) == 1 else None
 
 
 def mostly_numbers(cells: Cells) -> bool:

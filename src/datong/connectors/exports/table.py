@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.numbers import DecimalSign
 from datong.model.words import Message
 
 PERIOD_COLUMN, UNITS_COLUMN, PRODUCT_COLUMN = "(date)", "(units)", "(product)"
@@ -15,7 +16,8 @@ PERIOD_COLUMN, UNITS_COLUMN, PRODUCT_COLUMN = "(date)", "(units)", "(product)"
 class Table:
     """A table of a file. columns: by header, in the order of the file. numbers: (row,) int64, the row number a person
     sees. wide: it had a column for each period, now in PERIOD_COLUMN and UNITS_COLUMN. repeated: rows left out because
-    they are the header again. separator: between the fields of a text file. above: what stands above it."""
+    they are the header again. separator: between the fields of a text file. above: what stands above it. decimal: the
+    decimal sign by which its columns of sums are sums, None where they tell none."""
 
     name: str
     columns: Mapping[str, Cells]
@@ -25,6 +27,7 @@ class Table:
     notes: tuple[Message, ...] = field(default_factory=tuple)
     separator: str = ""
     above: str = ""
+    decimal: DecimalSign | None = None
 
     @property
     def height(self) -> int:
