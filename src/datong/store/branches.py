@@ -158,6 +158,7 @@ class BranchLedger(DuckDBLedger):
 
     def __init__(self, parent: DuckDBLedger, record: _Record) -> None:
         super().__init__(parent.path, parent.settings, parent._held)
+        self.now = parent.now
         self._parent = parent
         self._parent_ingest = record.parent_ingest
         self._branch = record.branch
