@@ -67,9 +67,9 @@ LEFT_OUT = {("intakes", "kept"), ("writes", "at"), ("writes", "write"), ("delive
 
 
 def dump(chain: Path) -> Dump:
-    """Every row of every table of a ledger, as text, with how often it is there; but for moments of arrival, which come
-    from the clock, and for what is kept of an intake, which says how much of it was new when it was last read. Of the
-    writes, who did what: a command that is repeated is noted each time, with its moment and number.
+    """Every row of every table of a ledger, as text, with how often it is there; but for moments of arrival and of
+    acts, which come from the clock, and for what is kept of an intake, which says how much of it was new when it was
+    last read. Of the writes, who did what: a command that is repeated is noted each time, with its moment and number.
     """
     path = chain / ".datong" / "ledger.duckdb"
     with open_ledger(path, ChainSettings("x")):
@@ -80,7 +80,7 @@ def dump(chain: Path) -> Dump:
         for schema, table, column in connection.execute(
             "SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
         ).fetchall():
-            if column != "arrived_at" and (table, column) not in LEFT_OUT:
+            if column not in ("arrived_at", "acted_at") and (table, column) not in LEFT_OUT:
                 columns.setdefault(f'"{schema}"."{table}"', []).append(shown.get(column, f'"{column}"'))
         dumped = {}
         for table, names in columns.items():
