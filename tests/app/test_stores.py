@@ -58,7 +58,12 @@ def test_a_team_begins_as_the_commands_say(tmp_path: Path, database: str, capsys
     assert status == 0 and f"role {APP} may use other" in said
     status, said = run(capsys, "run", mill, "--store", address)
     assert status == 2 and "--chain mill" in said
-    assert run(capsys, "database", server().url(database, OWNER), "--role", APP)[0] == 0
+    for more in ([], ["--clean"]):
+        status, said = run(capsys, "database", server().url(database, OWNER), "--role", APP, *more)
+        assert status == 0 and f"role {APP} may use other" in said
+    assert run(capsys, "run", mill, "--store", address)[0] == 2
+    status, said = run(capsys, "database", server().url(database, OWNER), "--role", APP, "--every-chain")
+    assert status == 0 and f"role {APP} may use every chain" in said
     status, said = run(capsys, "run", mill, "--store", address, "--lang", "zh")
     assert status == 0 and not (mill / LEDGER_FILE).exists()
     assert (mill / STORE_FILE).stat().st_mode & 0o077 == 0

@@ -14,7 +14,7 @@ from datong.store.branches import DuckDBBranches
 from datong.store.migrations import MIGRATIONS
 from datong.store.postgres import layout
 from datong.store.postgres.connection import connect, shown
-from datong.store.postgres.layout import kept_tables
+from datong.store.postgres.layout import EVERY_CHAIN, kept_tables
 from datong.store.postgres.ledger import open_ledger, prepare_database
 from lived import live
 from postgres_server import APP, OWNER, Server, server
@@ -134,6 +134,27 @@ def test_a_role_that_may_use_one_chain_reaches_no_other_by_naming_it(database: s
             top.execute("DELETE FROM datong.members WHERE role = 'of_a'")
             top.execute("DROP OWNED BY of_a")
             top.execute("DROP ROLE of_a")
+
+
+def test_an_update_or_a_clean_changes_nobodys_chains(database: str) -> None:
+    """What messages advise: only who is named a chain, or every one, gets it."""
+    owner = server().url(database, OWNER)
+    with server().superuser(database) as top:
+        top.execute("CREATE ROLE of_mill LOGIN")
+    try:
+        assert prepare_database(owner, "of_mill", ["mill", "kiln"]) == ["kiln", "mill"]
+        for clean in (False, True):
+            assert prepare_database(owner, "of_mill", (), clean=clean) == ["kiln", "mill"]
+        with pytest.raises(Refused, match="may not use the chain A"):
+            open_ledger(server().url(database, "of_mill"), ChainSettings("A"))
+        assert prepare_database(owner, "of_mill", ["mill"]) == ["mill"]  # named: these and no other
+        assert prepare_database(owner, "of_mill", [EVERY_CHAIN]) == [EVERY_CHAIN]
+        assert prepare_database(owner, "of_mill", (), clean=True) == [EVERY_CHAIN]
+    finally:
+        with server().superuser(database) as top:
+            top.execute("DELETE FROM datong.members WHERE role = 'of_mill'")
+            top.execute("DROP OWNED BY of_mill")
+            top.execute("DROP ROLE of_mill")
 
 
 def test_the_owner_too_sees_no_rows_but_may_not_be_who_signs_in(database: str) -> None:

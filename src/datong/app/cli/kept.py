@@ -15,8 +15,10 @@ def keep_where_asked(options: argparse.Namespace) -> None:
 
 
 def answer_database(options: argparse.Namespace, language: str) -> int:
-    stores.prepare(options.address, options.role, options.chains, clean=options.clean)
-    chains = ", ".join(options.chains) or say("store.every_chain", language)
+    may_use = stores.prepare(
+        options.address, options.role, options.chains, clean=options.clean, every_chain=options.every_chain
+    )
+    chains = say("store.every_chain", language) if may_use is None else ", ".join(may_use)
     address = stores.without_password(options.address)
     terminal.line(say("store.prepared", language, url=address, role=options.role, chains=chains))
     return 0

@@ -274,7 +274,10 @@ def _add_store_commands(c: _Commands) -> None:
     p = c.command("database")
     p.add_argument("address", metavar="ADDRESS", help=c.text("database.address"))
     p.add_argument("--role", required=True, metavar="ROLE", help=c.text("database.role"))
-    p.add_argument("--chain", dest="chains", action="append", default=[], metavar="NAME", help=c.text("database.chain"))
+    which = p.add_mutually_exclusive_group()
+    help_ = c.text("database.chain")
+    which.add_argument("--chain", dest="chains", action="append", default=[], metavar="NAME", help=help_)
+    which.add_argument("--every-chain", action="store_true", help=c.text("database.every_chain"))
     p.add_argument("--clean", action="store_true", help=c.text("database.clean"))
 
     p = c.command("migrate")

@@ -113,9 +113,10 @@ CREATE TABLE IF NOT EXISTS datong.table_versions (chain text NOT NULL, name text
 """
 
 
-def prepare(owner: psycopg.Connection, url: str, role: str, chains: Sequence[str]) -> None:
+def prepare(owner: psycopg.Connection, url: str, role: str, chains: Sequence[str]) -> list[str]:
     """Make what is not there yet, or follow today's layout, and let a role use these chains and no other, in one
-    transaction. Done again it changes nothing. chains: none: every chain, those to come too.
+    transaction. Done again it changes nothing. chains: none: those that it may use already, and every one where there
+    is none. Returns those that it may use then (EVERY_CHAIN: all, those to come too).
 
     Raises Refused where there is no such role, or it could pass over the policies.
     """
@@ -133,9 +134,17 @@ def prepare(owner: psycopg.Connection, url: str, role: str, chains: Sequence[str
         guarded = [table.there for table in kept_tables().values()] + ["chains", "table_versions"]
         _guard(owner, guarded)
         _grant(owner, guarded, role)
-        owner.execute("DELETE FROM datong.members WHERE role = %s", [role])
-        for chain in chains or (EVERY_CHAIN,):
+        if chains:
+            owner.execute("DELETE FROM datong.members WHERE role = %s", [role])
+        for chain in chains or (() if _may_use(owner, role) else (EVERY_CHAIN,)):
             owner.execute("INSERT INTO datong.members VALUES (%s, %s) ON CONFLICT DO NOTHING", [role, chain])
+        return _may_use(owner, role)
+
+
+def _may_use(owner: psycopg.Connection, role: str) -> list[str]:
+    """Chains of which a role is a member, by name."""
+    rows = owner.execute('SELECT chain FROM datong.members WHERE role = %s ORDER BY chain COLLATE "C"', [role])
+    return [chain for (chain,) in rows]
 
 
 def _columns(connection: psycopg.Connection) -> dict[str, set[str]]:

@@ -31,13 +31,14 @@ def open_ledger(url: str, settings: ChainSettings, *, alone: bool = False) -> Po
     return PostgresLedger(session.path, settings, session)
 
 
-def prepare_database(url: str, role: str, chains: Sequence[str], *, clean: bool = False) -> None:
-    """Make or update the tables in a database, as their owner, and let a role use chains of it (none named: all).
-    clean: then write all tables anew, so that what was forgotten is in no free space.
+def prepare_database(url: str, role: str, chains: Sequence[str], *, clean: bool = False) -> list[str]:
+    """Make or update the tables in a database, as their owner, and let a role use chains of it (see layout.prepare);
+    returns them. clean: then write all tables anew, so that what was forgotten is in no free space.
 
     Raises Refused for want of rights.
     """
     with translated(url), connect(url) as owner:
-        layout.prepare(owner, url, role, chains)
+        may_use = layout.prepare(owner, url, role, chains)
         if clean:
             layout.clean(owner)
+    return may_use
