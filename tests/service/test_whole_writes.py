@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from datong.app.service import whole_writes
@@ -16,9 +17,12 @@ from datong.app.service.orders import order, orders
 from datong.app.service.permissions import Who
 from datong.app.service.releases import release
 from datong.app.service.served import DESK_FILE, Served, serve
-from datong.model.errors import NotFound
+from datong.app.stores import keep_in
+from datong.model.errors import DatongError, NotFound
+from datong.model.words import message
 from datong.store.duckdb_ledger import DuckDBLedger
 from mill import write
+from postgres_server import server
 from served_mill import QUICK, Clock
 
 ANN = Who(1, "ann", "Ann", ("planner",))
@@ -146,3 +150,103 @@ def test_a_task_that_fails_leaves_no_intent(opened: Callable[[], Served]) -> Non
         edit(served, ANN, Change(name, units=30.0), "another")
     assert served.desk.rows("SELECT * FROM intents") == []
     served.close()
+
+
+# the answer to the commit is lost, and the server goes on ---------------------------------------------
+
+
+def lose(monkeypatch: pytest.MonkeyPatch, *, took_effect: bool) -> None:
+    """The next commit of the chain answers nothing; whether it took effect is not said."""
+    run = DuckDBLedger._run
+
+    def lost(self: DuckDBLedger, sql: str, params: object = ()) -> None:
+        if sql != "COMMIT":
+            return run(self, sql, params)  # ty: ignore[invalid-argument-type]
+        monkeypatch.setattr(DuckDBLedger, "_run", run)
+        if took_effect:
+            run(self, sql)
+        raise DatongError(message("store.postgres_lost", url="x", reason="cut"))
+
+    monkeypatch.setattr(DuckDBLedger, "_run", lost)
+
+
+def test_a_commit_whose_answer_was_lost_is_noted_where_the_chain_has_it(
+    opened: Callable[[], Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = opened()
+    name = planned(served)
+    lose(monkeypatch, took_effect=True)
+    edit(served, ANN, Change(name, units=30.0), order(served, ANN, name).version, "worn")
+    assert order(served, ANN, name).row["units"] == 30.0
+    assert done(served, name) == ["edit_order"] and can_undo(served, ANN, name) == (True, False)
+    assert served.desk.rows("SELECT * FROM intents") == []
+    served.close()
+
+
+def test_a_commit_whose_answer_was_lost_is_an_error_where_the_chain_has_it_not(
+    opened: Callable[[], Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = opened()
+    name = planned(served)
+    lose(monkeypatch, took_effect=False)
+    with pytest.raises(DatongError, match="was lost"):
+        edit(served, ANN, Change(name, units=30.0), order(served, ANN, name).version)
+    assert order(served, ANN, name).row["origin"] == "plan" and done(served, name) == []
+    assert served.desk.rows("SELECT * FROM intents") == []
+    served.close()
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_while_the_chain_cannot_be_asked_the_intent_is_kept_and_nobody_writes_before_it_is_settled(
+    opened: Callable[[], Served], monkeypatch: pytest.MonkeyPatch, took_effect: bool
+) -> None:
+    """Also where the same person's next write would look like the one that did not come about."""
+    served = opened()
+    name = planned(served)
+    version = order(served, ANN, name).version
+
+    def away(_: DuckDBLedger) -> None:
+        raise DatongError(message("store.postgres_lost", url="x", reason="away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DuckDBLedger, "writes", away)
+        lose(monkeypatch, took_effect=took_effect)
+        with pytest.raises(DatongError, match="cut"):
+            edit(served, ANN, Change(name, units=30.0), version)
+        with pytest.raises(DatongError, match="away"):
+            served.keeper.write("ann", lambda chain: chain.run())
+        assert len(served.desk.rows("SELECT * FROM intents")) == 1 and done(served, name) == []
+    served.keeper.write("ann", lambda chain: chain.run())
+    assert done(served, name) == (["edit_order"] if took_effect else [])
+    assert served.desk.rows("SELECT * FROM intents") == []
+    served.close()
+
+
+def test_a_line_to_the_database_that_is_cut_after_the_commit_loses_no_audit(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = server().new_database()
+    mill = write(tmp_path / "mill")
+    keep_in(mill, server().url(database))
+    served = serve(mill, None, clock, hasher=QUICK)
+    name = planned(served)
+    version = order(served, ANN, name).version
+    execute = psycopg.Connection.execute
+
+    def cut_after(self: psycopg.Connection, query: object, *rest: object) -> object:
+        done = execute(self, query, *rest)  # ty: ignore
+        if query == "COMMIT":
+            monkeypatch.setattr(psycopg.Connection, "execute", execute)
+            with server().superuser() as top:
+                top.execute("SELECT pg_terminate_backend(%s, 5000)", [self.info.backend_pid])
+            raise psycopg.OperationalError("the line was cut")
+        return done
+
+    try:
+        monkeypatch.setattr(psycopg.Connection, "execute", cut_after)
+        edit(served, ANN, Change(name, units=30.0), version)
+        assert done(served, name) == ["edit_order"] and order(served, ANN, name).row["units"] == 30.0
+        assert served.desk.rows("SELECT * FROM intents") == []
+    finally:
+        served.close()
+        server().drop([database])

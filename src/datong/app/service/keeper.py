@@ -77,6 +77,7 @@ class Keeper:
         self._version = self._opened = 0
         self._marks: _Marks | None = None  # None: to be asked
         self._is_closed = self._is_writing = False
+        self._first: Callable[[], object] | None = None  # to be done before the chain is written to again
         self._open_chain: Chain | None = None
         try:
             self._settings = self._turns.take(lambda: self._chain.settings)
@@ -148,6 +149,7 @@ class Keeper:
         afterwards, whether it went well or not."""
 
         def once() -> T:
+            self._catch_up()
             self._is_writing = True
             try:
                 return task(self._chain.written_by(by))
@@ -157,10 +159,22 @@ class Keeper:
 
         return self._turn(once, is_write=True)
 
+    def before_next_write(self, task: Callable[[], object]) -> None:
+        """Have something done in turn before the chain is written to, or lent, again: as long as it fails, nothing
+        is."""
+        self._first = task
+
+    def _catch_up(self) -> None:
+        """Do what was to be done first. In turn, and not within a write."""
+        if self._first is not None and not self._is_writing:
+            self._first()
+            self._first = None
+
     def lend(self, until: Callable[[], None]) -> None:
         """Let go of the chain until `until` returns; whoever asks meanwhile waits, but for what is in memory."""
 
         def once() -> None:
+            self._catch_up()
             self._let_go()
             try:
                 until()

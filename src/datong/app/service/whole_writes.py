@@ -3,11 +3,13 @@
 The chain and the desk are two files, which no transaction holds together. So what is to be noted is written down at the
 desk first, then the chain's transaction is committed, then it is noted and the intent is gone. A server that was killed
 in between finds the intent when it starts: where the chain has the write, it is noted now; else nothing happened. (The
-intent log of Gray & Reuter 1992, Transaction Processing, chapter 10.)
+intent log of Gray & Reuter 1992, Transaction Processing, chapter 10.) So it is with a commit that ends in an error, a
+line that was cut, say: the chain is asked whether it has the write, now or else before anybody writes to it again.
 """
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -35,17 +37,28 @@ def write_whole(
                 notes = noted(made)
                 told = json.dumps([asdict(note) for note in notes])
                 intent = desk.add("INSERT INTO intents (by, write, notes) VALUES (?, ?, ?)", (by, before, told))
-        except BaseException:
-            _drop(desk, intent)
-            raise
-        _keep(desk, intent, notes)
+        except BaseException:  # with an intent it is one of the commit, which may have taken effect
+            if not intent or not _settle_soon(keeper, desk):
+                raise
+        else:
+            _keep(desk, intent, notes)
         return made
 
     return keeper.write(by, write)
 
 
+def _settle_soon(keeper: Keeper, desk: Desk) -> bool:
+    """Settle an intent whose outcome is not known: now, where the chain answers, else before it is written to again.
+    Returns whether the chain is known to have the write."""
+    with suppress(Exception):  # the first error tells more
+        return settle(keeper, desk) > 0
+    keeper.before_next_write(lambda: settle(keeper, desk))
+    return False
+
+
 def settle(keeper: Keeper, desk: Desk) -> int:
-    """Finish what a killed server had begun to write; how many changes were noted now."""
+    """Finish what was begun to be written by a killed server, or of which no outcome was known; how many changes were
+    noted now."""
     found = desk.rows("SELECT * FROM intents ORDER BY intent")
     if not found:
         return 0
