@@ -1,7 +1,8 @@
 """A chain's folder with its ledger in a file or in a database: the commands work alike, and it moves both ways."""
 
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -174,6 +175,58 @@ def test_a_served_chain_is_lent_to_commands_and_is_nobody_elses(
     finally:
         lending.close()
         keeper.close()
+
+
+def sales_of(keeper: Keeper) -> tuple[int, ...]:
+    """How many sales a server says that there are: as kept answers of any kind, and read."""
+    count: Callable[[Chain], int] = lambda chain: chain.state(names=("sales",)).table("sales").num_rows  # noqa: E731
+    return keeper.kept("any", count), keeper.kept("of sales", count, ("sales",)), keeper.read(count)
+
+
+def test_a_server_whose_line_was_cut_hands_out_nothing_that_somebody_else_has_changed(
+    tmp_path: Path, database: str, address: str
+) -> None:
+    """Its lock goes with the line: whoever opens the chain then may write to it."""
+    mill = write(tmp_path / "mill")
+    stores.keep_in(mill, address)
+    keeper = Keeper(mill, Clock())
+    try:
+        (before,) = set(sales_of(keeper))
+        version = keeper.version
+        cut(database)
+        assert set(sales_of(keeper)) == {before} and keeper.version == version  # nobody wrote
+        cut(database)
+        far = shutil.copytree(mill, tmp_path / "elsewhere")
+        (far / "sales.csv").write_text("happened_at,product,market,units\n2026-02-28,P,all,1\n", encoding="utf-8")
+        with Chain(far) as chain:
+            after = chain.state().table("sales").num_rows
+        assert after > before
+        assert set(sales_of(keeper)) == {after} and keeper.version > version
+    finally:
+        keeper.close()
+
+
+def test_what_is_kept_is_handed_out_without_a_turn_while_the_line_holds(tmp_path: Path, address: str) -> None:
+    mill = write(tmp_path / "mill")
+    stores.keep_in(mill, address)
+    keeper = Keeper(mill, Clock())
+    try:
+        keeper.kept("name", lambda chain: chain.settings.name)
+        begun, go_on = threading.Event(), threading.Event()
+        slow = threading.Thread(target=lambda: keeper.read(lambda _: (begun.set(), go_on.wait(20))))
+        slow.start()
+        assert begun.wait(20)
+        assert keeper.kept("name", lambda _: "asked again") == "mill" and slow.is_alive()
+        go_on.set()
+        slow.join()
+    finally:
+        keeper.close()
+
+
+def cut(database: str) -> None:
+    """End every session of a database."""
+    with server().superuser() as top:
+        top.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [database])
 
 
 @pytest.mark.parametrize("kept", ["file", "database"])

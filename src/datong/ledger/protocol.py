@@ -367,6 +367,16 @@ class Ledger(Protocol):
         about: it changes no answer. One ledger for the trunk and its branches."""
         ...
 
+    def look(self) -> int:
+        """See what others have written to the chain. Returns a number that is another than before where anything that
+        was read of it may be other now without a write by this ledger."""
+        ...
+
+    def is_held(self) -> bool:
+        """Whether nobody else can have written to the chain since `look`. Any thread may ask, and waits for nothing;
+        where it is not sure the answer is False."""
+        ...
+
     def close(self) -> None: ...
 
 

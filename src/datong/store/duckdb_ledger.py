@@ -1109,6 +1109,14 @@ class DuckDBLedger:
                 self._held.execute("ROLLBACK", ())
             raise
 
+    def look(self) -> int:
+        with _translated(self.path):
+            self._look()
+        return self._epoch
+
+    def is_held(self) -> bool:
+        return self._held.is_held()
+
     def _look(self) -> None:
         """Forget what is remembered where somebody else has written. Refused in words where the ledger may not be used,
         also where it need not be asked."""

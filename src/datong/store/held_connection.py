@@ -46,6 +46,10 @@ class Held:
         """See what others have written meanwhile; here nobody can. Raises as `connection`."""
         self.connection()
 
+    def is_held(self) -> bool:
+        """Whether nobody else can have written since; see Ledger.is_held."""
+        return True
+
     @contextmanager
     def still(self) -> Generator[None]:
         """Look once, and then no more as long as it lasts: what is read within it is of one moment."""

@@ -74,7 +74,7 @@ class Keeper:
         self._turns = Turns("chain")
         self._lock = Lock()
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
-        self._version = self._opened = 0
+        self._version = self._opened = self._seen = 0
         self._marks: _Marks | None = None  # None: to be asked
         self._is_closed = self._is_writing = False
         self._first: Callable[[], object] | None = None  # to be done before the chain is written to again
@@ -92,7 +92,24 @@ class Keeper:
             self._open_chain = Chain(self.folder, now=self._now, language=self._language)
             self._settings = self._open_chain.settings
             self._opened += 1
+            self._seen = self._open_chain.ledger.look()
         return self._open_chain
+
+    def _looked(self) -> Chain:
+        """The chain as it is now, with nothing kept of it that somebody else has changed: a server whose line to a
+        database was cut had no lock meanwhile. In turn."""
+        chain = self._chain
+        seen = chain.ledger.look()
+        if seen != self._seen:
+            self._seen = seen
+            self._forget()
+        return chain
+
+    def _is_held(self) -> bool:
+        """Whether nobody else can have written since the last look. While the chain is lent somebody does, and all is
+        forgotten when it comes back."""
+        chain = self._open_chain
+        return chain is None or chain.ledger.is_held()
 
     def _let_go(self) -> None:
         if self._open_chain is not None:
@@ -110,7 +127,7 @@ class Keeper:
 
     def read(self, task: Callable[[Chain], T]) -> T:
         """What a task that writes nothing reads of the chain. Waits for its turn."""
-        return self._turn(lambda: task(self._chain))
+        return self._turn(lambda: task(self._looked()))
 
     @property
     def opened(self) -> int:
@@ -126,15 +143,18 @@ class Keeper:
         if self._turns.is_mine and self._is_writing:
             return task(self._chain)
         found = self._in_memory(name, of)
-        if found is not None:
+        if found is not None and self._is_held():
             return found.answer
 
         def once() -> T:
+            chain = self._looked()
             self._look_at_marks()
             meanwhile = self._in_memory(name, of)
             if meanwhile is not None:  # somebody else asked
                 return meanwhile.answer
-            mark, made = self._mark(of), task(self._chain)
+            mark, made = self._mark(of), task(chain)
+            if chain.ledger.look() != self._seen:  # somebody else wrote meanwhile: it may be half of this, half of that
+                return made
             with self._lock:
                 self._kept[name] = _Kept(made, mark, of)
                 self._kept.move_to_end(name)
@@ -152,7 +172,7 @@ class Keeper:
             self._catch_up()
             self._is_writing = True
             try:
-                return task(self._chain.written_by(by))
+                return task(self._looked().written_by(by))
             finally:
                 self._is_writing = False
                 self._forget()

@@ -1,6 +1,7 @@
 """A connection to a PostgreSQL server, its errors in words, and the settings that Datong's sessions have."""
 
 import re
+import selectors
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +15,9 @@ from datong.model.words import message
 OLDEST = 14
 # Waiting for another writer of the chain ends after this.
 LOCK_SECONDS = 120
+# A line that is dead without a word is closed here in half a minute, before the server (by default in two hours) lets
+# go of the lock: who still believes in a lock has it. In seconds, and how often.
+_ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 _SETTINGS = {
     "application_name": "datong",
     "timezone": "UTC",
@@ -31,7 +35,7 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Conn
     Raises DatongError with a remedy where the server is away, refuses, is too old or has no such database.
     """
     try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10, **_ALIVE)
     except psycopg.ProgrammingError as error:  # not even an address
         raise BadInput(message("store.postgres_address", url=shown(url), reason=_line(error)), ()) from error
     except psycopg.Error as error:
@@ -52,6 +56,16 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Conn
         connection.close()
         raise
     return connection
+
+
+def is_quiet(connection: psycopg.Connection) -> bool:
+    """Whether the line stands and nothing is on its way to us. Asks the system alone, from any thread."""
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            return not selector.select(0)
+    except (psycopg.Error, OSError, ValueError):  # it was closed, perhaps meanwhile
+        return False
 
 
 def _not_connected(url: str, error: psycopg.Error) -> DatongError:

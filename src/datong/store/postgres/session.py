@@ -27,7 +27,7 @@ from psycopg import sql
 from datong.model.errors import LedgerBusy
 from datong.model.words import message
 from datong.store.held_connection import Held
-from datong.store.postgres.connection import connect, shown, translated
+from datong.store.postgres.connection import connect, is_quiet, shown, translated
 from datong.store.postgres.layout import (
     PLACE,
     Kept,
@@ -148,6 +148,11 @@ class Session(Held):
         with translated(self._url):
             if self._last_write() != self._seen:
                 self._in_one_snapshot(here, ())
+
+    def is_held(self) -> bool:
+        """Whether the line stands, and with it the lock of who has the chain alone. A server that ends a session, or
+        ends itself, says so: then there is something to be read, or the line is closed."""
+        return self._alone and is_quiet(self._server)
 
     @contextmanager
     def still(self) -> Generator[None]:
