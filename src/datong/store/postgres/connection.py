@@ -15,9 +15,6 @@ from datong.model.words import message
 OLDEST = 14
 # Waiting for another writer of the chain ends after this.
 LOCK_SECONDS = 120
-# A line that is dead without a word is closed here in half a minute, before the server (by default in two hours) lets
-# go of the lock: who still believes in a lock has it. In seconds, and how often.
-_ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 _SETTINGS = {
     "application_name": "datong",
     "timezone": "UTC",
@@ -35,7 +32,11 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Conn
     Raises DatongError with a remedy where the server is away, refuses, is too old or has no such database.
     """
     try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=10, **_ALIVE)
+        # A line that is dead without a word is closed here in half a minute, before the server lets go of its lock (by
+        # default in two hours): who still believes to have a lock has it.
+        connection = psycopg.connect(
+            url, autocommit=True, connect_timeout=10, keepalives_idle=15, keepalives_interval=5, keepalives_count=3
+        )
     except psycopg.ProgrammingError as error:  # not even an address
         raise BadInput(message("store.postgres_address", url=shown(url), reason=_line(error)), ()) from error
     except psycopg.Error as error:
