@@ -136,6 +136,26 @@ def test_what_cannot_be_moved_is_refused_and_changes_nothing(
     assert status == 1 and "does not say where" in said
 
 
+def test_two_folders_of_one_name_are_mixed_only_where_it_is_said(
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mill = write(tmp_path / "mill")
+    assert run(capsys, "run", mill, "--store", address)[0] == 0
+    before = held(mill)
+    other = write(tmp_path / "other", lines_csv="line,hours_per_week\nB,10\n")
+    status, said = run(capsys, "run", other, "--store", address)
+    assert status == 2 and "--join" in said and "chain.toml" in said
+    assert not (other / ".datong").exists() and held(mill) == before
+    with Chain(mill) as chain:
+        name = chain.kept_run().run
+    moved = write(tmp_path / "moved")  # the same tables in another folder
+    assert run(capsys, "writes", moved, "--store", address, "--join")[0] == 0
+    assert {**held(moved), "intakes": before["intakes"]} == before  # but for when its files were looked at
+    assert name in run(capsys, "run", moved, "--store", address)[1]  # noted: no second word is needed
+    status, said = run(capsys, "run", write(tmp_path / "file"), "--join")
+    assert status == 2 and "--store" in said
+
+
 def test_a_password_is_used_and_kept_nowhere(
     tmp_path: Path, database: str, address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,9 +68,10 @@ def open_trunk(folder: Path, settings: ChainSettings) -> DuckDBLedger:
     return open_file(folder / LEDGER_FILE, settings) if address is None else _open_there(address, settings)
 
 
-def keep_in(folder: Path, address: str) -> None:
-    """Keep a folder's ledger in a database from now on. Raises Refused where it is kept elsewhere already, and whatever
-    keeps the database from being opened."""
+def keep_in(folder: Path, address: str, *, join: bool = False) -> None:
+    """Keep a folder's ledger in a database from now on. join: also where a chain of its name has rows there already,
+    from another folder, or from this one before its note was lost. Raises Refused where it is kept elsewhere already,
+    or has rows there that it is not to join, and whatever keeps the database from being opened."""
     address = without_password(address)
     noted = noted_store(folder)
     if noted == address:
@@ -82,7 +83,9 @@ def keep_in(folder: Path, address: str) -> None:
     settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
     if settings is None or has_errors(wrong):
         return  # opening the chain says what is wrong with it
-    _open_there(address, settings).close()
+    with closing(_open_there(address, settings)) as there:
+        if not join and (there.last_write() or digests(there)):
+            raise Refused(message("store.name_taken", chain=settings.name, store=address))
     _note(folder, address)
 
 

@@ -5,13 +5,17 @@ import argparse
 from datong.app import stores
 from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
-from datong.model.words import say
+from datong.model.errors import Refused
+from datong.model.words import message, say
 
 
 def keep_where_asked(options: argparse.Namespace) -> None:
-    """Keep the chain of a command where --store says."""
-    if getattr(options, "store", None) is not None:
-        stores.keep_in(options.chain, options.store)
+    """Keep the chain of a command where --store says. Raises Refused for --join without it."""
+    store, join = getattr(options, "store", None), getattr(options, "join", False)
+    if store is not None:
+        stores.keep_in(options.chain, store, join=join)
+    elif join:
+        raise Refused(message("store.join_what"))
 
 
 def answer_database(options: argparse.Namespace, language: str) -> int:

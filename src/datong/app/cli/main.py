@@ -74,6 +74,7 @@ class _Commands:
         else:
             p.add_argument("--chain", type=Path, metavar="DIR", default=Path(), help=self.text("chain"))
         p.add_argument("--store", metavar="ADDRESS", help=self.text("store"))
+        p.add_argument("--join", action="store_true", help=self.text("join"))
 
     def as_of(self, p: argparse.ArgumentParser) -> None:
         p.add_argument("--as-of", metavar="TIME", help=self.text("as_of"))
