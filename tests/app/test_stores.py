@@ -171,6 +171,26 @@ def test_a_password_is_used_and_kept_nowhere(
     assert "PGPASSWORD" in run(capsys, "writes", mill)[1]
 
 
+def test_a_password_anywhere_in_an_address_is_neither_shown_nor_kept(
+    tmp_path: Path, database: str, address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "")
+    stores.prepare(server().url(database, OWNER), "asked", (), clean=False)
+    asked = server().url(database, "asked")
+    mill = write(tmp_path / "mill")
+    for bad in (f"{asked}&sslpassword=secret", "postgres://u:p/w#secret@h/db", "postgres:/u:secret@h/db"):
+        for words in (["run", mill, "--store", bad], ["migrate", mill, bad], ["database", bad, "--role", APP]):
+            status, said = run(capsys, *words)
+            assert status != 0 and "secret" not in said, words
+    assert not (mill / STORE_FILE).exists()
+    status, said = run(capsys, "run", mill, "--store", f"{asked}&password=secret")
+    assert status == 0 and "secret" not in said
+    assert b"secret" not in b"".join(file.read_bytes() for file in mill.rglob("*") if file.is_file())
+    (mill / STORE_FILE).write_text('store = "postgres:/u:secret@h/db"\n')
+    status, said = run(capsys, "run", mill)
+    assert status == 1 and "secret" not in said
+
+
 def test_a_served_chain_is_lent_to_commands_and_is_nobody_elses(
     tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

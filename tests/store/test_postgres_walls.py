@@ -13,7 +13,8 @@ from datong.model.settings import ChainSettings
 from datong.store.branches import DuckDBBranches
 from datong.store.migrations import MIGRATIONS
 from datong.store.postgres import layout
-from datong.store.postgres.connection import connect, shown
+from datong.store.postgres.address import shown
+from datong.store.postgres.connection import connect
 from datong.store.postgres.layout import EVERY_CHAIN, kept_tables
 from datong.store.postgres.ledger import open_ledger, prepare_database
 from lived import live

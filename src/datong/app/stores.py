@@ -9,7 +9,6 @@ from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from datong.connectors.files.settings import read_settings
 from datong.ledger.protocol import Ledger
@@ -20,6 +19,7 @@ from datong.model.words import message
 from datong.store.copying import copy_all, digests
 from datong.store.duckdb_ledger import DuckDBLedger
 from datong.store.duckdb_ledger import open_ledger as open_file
+from datong.store.postgres.address import read_address, shown
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 # The address of the database, without a password.
@@ -53,8 +53,8 @@ def noted_store(folder: Path) -> str | None:
         return None
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(message("store.bad_note", path=file, reason=str(error)), ()) from error
-    if not isinstance(found, str) or not is_address(found):
-        raise BadInput(message("store.bad_note", path=file, reason=str(found)), ())
+    if not isinstance(found, str) or read_address(found) is None:
+        raise BadInput(message("store.bad_note", path=file, reason="store = ..."), ())
     return found
 
 
@@ -77,7 +77,7 @@ def keep_in(folder: Path, address: str, *, join: bool = False) -> None:
     if noted == address:
         return
     if noted is not None:
-        raise Refused(message("store.kept_elsewhere", folder=folder, store=noted, file=folder / STORE_FILE))
+        raise Refused(message("store.kept_elsewhere", folder=folder, store=shown(noted), file=folder / STORE_FILE))
     if (folder / LEDGER_FILE).exists():
         raise Refused(message("store.kept_in_file", folder=folder, file=folder / LEDGER_FILE, store=address))
     settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
@@ -116,8 +116,9 @@ def _to_database(folder: Path, address: str, settings: ChainSettings) -> Moved:
 
 
 def _to_file(folder: Path, address: str, settings: ChainSettings) -> Moved:
-    if (noted := noted_store(folder)) not in (None, address):
-        raise Refused(message("store.kept_elsewhere", folder=folder, store=noted, file=folder / STORE_FILE))
+    noted = noted_store(folder)
+    if noted is not None and noted != address:
+        raise Refused(message("store.kept_elsewhere", folder=folder, store=shown(noted), file=folder / STORE_FILE))
     if (folder / LEDGER_FILE).exists():
         raise Refused(message("store.file_in_the_way", file=folder / LEDGER_FILE))
     with closing(_open_there(address, settings)) as there:
@@ -162,8 +163,6 @@ def prepare(
     from datong.store.postgres.layout import EVERY_CHAIN
     from datong.store.postgres.ledger import prepare_database
 
-    if not is_address(address):
-        raise BadInput(message("store.postgres_address", url=address, reason="-"), ())
     asked = (EVERY_CHAIN,) if every_chain else chains
     may_use = prepare_database(without_password(address), role, asked, clean=clean)
     return None if EVERY_CHAIN in may_use else may_use
@@ -194,10 +193,13 @@ def _note(folder: Path, address: str) -> None:
 
 def without_password(address: str) -> str:
     """An address as it is kept. Its password goes where the library looks for one, for this process and those that it
-    starts."""
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    os.environ[_PASSWORD] = unquote(parts.password)
-    login, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}@{host}"))
+    starts. Raises BadInput, which quotes nothing of it, for what cannot be read as an address, and Refused for a secret
+    that the library looks for nowhere else."""
+    read = read_address(address)
+    if read is None:
+        raise BadInput(message("store.postgres_unreadable"), ())
+    if others := sorted(read.secrets.keys() - {"password"}):
+        raise Refused(message("store.postgres_other_secret", url=read.plain, names=", ".join(others)))
+    if "password" in read.secrets:
+        os.environ[_PASSWORD] = read.secrets["password"]
+    return read.plain

@@ -4,12 +4,12 @@ import re
 import selectors
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
 from datong.model.errors import BadInput, DatongError, LedgerBusy, Refused
 from datong.model.words import message
+from datong.store.postgres.address import read_address, shown
 
 # Of these on, everything that the layout needs is there.
 OLDEST = 14
@@ -29,8 +29,11 @@ _SETTINGS = {
 def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Connection:
     """A connection on which each statement is its own transaction, unless BEGIN is said. settings: further ones.
 
-    Raises DatongError with a remedy where the server is away, refuses, is too old or has no such database.
+    Raises DatongError with a remedy where the server is away, refuses, is too old or has no such database; BadInput,
+    which quotes nothing of it, for what cannot be read as an address.
     """
+    if read_address(url) is None:
+        raise BadInput(message("store.postgres_unreadable"), ())
     try:
         # A line that is dead without a word is closed here in half a minute, before the server lets go of its lock (by
         # default in two hours): who still believes to have a lock has it.
@@ -97,14 +100,6 @@ def translated(url: str) -> Generator[None]:
         raise Refused(message("store.postgres_text", url=shown(url), reason=_line(error))) from error
     except psycopg.OperationalError as error:  # the line was cut, or the server stopped
         raise DatongError(message("store.postgres_lost", url=shown(url), reason=_line(error))) from error
-
-
-def shown(url: str) -> str:
-    """An address without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@", 1)))
 
 
 def _line(error: Exception) -> str:

@@ -20,7 +20,7 @@ from datong.model.tables import tables
 from datong.model.words import message
 from datong.store.duckdb_ledger import connect_to
 from datong.store.migrations import branch_table, migrate, quoted
-from datong.store.postgres.connection import shown
+from datong.store.postgres.address import shown
 
 # DuckDB's type -> PostgreSQL's.
 _TYPES: dict[str, LiteralString] = {

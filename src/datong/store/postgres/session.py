@@ -27,7 +27,8 @@ from psycopg import sql
 from datong.model.errors import LedgerBusy
 from datong.model.words import message
 from datong.store.held_connection import Held
-from datong.store.postgres.connection import connect, is_quiet, shown, translated
+from datong.store.postgres.address import shown
+from datong.store.postgres.connection import connect, is_quiet, translated
 from datong.store.postgres.layout import (
     PLACE,
     Kept,
