@@ -2,8 +2,8 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,14 @@ from datong.app.service.lending import Lending
 from datong.app.stores import LEDGER_FILE, MOVED_FILE, STORE_FILE
 from datong.app.wiring import wire
 from datong.connectors.files.settings import read_settings
-from datong.model.errors import LedgerBusy
+from datong.model.errors import DatongError, LedgerBusy, Refused
+from datong.model.settings import ChainSettings
 from datong.store.copying import digests
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from mill import run, write
 from postgres_server import APP, OWNER, server
 from served_mill import Clock
+from stores import NOW
 
 FMCG = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 
@@ -311,6 +313,74 @@ def test_who_is_forgotten_in_a_database_is_said_to_be_in_its_free_space(
     assert not in_free_space(database, b"Zanzibar")
     with Chain(mill) as chain:
         assert chain.state().table("reviews")["text"].to_pylist() == [None]
+
+
+class NoCheckpoint(DuckDBLedger):
+    """A file whose closing leaves its log beside it, as on a full disk."""
+
+    asked_is_enough = False
+
+    def close(self) -> None:
+        with suppress(Refused):  # it is closed
+            self._run("PRAGMA disable_checkpoint_on_shutdown")
+        super().close()
+
+    def _run(self, sql: str, params: Sequence[object] = ()) -> None:
+        if sql != "CHECKPOINT" or self.asked_is_enough:
+            super()._run(sql, params)
+
+
+@pytest.mark.parametrize("asked_is_enough", [True, False])
+def test_a_copy_is_whole_in_its_one_file_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked_is_enough: bool
+) -> None:
+    def opened(path: Path, settings: ChainSettings) -> DuckDBLedger:
+        ledger = open_ledger(path, settings)
+        ledger.__class__ = NoCheckpoint
+        return ledger
+
+    backup = tmp_path / "backup.duckdb"
+    with Chain(write(tmp_path / "mill")) as chain:
+        chain.run()
+        assert isinstance(chain.ledger, DuckDBLedger)
+        before = digests(chain.ledger)
+        with monkeypatch.context() as patch:
+            patch.setattr(NoCheckpoint, "asked_is_enough", asked_is_enough)
+            patch.setattr(stores, "open_file", opened)
+            if not asked_is_enough:
+                with pytest.raises(DatongError, match="log beside it"):
+                    stores.write_file(chain.ledger, backup)
+                assert not list(tmp_path.glob("backup*"))
+                return
+            stores.write_file(chain.ledger, backup)
+        assert [file.name for file in tmp_path.glob("backup*")] == [backup.name]
+        with closing(open_ledger(backup, chain.settings)) as copy:
+            assert digests(copy) == before
+
+
+def test_the_log_of_a_file_that_is_moved_away_goes_with_it(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left behind, it would be played into the next file of that name."""
+    mill = write(tmp_path / "mill")
+    with Chain(mill) as chain:
+        chain.run()
+    before = held(mill)
+
+    def opened(path: Path, settings: ChainSettings) -> DuckDBLedger:
+        ledger = open_ledger(path, settings)
+        ledger.__class__ = NoCheckpoint
+        ledger.note_deliveries("mail", ["k"], "sent", NOW)
+        return ledger
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "open_file", opened)
+        stores.migrate(str(mill), address)
+    assert not (mill / f"{LEDGER_FILE}.wal").exists()
+    settings, _ = read_settings(mill)
+    assert settings is not None
+    with closing(open_ledger(mill / MOVED_FILE, settings)) as moved:
+        assert digests(moved) == held(mill) != before
 
 
 def in_free_space(database: str, text: bytes) -> bool:

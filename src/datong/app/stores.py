@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from datong.connectors.files.settings import read_settings
 from datong.ledger.protocol import Ledger
-from datong.model.errors import BadInput, NotFound, Refused
+from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import has_errors
 from datong.model.settings import ChainSettings
 from datong.model.words import message
-from datong.store.copying import copy_all, digests
+from datong.store.copying import copy_all, digests, flush
 from datong.store.duckdb_ledger import DuckDBLedger
 from datong.store.duckdb_ledger import open_ledger as open_file
 from datong.store.postgres.address import read_address, shown
@@ -111,7 +111,10 @@ def _to_database(folder: Path, address: str, settings: ChainSettings) -> Moved:
         with closing(_open_there(address, settings)) as there:  # as it is in the database now
             told = _same(here, there)
     _note(folder, address)
+    _log_of(folder / MOVED_FILE).unlink(missing_ok=True)  # of an earlier file, which is written over
     (folder / LEDGER_FILE).replace(folder / MOVED_FILE)
+    with suppress(FileNotFoundError):  # as a rule there is none
+        _log_of(folder / LEDGER_FILE).replace(_log_of(folder / MOVED_FILE))
     return Moved(*told, str(folder / MOVED_FILE))
 
 
@@ -129,21 +132,32 @@ def _to_file(folder: Path, address: str, settings: ChainSettings) -> Moved:
 
 def write_file(ledger: Ledger, path: Path) -> tuple[int, int]:
     """Write all that a ledger holds into a new file, whole or not at all. Returns how many rows of how many tables.
-    Raises Refused where there is a file already."""
-    if path.exists():
-        raise Refused(message("store.file_in_the_way", file=path))
+    Raises Refused where there is a file already, or a log by which it would be changed."""
+    for file in (path, _log_of(path)):
+        if file.exists():
+            raise Refused(message("store.file_in_the_way", file=file))
     assert isinstance(ledger, DuckDBLedger), "both stores are"
     fresh = path.with_name(f"{path.name}.{os.getpid()}.copy")
     try:
         with closing(open_file(fresh, ledger.settings)) as copy:
             copy_all(ledger, copy)
+            flush(copy)
         with closing(open_file(fresh, ledger.settings)) as copy:
             told = _same(ledger, copy)
+        if _log_of(fresh).exists():
+            raise DatongError(message("store.log_left", path=path))
         fresh.replace(path)
     finally:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
+        for file in (fresh, _log_of(fresh)):
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
     return told
+
+
+def _log_of(file: Path) -> Path:
+    """Where DuckDB keeps what is not in a ledger's file yet. It is played into the file of its name that is opened
+    next."""
+    return file.with_name(f"{file.name}.wal")
 
 
 def _same(one: DuckDBLedger, other: DuckDBLedger) -> tuple[int, int]:

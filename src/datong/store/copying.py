@@ -85,6 +85,11 @@ def copy_all(source: DuckDBLedger, target: DuckDBLedger) -> None:
     target._forget()
 
 
+def flush(ledger: DuckDBLedger) -> None:
+    """Have all that a ledger in a file holds in that one file, and nothing in a log beside it."""
+    ledger._run("CHECKPOINT")
+
+
 def _sent(name: str, kind: str) -> str:
     """SQL: a column as Arrow can carry it."""
     return f"{quoted(name)}::UUID::VARCHAR AS {quoted(name)}" if kind == "UHUGEINT" else quoted(name)
