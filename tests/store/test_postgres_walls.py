@@ -19,7 +19,7 @@ from datong.store.postgres.layout import EVERY_CHAIN, kept_tables
 from datong.store.postgres.ledger import open_ledger, prepare_database
 from lived import live
 from postgres_server import APP, OWNER, Server, server
-from stores import NOW, line, take
+from stores import NOW, hours, line, take
 
 TABLES = sorted(["chains", "table_versions", *(table.there for table in kept_tables().values())])
 
@@ -229,6 +229,52 @@ def test_a_layout_that_is_behind_or_ahead_is_refused_and_an_owner_brings_it_up(
         server().drop([name])
 
 
+def test_a_chain_of_an_earlier_layout_takes_the_steps_to_todays_once_and_whole(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each by itself, of that chain alone; one that fails leaves all as it was."""
+    name = server().new_database()
+    url, begun = server().url(name), layout.STEPS
+    for chain in "AB":
+        with closing(open_ledger(url, ChainSettings(chain))) as ledger:
+            take(ledger, "lines", line(40.0))
+
+    def wider(session: psycopg.Connection, chain: str) -> None:
+        assert chain == "A"
+        session.execute("UPDATE datong.chain_lines SET hours_per_week = hours_per_week + 1")
+
+    def broken(session: psycopg.Connection, _chain: str) -> None:
+        session.execute("SELECT 1 / 0")
+
+    def found() -> list[tuple[object, ...]]:
+        with server().superuser(name) as top:
+            return top.execute(
+                "SELECT c.chain, layout - %s, hours_per_week FROM datong.chains AS c JOIN datong.chain_lines"
+                " USING (chain) ORDER BY c.chain",
+                [begun],
+            ).fetchall()
+
+    try:
+        with closing(open_ledger(url, ChainSettings("A"))) as early:
+            assert hours(early, NOW) == {"L": 40.0}
+            monkeypatch.setattr(layout, "STEPS", begun + 2)
+            monkeypatch.setattr(layout, "CHAIN_STEPS", {begun + 1: wider, begun + 2: broken})
+            with pytest.raises(DatongError):
+                open_ledger(url, ChainSettings("A"))
+            assert found() == [("A", 0, 40.0), ("B", 0, 40.0)]
+            monkeypatch.setattr(layout, "CHAIN_STEPS", {begun + 1: wider, begun + 2: wider})
+            for _ in range(2):
+                with closing(open_ledger(url, ChainSettings("A"))) as ledger:
+                    assert hours(ledger, NOW) == {"L": 42.0}
+            assert hours(early, NOW) == {"L": 42.0}  # who had the chain open sees it
+        assert found() == [("A", 2, 42.0), ("B", 0, 40.0)]
+        monkeypatch.setattr(layout, "CHAIN_STEPS", {})
+        with pytest.raises(KeyError):  # a step that nobody wrote is no step that was taken
+            open_ledger(url, ChainSettings("B"))
+    finally:
+        server().drop([name])
+
+
 def test_who_has_a_chain_alone_is_named_to_the_next(database: str) -> None:
     url = server().url(database)
     with closing(open_ledger(url, ChainSettings("A"), alone=True)):
@@ -241,3 +287,4 @@ def test_who_has_a_chain_alone_is_named_to_the_next(database: str) -> None:
 def test_steps_of_the_layout_are_known_here() -> None:
     """Whoever adds a step to migrations.py says in layout.py what it does to chains in PostgreSQL."""
     assert len(MIGRATIONS) == layout.STEPS
+    assert sorted(layout.CHAIN_STEPS) == list(range(layout.FIRST_STEPS + 1, layout.STEPS + 1))

@@ -7,7 +7,7 @@ one that it has set (`datong.chain`), where `members` lets the role that signed 
 with owns nothing, so that it can change neither the tables, nor the policies, nor `members`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import LiteralString
@@ -37,9 +37,12 @@ _TYPES: dict[str, LiteralString] = {
 PLACE = "_place"
 EVERY_CHAIN = "*"
 _OWN: dict[str, LiteralString] = {"chain": "text NOT NULL", PLACE: "bigint NOT NULL", "_written": "bigint NOT NULL"}
-# Steps of store/migrations.py that chains here have taken: all, since their tables were made after them. Whoever adds
-# one says here what it does to chains that are kept here already.
-STEPS = 11
+# Steps of store/migrations.py before which no chain was kept here: all tables were made after them.
+FIRST_STEPS = 11
+# Each step since then, by its number: what it does to the rows of a chain that is kept here already (`_follow` has made
+# the columns and tables that it needs), in the transaction in which the chain's layout is raised.
+CHAIN_STEPS: Mapping[int, Callable[[psycopg.Connection, str], None]] = {}
+STEPS = max(CHAIN_STEPS, default=FIRST_STEPS)
 # Two owners do not make the layout at once.
 _LOCK = 0x6461746F6E67
 
@@ -238,8 +241,8 @@ def refuse_wrong_role(connection: psycopg.Connection, url: str, chain: str) -> N
 
 
 def begin_session(connection: psycopg.Connection, chain: str) -> int:
-    """Note a chain where it is new; returns the number of this session. Raises Refused for a chain that a newer Datong
-    keeps there."""
+    """Note a chain where it is new, take it to today's layout where it is of an earlier one; returns the number of this
+    session. Raises Refused for a chain that a newer Datong keeps there."""
     connection.execute(
         "INSERT INTO datong.chains (chain, layout) VALUES (%s, %s) ON CONFLICT DO NOTHING", [chain, STEPS]
     )
@@ -250,7 +253,30 @@ def begin_session(connection: psycopg.Connection, chain: str) -> int:
     number, steps = found
     if steps > STEPS:
         raise Refused(message("store.newer", found=steps, known=STEPS))
+    if steps < STEPS:
+        _take_steps(connection, chain)
     return number
+
+
+def _take_steps(connection: psycopg.Connection, chain: str) -> None:
+    """Take a chain to today's layout in one transaction, in which nobody else writes to it. Sessions that have it open
+    read all of it again."""
+    with connection.transaction():
+        found = connection.execute(
+            "SELECT layout, version + 1 FROM datong.chains WHERE chain = %s FOR UPDATE", [chain]
+        ).fetchone()
+        assert found is not None
+        steps, version = found
+        for step in range(steps + 1, STEPS + 1):  # none where somebody else has taken them meanwhile
+            CHAIN_STEPS[step](connection, chain)
+        if steps < STEPS:
+            connection.execute(
+                "UPDATE datong.chains SET layout = %s, version = %s WHERE chain = %s", [STEPS, version, chain]
+            )
+            connection.execute(
+                "UPDATE datong.table_versions SET written = %s, rewritten = %s WHERE chain = %s",
+                [version, version, chain],
+            )
 
 
 def clean(owner: psycopg.Connection) -> None:
