@@ -27,6 +27,7 @@ from psycopg import sql
 from datong.model.errors import LedgerBusy
 from datong.model.words import message
 from datong.store.held_connection import Held
+from datong.store.migrations import quoted
 from datong.store.postgres.address import shown
 from datong.store.postgres.connection import connect, is_quiet, translated
 from datong.store.postgres.layout import (
@@ -328,7 +329,7 @@ class Session(Held):
         rows = sql.SQL("SELECT {} FROM {} WHERE {}").format(
             sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("datong", kept.there), where
         )
-        into = f"INSERT INTO {kept.here} ({', '.join(map(_quoted, columns))})"
+        into = f"INSERT INTO {kept.here} ({', '.join(map(quoted, columns))})"
         if kept.has_blobs:
             with self._server.cursor(binary=True) as cursor:
                 for row in cursor.execute(rows):
@@ -395,9 +396,9 @@ class Session(Held):
         a temporary one."""
         columns = sql.SQL(", ").join(map(sql.Identifier, ["chain", "_written", PLACE, *kept.columns]))
         into = sql.SQL("INSERT INTO {} ({})").format(sql.Identifier("datong", kept.there), columns)
-        cells = _quoted(PLACE) if kept.has_blobs else f"{PLACE}::VARCHAR"
+        cells = quoted(PLACE) if kept.has_blobs else f"{PLACE}::VARCHAR"
         for name, kind in kept.columns.items():
-            cells += f", {_quoted(name) if kept.has_blobs else _as_text(name, kind)}"
+            cells += f", {quoted(name) if kept.has_blobs else _as_text(name, kind)}"
         rows = here.sql(f"SELECT {cells} FROM {kept.here} WHERE {which}")
         if kept.has_blobs or count <= _FEW:
             marks = sql.SQL(", ").join([sql.Placeholder()] * (len(kept.columns) + 3))
@@ -454,27 +455,18 @@ def _quietly_roll_back(server: psycopg.Connection) -> None:
         server.close()
 
 
-def _plain(name: str) -> str:
-    """sales of branch."sales"."""
-    return name.split(".")[-1].strip('"')
-
-
 def _before(name: str) -> str:
     return f"before_{name.replace('.', '_').replace(chr(34), '')}"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _as_text(name: str, kind: str) -> str:
     """SQL of DuckDB: a value as PostgreSQL reads it."""
-    return f"{_quoted(name)}::UUID::VARCHAR" if kind == "UHUGEINT" else f"{_quoted(name)}::VARCHAR"
+    return f"{quoted(name)}::UUID::VARCHAR" if kind == "UHUGEINT" else f"{quoted(name)}::VARCHAR"
 
 
 def _from_text(name: str, kind: str) -> str:
     """SQL of DuckDB: a value of what PostgreSQL writes."""
-    return f"{_quoted(name)}::UUID::UHUGEINT" if kind == "UHUGEINT" else f"{_quoted(name)}::{kind}"
+    return f"{quoted(name)}::UUID::UHUGEINT" if kind == "UHUGEINT" else f"{quoted(name)}::{kind}"
 
 
 def _texts(copy: psycopg.Copy, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
