@@ -109,7 +109,8 @@ def test_a_ledger_moves_there_and_back_and_holds_the_same(
     assert run(capsys, "run", mill)[0] == 0
     later = held(mill)
     status, said = run(capsys, "migrate", address, mill)
-    assert status == 0 and not (mill / STORE_FILE).exists() and held(mill) == later
+    assert status == 0, said
+    assert not (mill / STORE_FILE).exists() and held(mill) == later
     settings, _ = read_settings(mill)
     assert settings is not None
     with closing(open_ledger(mill / LEDGER_FILE, settings)) as ledger:

@@ -171,15 +171,11 @@ def _same(one: DuckDBLedger, other: DuckDBLedger) -> tuple[int, int]:
 def prepare(
     address: str, role: str, chains: Sequence[str], *, clean: bool, every_chain: bool = False
 ) -> list[str] | None:
-    """Make or update the tables of a database, as its owner; see `prepare_database`. Returns the chains that the role
-    may use; None: every one."""
+    """Make or update the tables of a database, as its owner; see `prepare_database`."""
     _refuse_without_library()
-    from datong.store.postgres.layout import EVERY_CHAIN
     from datong.store.postgres.ledger import prepare_database
 
-    asked = (EVERY_CHAIN,) if every_chain else chains
-    may_use = prepare_database(without_password(address), role, asked, clean=clean)
-    return None if EVERY_CHAIN in may_use else may_use
+    return prepare_database(without_password(address), role, chains, every_chain=every_chain, clean=clean)
 
 
 def _open_there(address: str, settings: ChainSettings) -> DuckDBLedger:

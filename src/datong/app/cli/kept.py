@@ -30,7 +30,7 @@ def answer_database(options: argparse.Namespace, language: str) -> int:
 
 def answer_migrate(options: argparse.Namespace, language: str) -> int:
     moved = stores.migrate(options.source, options.target)
-    target = stores.without_password(options.target)
+    target = stores.without_password(options.target) if stores.is_address(options.target) else options.target
     terminal.line(say("store.moved", language, rows=moved.rows, tables=moved.tables, target=target, left=moved.left))
     return 0
 

@@ -31,14 +31,17 @@ def open_ledger(url: str, settings: ChainSettings, *, alone: bool = False) -> Po
     return PostgresLedger(session.path, settings, session)
 
 
-def prepare_database(url: str, role: str, chains: Sequence[str], *, clean: bool = False) -> list[str]:
-    """Make or update the tables in a database, as their owner, and let a role use chains of it (see layout.prepare);
-    returns them. clean: then write all tables anew, so that what was forgotten is in no free space.
+def prepare_database(
+    url: str, role: str, chains: Sequence[str], *, every_chain: bool = False, clean: bool = False
+) -> list[str] | None:
+    """Make or update the tables in a database, as their owner, and let a role use these chains of it, or every one; see
+    layout.prepare. Returns those that it may use then; None: every one. clean: then write all tables anew, so that what
+    was forgotten is in no free space.
 
     Raises Refused for want of rights.
     """
     with translated(url), connect(url) as owner:
-        may_use = layout.prepare(owner, url, role, chains)
+        may_use = layout.prepare(owner, url, role, (layout.EVERY_CHAIN,) if every_chain else chains)
         if clean:
             layout.clean(owner)
-    return may_use
+    return None if layout.EVERY_CHAIN in may_use else may_use
