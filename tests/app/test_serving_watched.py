@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -102,11 +103,44 @@ def test_a_wrong_name_of_a_request_is_replaced(served: Served, given: str) -> No
 def test_traces_go_out_where_the_environment_asks(served: Served) -> None:
     assert is_wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}) and not is_wanted({})
     app, spans = application(served), InMemorySpanExporter()
-    provider = trace(app, spans)
+    provider = trace(app, {}, spans)
     asked(app, "/api/v1/health")
     provider.force_flush()
     names = {span.name for span in spans.get_finished_spans()}
     assert any("/api/v1" in name for name in names), names
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("kinds", ["", "http", "http/dup"])
+def test_traces_tell_routes_and_nothing_of_what_fills_them(served: Served, monkeypatch, kinds: str) -> None:
+    """Whichever names of attributes OpenTelemetry is told to use: no secret, no code, no search stands in a span."""
+    stability = _OpenTelemetrySemanticConventionStability
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", kinds)
+    monkeypatch.setattr(stability, "_initialized", False)
+    monkeypatch.setattr(stability, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
+    app, spans = application(served), InMemorySpanExporter()
+
+    @app.get("/broken/{what}")
+    def broken(what: str) -> None:
+        raise RuntimeError
+
+    provider = trace(app, {"OTEL_PYTHON_EXCLUDED_URLS": "/health"}, spans)
+    secret = served.people.invite(None, "new@works", "", ["planner"])
+    searched = "/api/v1/orders?search=Canary%20Li&cursor=CanaryCursor"
+    asked(app, f"/invitation/{secret}", "/api/v1/orders/CanaryOrder", searched, "/nowhere/CanaryPath?x=Canary")
+    asked(app, "/api/v1/health", "/broken/Canary")
+    provider.force_flush()
+    told = [span.to_json() for span in spans.get_finished_spans()]
+    assert any("/api/v1/orders/{order:path}" in one for one in told)
+    assert [one for one in told if "Canary" in one or secret in one] == []
+    assert [one for one in told if "/invitation" in one or "/health" in one] == []
+    routes = {
+        str(span.attributes[name])
+        for span in spans.get_finished_spans()
+        for name in ("http.target", "http.url", "url.path", "url.query")
+        if span.attributes and name in span.attributes
+    }
+    assert routes == {"/api/v1/orders", "/api/v1/orders/{order:path}", "/broken/{what}", "other"}
     provider.shutdown()
 
 

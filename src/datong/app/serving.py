@@ -135,7 +135,7 @@ def run(
         log = request_log(sys.stderr) if place.logs_requests else None
         app = application(served, place.is_secure, log, sign_in_server(served, folder, os.environ))
         if is_wanted(os.environ):
-            trace(app)
+            trace(app, os.environ)
         config = uvicorn.Config(
             app,
             host=place.host,
