@@ -218,3 +218,21 @@ def test_a_token_is_made_shown_once_and_ended_on_the_account_page(served: Served
         served.people.of_token(secret[0])
     page = browser.send(browser.get("/account"), "/account/tokens", name="none")
     assert page.status_code == 409
+
+
+@pytest.mark.parametrize(("days", "lasts"), [("7 ", 7), ("0030", 30), ("3650", 3650)])
+def test_a_token_holds_for_as_many_days_as_are_typed(served: Served, browse, days: str, lasts: int) -> None:
+    browser = browse()
+    browser.sign_in("planner")
+    browser.send(browser.get("/account"), "/account/tokens", name="loader", may_see_plan="1", days=days)
+    (token,) = served.desk.rows("SELECT made, expires FROM tokens")
+    assert token["expires"] - token["made"] == lasts * 86400
+
+
+@pytest.mark.parametrize("days", ["", "0", "3651", "0003659", "5000", "000365999999", "9" * 5000, "-7", "7.5", "soon"])
+def test_days_that_a_token_cannot_hold_are_refused_in_words(served: Served, browse, days: str) -> None:
+    browser = browse()
+    browser.sign_in("planner")
+    page = browser.send(browser.get("/account"), "/account/tokens", name="loader", may_see_plan="1", days=days)
+    assert page.status_code == 409 and "whole number of days from 1 to 3650" in page.text
+    assert served.desk.rows("SELECT * FROM tokens") == []

@@ -68,6 +68,7 @@ def test_each_order_is_on_a_page_and_each_page_is_small(served: Served) -> None:
         "/factory?part=nothing",
         "/factory?part=ended&from=-1",
         "/factory?part=ended&from=99999999999999999999",
+        f"/factory?part=ended&from={'9' * 5000}",
     ):
         assert one.get(odd).status_code == 200
 

@@ -24,6 +24,8 @@ from datong.model.words import LANGUAGES, Message, message
 # Most bytes of a form without and with a file, most fields, and most bytes of one.
 MOST_FORM, MOST_UPLOAD = 64 * 1024, MOST_BYTES + 64 * 1024
 _MOST_FIELDS, _MOST_FIELD = 40, 16 * 1024
+# Most digits of a number that is read, and the largest that is asked for unless somebody says otherwise.
+_MOST_DIGITS, MOST_NUMBER = 18, 10**11
 # Where signing in at another server begins.
 BEGINS_OUTSIDE = "/sign-in/outside"
 LANGUAGE_COOKIE = "datong_language"
@@ -114,12 +116,21 @@ def own_path(text: str) -> str:
     return text if is_plain and not parts.scheme and not parts.netloc and " " not in text else "/"
 
 
+def whole(text: str, most: int = MOST_NUMBER) -> int | None:
+    """A whole number from 0 to `most` as somebody typed it; None where it is none."""
+    typed = text.strip()
+    if not typed.isdecimal() or len(typed) > _MOST_DIGITS:
+        return None
+    number = int(typed)
+    return number if number <= most else None
+
+
 async def read_form(request: Request, most: int) -> tuple[dict[str, str], bytes | None]:
     """The fields of a form, and the file in it. Raises HTTPException where it is larger than `most` bytes, or none."""
     if request.method in SAFE:
         return {}, None
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > most:
+    if whole(length, most) is None:
         raise HTTPException(413)
     come = 0
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import Response
 
-from datong.app.forms.asking import Ask, keep_language, message_page, own_path, page, to
+from datong.app.forms.asking import Ask, keep_language, message_page, own_path, page, to, whole
 from datong.app.http.signed_in import drop_cookie, set_cookie
 from datong.app.service.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, TOKEN, Session
 from datong.app.service.permissions import NotSignedIn
@@ -130,19 +130,20 @@ def _account_page(ask: Ask, status: int, text: str = "", *, is_done: bool = Fals
 
 def make_token(ask: Ask) -> Response:
     """A token for a program, shown once."""
-    days = ask.fields.get("days", "")
     scopes = [name.removeprefix("may_") for name in ask.fields if name.startswith("may_")]
-    lasts = timedelta(days=int(days) if days.isdecimal() and 1 <= int(days[:6]) <= MOST_DAYS else TOKEN_DAYS)
     try:
-        secret = ask.served.people.make_token(ask.who, ask.fields.get("name", "").strip()[:200], scopes, lasts)
+        days = whole(ask.fields.get("days", ""), MOST_DAYS)
+        if not days:
+            raise Refused(message("forms.tokens.wrong_days", most=MOST_DAYS))
+        name = ask.fields.get("name", "").strip()[:200]
+        secret = ask.served.people.make_token(ask.who, name, scopes, timedelta(days=days))
     except DatongError as error:
         return _account_page(ask, 409, error.message.text(ask.language))
     return _account_page(ask, 200, secret=secret)
 
 
 def drop_token(ask: Ask) -> Response:
-    token = ask.fields.get("token", "")
-    ask.served.people.drop_token(ask.who, int(token) if token.isdecimal() and len(token) < 19 else 0)
+    ask.served.people.drop_token(ask.who, whole(ask.fields.get("token", "")) or 0)
     return to("/account#tokens")
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
-from datong.app.forms.asking import Ask, page, to
+from datong.app.forms.asking import Ask, page, to, whole
 from datong.app.forms.order_words import (
     Words,
     actions,
@@ -48,7 +48,7 @@ class Shown:
 def see_orders(ask: Ask) -> Response:
     found = own_orders(ask.served, ask.who)
     only = ask.query.get("part")
-    at = int(ask.query.get("from", "0")) if ask.query.get("from", "0").isdecimal() else 0
+    at = whole(ask.query.get("from", "")) or 0
     words = _words(ask, found.currency)
     parts = [_part(found, part, words, 0, FEW) for part in PARTS]
     if only in PARTS:
@@ -137,7 +137,7 @@ def _typed(ask: Ask) -> Typed:
 
 
 def _seconds(text: str) -> float:
-    return float(text) if text.isdecimal() and len(text) < 12 else 0.0
+    return float(whole(text) or 0)
 
 
 def add_photo_of(ask: Ask) -> Response:
