@@ -35,8 +35,13 @@ def test_entries_are_found_newest_first(noted: Served) -> None:
     assert found(noted, subject="w1") == ["W10", "W1"]
     assert found(noted, first=date(2026, 3, 3), last=date(2026, 3, 3)) == ["W2"]
     assert found(noted, subject="%") == []
+    assert found(noted, first=date.min, last=date.max) == ["W10", "W2", "W1"]
+    assert found(noted, first=date.max) == found(noted, last=date.min) == []
     assert found(noted, by="' OR 1") == []
     assert acts(noted, AUDITOR) == {"edit_order": 2, "release": 1}
+    noted.audit.note("ann", "change_row", "products ÉCHARPE Straße", before=None, after=None)
+    for part in ("écharpe", "Écharpe", "STRASSE", "e\u0301charpe"):
+        assert found(noted, subject=part) == ["products ÉCHARPE Straße"]
 
 
 def test_pieces_follow_one_another(noted: Served) -> None:

@@ -1,14 +1,16 @@
 """The audit as a list: looked through by who, what, which thing and when, newest first; and as a workbook."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import MINYEAR, UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from datong.app.service.accounts import BY_COMMAND_LINE
+from datong.app.service.desk import folded
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.app.service.sheets import MOST_ROWS, SheetGrid, workbook
@@ -126,12 +128,20 @@ def _where(looked: Looked, calendar: Calendar) -> tuple[str, tuple[Any, ...]]:
     if looked.what:
         parts.append(("what = ?", looked.what))
     if looked.subject:
-        parts.append(("instr(lower(subject), ?) > 0", looked.subject.strip().lower()))
+        parts.append(("instr(folded(subject), ?) > 0", folded(looked.subject.strip())))
     if looked.first is not None:
-        parts.append(("at >= ?", calendar.midnight(looked.first).timestamp()))
+        parts.append(("at >= ?", _begins(looked.first, 0, calendar)))
     if looked.last is not None:
-        parts.append(("at < ?", calendar.midnight(looked.last + timedelta(days=1)).timestamp()))
+        parts.append(("at < ?", _begins(looked.last, 1, calendar)))
     return " AND ".join(["1", *(sql for sql, _ in parts)]), tuple(value for _, value in parts)
+
+
+def _begins(day: date, later: int, calendar: Calendar) -> float:
+    """When the day that is so many days later begins, in seconds since 1970; infinite where no calendar has it."""
+    try:
+        return calendar.midnight(day + timedelta(days=later)).timestamp()
+    except OverflowError:
+        return math.inf if day.year > MINYEAR else -math.inf
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import unicodedata
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,8 +75,13 @@ ADDED = (
 )
 
 
+def folded(text: str) -> str:
+    """A text as it is searched: large and small letters alike, in every script, however they are put together."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 class Desk:
-    """The open database. Each call is a transaction of its own; threads take turns."""
+    """The open database. Its SQL knows `folded`. Each call is a transaction of its own; threads take turns."""
 
     def __init__(self, file: Path | None) -> None:
         """file: where it lies, made where it is not, for nobody but its owner; None: in memory."""
@@ -89,6 +95,7 @@ class Desk:
             ":memory:" if file is None else file, check_same_thread=False, isolation_level=None
         )
         self._open.row_factory = sqlite3.Row
+        self._open.create_function("folded", 1, folded, deterministic=True)
         with self._lock:
             self._open.execute("PRAGMA journal_mode=WAL")
             self._open.execute("PRAGMA synchronous=FULL")
