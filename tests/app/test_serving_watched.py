@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Generator, Mapping
 from logging import Logger
 from pathlib import Path
@@ -172,5 +173,9 @@ def test_the_container_starts_a_server_as_nobody_special() -> None:
     assert (options.command, options.host) == ("serve", "0.0.0.0") and options.behind_proxy
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users and users[-1] not in ("root", "0")
+    (installed,) = [re.findall(r"whl\)\[([a-z,]+)\]", line) for line in lines if "pip install" in line]
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    of_a_server = set(project["project"]["optional-dependencies"]) - {"bench", "dev", "plot"}
+    assert set(installed[0].split(",")) == of_a_server
     check = next(i for i, line in enumerate(lines) if line.startswith("HEALTHCHECK"))
     assert "/api/v1/health" in lines[check + 1]

@@ -1,6 +1,7 @@
 """The wheel as a user installs it: what is in it, under which licences, and that its types are there to be read."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from email.message import Message
@@ -16,9 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
     """Built by the backend itself, which needs no network."""
-    out = tmp_path_factory.mktemp("wheel")
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(source: Path, out: Path) -> ZipFile:
     code = f"from hatchling.build import build_wheel; print(build_wheel({str(out)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
     return ZipFile(out / done.stdout.splitlines()[-1])
 
 
@@ -67,6 +71,25 @@ def test_the_wheel_works_where_it_is_installed(wheel: ZipFile, tmp_path: Path) -
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env={"PATH": ""})
     lines = done.stdout.splitlines()
     assert all(str(tmp_path) in line for line in lines[:2]) and lines[-1] == "True"
+
+
+def test_a_container_is_built_from_what_the_wheel_needs_and_gets_nothing_else(wheel: ZipFile, tmp_path: Path) -> None:
+    """No layer can hold a history, an environment, a chain or its accounts: none of them is sent to the build."""
+    rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    let_in = [rule.removeprefix("!") for rule in rules if rule.startswith("!")]
+    assert rules[0] == "*" and set(rules[1 + len(let_in) :]) >= {"**/__pycache__", "**/.datong"}
+    lines = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from=" not in line]
+    assert sorted(name for names in copied for name in names) == sorted(let_in)
+    assert sum(line.startswith("FROM ") for line in lines) == 2 and "COPY --from=build /wheels /wheels" in lines
+    caches = shutil.ignore_patterns(*(rule.removeprefix("**/") for rule in rules[1 + len(let_in) :]))
+    for name in let_in:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=caches)
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    assert set(built(tmp_path, tmp_path / "wheels").namelist()) == set(wheel.namelist())
 
 
 SCRIPT = """
