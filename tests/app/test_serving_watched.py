@@ -8,13 +8,14 @@ import json
 import re
 import shlex
 import tomllib
-from collections.abc import Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from logging import Logger
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
@@ -93,6 +94,30 @@ def test_each_request_is_a_line_of_json_without_names(served: Served) -> None:
     assert lines[0]["request"] == first.headers["x-request-id"] == "abc-1"
     assert lines[0]["account"] == session.who.account and session.who.login not in log.getvalue()
     assert session.secret not in log.getvalue()
+
+
+def test_a_stream_is_counted_and_logged_as_it_begins_by_the_time_until_then(served: Served) -> None:
+    """One that stays open for hours is no answer that took hours, and is seen while it is open."""
+    log, metrics, app, open_s = io.StringIO(), Metrics(served), FastAPI(openapi_url=None), 0.5
+    app.add_middleware(Watched, metrics=metrics, log=request_log(log))
+    seen: list[str] = []
+
+    async def words() -> AsyncGenerator[str]:
+        yield "first"
+        seen.extend((metrics.text().decode(), log.getvalue()))
+        await asyncio.sleep(open_s)
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(words())
+
+    asked(app, "/stream")
+    for text in (seen[0], metrics.text().decode()):
+        assert 'datong_requests_total{method="GET",route="/stream",status="200"} 1.0' in text
+        (took,) = re.findall(r'datong_request_seconds_sum\{method="GET",route="/stream"\} (\S+)', text)
+        assert float(took) < open_s
+    (line,) = [json.loads(one) for one in log.getvalue().splitlines()]
+    assert seen[1] == log.getvalue() and line["milliseconds"] < open_s * 1000
 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\u00e9"])

@@ -39,7 +39,7 @@ class Metrics:
         self._registry.register(_Standing(served))
         self._seconds = Histogram(
             "datong_request_seconds",
-            "Time until a request was answered, by route.",
+            "Time until the answer to a request began, by route.",
             ("method", "route"),
             buckets=BOUNDS_S,
             registry=self._registry,
@@ -82,7 +82,8 @@ class _Standing(Collector):
 
 
 class Watched:
-    """Counts each request, names it, and logs it where a log is kept."""
+    """Counts each request, names it, and logs it where a log is kept, as its answer begins: a stream of events may
+    end hours later."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, log: logging.Logger | None = None) -> None:
         self._app, self._metrics, self._log = app, metrics, log
@@ -94,22 +95,27 @@ class Watched:
         given = Headers(scope=scope).get(REQUEST_ID, "")
         named = given if _ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})
-        status, begun = 500, perf_counter()
+        begun, is_answered = perf_counter(), False
+
+        def answered(status: int) -> None:
+            nonlocal is_answered
+            is_answered = True
+            seconds = perf_counter() - begun
+            self._metrics.count(scope["method"], route_of(scope), status, seconds)
+            if self._log is not None:
+                self._log.info("request", extra=_told(scope, named, status, seconds))
 
         async def with_name(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID] = named
+                answered(message["status"])
             await send(message)
 
         try:
             await self._app(scope, receive, with_name)
         finally:
-            seconds = perf_counter() - begun
-            self._metrics.count(scope["method"], route_of(scope), status, seconds)
-            if self._log is not None:
-                self._log.info("request", extra=_told(scope, named, status, seconds))
+            if not is_answered:
+                answered(500)
 
 
 def route_of(scope: Scope) -> str:
