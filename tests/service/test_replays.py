@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from datong.app.service import replay_jobs
+from datong.app.service.jobs import Job
 from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.replay_jobs import ask_replay
 from datong.app.service.replays import last_replay, start_replay
 from datong.app.service.served import Served, serve
+from datong.ledger.state import every_table
 from datong.model.errors import Refused
 from service.conftest import QUICK, Clock
 from shop import write_shop
@@ -44,6 +48,64 @@ def test_a_replay_is_a_job_and_says_what_the_command_says(past: Served) -> None:
     assert {row["policy"]: row["cost"] for row in direct} == pytest.approx({p: one.cost for p, one in told.items()})
     assert told["datong"].name["zh"] == "打通"
     assert found.said["zh"] and found.differences["en"] and found.notes["zh"]
+
+
+def ended(served: Served, job: Job) -> Job:
+    for _ in range(3000):
+        job = served.jobs.job(ANALYST, job.job)
+        if not job.is_open:
+            break
+        time.sleep(0.02)
+    return job
+
+
+def test_others_have_their_turn_between_the_states_that_a_replay_reads(past: Served, monkeypatch) -> None:
+    turns: list[int] = []
+    read = past.keeper.read
+    monkeypatch.setattr(past.keeper, "read", lambda task: turns.append(1) or read(task))
+    assert ended(past, start_replay(past, ANALYST, 3)).state == "done"
+    assert len(turns) == 1 + 3
+
+
+def test_what_is_written_while_a_replay_is_gathered_is_no_part_of_it(past: Served, tmp_path: Path) -> None:
+    asked = past.keeper.read(lambda chain: ask_replay(chain, {"buckets": 2}))
+    before = [past.keeper.read(piece) for piece in asked.pieces]
+    (sale, *_) = before[0].table("sales").to_pylist()
+    file = tmp_path / "sales.csv"
+    file.write_text(f"sale,happened_at,product,units\nlate,{sale['happened_at'].isoformat()},OIL,7\n", encoding="utf-8")
+    past.keeper.write("ann", lambda chain: chain.ingest(file))
+    moment = before[0].as_of
+    now = past.keeper.read(lambda chain: chain.ledger.state(moment))
+    assert now.table("sales").num_rows == before[0].table("sales").num_rows + 1
+    after = [past.keeper.read(piece) for piece in asked.pieces]
+    assert [one.table("sales") for one in after] == [one.table("sales") for one in before]
+
+
+def test_a_replay_that_is_cancelled_while_it_is_gathered_reads_no_more(past: Served, monkeypatch) -> None:
+    read, turns = past.keeper.read, []
+
+    def turn(task):
+        turns.append(1)
+        found = read(task)
+        past.jobs.cancel(ANALYST, past.jobs.jobs(ANALYST)[0].job)
+        return found
+
+    monkeypatch.setattr(past.keeper, "read", turn)
+    assert ended(past, start_replay(past, ANALYST, 3)).state == "cancelled"
+    past.jobs.close()
+    assert len(turns) == 1
+
+
+def test_a_replay_that_is_too_much_is_refused_by_the_rows_of_all_tables(past: Served, monkeypatch) -> None:
+    state = past.keeper.read(lambda chain: chain.state())
+    rows = 2 * sum(state.tables[name].num_rows for name in every_table())
+    few = 2 * sum(state.table(name).num_rows for name in ("sales", "production", "shipments", "orders"))
+    assert few < rows
+    monkeypatch.setattr(replay_jobs, "MOST_ROWS", rows)
+    assert len(past.keeper.read(lambda chain: ask_replay(chain, {"buckets": 2})).pieces) == 2
+    monkeypatch.setattr(replay_jobs, "MOST_ROWS", rows - 1)
+    with pytest.raises(Refused):
+        past.keeper.read(lambda chain: ask_replay(chain, {"buckets": 2}))
 
 
 def test_who_may_not_and_numbers_that_are_none_are_refused(shop: Served) -> None:

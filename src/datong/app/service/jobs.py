@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -58,12 +58,22 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """A question that is read in several turns, between which others have theirs. pieces: what each reads, all of one
+    snapshot. whole: the question, of what they read."""
+
+    pieces: Sequence[Callable[[Chain], Any]]
+    whole: Callable[[Sequence[Any]], Work]
+
+
+@dataclass(frozen=True)
 class Kind:
     """What can be a job. permission: who may ask for it, and see it. ask: gathers the question from the chain (and what
-    was asked for); keep: puts the answer into the chain and gives what to show of it."""
+    was asked for), or says in which pieces it is to be read; keep: puts the answer into the
+    chain and gives what to show of it."""
 
     permission: Permission
-    ask: Callable[[Chain, Mapping[str, Any]], Work]
+    ask: Callable[[Chain, Mapping[str, Any]], Work | Pieces]
     keep: Callable[[Chain, Mapping[str, Any], Any], Mapping[str, Any]]
     tells: str = "plan"
     # What is done to the chain before it is asked; None: nothing.
@@ -187,8 +197,8 @@ class Jobs:
         try:
             if (before := kind.before) is not None:
                 self._keeper.write(by, lambda chain: before(chain, asked))
-            work = self._keeper.read(lambda chain: kind.ask(chain, asked))
-            answer = self._worked_out(job, name, work)
+            work = self._gathered(job, kind, asked)
+            answer = _STOPPED if work is None else self._worked_out(job, name, work)
             if answer is _STOPPED:
                 return
 
@@ -204,6 +214,18 @@ class Jobs:
             self._end(job, "done", result=shown)
             self._events.tell(kind.tells, job, Permission.SEE_PLAN)
         self._tell(job, name)
+
+    def _gathered(self, job: str, kind: Kind, asked: Mapping[str, Any]) -> Work | None:
+        """The question as a value; None where it was cancelled or the server ends before it is read."""
+        found = self._keeper.read(lambda chain: kind.ask(chain, asked))
+        if not isinstance(found, Pieces):
+            return found
+        read = []
+        for piece in found.pieces:
+            if self._ends or not self._is_running(job):
+                return None
+            read.append(self._keeper.read(piece))
+        return found.whole(read)
 
     def _worked_out(self, job: str, name: str, work: Work) -> Any:
         """The answer of a process; _STOPPED where it was cancelled or the server ends. Raises what it raised."""

@@ -1,21 +1,24 @@
 """The job that re-lives history: what it is worked out from, and what is shown of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from datong.app.chain import Chain
+from datong.app.service.jobs import Pieces
 from datong.app.wording.verdict import difference_rows, limit_words, policy_name, totals, verdict, verdict_words
-from datong.ledger.state import State
+from datong.ledger.state import Snapshot, State
 from datong.model.errors import Refused
 from datong.model.words import LANGUAGES, message, say
 from datong.questions.run import run_record
 from datong.replay.replay import replay, replayed_buckets
 
-# Rows of all states together, above which a replay belongs on the command line: each bucket's state goes to the job.
+# Rows of all tables of all states together, each as long as it is now, above which a replay belongs on the command
+# line: each bucket's state goes to the job.
 MOST_ROWS = 20_000_000
 # How the stage of a replay begins; what follows are buckets done and of how many.
 STAGE = "replay"
@@ -41,17 +44,26 @@ class ReplayAsked:
         return replay(states, self.actual, self.buckets, self.seed, run_record, done).tables()
 
 
-def ask_replay(chain: Chain, asked: Mapping[str, Any]) -> ReplayAsked:
-    """Raises what planning raises, and Refused where nothing can be replayed or it would be too much for a job."""
+def ask_replay(chain: Chain, asked: Mapping[str, Any]) -> Pieces:
+    """A state in each turn. Raises what planning raises, and Refused where nothing can be replayed or it would be too
+    much for a job."""
     actual = chain.state()
     chain.can_plan(actual)
     starts = replayed_buckets(actual, int(asked["buckets"]))
-    rows = len(starts) * sum(actual.table(name).num_rows for name in ("sales", "production", "shipments", "orders"))
+    rows = len(starts) * sum(table.num_rows for table in actual.tables.values())
     if rows > MOST_ROWS:
         raise Refused(message("served.replay.too_large", folder=str(chain.folder), buckets=len(starts)))
     moments = [chain.settings.calendar.midnight(start) for start in starts]
-    states = {moment: chain.ledger.state(moment) for moment in moments}
-    return ReplayAsked(actual, states, len(starts), chain.seed_of(None))
+    seed = chain.seed_of(None)
+
+    def whole(states: Sequence[State]) -> ReplayAsked:
+        return ReplayAsked(actual, dict(zip(moments, states, strict=True)), len(starts), seed)
+
+    return Pieces([partial(_state, moment=moment, snapshot=actual.snapshot) for moment in moments], whole)
+
+
+def _state(chain: Chain, moment: datetime, snapshot: Snapshot | None) -> State:
+    return chain.ledger.state(moment, snapshot=snapshot)
 
 
 def keep_replay(chain: Chain, _asked: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Mapping[str, Any]:
