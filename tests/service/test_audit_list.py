@@ -1,17 +1,20 @@
 """The audit as a list and a workbook: found by who, what, which thing and when, newest first."""
 
 import ast
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from datong.app.service.audit import OF_ACCOUNTS
 from datong.app.service.audit_list import Looked, act_words, acts, audit_list, audit_sheet
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served import Served
 from workbook_cells import rows_of
 
 AUDITOR = Who(9, "audit@works", "", ("auditor",))
+ADMINISTRATOR = Who(8, "root@works", "", ("administrator",))
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong" / "app"
 
 
@@ -64,6 +67,30 @@ def test_who_may_not_see_the_audit_sees_none_of_it(noted: Served) -> None:
             task()
     with pytest.raises(NotAllowed):
         audit_sheet(noted, planner, Looked(), "en")
+
+
+@pytest.mark.parametrize("who", [ADMINISTRATOR, replace(AUDITOR, scopes=frozenset({"see_audit"}))])
+def test_who_may_not_see_the_plan_sees_no_values_of_it(noted: Served, who: Who) -> None:
+    """An administrator, or a token of an auditor for the audit alone: of accounts all, of orders that they changed."""
+    noted.audit.note("root", "change_account", "eve", before={"roles": ["analyst"]}, after={"roles": ["planner"]})
+    told = audit_list(noted, who, Looked()).rows
+    assert [(one.subject, one.before, one.is_hidden) for one in told] == [
+        ("eve", {"roles": ["analyst"]}, False),
+        ("W10", None, True),
+        ("W2", None, True),
+        ("W1", None, True),
+    ]
+    rows = rows_of(audit_sheet(noted, who, Looked(), "en"))
+    assert "planner" in rows[0]["after"]
+    assert {row["after"] for row in rows[1:]} == {"not shown: needs the right to see the plan"}
+    entries = noted.audit.entries(who)
+    assert [(e["after"], e["is_hidden"]) for e in entries] == [*[(None, True)] * 3, ({"roles": ["planner"]}, False)]
+    assert not any(one.is_hidden or one.before is None for one in audit_list(noted, AUDITOR, Looked()).rows)
+    assert all(e["after"] for e in noted.audit.entries(AUDITOR))
+
+
+def test_acts_on_accounts_are_acts_that_are_noted() -> None:
+    assert acts_in_the_source() >= OF_ACCOUNTS
 
 
 def acts_in_the_source() -> set[str]:

@@ -30,7 +30,8 @@ class NewJob(Body):
 
 
 class Entry(BaseModel):
-    """One change. at: seconds since 1970. by: the login. what: was done. way: by which door."""
+    """One change. at: seconds since 1970. by: the login. what: was done. way: by which door. is_hidden: it has values,
+    which are told only to who may see the plan."""
 
     entry: int
     at: float
@@ -41,6 +42,7 @@ class Entry(BaseModel):
     after: dict[str, Any] | None
     why: str
     way: str
+    is_hidden: bool
 
 
 class Entries(BaseModel):

@@ -9,6 +9,11 @@ from datong.app.service.desk import Desk
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 
+# Acts on accounts: whoever may see the audit sees their values, and those of all others only with the plan.
+OF_ACCOUNTS = frozenset(
+    {"ask_factor", "bind_account", "change_account", "drop_factor", "drop_token", "dropped_webhook", "invite", "locked"}
+    | {"made_webhook", "make_token", "reset", "set_factor", "set_password", "sign_in"}
+)
 # Most entries that are read at once.
 MOST = 1000
 
@@ -63,14 +68,22 @@ class Audit:
         return Note("audit", {"at": self._now().timestamp(), "by": by, "what": what, "subject": subject, **told})
 
     def entries(self, who: Who, after: int = 0, count: int = 100) -> list[dict[str, Any]]:
-        """Entries with numbers above `after`, oldest first. Raises NotAllowed."""
+        """Entries with numbers above `after`, oldest first; of each, is_hidden as `values_of` has it. Raises
+        NotAllowed."""
         who.require(Permission.SEE_AUDIT)
         found = self._desk.rows("SELECT * FROM audit WHERE entry > ? ORDER BY entry LIMIT ?", (after, min(count, MOST)))
         for row in found:
-            row["before"], row["after"] = (
-                None if row[name] is None else json.loads(row[name]) for name in ("before", "after")
-            )
+            row["before"], row["after"], row["is_hidden"] = values_of(row, who)
         return found
+
+
+def values_of(row: Mapping[str, Any], who: Who) -> tuple[dict[str, Any] | None, dict[str, Any] | None, bool]:
+    """Before and after of an entry, and whether there are such as are hidden from whoever asks: values of orders,
+    forecasts and data from who may not see the plan."""
+    told = [None if row[name] is None else json.loads(row[name]) for name in ("before", "after")]
+    if row["what"] in OF_ACCOUNTS or who.may(Permission.SEE_PLAN):
+        return told[0], told[1], False
+    return None, None, told != [None, None]
 
 
 def _json(values: Mapping[str, Any] | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from datong.app.service.accounts import BY_COMMAND_LINE
+from datong.app.service.audit import values_of
 from datong.app.service.desk import folded
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
@@ -35,7 +36,8 @@ class Looked:
 
 @dataclass(frozen=True)
 class Entry:
-    """One change. entry: its number. at: in UTC. by: the login. what: was done, a key of words. way: by which door."""
+    """One change. entry: its number. at: in UTC. by: the login. what: was done, a key of words. way: by which door.
+    is_hidden: it has values, which whoever asks may not see."""
 
     entry: int
     at: datetime
@@ -46,6 +48,7 @@ class Entry:
     after: Mapping[str, Any] | None
     why: str
     way: str
+    is_hidden: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def audit_list(served: Served, who: Who, looked: Looked, before: int | None = No
     total = served.desk.rows(f"SELECT count(*) AS n FROM audit WHERE {where}", values)[0]["n"]
     older = ("", ()) if before is None else (" AND entry < ?", (before,))
     asked = f"SELECT * FROM audit WHERE {where}{older[0]} ORDER BY entry DESC LIMIT ?"
-    rows = [_entry(row) for row in served.desk.rows(asked, (*values, *older[1], count + 1))]
+    rows = [_entry(row, who) for row in served.desk.rows(asked, (*values, *older[1], count + 1))]
     return Entries(rows[:count], total, rows[count - 1].entry if len(rows) > count else None)
 
 
@@ -82,15 +85,16 @@ def audit_sheet(served: Served, who: Who, looked: Looked, language: str) -> byte
     settings = served.keeper.settings
     where, values = _where(looked, settings.calendar)
     asked = f"SELECT * FROM audit WHERE {where} ORDER BY entry DESC LIMIT ?"
-    rows = [_entry(row) for row in served.desk.rows(asked, (*values, MOST_ROWS))]
+    rows = [_entry(row, who) for row in served.desk.rows(asked, (*values, MOST_ROWS))]
+    told = [entry_words(one, language) for one in rows]
     columns = {
         "entry": [one.entry for one in rows],
         "at": [f"{one.at.astimezone(settings.calendar.zone):%Y-%m-%d %H:%M:%S}" for one in rows],
         "by": [by_words(one.by, language) for one in rows],
         "act": [act_words(one.what, language) for one in rows],
         "what_changed": [one.subject for one in rows],
-        "before": [values_words(one.before) for one in rows],
-        "after": [values_words(one.after) for one in rows],
+        "before": [before for before, _ in told],
+        "after": [after for _, after in told],
         "reason": [one.why for one in rows],
     }
     types = {"entry": pa.int64()}
@@ -109,8 +113,14 @@ def by_words(by: str, language: str) -> str:
     return say("service.by_command_line", language) if by == BY_COMMAND_LINE else by
 
 
-def values_words(values: Mapping[str, Any] | None) -> str:
-    """Values before or after a change as a short text."""
+def entry_words(entry: Entry, language: str) -> tuple[str, str]:
+    """Values before and after a change as short texts."""
+    if entry.is_hidden:
+        return say("service.values_hidden", language), say("service.values_hidden", language)
+    return _values_words(entry.before), _values_words(entry.after)
+
+
+def _values_words(values: Mapping[str, Any] | None) -> str:
     if not values:
         return ""
     told = {name: value for name, value in values.items() if value not in (None, "", [], {})}
@@ -144,7 +154,8 @@ def _begins(day: date, later: int, calendar: Calendar) -> float:
         return math.inf if day.year > MINYEAR else -math.inf
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
-    before, after = (None if row[name] is None else json.loads(row[name]) for name in ("before", "after"))
+def _entry(row: Mapping[str, Any], who: Who) -> Entry:
+    before, after, is_hidden = values_of(row, who)
     at = datetime.fromtimestamp(row["at"], UTC)
-    return Entry(row["entry"], at, row["by"], row["what"], row["subject"], before, after, row["why"], row["way"])
+    told = {name: row[name] for name in ("entry", "by", "what", "subject", "why", "way")}
+    return Entry(at=at, before=before, after=after, is_hidden=is_hidden, **told)

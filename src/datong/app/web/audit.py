@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from datong.app.http.signed_in import session_of
 from datong.app.service import audit_list
-from datong.app.service.audit_list import Looked, act_words, by_words, values_words
+from datong.app.service.audit_list import Looked, act_words, by_words, entry_words
 from datong.app.service.permissions import NotAllowed, NotSignedIn
 from datong.app.service.served import Served
 from datong.app.web.parts import AT_FIRST, Column, day_of, link, moment_words, read, table, words
@@ -65,8 +65,7 @@ async def build(visit: Visit, request: Request) -> None:
             by_words(one.by, language),
             act_words(one.what, language),
             one.subject,
-            values_words(one.before),
-            values_words(one.after),
+            *entry_words(one, language),
             one.why,
         ]
         for one in found.rows
