@@ -123,7 +123,7 @@ def test_a_what_if_is_made_and_changed(browser: Browser, server: Planner) -> Non
     page = opened(browser, server, "en", "what-if", wrong)
     page.get_by_label("Name").fill("overtime")
     page.wait_for_timeout(500)  # what is typed is sent a moment after the last key
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name="overtime").wait_for()
     page.get_by_role("button", name="Change", exact=True).first.click()
     page.get_by_label("hours_per_week").fill("60")
@@ -140,7 +140,7 @@ def test_work_that_goes_on_is_shown_after_the_page_is_opened_anew(browser: Brows
     page = opened(browser, server, "en", "what-if", wrong)
     page.get_by_label("Name").fill("again")
     page.wait_for_timeout(500)
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name="again").wait_for()
     page.goto(f"{server.address}/planner/plan")
     page.get_by_role("button", name=say("web_plan.plan_anew", "en")).click()  # the other waits behind it
@@ -264,7 +264,7 @@ def test_people_are_invited_in_their_language_and_what_was_done_is_listed(browse
     row.get_by_role("button", name="Roles").click()
     page.get_by_label("Roles of li@works").get_by_role("checkbox", name="Analyst").click()
     page.get_by_label("Roles of li@works").get_by_role("checkbox", name="Factory").click()
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     row.get_by_text("Analyst").wait_for()
     assert serious(page) == []
     page.goto(f"{server.address}/planner/audit?subject=li@works")
