@@ -108,15 +108,16 @@ def money_words(visit: Visit, result: Mapping[str, Any]) -> str:
     """What a price job says: the difference in money, and between what it lies for certain."""
     if result.get("why"):
         return visit.say("service_orders.no_price", why=result["why"][visit.language])
-    more = result["money"] >= 0
-    key = "web_plan.costs_more" if more else "web_plan.costs_less"
+    is_more = result["money"] >= 0
+    key = "web_plan.costs_more" if is_more else "web_plan.costs_less"
     amount = money(abs(result["money"]), result["currency"], visit.language)
     low, high = result["low"], result["high"]
     if low is None or high is None:
         return visit.say(key, amount=amount)
     if low < 0 < high:  # neither more nor less is proven
         less, more = (money(abs(one), result["currency"], visit.language) for one in (low, high))
-        return visit.say("web_plan.may_cost", middle=visit.say(key, amount=amount), less=less, more=more)
+        uncertain = "web_plan.may_cost_more" if is_more else "web_plan.may_cost_less"
+        return visit.say(uncertain, amount=amount, less=less, more=more)
     return visit.say(key, amount=amount) + visit.say("web_plan.between", **_ends(visit, result))
 
 

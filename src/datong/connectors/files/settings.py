@@ -186,7 +186,7 @@ def _section(
     if section is None:
         return None, []
     if not isinstance(section, dict):
-        return None, [_wrong_value(name, section, message(f"check.an_{name}_section"), text)]
+        return None, [_wrong_value(name, section, message(f"check.section_{name}"), text)]
     findings: list[Finding] = []
     given: dict[str, Any] = {}
     for key, value in section.items():
@@ -250,7 +250,7 @@ def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[Cha
             else:
                 findings.append(_unknown_key(key, names, text))
     else:
-        findings.append(_wrong_value("defaults", section, message("check.a_section"), text))
+        findings.append(_wrong_value("defaults", section, message("check.section_defaults"), text))
     horizon, frozen = (given.get(name, getattr(ChainSettings, name)) for name in ("horizon_buckets", "frozen_buckets"))
     if frozen >= horizon:  # nothing could ever start
         expected = message("check.whole_between", low=0, high=horizon - 1)
