@@ -145,6 +145,24 @@ def test_a_component_is_told_apart_by_what_it_goes_into():
     assert relaxed(lots.tight) == pytest.approx(best)
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_the_rows_are_made_only_where_they_are_used(monkeypatch, levels: int):
+    """Of a chain with components they are not: it would cost time and memory for nothing."""
+    economics = {"A": Economics(20.0, 9.0, 40.0, 200.0, 200.0, 0.0), "C": Economics(1.0, 1.0, 40.0, 90.0, 90.0, 0.0)}
+    uses = (ComponentUse("C", 1.0, None, None),) if levels == 2 else ()
+    ways = (
+        way("A/1", "A", line="L", hours_per_unit=1.0, setup_cost=5.0, cost_per_unit=0.0, uses=uses),
+        way("C/1", "C", line="K", hours_per_unit=1.0, setup_cost=15.0, cost_per_unit=0.0),
+    )
+    facts = ChainFacts(("A", "C"), economics, ways, {"L": np.full(2, 20.0), "K": np.full(2, 20.0)})
+    market = market_of(facts, {"A": np.full((1, 2), 10.0)}, {}, RuleFacts())
+    made: list[int] = []
+    tightening = exact_lots.tightening
+    monkeypatch.setattr(exact_lots, "tightening", lambda *given: made.append(1) or tightening(*given))
+    assert exact_lots.solve(market, exact_lots.lot_rules(market, np.full(2, False))) is not None
+    assert len(made) == (1 if levels == 1 else 0)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_no_plan_in_lots_is_taken_away(seed):
     """Plans that are the best at random costs, some below nothing: lots for nobody, late ones, refusals, part lots."""

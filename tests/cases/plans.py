@@ -119,8 +119,8 @@ def searched_once() -> Iterator[None]:
     known: dict[bytes, Any] = {}
 
     def solve(self: Any, start: Any, options: Mapping[str, Any], on_progress: Any) -> Any:
-        tight, matrix = self.tight, self.tight.matrix
-        limits = (tight.cost, tight.upper, tight.row_lower, tight.row_upper)
+        form, matrix = self.form, self.form.matrix
+        limits = (form.cost, form.upper, form.row_lower, form.row_upper)
         programme = (*limits, matrix.indptr, matrix.indices, matrix.data)
         asked = pickle.dumps((*programme, self.whole, start, sorted(options.items())))
         if asked not in known:

@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import highspy
@@ -284,17 +285,25 @@ class _Lots:
         )
         setup = np.full(len(way), -1)
         setup[self.decided] = self.y
-        starts = Starts(setup, self.scale[programme.started], self.most)
-        self.tight = tightened(self.plain, tightening(market, programme, starts, len(cost)))
+        self.starts = Starts(setup, self.scale[programme.started], self.most)
         self.whole = np.concatenate([programme.started[step > 0], self.y])
-        # Of a chain with components HiGHS decides all whole numbers at once, without the tight rows: with them, and its
-        # units made whole afterwards, it finds a dearer plan for T2-bicycles.
-        self.form = self.tight if market.single_level else self.plain
         loose = (step == 1.0) & market.single_level
         self.searched = np.concatenate([programme.started[(step > 0) & ~loose], self.y])
         # Rounds after which all pairs of products of a line were decided together.
         products = {(int(x), int(i)) for x, i in zip(line, market.ways.product[way[self.decided]], strict=True)}
         self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1 if market.single_level else 1
+
+    @cached_property
+    def tight(self) -> LinearProgramme:
+        """The programme with the rows of facility_location.py."""
+        more = tightening(self.market, self.programme, self.starts, len(self.plain.cost))
+        return tightened(self.plain, more)
+
+    @property
+    def form(self) -> LinearProgramme:
+        """What HiGHS searches. Of a chain with components it decides all whole numbers at once, without the tight rows:
+        with them, and its units made whole afterwards, it finds a dearer plan for T2-bicycles."""
+        return self.tight if self.market.single_level else self.plain
 
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
