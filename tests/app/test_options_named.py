@@ -50,6 +50,9 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "serving.": ("serve",),
     "since.more": ("run",),
     "store.kept_elsewhere": ("run",),
+    "store.name_taken": ("run",),
+    "store.join_what": ("run",),
+    "cli.join": ("run",),
 }
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 _COMMAND = re.compile(r"datong ([a-z]+)")
