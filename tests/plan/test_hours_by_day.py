@@ -142,7 +142,7 @@ def hours_by_day(made: RandomChain, line: str, first: date, hours: float) -> lis
     return [hours * w / total if total > 0 else 0.0 for w in weights]
 
 
-@each_seed(range(120))
+@each_seed(range(60))
 def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed: int) -> None:
     """Orders out first, then those of the plan by the days by which they are to be done. What says that its hours do
     not fit is left out."""
