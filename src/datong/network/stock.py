@@ -299,11 +299,13 @@ def since_count(counts: Counts, movements: Movements) -> dict[tuple[str, str], S
     found = {(product, site): SinceCount(count, 0.0, 0.0) for product, site, count in _counted(counts)}
     none = SinceCount(0.0, 0.0, 0.0)
     for moves in (movements.moves, movements.taken):
-        for sign in (1.0, -1.0):
-            of_sign = moves.filter(pc.greater(pc.multiply(moves["units"], sign), 0.0))
-            for place, units in _moved_by_place(of_sign, counts).items():
-                more = SinceCount(0.0, units, 0.0) if sign > 0 else SinceCount(0.0, 0.0, -units)
-                found[place] = found.get(place, none) + more
+        place, places = pairs(moves["product"], moves["site"])
+        after = _after(moves, place, places, counts)
+        units = moves["units"].to_numpy()[after]
+        came = np.bincount(place[after], np.maximum(units, 0.0), len(places))
+        went = np.bincount(place[after], np.maximum(-units, 0.0), len(places))
+        for i in np.flatnonzero(came + went):
+            found[places[i]] = found.get(places[i], none) + SinceCount(0.0, float(came[i]), float(went[i]))
     return found
 
 
