@@ -33,9 +33,14 @@ def sender(request: HTTPConnection, served: Served) -> Sender:
     if scheme.lower() == "bearer":
         return Sender(served.people.of_token(secret.strip()), None)
     session = session_of(request.headers, served)
+    refuse_without_factor(session)
+    return Sender(session.who, session)
+
+
+def refuse_without_factor(session: Session) -> None:
+    """Raises NotAllowed where the account must set up its second factor first."""
     if session.must_factor:
         raise NotAllowed(message("service.must_factor"))
-    return Sender(session.who, session)
 
 
 def session_of(headers: Headers, served: Served) -> Session:

@@ -5,17 +5,16 @@ from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from datong.app.http.signed_in import session_of
+from datong.app.http.signed_in import refuse_without_factor, session_of
 from datong.app.service import audit_list
 from datong.app.service.audit_list import Looked, act_words, by_words, entry_words
-from datong.app.service.permissions import NotAllowed, NotSignedIn
+from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served import Served
 from datong.app.web.parts import AT_FIRST, Column, day_of, link, moment_words, read, table, words
 from datong.app.web.visit import Visit, text_of
 from datong.app.web.workbooks import XLSX
 from datong.app.wording import figures
 from datong.model.errors import DatongError
-from datong.model.words import message
 
 PATH = "/planner/audit"
 # Entries that are shown at once.
@@ -31,8 +30,7 @@ def add_download(app: FastAPI, served: Served) -> None:
         try:
             session = session_of(request.headers, served)
             language = session.who.language
-            if session.must_factor:
-                raise NotAllowed(message("service.must_factor"))
+            refuse_without_factor(session)
             content = audit_list.audit_sheet(served, session.who, _looked(request), language)
         except NotSignedIn:
             return RedirectResponse(f"/sign-in?next={PATH}", 303)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from datong.app.http.signed_in import session_of
+from datong.app.http.signed_in import refuse_without_factor, session_of
 from datong.app.service import gantt
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.orders import orders
@@ -44,8 +44,7 @@ def _answered(request: Request, served: Served, task: Callable[[Who], dict[str, 
     try:
         session = session_of(request.headers, served)
         language = session.who.language
-        if session.must_factor:
-            raise NotAllowed(message("service.must_factor"))
+        refuse_without_factor(session)
         return JSONResponse(task(session.who))
     except NotSignedIn as error:
         return JSONResponse({"error": error.message.text(language)}, 401)

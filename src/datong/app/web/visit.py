@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from nicegui import Client, run, ui
 from starlette.requests import Request
 
-from datong.app.http.signed_in import cookie_of, session_of
+from datong.app.http.signed_in import cookie_of, refuse_without_factor, session_of
 from datong.app.service.accounts import Session
 from datong.app.service.events import Event
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
@@ -158,8 +158,7 @@ def visit_of(request: Request, served: Served) -> Visit:
     """Who opens a page. Raises NotSignedIn where nobody is signed in, NotAllowed where the account must set up its
     second factor first."""
     session = session_of(request.headers, served)
-    if session.must_factor:
-        raise NotAllowed(message("service.must_factor"))
+    refuse_without_factor(session)
     look = request.cookies.get(LOOK_COOKIE, LOOKS[0])
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     secret = cookie_of(request.headers)

@@ -12,11 +12,11 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, session_of
+from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, refuse_without_factor, session_of
 from datong.app.service import workbooks
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
-from datong.app.service.permissions import NotAllowed, NotSignedIn
+from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served import Served
 from datong.app.service.sheets import MOST_BYTES, grid_of
 from datong.app.service.workbooks import Reviewed, SheetCell, SheetRow
@@ -94,8 +94,7 @@ def add_workbooks(app: FastAPI, served: Served) -> None:
 
 def _session(request: Request, served: Served) -> Session:
     session = session_of(request.headers, served)
-    if session.must_factor:
-        raise NotAllowed(message("service.must_factor"))
+    refuse_without_factor(session)
     return session
 
 
