@@ -44,7 +44,7 @@ from scipy.stats import binom
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import AttributeOutlook, FloatArray
 from datong.model.settings import ChainSettings
-from datong.replay.twin.buyers import Market
+from datong.replay.twin.market import Market
 from datong.replay.twin.parameters import COLOURS, SHAPES, Effects, TwinSettings
 from datong.replay.twin.play import chain_settings, opened, seen
 from datong.sense.attribute_findings import ATTRIBUTE_KINDS

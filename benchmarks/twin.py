@@ -6,7 +6,8 @@ For every seed Datong plays the same market twice, week by week: once with all i
 `reviews`; beside them a simple rule (stock up to three weeks of the mean of the last eight). Money is profit, with what
 is left in stock at its cost. Played with the planted effects, and in the null twin, in which views and reviews say
 nothing of later sales. One JSON line each: the mean of the paired differences, its 90% interval (Student's t), and as
-a share of what the rule's profit is. The search for better lots is left out, as in offers (questions/offers.py).
+a share of what the rule's profit is. The search for better lots is left out, as for counter-offers
+(questions/counter_offers.py).
 
 The seeds are not those of the tests. Both forms fail where in the null twin more than one seed in four is moved at all;
 the long one also where with effects the interval does not lie above 0. The short one plays 2 seeds for 4 weeks.
@@ -23,7 +24,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from datong.cycle import decide
-from datong.questions.offers import ALIKE
+from datong.questions.counter_offers import ALIKE
 from datong.replay.twin.parameters import NULL, Effects, TwinSettings
 from datong.replay.twin.play import datong, order_up_to, play
 

@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 
+from datong.app.counter_offers import decide
 from datong.app.forms.rendering import static_files
-from datong.app.offers import decide
 from datong.app.service.accounts import IDLE
 from datong.app.service.factory import own_orders
 from datong.app.wording.figures import long_day

@@ -107,13 +107,13 @@ LAZY_DOORS = {
         "datong.cycle",
         "datong.questions.effect",
         "datong.questions.market_findings",
-        "datong.questions.offers",
+        "datong.questions.counter_offers",
         "datong.replay.twin.circle",
     },
     "app/cli/twin_game.py": {
         "datong.app",
         "datong.replay.twin.parameters",
-        "datong.replay.twin.factory",
+        "datong.replay.twin.stated_chain",
     },
     "app/cli/market.py": {
         "datong.app.plugged_voice",
@@ -123,16 +123,16 @@ LAZY_DOORS = {
     "app/cli/commands.py": {
         "datong.app",
         "datong.app.cli.interrupt",
-        "datong.app.cli.terminal_offers",
+        "datong.app.cli.terminal_counter_offers",
         "datong.app.cli.terminal_quote",
         "datong.app.cli.terminal_replenish",
         "datong.app.cli.terminal_since",
         "datong.app.report.workbook",
         "datong.questions.clear",
-        "datong.questions.offers",
+        "datong.questions.counter_offers",
     },
-    "app/offers.py": {
-        "datong.questions.offers",
+    "app/counter_offers.py": {
+        "datong.questions.counter_offers",
     },
     "app/cli/main.py": {
         "datong",

@@ -12,7 +12,7 @@ from datong.balance.solution import Limits
 from datong.cycle import decide
 from datong.ledger.state import state_of_tables
 from datong.replay.twin import parameters as p
-from datong.replay.twin.buyers import TwinOrder
+from datong.replay.twin.market import TwinOrder
 from datong.replay.twin.parameters import NULL, TwinSettings
 from datong.replay.twin.play import chain_settings, datong, line_hours, opened, order_up_to, play, seen
 from datong.replay.twin.sentences import ASPECTS, FAULT, review, sentences

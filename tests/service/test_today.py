@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from datong.app.chain import Chain
-from datong.app.offers import open_offers
+from datong.app.counter_offers import open_offers
 from datong.app.service import today as subject
 from datong.app.service.edits import edit
 from datong.app.service.grids import Filter, Wanted

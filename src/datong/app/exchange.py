@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from datong.app.chain import Chain
-from datong.app.offers import decided_messages
+from datong.app.counter_offers import decided_messages
 from datong.app.orders_told import messages_now
 from datong.app.release import refuse_what_ifs
 from datong.connectors.filedrop.drop import FileDrop

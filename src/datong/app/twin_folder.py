@@ -21,7 +21,7 @@ from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import finding
 from datong.model.words import message
-from datong.replay.twin.buyers import MOST_WEEKS
+from datong.replay.twin.market import MOST_WEEKS
 from datong.replay.twin.parameters import COST, LEAD_WEEKS, TwinSettings
 from datong.replay.twin.play import Game, Wanted, chain_settings, opened, order_up_to, play
 

@@ -29,8 +29,7 @@ from datong.forecast.look_alikes import (
     LAUNCH_BUCKETS,
     MOST_LOG_VARIANCE,
     blended_level,
-    level_prior,
-    look_alike_levels,
+    priors_by_category,
 )
 from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
 from datong.forecast.spread import poisson_quantile
@@ -269,8 +268,9 @@ def _priors_then(
     levels, found = [], {}
     for i, t, _ in cases:
         if (t, names[i]) not in found:
-            like = _is_look_alike(past, t) & (names == names[i])
-            found[t, names[i]] = level_prior(look_alike_levels(_launch_levels(past, t)[like], came[like]))
+            like = _is_look_alike(past, t)
+            known = (tuple(names[like]), _launch_levels(past, t)[like], came[like])
+            found[t, names[i]] = priors_by_category((names[i],), *known)[names[i]]
         levels.append(blended_level(past.units[i, :t], found[t, names[i]]))
     mean, variance = np.array(levels).T.repeat(horizon, axis=1)
     return mean, np.log1p(variance)

@@ -12,7 +12,7 @@ from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.ledger.state import State, schema_of
 from datong.model.errors import DatongError
 from datong.model.flow import Learnt
-from datong.questions.offers import ALIKE, OfferCost, cost_of_change
+from datong.questions.counter_offers import ALIKE, OfferCost, cost_of_change
 
 
 @dataclass(frozen=True, eq=False)

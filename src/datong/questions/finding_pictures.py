@@ -21,7 +21,7 @@ from datong.questions.finding_strength import LEADING_KINDS, returned_by_week, r
 from datong.questions.market_findings import MarketFinding
 from datong.questions.weeks_sold import WeeksSold
 from datong.sense.complaints import first_recent_day
-from datong.sense.leading import COMPLAINT_STARS
+from datong.sense.interest_leads_sales import COMPLAINT_STARS
 from datong.sense.odd_weeks import WEEK_DAYS
 from datong.sense.reviews_read import ReadReviews
 from datong.sense.voice.aspects import general

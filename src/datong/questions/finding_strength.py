@@ -34,7 +34,7 @@ from datong.sense.attribute_findings import ATTRIBUTE_KINDS, NEW
 
 # Kinds of what somebody says; the rest is found by tests.
 STATED_KINDS = frozenset({"promotion", "adjustment", "taken"})
-# Kinds of what runs ahead of sales (sense/leading.py).
+# Kinds of what runs ahead of sales (sense/interest_leads_sales.py).
 LEADING_KINDS = frozenset({"interest", "complaints", "returned"})
 # Kinds of what is known ahead and answered as in the past (sense/prices_ahead.py).
 PRICED_KINDS = frozenset({"price", "uplift"})

@@ -24,7 +24,7 @@ from datong.sense.attribute_findings import attribute_findings, is_worth_a_word
 from datong.sense.attribute_shares import attribute_shares, outlooks
 from datong.sense.complaints import complaints
 from datong.sense.found import Found, by_name, named
-from datong.sense.leading import leading
+from datong.sense.interest_leads_sales import leading
 from datong.sense.level_changes import WEEK_DAYS, level_changes
 from datong.sense.odd_weeks import odd_weeks
 from datong.sense.prices_ahead import prices_ahead
@@ -43,7 +43,7 @@ def sense(state: State) -> Sensed:
 
     Signals are within these shares and ordered by their effect in money (units x price; the default price
     where none is known), then by id; what people say will change (stated_demand.py), prices and promotions
-    known ahead (prices_ahead.py) and what runs ahead of sales (leading.py) stand before them. Holidays are
+    known ahead (prices_ahead.py) and what runs ahead of sales (interest_leads_sales.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """

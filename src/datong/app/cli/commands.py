@@ -533,12 +533,12 @@ def _show_as_it_stands(chain: Chain, order: Mapping[str, Any], language: str) ->
 
 def _show_offer_of(chain: Chain, order: str, language: str) -> None:
     """What is offered instead of an order, where an offer stands, and what it would cost to take it."""
-    from datong.app import offers
-    from datong.app.cli.terminal_offers import show_offers
+    from datong.app import counter_offers
+    from datong.app.cli.terminal_counter_offers import show_offers
 
     stand = order_standings(chain.state(names=READ_FOR_STANDINGS)).get(order)
     if stand is not None and stand.offer is not None:
-        show_offers(offers.open_offers(chain, order), chain.state(names=("products", "firms")), language)
+        show_offers(counter_offers.open_offers(chain, order), chain.state(names=("products", "firms")), language)
 
 
 _ORDER_FIELDS = ("order", "product", "units", "start", "due")
@@ -767,13 +767,13 @@ def _show_what_waits(chain: Chain, drop: Path, again: Sequence[str], language: s
 
 
 def answer_offers(options: argparse.Namespace, language: str) -> int:
-    from datong.app import offers
-    from datong.app.cli.terminal_offers import show_offers
-    from datong.questions.offers import offers_table
+    from datong.app import counter_offers
+    from datong.app.cli.terminal_counter_offers import show_offers
+    from datong.questions.counter_offers import offers_table
 
     with opened(options.chain, language) as chain:
         with terminal.reading(say("offers.working", language), language):
-            found = offers.open_offers(chain)
+            found = counter_offers.open_offers(chain)
         if options.format == "json":
             rows = offers_table(tuple(o for o, _ in found), tuple(cost for _, cost in found)).to_pylist()
             whys = [None if cost.why is None else cost.why.text(language) for _, cost in found]
@@ -801,9 +801,9 @@ def answer_refuse(options: argparse.Namespace, language: str) -> int:
 
 
 def _decide(chain: Chain, options: argparse.Namespace, language: str, take: bool) -> int:
-    from datong.app import exchange, offers
+    from datong.app import counter_offers, exchange
 
-    offer = offers.decide(chain, options.order, take, options.why)
+    offer = counter_offers.decide(chain, options.order, take, options.why)
     words = {
         "order": options.order,
         "offer": told_offer(offer.said.offer, chain.settings.currency),

@@ -16,8 +16,8 @@ def answer(options: argparse.Namespace, language: str) -> int:
 
 def _start(options: argparse.Namespace, language: str) -> int:
     from datong.app import twin_folder
-    from datong.replay.twin.factory import LINE, line_hours
     from datong.replay.twin.parameters import TwinSettings
+    from datong.replay.twin.stated_chain import LINE, line_hours
 
     settings = TwinSettings(
         products=options.products, history_weeks=options.history, seed=options.seed, fault_week=options.fault_week

@@ -12,8 +12,8 @@ from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import Learnt
 from datong.model.words import LANGUAGES, message
+from datong.questions.counter_offers import OfferCost, OpenOffer, offer_costs, open_offers
 from datong.questions.edit_price import EditAsked
-from datong.questions.offers import OfferCost, OpenOffer, offer_costs, open_offers
 
 
 def change_of(asked: Mapping[str, Any]) -> Change:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app import offers
+from datong.app import counter_offers
 from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, version_of
 from datong.app.service.jobs import Job
@@ -30,7 +30,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.settings import ChainSettings
 from datong.model.tables import ACTED_AT
 from datong.model.words import LANGUAGES, message
-from datong.questions.offers import open_offers
+from datong.questions.counter_offers import open_offers
 from datong.questions.tables_out import rendered
 
 # So many decisions are shown, the dearest first, and so many rows of what came back, what is late and what is overdue.
@@ -403,7 +403,7 @@ def _decide_offer(served: Served, who: Who, one: Decision, is_taken: bool, why: 
         stands = standing(events).offer
         if stands is None or f"offer:{name}:{stands.key}" != one.key:
             raise NotFound(message("service_orders.decided_already"))
-        offers.decide(chain, name, is_taken, why)
+        counter_offers.decide(chain, name, is_taken, why)
 
     told = {} if one.offer is None else {"offer": one.offer[who.language]}
     what = "take_offer" if is_taken else "refuse_offer"

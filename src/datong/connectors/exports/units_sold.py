@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.exports import sold_or_not
+from datong.connectors.exports import sold_returned_or_neither
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import is_no, is_yes
 from datong.connectors.exports.evidence import (
@@ -21,9 +21,9 @@ from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.order_line_keys import Lines, repeated
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.refunds import refunded_in_part
 from datong.connectors.exports.remarks import states_in_remarks
 from datong.connectors.exports.rows import FEW
+from datong.connectors.exports.units_of_part_refunds import refunded_in_part
 from datong.model.words import message
 
 
@@ -35,7 +35,7 @@ def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines
     in_part, back = _refunds_in_part(export, numbers, product, units)
     remarks, meant = states_in_remarks(export, units)
     own = {} if export.profile is None else export.profile.states
-    signs = sold_or_not.Signs(
+    signs = sold_returned_or_neither.Signs(
         {n: export.columns[n] for n in export.choice.states} | remarks,
         _moments_of_change(export)
         | {n: (m, _where(m, export.columns[n])) for n, m in export.choice.flags.items()}
@@ -44,18 +44,18 @@ def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines
         "returned_units" in numbers.by_field,
         {n: w for h, w in own.items() for n in present((h,), export.columns)} | meant,
     )
-    outcome = sold_or_not.outcomes(signs, units, inside, export.asking)
+    outcome = sold_returned_or_neither.outcomes(signs, units, inside, export.asking)
     codes = outcome.codes
     export.notes += outcome.notes
-    export.rows.drop_by(outcome.reasons, inside & (codes == sold_or_not.NEITHER), units)
+    export.rows.drop_by(outcome.reasons, inside & (codes == sold_returned_or_neither.NEITHER), units)
     inside = export.rows.inside
-    alone = codes == sold_or_not.ONLY_RETURN
+    alone = codes == sold_returned_or_neither.ONLY_RETURN
     if export.profile is not None and export.profile.holds == "returns":
         alone |= inside
     sold = np.where(inside & ~alone & (units > 0), units, 0.0)
     returned = np.where(inside & (alone | (units < 0)), np.abs(units), 0.0)
-    returned += np.where(inside & (codes == sold_or_not.RETURNED) & (units > 0), units, 0.0)
-    part = inside & (codes == sold_or_not.IN_PART) & (units > 0)
+    returned += np.where(inside & (codes == sold_returned_or_neither.RETURNED) & (units > 0), units, 0.0)
+    part = inside & (codes == sold_returned_or_neither.IN_PART) & (units > 0)
     returned += np.where(part, back, 0.0)
     for rows, key in ((part & (back == 0), "money"), (part & (back > 0), "units")):
         if rows.any():
@@ -64,7 +64,7 @@ def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines
     sold, returned = _negative_amounts(export, numbers, sold, returned)
     sold, returned = _other_quantities(export, numbers, sold, returned, inside)
     for rows, key in ((inside & (units < 0), "negative"), (inside & alone & (units > 0), "documents"),
-                      (inside & (codes == sold_or_not.RETURNED), "refunds")):  # fmt: skip
+                      (inside & (codes == sold_returned_or_neither.RETURNED), "refunds")):  # fmt: skip
         if rows.any():
             count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
             export.notes.append(message(f"export.returns_{key}", count=count, units=of))

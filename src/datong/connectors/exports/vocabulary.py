@@ -14,8 +14,8 @@ HEARD, HEARD_LISTS = "heard/heard.toml", ("reviews", "interest", "promotions", "
 
 @cache
 def vocabulary() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """words.toml and order_states.toml: lists of words by area and name."""
-    return {**_read("words.toml"), **_read("order_states.toml")}
+    """words.toml and order_state_words.toml: lists of words by area and name."""
+    return {**_read("words.toml"), **_read("order_state_words.toml")}
 
 
 @cache
@@ -43,7 +43,7 @@ def _read(name: str) -> Mapping[str, Any]:
 
 @cache
 def words(area: str, name: str) -> frozenset[str]:
-    """One list of words.toml or order_states.toml, plain."""
+    """One list of words.toml or order_state_words.toml, plain."""
     return frozenset(plain(word) for word in vocabulary()[area][name])
 
 

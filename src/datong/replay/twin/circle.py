@@ -16,7 +16,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import TAKEN, Signal
 from datong.network.finding_decisions import Decision as Taken
 from datong.network.finding_decisions import decision_rows
-from datong.replay.twin.buyers import Market, TwinOrder
+from datong.replay.twin.market import Market, TwinOrder
 from datong.replay.twin.parameters import TwinSettings
 from datong.replay.twin.play import Played, chain_settings, datong, play
 

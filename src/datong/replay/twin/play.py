@@ -18,9 +18,9 @@ from datong.model.flow import Cause, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import Message
 from datong.replay.twin import parameters as p
-from datong.replay.twin.buyers import Market, Row, TwinOrder
-from datong.replay.twin.factory import LINE, line_hours, master_tables, usual_need
+from datong.replay.twin.market import Market, Row, TwinOrder
 from datong.replay.twin.parameters import TwinSettings
+from datong.replay.twin.stated_chain import LINE, line_hours, master_tables, usual_need
 
 # Weeks of need that the shelves hold before anybody plans.
 SHELF_WEEKS = 3.0

@@ -27,8 +27,9 @@ class Tones:
 
 @cache
 def tone_words() -> Lexicon:
-    """Words of praise and complaint, in Chinese and English (`tone.toml`)."""
-    return lexicon(files("datong.sense.voice").joinpath("tone.toml").read_text(encoding="utf-8"), "tone.toml")
+    """Words of praise and complaint, in Chinese and English (`tone_words.toml`)."""
+    name = "tone_words.toml"
+    return lexicon(files("datong.sense.voice").joinpath(name).read_text(encoding="utf-8"), name)
 
 
 def toned(found: Tokens, many: int, words: Lexicon) -> Tones:

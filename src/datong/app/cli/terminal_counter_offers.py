@@ -15,7 +15,7 @@ from datong.model.words import Message, message, say
 from datong.questions.since.rows import Naming
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.questions.offers import OfferCost, OpenOffer
+    from datong.questions.counter_offers import OfferCost, OpenOffer
 
 # A difference that is less is none: half of what a currency shows.
 NO_MONEY = 0.005

@@ -15,12 +15,12 @@ from datong.model.flow import OrderMessage
 from datong.model.words import Message, message
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.questions.offers import OfferCost, OpenOffer
+    from datong.questions.counter_offers import OfferCost, OpenOffer
 
 
 def open_offers(chain: Chain, order: str | None = None) -> "tuple[tuple[OpenOffer, OfferCost], ...]":
     """The offers that wait for a decision (of one order: its own), each with what it would cost to take it alone."""
-    from datong.questions.offers import OfferCost, offer_costs, open_offers
+    from datong.questions.counter_offers import OfferCost, offer_costs, open_offers
 
     state = chain.state()
     offers = tuple(offer for offer in open_offers(state) if order in (None, offer.order["order"]))
@@ -36,7 +36,7 @@ def decide(chain: Chain, order: str, take: bool, why: str = "") -> "OpenOffer":
     """Take the offer that stands for an order, or do not: the order is as offered then, or as it was and to be
     answered. The counterparty is told with the next exchange. Raises NotFound where no offer of the order stands,
     Refused on a branch."""
-    from datong.questions.offers import decision, open_offers, taken_order
+    from datong.questions.counter_offers import decision, open_offers, taken_order
 
     if chain.branch_name is not None:
         raise Refused(message("branch.not_given_out", branch=chain.branch_name))

@@ -13,10 +13,10 @@ import pytest
 
 import mill
 from datong import cycle
-from datong.app import exchange, offers, release
+from datong.app import counter_offers, exchange, release
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.app.cli.terminal_offers import cost_line
+from datong.app.cli.terminal_counter_offers import cost_line
 from datong.app.kept_runs import run_messages
 from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
@@ -28,7 +28,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.flow import OrderMessage
 from datong.network.position import position
 from datong.network.refusals import refusals
-from datong.questions.offers import OfferCost, OpenOffer, open_offers, with_offer
+from datong.questions.counter_offers import OfferCost, OpenOffer, open_offers, with_offer
 from datong.questions.tables_out import rendered
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -134,7 +134,7 @@ def test_an_answer_that_is_otherwise_is_an_offer_and_neither_yes_nor_no(plant: P
     with plant.at(2) as chain:
         assert plant.exchange(chain) == []
         assert state_of(chain, order) == "offered"
-        ((found, cost),) = offers.open_offers(chain)
+        ((found, cost),) = counter_offers.open_offers(chain)
         assert (found.order["order"], found.said.offer, found.said.counterparty) == (order, offer, firm)
         assert cost.money is not None
         under_way = {o.order: (o.units, o.due) for o in position(chain.state()).under_way}
@@ -156,16 +156,16 @@ def test_taking_an_offer_changes_the_order_and_tells_the_other_side_once(plant: 
     plant.says(MAKER, f"{made},延期到3月16日，只能做30,,机器维修")
     with plant.at(2) as chain:
         plant.exchange(chain)
-        offers.decide(chain, made, take=True, why="其余另做")
+        counter_offers.decide(chain, made, take=True, why="其余另做")
         assert state_of(chain, made) == "accepted"
         (row,) = [r for r in chain.state().table("orders").to_pylist() if r["order"] == made]
         assert (row["units"], row["due"], row["locked"]) == (30.0, date(2026, 3, 16), True)
-        (decided,) = offers.decided_messages(chain).values()
+        (decided,) = counter_offers.decided_messages(chain).values()
         assert [m.order.causes for m in decided] == [()]  # the reasons were of another quantity and day
         plant.exchange(chain)
         plant.exchange(chain)
         with pytest.raises(NotFound):
-            offers.decide(chain, made, take=True)
+            counter_offers.decide(chain, made, take=True)
     first, told = plant.sheets(MAKER)
     assert [r["单号"] for r in told] == [made]
     assert (told[0]["数量"], told[0]["交期"]) == ("30", "2026-03-16")
@@ -209,7 +209,7 @@ def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Pla
         (offer,) = open_offers(state)
         assert refusals(state, state.first_open_bucket) == ()
         asked = with_offer(state, offer)
-        offers.decide(chain, made, take=True)
+        counter_offers.decide(chain, made, take=True)
         now = chain.state()
         (no,) = refusals(now, now.first_open_bucket)
         assert (no.order, no.units, no.first) == (made, offer.order["units"] - 5, now.first_open_bucket)
@@ -226,7 +226,7 @@ def test_why_says_how_an_order_stands_after_its_offer_was_taken(
     plant.says(MAKER, f"{made},延期到3月16日，只能做30,,")
     with plant.at(2) as chain:
         plant.exchange(chain)
-        offers.decide(chain, made, take=True)
+        counter_offers.decide(chain, made, take=True)
     for order, is_changed in ((made, True), (bought, False)):
         assert main(["why", order, "--chain", str(plant.folder), "--lang", "en"]) == 0
         told = capsys.readouterr().out
@@ -243,10 +243,10 @@ def test_an_order_that_was_put_off_takes_no_hours_before(plant: Plant) -> None:
     plant.says(MAKER, f"{made},延期到{later.month}月{later.day}日,,机器维修")
     with plant.at(2) as chain:
         plant.exchange(chain)
-        offers.decide(chain, made, take=True)
+        counter_offers.decide(chain, made, take=True)
         (row,) = [r for r in chain.state().table("orders").to_pylist() if r["order"] == made]
         assert (row["start"], row["due"]) == (before["start"] + timedelta(days=14), later)
-        (decided,) = offers.decided_messages(chain).values()
+        (decided,) = counter_offers.decided_messages(chain).values()
         assert [(m.order.start, m.order.due) for m in decided] == [(row["start"], later)]
         state = chain.state()
         where = position(state)
@@ -259,18 +259,18 @@ def test_an_offer_that_is_not_taken_leaves_the_order_to_be_answered(plant: Plant
     plant.says(SUPPLIER, f"{bought},price 5,,")
     with plant.at(2) as chain:
         plant.exchange(chain)
-        offers.decide(chain, bought, take=False, why="too dear")
+        counter_offers.decide(chain, bought, take=False, why="too dear")
         assert state_of(chain, bought) == "released"
-        assert offers.open_offers(chain) == ()
+        assert counter_offers.open_offers(chain) == ()
         plant.exchange(chain)
     assert plant.sheets(SUPPLIER)[-1][0]["note"].startswith("your offer is not taken (at 5 CNY each)")
     plant.says(SUPPLIER, f"{bought},price 5,,", day=3)  # the same again, in the same words: heard already
     plant.says(SUPPLIER, f"{bought},price 4.5,,", day=3)
     with plant.at(4) as chain:
         plant.exchange(chain)
-        ((found, _),) = offers.open_offers(chain)
+        ((found, _),) = counter_offers.open_offers(chain)
         assert found.said.offer == Offer(price=4.5)
-        offers.decide(chain, bought, take=True)
+        counter_offers.decide(chain, bought, take=True)
         plant.exchange(chain)
     assert plant.sheets(SUPPLIER)[-1][0]["price of one"] == "4.5 CNY"
 
@@ -281,7 +281,7 @@ def test_who_accepted_meanwhile_is_told_so_and_not_asked_again(plant: Plant) -> 
     with plant.at(2) as chain:
         plant.exchange(chain)
         plant.says(SUPPLIER, f"{bought},accepted,,", day=2)
-        offers.decide(chain, bought, take=False)
+        counter_offers.decide(chain, bought, take=False)
     with plant.at(3) as chain:
         plant.exchange(chain)
         assert state_of(chain, bought) == "accepted"
@@ -316,7 +316,7 @@ def test_the_price_of_an_offer_is_the_difference_of_two_plans(plant: Plant) -> N
     plant.says(SUPPLIER, f"{bought},price 5,,")
     with plant.at(2) as chain:
         plant.exchange(chain)
-        ((_, cost),) = offers.open_offers(chain)
+        ((_, cost),) = counter_offers.open_offers(chain)
         assert cost.money == pytest.approx(units)  # dearer by 1 each, and nothing else differs
         assert cost.low is not None and cost.high is not None
         assert cost.low <= cost.money + 1e-6 and cost.money - 1e-6 <= cost.high
@@ -336,10 +336,12 @@ def test_what_another_day_costs_is_told_for_one_demand_and_concludes_nothing_tha
         made_for.append(given)
         return forecast(*given)
 
-    monkeypatch.setattr("datong.questions.offers.head", lambda *of: cycle.head(*of, stages=Stages(forecast=counted)))
+    monkeypatch.setattr(
+        "datong.questions.counter_offers.head", lambda *of: cycle.head(*of, stages=Stages(forecast=counted))
+    )
     with plant.at(2) as chain:
         plant.exchange(chain)
-        found = offers.open_offers(chain)
+        found = counter_offers.open_offers(chain)
     assert (len(found), len(made_for)) == (2, 1)
     for offer, cost in found:
         assert offer.worth is not None and cost.money is not None and cost.low is not None and cost.high is not None
@@ -396,7 +398,7 @@ def test_nobody_decides_on_a_what_if(plant: Plant) -> None:
     with plant.at(2) as chain:
         plant.exchange(chain)
         with pytest.raises(Refused):
-            offers.decide(chain.branch("if"), made, take=True)
+            counter_offers.decide(chain.branch("if"), made, take=True)
 
 
 def test_an_answer_without_a_day_does_not_move_a_chain_of_past_records_to_today(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from datong.replay.twin import parameters as p
-from datong.replay.twin.buyers import Market, Row
+from datong.replay.twin.market import Market, Row
 from datong.replay.twin.parameters import COLOURS, SHAPES
 
 LINE = "L1"
