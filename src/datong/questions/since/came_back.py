@@ -216,15 +216,22 @@ def _shipped(before: State, now: State, naming: Naming) -> Iterator[Row]:
 def _returned(before: PlanBefore, now: State) -> Iterator[Row]:
     """Lines of buyers' orders that were returned or refunded since, and how many of them were sold before that plan."""
     rows = new_rows(before.state, now, "returns")
-    if not rows.num_rows:
-        return
-    lines = pc.unique(rows["sale"].drop_null())
-    sales = now.table("sales")
-    sold = sales.filter(pc.is_in(sales["sale"], lines))
-    earlier = pc.unique(sold.filter(pc.less_equal(sold["happened_at"], pa.scalar(before.as_of)))["sale"])
-    units = pc.sum(rows["units"]).as_py() or 0.0
-    words = {"count": len(lines) + rows["sale"].null_count, "units": shown(units), "earlier": len(earlier)}
-    yield Row("came_back", "returned", message("since.returned", **words), units=(None, units))
+    named, alone = rows.filter(pc.is_valid(rows["sale"])), rows.filter(pc.is_null(rows["sale"]))
+    if named.num_rows:
+        lines = pc.unique(named["sale"])
+        sales = now.table("sales")
+        sold = sales.filter(pc.is_in(sales["sale"], lines))
+        earlier = len(pc.unique(sold.filter(pc.less_equal(sold["happened_at"], pa.scalar(before.as_of)))["sale"]))
+        units = pc.sum(named["units"]).as_py() or 0.0
+        words = {"count": len(lines), "units": shown(units)}
+        text = (
+            message("since.returned", **words, earlier=earlier) if earlier else message("since.returned_new", **words)
+        )
+        yield Row("came_back", "returned", text, units=(None, units))
+    if alone.num_rows:
+        units = pc.sum(alone["units"]).as_py() or 0.0
+        text = message("since.returned_alone", count=alone.num_rows, units=shown(units))
+        yield Row("came_back", "returned", text, units=(None, units))
 
 
 def _counted(before: State, now: State, naming: Naming) -> list[Row]:
