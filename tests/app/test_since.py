@@ -195,16 +195,16 @@ def test_what_buyers_sent_back_is_told_with_how_much_of_it_was_sold_before(facto
         "r3,2026-03-06,s2,P,3\nr4,2026-03-07,s3,P,2\nr5,2026-03-07,,P,1\n",
     )
     second = factory.week(7)
-    assert texts(second, "came_back")[-2:] == [
+    assert [text for text in texts(second, "came_back") if "return" in text] == [
         "3 order lines of buyers returned or refunded (8 units), 2 of them sold before that plan",
         "returns that name no sale: 1 (1 unit)",
     ]
     factory.write("sales.csv", sold + "s4,2026-03-11,P,5\n")
     factory.write("returns.csv", "return,happened_at,sale,product,units\nr6,2026-03-12,s4,P,2\n")
     third = factory.week(14)
-    assert texts(third, "came_back")[-1] == (
+    assert [text for text in texts(third, "came_back") if "return" in text] == [
         "1 order line of buyers returned or refunded (2 units), all sold since that plan"
-    )
+    ]
 
 
 def test_a_file_of_reports_names_orders_that_were_given_out_beside_a_file_of_orders(factory: Factory) -> None:
