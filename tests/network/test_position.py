@@ -333,6 +333,20 @@ def test_a_chain_that_only_moves_goods_between_its_sites_serves_sales_at_once() 
     assert position(sold_out).on_hand_units == {"A": 0.0}
 
 
+@pytest.mark.parametrize(("units", "owed"), [(0.0, {}), (2.0, {(A, date(2026, 1, 4)): 3.0})])
+def test_a_shipment_of_nothing_is_none(units: float, owed: dict[tuple[Item, date], float]) -> None:
+    """5 were sold. A row of the 3rd that says that 0 were sent tells of no shipment: the sale was served at once. One
+    that says 2 tells that what is sent is recorded, and 3 are owed."""
+    s = state(
+        stock={"happened_at": [day(2)], "product": ["A"], "units": [20.0]},
+        shipments={"happened_at": [day(3)], "product": ["A"], "units": [units]},
+        sales={"happened_at": [day(4)], "product": ["A"], "units": [5.0]},
+    )
+    assert ships_to_buyers(s) == (units > 0)
+    assert position(s).owed_units == owed
+    assert position(s).on_hand_units == {"A": 15.0 if units == 0 else 18.0}
+
+
 @pytest.mark.parametrize(("sent", "owed"), [(3, 2.0), (2, 2.0), (1, 6.0)])
 def test_what_was_sent_before_its_order_serves_it_within_a_week(sent: int, owed: float) -> None:
     """6 ordered on the 9th; 4 sent in a week and a day before serve it (the 2nd is the last such day)."""

@@ -95,14 +95,19 @@ class Movements:
 
 
 def ships_to_buyers(state: State) -> bool:
-    """Does the chain record what it sends to buyers? Transfers between its own sites are not that."""
-    return state.table("shipments")["to_site"].null_count > 0
+    """Does the chain record what it sends to buyers? Transfers between its own sites are not that, nor are 0 units."""
+    return pc.any(_to_buyers(state)).as_py() or False
+
+
+def _to_buyers(state: State) -> pa.ChunkedArray:
+    """Whether each row of `shipments` tells of units that went to a buyer."""
+    shipments = state.table("shipments")
+    return pc.and_(pc.is_null(shipments["to_site"]), pc.not_equal(shipments["units"], 0.0))
 
 
 def first_sent_day(state: State) -> date | None:
     """Local day of the first shipment to a buyer; None where none is recorded."""
-    shipments = state.table("shipments")
-    first = pc.min(shipments["happened_at"].filter(pc.is_null(shipments["to_site"]))).as_py()
+    first = pc.min(state.table("shipments")["happened_at"].filter(_to_buyers(state))).as_py()
     return None if first is None else state.settings.calendar.local_date(first)
 
 
