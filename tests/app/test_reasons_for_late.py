@@ -115,3 +115,25 @@ def test_what_serves_customers_at_its_site_does_not_feed_others(
         in words
     )
     assert "feeds other orders or sites" in words
+
+
+def test_of_what_did_not_pay_only_what_was_tried_is_said(tmp_path: Path) -> None:
+    """One A is wanted, which a set-up of 5,000 does not pay: only of the plans that were tried can it be said."""
+    folder = write(
+        tmp_path / "m",
+        chain_toml='name = "m"\nhorizon_buckets = 2\nstart = 2026-03-02\n',
+        products_csv="product,price,kind\nA,100,finished\n",
+        lines_csv="line,hours_per_week\nL,10\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit,setup_cost\nA/1,A,L,1,10,5000\n",
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\n",
+        stock_csv="happened_at,product,units\n2026-02-28,A,0\n",
+        demand_csv="demand,product,due,units\nd,A,2026-03-04,1\n",
+    )
+    with datong.open(folder) as chain:
+        result = chain.run()
+    for language, words in (("en", "in no plan that was tried did it pay"), ("zh", "试过的方案中")):
+        view = RunView(ReportInputs(result.tables, result.settings, result.as_of), language)
+        (late,) = view.late
+        assert words in view.cause(late)
+        assert words in this_week(view)[2]

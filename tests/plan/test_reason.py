@@ -4,11 +4,13 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
 from planning import plan
+from small_chain import chain, demand, press
 
 MONDAY = date(2024, 1, 1)
 
@@ -35,3 +37,14 @@ def test_what_is_on_the_way_is_not_called_stock() -> None:
     assert told[:3] == ["3 for expected demand of the week of 2024-01-01", "in stock 3", "on order before 4"]
     assert order.causes[1].evidence_table == "stock"
     assert not any("7" in text for text in told[:3])
+
+
+@pytest.mark.parametrize(("yield_share", "wanted", "left"), [(0.9, 10.0, None), (0.9, 9.0, "1.8"), (1.0, 9.0, "3")])
+def test_a_part_of_a_unit_is_no_left_over(yield_share: float, wanted: float, left: str | None) -> None:
+    """A multiple of 12, of which nine in ten are good: 10.8. The 0.8 beyond 10 waits for the rest of a unit. The 1.8
+    beyond 9, and the 3 of 12 without a loss, are left over, and said."""
+    state = chain(1, **press(yield_share=yield_share, lot_multiple_units=12.0, hours_per_unit=0.1))
+    (order,) = plan(state, demand(state, A=[[wanted]])).orders
+    assert order.units == 12.0
+    told = [cause.text.text("en") for cause in order.causes if cause.text.key == "plan.cause.multiple"]
+    assert told == ([] if left is None else [f"lots come in multiples of 12, which adds {left}"])
