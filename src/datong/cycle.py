@@ -41,7 +41,6 @@ from datong.plan.choose_lots import choose
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
-from datong.plan.orders_already_out import with_days_counted_on
 from datong.plan.work import Chosen
 from datong.sense.signals import sense
 
@@ -232,5 +231,4 @@ def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) 
     work = decision.chosen.work
     # Sites that serve markets are deliveries, and stand in the plan beside the orders.
     lots = lots_of(decision.given_out, decision.chosen)
-    plan = orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
-    return replace(plan, kept=with_days_counted_on(plan.kept, begun.where.under_way, work))
+    return orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)

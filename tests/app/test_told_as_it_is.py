@@ -211,6 +211,26 @@ def test_a_week_that_is_too_short_for_an_order_is_told_first(
     assert "(40 hours; L has about 16 from 2026-01-08)" in printed
 
 
+def test_an_order_given_out_that_its_hours_do_not_let_come_in_time_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """13 hours of 8 a day, promised for Monday: expected on Tuesday, on screen, in the table and where one asks why."""
+    files = {
+        "recipes": "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,1,2\n",
+        "orders": "order,kind,product,recipe,line,units,start,due,state\n"
+        "X,make,A,A/L,L,13,2026-01-05,2026-01-05,released\nY,make,A,A/L,L,8,2026-01-05,2026-01-09,released\n",
+    }
+    folder = works(tmp_path / "c", "D1,A,2026-01-09,21\n", **files)
+    out = tmp_path / "out"
+    assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
+    told = "expected after the promised day: X (promised 2026-01-05, expected 2026-01-06)."
+    assert told in " ".join(capsys.readouterr().out.split())
+    kept = {r["order"]: str(r["counted_on"]) for r in pq.read_table(out / "kept.parquet").to_pylist()}
+    assert kept == {"X": "2026-01-06", "Y": "2026-01-09"}
+    assert main(["why", "X", "--chain", str(folder), "--lang", "zh"]) == 0
+    assert "其余 13 计划按 2026-01-06 到货" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("locked", [True, False])
 def test_what_another_order_covers_spares_no_set_up(tmp_path: Path, locked: bool) -> None:
     """10 A are wanted in each of two weeks. Where a locked order brings 10 for the second week, one lot for both spares

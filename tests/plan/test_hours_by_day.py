@@ -13,6 +13,7 @@ from datong.ledger.state import state_of_tables
 from datong.model.errors import NoPlan
 from datong.model.flow import Plan, PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.plan.work import Work
 from each import each_seed
 
 MONDAY = date(2026, 1, 5)
@@ -125,6 +126,90 @@ def test_a_line_that_is_shut_on_some_days_is_counted_on_for_the_others() -> None
     assert by_kind(plan, "make").due == MONDAY + timedelta(days=3)
 
 
+# orders that are out ------------------------------------------------------------------------------
+
+
+def released(*orders: dict[str, Any]) -> Rows:
+    """Work that is out, on a line of eight hours a working day, an hour a unit."""
+    return {
+        "products": [{"product": p, "price": 90.0} for p in "ABC"],
+        "lines": [{"line": "L", "hours_per_week": 40.0}],
+        "recipes": [{"recipe": p, "product": p, "line": "L", "hours_per_unit": 1.0} for p in "ABC"],
+        "orders": [{"kind": "make", "recipe": o["product"], "line": "L"} | o for o in orders],
+        "order_events": [
+            {
+                "order_event": f"e{o['order']}",
+                "order": o["order"],
+                "state": "released",
+                "happened_at": datetime(2026, 1, 2, 9, tzinfo=UTC),
+            }
+            for o in orders
+        ],
+    }
+
+
+def out(order: str, product: str, units: float, start: int, due: int) -> dict[str, Any]:
+    days = {"start": MONDAY + timedelta(days=start), "due": MONDAY + timedelta(days=due)}
+    return {"order": order, "product": product, "units": units} | days
+
+
+def wants(product: str, day: int, units: float) -> dict[str, Any]:
+    due = MONDAY + timedelta(days=day)
+    return {"demand": f"d{product}", "product": product, "market": "all", "due": due, "units": units}
+
+
+def counted_on(plan: Plan) -> dict[str, int]:
+    """Days after Monday."""
+    return {row["order"]: (row["counted_on"] - MONDAY).days for row in plan.kept.to_pylist()}
+
+
+def test_an_order_that_is_out_is_there_when_its_line_has_had_its_hours() -> None:
+    """13 hours of 8 a day, promised for Monday: on Tuesday. The 7 hours that Tuesday has left are B's, wanted on Monday
+    too; 3 of it are left for Wednesday."""
+    rows = released(out("W1", "A", 13.0, 0, 0)) | {"demand": [wants("B", 0, 6.0), wants("A", 0, 13.0)]}
+    plan = chain(rows)
+    assert counted_on(plan) == {"W1": 1}
+    assert by_kind(plan, "make").due == MONDAY + timedelta(days=2)
+    late = {(r["demand"], (r["there_on"] - MONDAY).days): r["units"] for r in plan.after_due.to_pylist()}
+    assert late == {("dA", 1): 13.0, ("dB", 2): 6.0}
+
+
+def test_of_orders_that_are_out_what_was_promised_first_is_worked_first() -> None:
+    """W2 is promised for Tuesday and W1 for Friday, and both are to begin on Monday: 8 hours a day, 16 and 24."""
+    rows = released(out("W1", "A", 24.0, 0, 4), out("W2", "B", 16.0, 0, 1)) | {"demand": [wants("A", 4, 24.0)]}
+    assert counted_on(chain(rows)) == {"W1": 4, "W2": 1}
+
+
+def test_hours_before_an_order_that_is_out_begins_are_free() -> None:
+    """W1 begins on Wednesday: Monday and Tuesday are B's."""
+    rows = released(out("W1", "A", 24.0, 2, 4)) | {"demand": [wants("B", 1, 16.0)]}
+    plan = chain(rows)
+    assert by_kind(plan, "make").due == MONDAY + timedelta(days=1)
+    assert counted_on(plan) == {"W1": 4}
+
+
+def test_an_order_that_is_out_waits_for_what_comes_for_it() -> None:
+    """Its part is bought for Thursday: 4 hours then."""
+    rows = released(out("W1", "A", 4.0, 0, 0)) | {"demand": [wants("A", 4, 4.0)]}
+    rows["products"].append({"product": "M", "kind": "material", "price": 2.0})
+    rows["components"] = [{"product": "A", "component": "M", "units_per_unit": 1.0}]
+    rows["offers"] = [{"offer": "O", "product": "M", "price": 2.0, "lead_days": 7.0}]
+    bought = {"kind": "buy", "offer": "O", "start": MONDAY - timedelta(days=7), "due": MONDAY + timedelta(days=3)}
+    rows["orders"].append({"order": "P1", "product": "M", "units": 4.0} | bought)
+    rows["order_events"].append({**rows["order_events"][0], "order_event": "eP1", "order": "P1"})
+    assert counted_on(chain(rows)) == {"W1": 3, "P1": 3}
+
+
+def test_an_order_that_is_out_waits_for_the_part_that_the_plan_makes_for_it() -> None:
+    """12 hours of B, of which W1 takes one each: B has until Wednesday; then W1's own 12 hours, until Thursday."""
+    rows = released(out("W1", "A", 12.0, 0, 0)) | {"demand": [wants("A", 4, 12.0)]}
+    rows["components"] = [{"product": "A", "component": "B", "units_per_unit": 1.0}]
+    plan = chain(rows)
+    part = by_kind(plan, "make")
+    assert (part.product, (part.due - MONDAY).days, (part.needed_by - MONDAY).days) == ("B", 2, 2)
+    assert counted_on(plan) == {"W1": 3}
+
+
 # every chain --------------------------------------------------------------------------------------
 
 
@@ -142,10 +227,20 @@ def hours_by_day(made: RandomChain, line: str, first: date, hours: float) -> lis
     return [hours * w / total if total > 0 else 0.0 for w in weights]
 
 
+def worked_by_bucket(work: Work) -> dict[tuple[str, date], dict[str, float]]:
+    """(line, bucket) -> hours of each order that is out."""
+    found: dict[tuple[str, date], dict[str, float]] = defaultdict(dict)
+    for own in work.promised.worked:
+        for first, hours in zip(work.starts, own.hours.tolist(), strict=True):
+            if own.line is not None and hours > 0:
+                found[own.line, first][own.order.order] = hours
+    return found
+
+
 @each_seed(range(60))
 def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed: int) -> None:
-    """Orders out first, then those of the plan by the days by which they are to be done. What says that its hours do
-    not fit is left out."""
+    """Orders that are out by the days on which they are expected, and those of the plan by the days by which they are
+    to be done. What says that its hours do not fit is left out."""
     made = random_chain(seed)
     try:
         begun = head(made.state, nothing_learnt(), 0)
@@ -153,7 +248,10 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
     except NoPlan:
         return
     plan = written(begun, decision)
+    assert decision.chosen is not None
     calendar = made.settings.calendar
+    worked = worked_by_bucket(decision.chosen.work)
+    expected = {row["order"]: row["counted_on"] for row in plan.kept.to_pylist()}
     recipes = {row["recipe"]: row for row in made.tables["recipes"]}
     for hours in decision.clearing.hours.to_pylist():
         line, first = hours["line"], hours["bucket"]
@@ -164,8 +262,11 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
                 continue
             recipe = recipes[order.recipe or ""]
             due[(order.due - first).days] += order.units * recipe["hours_per_unit"] + recipe.get("setup_hours", 0.0)
+        for order, of_bucket in worked[line, first].items():
+            ends = expected[order] is not None and calendar.bucket_start(expected[order]) == first
+            due[(expected[order] - first).days if ends else calendar.bucket_days - 1] += of_bucket
+        assert sum(worked[line, first].values()) == pytest.approx(hours["under_way_hours"], abs=1e-6)
         there = hours_by_day(made, line, first, hours["available_hours"])
         for day in range(calendar.bucket_days):
             needed = sum(h for d, h in due.items() if d <= day)
-            if needed:
-                assert needed + hours["under_way_hours"] <= sum(there[: day + 1]) + 1e-6, (line, first, day)
+            assert needed <= sum(there[: day + 1]) + 1e-6, (line, first, day)

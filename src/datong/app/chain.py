@@ -563,7 +563,7 @@ class Chain:
 
     def recorded(self, order: str) -> Message | None:
         """What the ledger knows of an order that no run proposed; None where it knows no such order."""
-        return kept_runs.recorded(self.state(), order)
+        return kept_runs.recorded(self._at, self.state(), order)
 
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
         """The rows behind a reason: rows of the ledger by row_id, or of the run's own hours as 'line|bucket'."""

@@ -1,7 +1,7 @@
 """Runs that the ledger keeps: what later ones learn from and are held against, and what one of them said."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -123,9 +123,10 @@ def why(at: Opened, order: str, orders: pa.Table) -> tuple[str, dict[str, Any], 
     raise NotFound(message("app.no_order", order=order, orders=some))
 
 
-def recorded(state: State, order: str) -> Message | None:
+def recorded(at: Opened, state: State, order: str) -> Message | None:
     """What the ledger knows of an order that no run proposed: of whom, when, for how much, what came of it, and the day
-    on which a plan counts on the rest. None where it knows no such order."""
+    on which the last plan counts on the rest, by hours and components; where no plan has it, that by the order. None
+    where it knows no such order."""
     rows = state.table("orders").filter(pc.equal(state.table("orders")["order"], order)).to_pylist()
     if not rows:
         return None
@@ -143,10 +144,20 @@ def recorded(state: State, order: str) -> Message | None:
         due=row["due"],
         state=message(f"code.state_{state_of(row, stand)}"),
         good=shown(stand.good_units),
-        rest=message("app.recorded_counted", units=shown(ahead.units), day=ahead.due)
+        rest=message("app.recorded_counted", units=shown(ahead.units), day=_counted_on(at, order) or ahead.due)
         if ahead is not None
         else message("app.recorded_nothing"),
     )
+
+
+def _counted_on(at: Opened, order: str) -> date | None:
+    """The day on which the last plan counts on an order that is out."""
+    runs = [row for row in at.ledger.runs().to_pylist() if row["branch"] == at.branch]
+    if not runs:
+        return None
+    kept = at.ledger.run_tables(max(runs, key=lambda row: row["saved"])["run"], ("kept",)).get("kept")
+    found = [] if kept is None else kept.filter(pc.equal(kept["order"], order)).to_pylist()
+    return found[0].get("counted_on") if found else None
 
 
 def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:

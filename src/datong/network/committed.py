@@ -36,12 +36,14 @@ NOTHING = 1e-9
 
 @dataclass(frozen=True)
 class Pull:
-    """Units of a component that an order under way takes in a bucket. parent: what the order makes."""
+    """Units of a component that an order under way takes in a bucket. parent: what the order makes. day: of the bucket,
+    its first where the hours of lines are not looked at by day."""
 
     order: str
     parent: str
     component: str
     bucket: int
+    day: date
     units: float
 
 
@@ -54,6 +56,21 @@ class Comes:
     bucket: int
     day: date
     units: float
+
+
+@dataclass(frozen=True, eq=False)
+class Worked:
+    """When an order under way that still takes hours or components is worked."""
+
+    order: UnderWay
+    # Bucket in which it begins.
+    begins: int
+    # The line that works it; None: it takes no hours of one.
+    line: str | None
+    # (bucket) hours that it takes.
+    hours: FloatArray
+    # Days from its beginning until its units are there; of what has begun, 0.
+    lead_days: int
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,7 @@ class Committed:
     within those of the line. covering: way -> (bucket) starts that would bring what is missing. pulls: what orders
     take. put_off: orders that start or arrive later than they say, or in part. arrives: of each order that takes hours
     or components, the bucket in which its units are there, None: beyond the horizon. comes: what orders bring in it.
+    worked: of the orders in `arrives` that begin at all, in the order in which they have hours.
     """
 
     units: Mapping[str, FloatArray]
@@ -91,6 +109,7 @@ class Committed:
     put_off: tuple[PutOff, ...] = ()
     arrives: Mapping[str, int | None] = field(default_factory=dict)
     comes: tuple[Comes, ...] = ()
+    worked: tuple[Worked, ...] = ()
 
 
 def committed(
@@ -191,6 +210,7 @@ class _Schedule:
         self.put_off: list[PutOff] = []
         self.arrives: dict[str, int | None] = {}
         self.comes: list[Comes] = []
+        self.worked: list[Worked] = []
         self.tasks: list[_Task] = []
         ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
@@ -262,6 +282,7 @@ class _Schedule:
             put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
             arrives=self.arrives,
             comes=tuple(sorted(self.comes, key=lambda c: (c.product, c.day, c.order))),
+            worked=tuple(sorted(self.worked, key=lambda w: (not w.order.fixed, w.order.due, w.order.order))),
         )
 
     # hours ----------------------------------------------------------------------------------------
@@ -331,8 +352,11 @@ class _Schedule:
         for part, units, bucket in self._needs(task, t, share):
             self.used[part, bucket] += units
             name = self.facts.products[part]
-            self.pulls.append(Pull(task.order.order, task.order.product, name, bucket, units))
+            day = self.starts[bucket]
+            self.pulls.append(Pull(task.order.order, task.order.product, name, bucket, day, units))
         units = task.order.units * share
+        lead = 0 if task.order.stage == "begun" else math.ceil(task.way.lead_days - NOTHING)
+        self.worked.append(Worked(task.order, t, task.line, task.worked, lead))
         arrives = self.arrives[task.order.order] = self._arrival(task, t, share)
         if arrives is not None:
             self._arrive(task.order, arrives, units * task.way.yield_share)

@@ -326,9 +326,9 @@ def _last_day(work: Work, bucket: int) -> date:
 
 def due_by(lot: Lot, pegs: Sequence[Peg], takes: Sequence[date], work: Work) -> date:
     """The day by which a lot is to be there: the last working day of its bucket, the day that a customer named in it,
-    or that on which an order of it that started as a step of its own takes of it (`takes`)."""
+    that on which an order which is out takes of it, or a lot that starts as a step of its own (`takes`)."""
     first = work.starts[lot.arrive]
-    named = [peg.use.due for peg in pegs if peg.use.kind == "request" and peg.use.due >= first]
+    named = [peg.use.due for peg in pegs if peg.use.kind in ("request", "out") and peg.use.due >= first]
     return min([last_working_day(work.starts[0], lot.arrive, work.calendar), *named, *takes])
 
 

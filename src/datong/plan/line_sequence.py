@@ -1,9 +1,9 @@
-"""By which day of a bucket its lots are done: the hours of lines day by day, and which lot has them.
+"""By which day of a bucket its orders are done: the hours of lines day by day, and which order has them.
 
 A bucket's hours are worked on its working days, each day in the measure of the hours that the calendar gives it; on
-other days only where these have none. Orders that are out come first. What is left of each day goes to the lots that
-can be worked, the one that is wanted first before others: the earliest due date, with work that may be interrupted,
-which keeps all due days where any order of work does (Horn 1974, Naval Research Logistics Quarterly 21).
+other days only where these have none. Orders that are out come first (out_by_day.py). What is left of each day goes to
+the lots that can be worked, the one that is wanted first before others: the earliest due date, with work that may be
+interrupted, which keeps all due days where any order of work does (Horn 1974, Naval Research Logistics Quarterly 21).
 """
 
 from collections import defaultdict
@@ -23,22 +23,21 @@ WORKING_DAYS = 5
 LEAST_HOURS = 1e-6
 
 
-def free_hours(state: State, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
-    """line -> (bucket, day) hours that orders which are out leave, overtime that is worked among them. clearing: what
-    the plan does."""
+def worked_hours(state: State, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
+    """line -> (bucket, day) hours that can be worked, overtime that is worked among them. clearing: what the plan
+    does."""
     at = {s: t for t, s in enumerate(starts)}
     gone = max((state.today - starts[0]).days, 0) if starts else 0
-    usual, free = hours_by_day(state, starts), {}
+    usual, there = hours_by_day(state, starts), {}
     for row in clearing.hours.to_pylist():
         line, t = row["line"], at[row["bucket"]]
         if line not in usual:
             continue
         by_day = usual[line][t]
         used = row["run_hours"] + row["setup_hours"] + row["under_way_hours"]
-        there = max(float(by_day.sum()), used) * _shares(by_day, gone if t == 0 else 0)
-        left = np.maximum(np.cumsum(there) - row["under_way_hours"], 0.0)
-        free.setdefault(line, np.zeros(usual[line].shape))[t] = np.diff(left, prepend=0.0)
-    return free
+        in_all = max(float(by_day.sum()), used) * _shares(by_day, gone if t == 0 else 0)
+        there.setdefault(line, np.zeros(usual[line].shape))[t] = in_all
+    return there
 
 
 def _shares(by_day: FloatArray, gone: int) -> FloatArray:
@@ -77,6 +76,8 @@ class Course:
     done: int | None
     # Hours that it has in its bucket.
     hours: float
+    # Day and hours of each part of these.
+    parts: tuple[tuple[int, float], ...] = ()
 
 
 def all_fit(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> bool:
@@ -98,6 +99,7 @@ def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> li
     """The jobs day by day, each after those that it takes of. jobs: what others take of before these."""
     queue = sorted(range(len(jobs)), key=lambda j: (jobs[j].last, j))
     left = [job.hours for job in jobs]
+    parts: list[list[tuple[int, float]]] = [[] for _ in jobs]
     begins: list[int | None] = [None] * len(jobs)
     done: list[int | None] = [None] * len(jobs)
     for day in range(days):
@@ -116,6 +118,8 @@ def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> li
                         begins[j] = day
                     left[j] -= some
                     room[job.line] -= some
+                    if some > 0:
+                        parts[j].append((day, some))
                 if job.line is None or left[j] <= LEAST_HOURS:
                     done[j] = day
                     begins[j] = day if begins[j] is None else begins[j]
@@ -123,7 +127,7 @@ def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> li
                 else:
                     waiting.append(j)
             queue = waiting
-    return [Course(begins[j], done[j], job.hours - left[j]) for j, job in enumerate(jobs)]
+    return [Course(begins[j], done[j], job.hours - left[j], tuple(parts[j])) for j, job in enumerate(jobs)]
 
 
 def _may_begin(job: Job, done: Sequence[int | None], day: int) -> bool:

@@ -12,12 +12,13 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
-from datong.plan.days import Days, days_of
-from datong.plan.line_sequence import free_hours
+from datong.plan.days import Days
+from datong.plan.line_sequence import worked_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
-from datong.plan.orders_already_out import kept_orders
-from datong.plan.pegging import Use, hurt, pegged
+from datong.plan.orders_already_out import kept_orders, with_days_counted_on
+from datong.plan.out_by_day import dated
+from datong.plan.pegging import Use, hurt
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
 from datong.plan.worth_behind import worth_behind
@@ -39,13 +40,13 @@ def orders_of(
     """
     ordered = sorted(lots, key=lambda x: (x.start, _line(work, x.way) or "", x.way.product, x.way.name))
     ours = [lot for lot in ordered if not lot.way.serves]
-    found = pegged(work, clearing, ordered)
+    with_days = dated(work, clearing, ordered, worked_hours(state, clearing, work.starts), state.today)
+    work, found, days = with_days.work, with_days.found, with_days.days
     pegs = found.pegs
     numbers = order_numbers(state, work, ours, proposed)
     reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
-    days = days_of(work, ours, found, state.today, free_hours(state, clearing, work.starts))
     begun = {row["order"]: row["start"] for row in state.table("orders").select(["order", "start"]).to_pylist()}
     orders = []
     for lot in ours:
@@ -73,7 +74,8 @@ def orders_of(
                 behind=behind.get(lot),
             )
         )
-    return Plan(tuple(orders), kept_orders(state), after_due(found, days, work.facts.product_of))
+    kept = with_days_counted_on(kept_orders(state), work)
+    return Plan(tuple(orders), kept, after_due(found, days, work.facts.product_of))
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

@@ -1,6 +1,5 @@
 """Orders that are out already, or locked, as a plan keeps them beside those that it proposes."""
 
-from collections.abc import Iterable
 from datetime import date
 
 import pyarrow as pa
@@ -8,7 +7,6 @@ import pyarrow as pa
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.tables import tables
-from datong.network.orders_out import UnderWay
 from datong.plan.work import Work
 
 
@@ -26,19 +24,20 @@ def kept_orders(state: State) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
 
 
-def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay], work: Work) -> pa.Table:
+def with_days_counted_on(kept: pa.Table, work: Work) -> pa.Table:
     """Kept orders with `to_come_units`, what is still to come of each as ordered; `counted_units`, the good units of
     these, after the yield, on which the plan counts; and `counted_on`, the day of that: their due day, or where that
-    has passed when they can be expected, or the first day of the bucket in which the hours and components that the plan
-    has for them let it come; null where nothing comes within the horizon.
+    has passed when they can be expected, or the day by which the hours and components that the plan has for them let it
+    come (out_by_day.py); null where nothing comes within the horizon.
     """
-    orders = {order.order: order for order in under_way}
-    comes = work.promised.arrives
+    orders = {order.order: order for order in work.position.under_way}
+    arrives = work.promised.arrives
+    comes = {one.order: one.day for one in work.promised.comes}
 
     def day(order: str) -> date | None:
-        if order not in orders or comes.get(order, 0) is None:
+        if order not in orders or arrives.get(order, 0) is None:
             return None
-        return max(orders[order].due, work.starts[comes.get(order) or 0])
+        return max(orders[order].due, comes.get(order, work.starts[arrives.get(order) or 0]))
 
     names = kept["order"].to_pylist()
     left = [orders[name].units if name in orders else 0.0 for name in names]

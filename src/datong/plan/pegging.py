@@ -219,7 +219,7 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
                 units = lot.units * use.units_per_unit
                 uses[use.component].append(Use("order", lot.start, units, work.starts[lot.start], parent=lot))
     for pull in work.promised.pulls:
-        use = Use("out", pull.bucket, pull.units, work.starts[pull.bucket], name=pull.order, makes=pull.parent)
+        use = Use("out", pull.bucket, pull.units, pull.day, name=pull.order, makes=pull.parent)
         uses[pull.component].append(use)
     return uses
 

@@ -106,6 +106,7 @@ def why(served: Served, who: Who, asked: of.OfWhy) -> Told:
             for one in shown.reasons
         ],
         "planned": shown.planned,
+        "counted_on": shown.counted_on,
         "history": [
             {"at": one.at, "by": one.by, "text": one.text[who.language], "quoted_remark": one.why}
             for one in shown.history

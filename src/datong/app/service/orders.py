@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -53,7 +53,8 @@ class Happened:
 class OrderShown:
     """One order. row: of ORDERS_NOW. version: names what is shown; who changes it says which they saw. planned: units
     and day that the reasons are of, where they are others now. history: oldest first. lines: on which it may be made,
-    where the one is not told and there are several; '' among them: without a line."""
+    where the one is not told and there are several; '' among them: without a line. counted_on: of an order that is out,
+    the day on which the last plan counts on it, where that is another than the promised one."""
 
     row: Mapping[str, Any]
     version: str
@@ -61,6 +62,7 @@ class OrderShown:
     history: tuple[Happened, ...]
     planned: Mapping[str, Any] | None = None
     lines: tuple[str, ...] = ()
+    counted_on: date | None = None
 
 
 def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
@@ -88,7 +90,16 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
     events = _events(said.filter(pc.equal(said["order"], name)), name, served.keeper.settings)
     history = tuple(sorted([*events, *_noted(served, name)], key=lambda one: one.at))
     lines = _lines(served, row)
-    return OrderShown(row, version_of(row), reasons, history, _planned(plan, row), lines if len(lines) > 1 else ())
+    told = lines if len(lines) > 1 else ()
+    return OrderShown(row, version_of(row), reasons, history, _planned(plan, row), told, _counted_on(served, row))
+
+
+def _counted_on(served: Served, row: Mapping[str, Any]) -> date | None:
+    plan = everything(served).plan
+    kept = None if plan is None or row["origin"] == "plan" else table_of_run(served, plan.run, "kept")
+    found = [] if kept is None else rows_with(kept, "order", row["order"]).to_pylist()
+    day = found[0].get("counted_on") if found else None
+    return day if day != row["due"] else None
 
 
 def _lines(served: Served, row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -112,6 +112,7 @@ class OrderPanel:
         told = [
             (column_title("units", visit.language), figures.fitting(row["units"]) + unit),
             (column_title("start", visit.language), f"{row['start']} → {row['due']}"),
+            (column_title("counted_on", visit.language), self.shown.counted_on),
             (column_title("needed_by", visit.language), row["needed_by"]),
             (title("line", visit.language), row["line"]),
             (column_title("way", visit.language), way),

@@ -107,9 +107,27 @@ def _late(view: RunView) -> str:
 
 
 def behind_the_days(view: RunView) -> list[str]:
-    """What days make of what weeks say: units on time that come after their day, and orders that their week is too
-    short for."""
-    return [words for words in (_after_due(view), _too_short_a_week(view)) if words]
+    """What days make of what weeks say: units on time that come after their day, orders that their week is too short
+    for, and orders that are out and cannot be there by the day that was promised."""
+    return [words for words in (_after_due(view), _too_short_a_week(view), _out_later(view)) if words]
+
+
+def _out_later(view: RunView) -> str:
+    """Work that is out, promised for a day to come and expected later; '' where there is none. What is past due is told
+    by the plan's notices."""
+    kept = view.inputs.tables.get("kept")
+    today = view.inputs.as_of.astimezone(view.inputs.settings.calendar.zone).date()
+    rows = [] if kept is None else kept.to_pylist()
+    later = [r for r in rows if r["kind"] == "make" and r["counted_on"] is not None and today <= r["due"]]
+    later = sorted((r for r in later if r["counted_on"] > r["due"]), key=lambda r: (r["due"], r["order"]))
+    if not later:
+        return ""
+    parts = [
+        view.say("week.out_later_one", order=r["order"], due=r["due"], expected=r["counted_on"]) for r in later[:NAMED]
+    ]
+    if len(later) > NAMED:
+        parts.append(view.say("week.short_more", count=len(later) - NAMED))
+    return view.say("week.out_later", orders=_joined(view, parts))
 
 
 def _too_short_a_week(view: RunView) -> str:
