@@ -126,6 +126,18 @@ def test_a_line_that_is_shut_on_some_days_is_counted_on_for_the_others() -> None
     assert by_kind(plan, "make").due == MONDAY + timedelta(days=3)
 
 
+def test_of_expected_demand_the_week_and_the_day_of_the_goods_are_told() -> None:
+    """20 hours for an expected 20 of the week, 8 a day: they have until Friday; so have 10 of the next week's 30 that a
+    shutdown then has made ahead, of which nothing of a day is told."""
+    rows = released() | {
+        "demand": [wants("A", 0, 20.0) | {"firm": False}, wants("B", 7, 10.0) | {"firm": False}],
+        "line_calendar": [{"line": "L", "from": MONDAY + timedelta(7), "to": MONDAY + timedelta(14), "hours": 0.0}],
+    }
+    found = {order.product: told(order, "expected_day") for order in chain(rows).orders}
+    words = "20 are expected to be wanted in the week of 2026-01-05, and are there on 2026-01-09: the plan counts whole"
+    assert found == {"A": [f"{words} weeks"], "B": []}
+
+
 # orders that are out ------------------------------------------------------------------------------
 
 

@@ -183,7 +183,7 @@ def test_causes_name_line_alternative_method_and_signal():
     )
     found = planned(state, wanted(state, A=[[8.0, 14.0]]), Sensed(None, (signal,)))
     order = next(o for o in found.orders if o.line == "L" and o.start == week(1))
-    assert [c.stage for c in order.causes] == [*["plan"] * 3, *["balance"] * 2, "forecast", "sense", "plan"]
+    assert [c.stage for c in order.causes] == [*["plan"] * 3, *["balance"] * 2, "forecast", "sense", *["plan"] * 2]
     told = [c.text.text("en") for c in order.causes]
     assert told[:5] == [
         "10 for expected demand of the week of 2024-01-08",
@@ -193,12 +193,13 @@ def test_causes_name_line_alternative_method_and_signal():
         "the next best way, A/M on line M, would cost 7 CNY more a unit",
     ]
     assert "chosen by back-test: exponential smoothing" in told[5]
-    assert told[7].startswith("so make 10") and told[7].endswith("from 2024-01-08, done by 2024-01-12")
+    assert told[7].startswith("10 are expected to be wanted in the week of 2024-01-08, and are there on 2024-01-12")
+    assert told[8].startswith("so make 10") and told[8].endswith("from 2024-01-08, done by 2024-01-12")
     assert order.causes[3].evidence == ("L|2024-01-08",)
     assert order.causes[4].evidence == ("recipes:A/M",)
     assert order.causes[6].evidence == ("sales:1",)
     text = sentence(order, "en")
-    assert told[5] not in text and "surged; so make 10" in text
+    assert told[5] not in text and "surged; 10 are expected" in text and "weeks; so make 10" in text
     chinese = sentence(order, "zh")
     for part in ("产线 L 在2024-01-08 当周已排满：10 / 10 小时", "A/M（产线 M）每件贵 7 CNY", "A surged"):
         assert part in chinese, chinese

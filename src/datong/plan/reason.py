@@ -320,8 +320,8 @@ class Reasons:
     # on which days -------------------------------------------------------------------------------
 
     def _day_causes(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
-        """Steps that share days; orders that are out for which it waits; hours that are too few; and who named an
-        earlier day of the bucket than that on which it is there."""
+        """Steps that share days; orders that are out for which it waits; hours that are too few; who named an earlier day
+        of the bucket than that on which it is there; and what is only expected to be wanted in it."""
         causes, when = [], self.when(lot.start)
         if days.crowded:
             key = "plan.cause.crowded_hours" if days.by_hours else "plan.cause.crowded"
@@ -344,7 +344,17 @@ class Reasons:
             rows = [self.demand_rows[name] for _, name in sorted(early) if name in self.demand_rows]
             named = message("plan.cause.named_day", **figures)
             causes.append(Cause("plan", named, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
-        return causes
+        return [*causes, *self._expected_day(lot, days, pegs)]
+
+    def _expected_day(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
+        """Of expected demand of the bucket itself: the day of it on which the units are there."""
+        pegged = [peg for peg in pegs if peg.use.kind == "forecast" and peg.use.bucket == lot.arrive]
+        units = sum(peg.units for peg in pegged if peg.use.waits_since is None)
+        if units < LEAST_TOLD or days.due <= self.work.starts[lot.arrive]:
+            return []
+        rule = message("plan.whole_weeks" if self.weeks else "plan.whole_days")
+        figures = {"units": shown(units), "when": self.when(lot.arrive), "there": days.due, "counted": rule}
+        return [Cause("plan", message("plan.cause.expected_day", **figures))]
 
     def _waits(self, lot: Lot) -> list[Cause]:
         """The orders that are out for which it begins only on a later day of its bucket."""
