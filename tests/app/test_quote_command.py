@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -50,6 +50,59 @@ def test_a_rush_order_is_priced_with_what_it_is_made_of(chain: Chain) -> None:
     assert [r["price_per_unit"] for r in result.weeks.arrow.to_pylist()] == pytest.approx([38, 18, 18])
 
 
+def test_a_quote_says_by_which_day_it_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Eight hours a working day, an hour a unit: 8 are wanted on Monday and 4 lie in stock. 13 more for Monday take the
+    4 and, with what the others then take, 17 hours: they are there on Wednesday. Two for Friday are of the lot for
+    Monday, six hours. Of what lies in stock, one for Monday, it is there today."""
+    made = write(
+        tmp_path / "m",
+        chain_toml='name = "m"\nhorizon_buckets = 2\nstart = 2026-03-02\n',
+        products_csv="product,price,kind\nA,100,finished\nB,100,finished\n",
+        lines_csv="line,hours_per_week\nL,40\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\nA/1,A,L,1,10\nB/1,B,L,1,10\n",
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\n",
+        stock_csv="happened_at,product,units\n2026-02-28,A,4\n2026-02-28,B,3\n",
+        demand_csv="demand,product,due,units,firm\nd,A,2026-03-02,8,yes\n",
+    )
+    with datong.open(made) as opened:
+        days = {
+            (product, units, day): opened.quote(product, date(2026, 3, day), units).summary["there_on"]
+            for product, units, day in (("A", 13, 2), ("A", 2, 6), ("B", 1, 2))
+        }
+        said = repr(opened.quote("A", date(2026, 3, 2), 13))
+    assert days == {("A", 13, 2): "2026-03-04", ("A", 2, 6): "2026-03-02", ("B", 1, 2): "2026-03-02"}
+    assert "there by 2026-03-04" in said
+    told = {"en": "it is there by 2026-03-04, later than 2026-03-02", "zh": "2026-03-04 才能全部到齐"}
+    for language, words in told.items():
+        asked = ("--product", "A", "--units", "13", "--due", "2026-03-02")
+        status, printed = run(capsys, "quote", made, *asked, "--lang", language)
+        assert status == 0
+        assert words in " ".join(printed.split())
+
+
+def test_where_demand_is_forecast_a_quote_says_by_which_day_all_of_its_week_is_there(tmp_path: Path) -> None:
+    """8 a week were sold. What is expected of a week, and 5 more for its Tuesday, have until its Friday; where the shop
+    has 60 they are there at once."""
+    days = [date(2025, 8, 4) + timedelta(weeks=week) for week in range(30)]
+    files = {
+        "products": "product,price,kind\nA,100,finished\n",
+        "lines": "line,hours_per_week\nL,40\n",
+        "recipes": "recipe,product,line,hours_per_unit,cost_per_unit\nA/1,A,L,1,10\n",
+        "sales": "happened_at,product,units\n" + "".join(f"{day},A,8\n" for day in days),
+    }
+    there = []
+    for stock in (0, 60):
+        made = tmp_path / f"m{stock}"
+        made.mkdir()
+        (made / "chain.toml").write_text('name = "m"\nhorizon_buckets = 3\nstart = 2026-03-02\n', encoding="utf-8")
+        for name, text in (files | {"stock": f"happened_at,product,units\n2026-03-01,A,{stock}\n"}).items():
+            (made / f"{name}.csv").write_text(text, encoding="utf-8")
+        with datong.open(made) as opened:
+            there.append(opened.quote("A", date(2026, 3, 3), 5).summary["there_on"])
+    assert there == ["2026-03-06", "2026-03-02"]
+
+
 def test_the_exact_price_of_a_large_order(chain: Chain) -> None:
     """10 of P in the first week: for 5 the units made ahead give way and are made by P/2, 38 - 1 of holding; the other
     5 come by P/2 at once: 5 x 37 + 5 x 38 = 375. The marginal price, 37, is good for 5: for these alone it is told."""
@@ -82,8 +135,10 @@ def test_an_earlier_balance_answers_without_clearing_again(
     exact = json.loads(run(capsys, *words, "--from", out, "--exact")[1])
     assert exact.pop("exact")["money"] == pytest.approx(114) == fresh.pop("exact")["money"]
     assert fresh.pop("waits") == []
+    assert (fresh.pop("there_on"), exact.pop("there_on")) == ("2026-03-12", None)  # the large one makes no orders
     monkeypatch.setattr("datong.questions.quote.clear", None)
     earlier = json.loads(run(capsys, *words, "--from", out)[1])
+    assert earlier.pop("there_on") is None
     for told in (fresh, exact, earlier):
         assert told.pop("seconds") > 0
         told.pop("cleared_as_of")

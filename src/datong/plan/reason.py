@@ -320,8 +320,8 @@ class Reasons:
     # on which days -------------------------------------------------------------------------------
 
     def _day_causes(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
-        """Steps that share days; orders that are out for which it waits; hours that are too few; who named an earlier day
-        of the bucket than that on which it is there; and what is only expected to be wanted in it."""
+        """Steps that share days; orders that are out for which it waits; hours that are too few; who named an earlier
+        day of the bucket than that on which it is there; and what is only expected to be wanted in it."""
         causes, when = [], self.when(lot.start)
         if days.crowded:
             key = "plan.cause.crowded_hours" if days.by_hours else "plan.cause.crowded"

@@ -25,14 +25,19 @@ from datong.balance.solvers import Cleared as MarketCleared
 from datong.balance.solvers import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.unit_prices import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.warm import warm_prices
-from datong.cycle import USUAL, WHOLE_UP_TO, Head, decide, head
+from datong.cycle import USUAL, WHOLE_UP_TO, Head, decide, head, lots_of
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.state import State, in_state_schema
 from datong.model.errors import NotFound, Refused
-from datong.model.flow import FloatArray, Forecast, Item, Learnt
+from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message, say
 from datong.network.horizon import day_numbers
+from datong.plan.line_sequence import worked_hours
+from datong.plan.out_by_day import dated
+from datong.plan.pegging import Use
+from datong.plan.there_on import there_on
+from datong.plan.work import Chosen
 from datong.questions.clear import Earlier, units_of_demand
 from datong.questions.frames import Frame
 from datong.questions.tables_out import product_names
@@ -82,6 +87,8 @@ _OF_ONE_UNIT = (
 ADDED = "quote"
 # In lots two plans are compared: both are searched down to this share of what can be avoided.
 CLOSE = 1e-4
+# Fewer units that come late because of an order are expected of futures, and not of the order.
+LEAST_LATE = 0.5
 # Fewer units that wait are rounding.
 LEAST_WAITING = 1e-6
 
@@ -104,7 +111,8 @@ class QuoteResult:
     plans' costs, where `exact` is there; else at the margin, null where nothing is there in time); exact: money,
     cost_with and cost_without (of the two plans), money_low and money_high (of the best plans, by the certified gaps),
     what they change in late and lost units; served: False where as many units more of the product are not served, so
-    that money is what refusing costs.
+    that money is what refusing costs. there_on: the day by which the orders of the plan with it have what is served of
+    it there, of demand that is forecast all of its bucket; null where no orders were made, or nothing is served.
 
     marginal: whether prices of one unit are told: where the difference confirms them for the units asked (within 1%),
     or where there is none. Then: marginal_price and its parts as in `alternatives`, of the cheapest way that is there
@@ -155,6 +163,8 @@ class QuoteResult:
         else:
             amounts = {"price": f"{told['price_per_unit']:,.2f}", "money": f"{told['money']:,.2f}"}
             lines = [say("shown.quote_price", self.language, currency=currency, **amounts)]
+        if told["there_on"] is not None:
+            lines.append(say("shown.quote_there", self.language, day=told["there_on"]))
         if told["normal_price"] is not None and told["earliest_normal"] is not None:
             price = {"price": f"{told['normal_price']:,.2f}", "day": told["earliest_normal"]}
             lines.append(say("shown.quote_earliest", self.language, currency=currency, **price))
@@ -220,7 +230,7 @@ def quote(
         if exact:
             found = _exact(begun, order, item, due, base, door, limits, on_progress)
             summary, tables = _confirmed(summary, tables, found)
-        summary["set_ups_fixed"] = False
+        summary |= {"set_ups_fixed": False, "there_on": None}
     summary |= {"as_of": state.as_of.isoformat(), "branch": branch}
     summary["cleared_as_of"] = None if earlier is None else earlier.certificate.get("as_of")
     summary["seconds"] = round(time.monotonic() - began, 3)
@@ -306,7 +316,30 @@ def _by_two_plans(
     }
     summary, tables = _confirmed(summary, tables, exact)
     summary["set_ups_fixed"] = in_lots
+    chosen = decisions[1].chosen
+    assert chosen is not None  # both are in lots
+    is_late = changed["own_late_units"] >= LEAST_LATE
+    day = _there_on(with_it, wanted, tables_of[1], chosen, item, due, is_late)
+    summary["there_on"] = None if day is None else day.isoformat()
     return summary, tables | {"waits": waits}
+
+
+def _there_on(
+    at: Head, plan: MarketCleared, clearing: Clearing, chosen: Chosen, item: Item, due: int, is_late: bool
+) -> date | None:
+    """The day by which what is served of the order is there by the orders of a plan with it; where demand is forecast
+    and the order is none by itself, what is served of its bucket, and where more of it comes late, that too."""
+    work, today = chosen.work, at.state.today
+    found = dated(work, clearing, lots_of(plan, chosen), worked_hours(at.state, clearing, work.starts), today)
+    uses = found.found.uses.get(work.facts.label_of(item), ())
+
+    def is_of_bucket(use: Use) -> bool:
+        if use.kind != "forecast" or (use.waits_since is not None and not is_late):
+            return False
+        return (use.waits_since or work.starts[use.bucket]) == work.starts[due]
+
+    own = [use for use in uses if use.kind == "request" and use.name == ADDED]
+    return there_on(found, own or [use for use in uses if is_of_bucket(use)], today)
 
 
 def _lot_prices(plan: MarketCleared, market: Market) -> Cleared:

@@ -12,6 +12,8 @@ from datong.model.settings import ChainSettings
 from datong.model.words import say
 
 WAITS_SHOWN = 5
+# Fewer units that are not served are none.
+LEAST_LOST = 0.5
 
 
 def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Names, language: str) -> list[str]:
@@ -22,7 +24,7 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Name
 
     lines, product = [], names.called(summary["product"])
     if "exact" in summary:
-        lines += _exact(summary, money, product, language)
+        lines += [*_exact(summary, money, product, language), *_there_on(summary, language)]
     if not summary["marginal"]:
         return [*lines, say("quote.no_marginal", language)] if summary["served"] else lines
     if summary["price_per_unit"] is None:
@@ -99,6 +101,15 @@ def _exact(summary: Mapping[str, Any], money: Any, product: str, language: str) 
     if any(abs(exact[name]) >= 0.5 for name in exact if name.endswith("_units")):
         lines.append(_changes(exact, product, language))
     return lines
+
+
+def _there_on(summary: Mapping[str, Any], language: str) -> list[str]:
+    """The day by which the orders of the plan with it have it there, beside the day that was asked for."""
+    day = summary.get("there_on")  # a server may keep a quote of an earlier version
+    if day is None or not summary["served"]:
+        return []
+    key = "part" if summary["exact"]["own_lost_units"] >= LEAST_LOST else "late" if day > summary["due"] else "by"
+    return [say(f"quote.there_{key}", language, day=day, due=summary["due"])]
 
 
 def _changes(exact: Mapping[str, Any], product: str, language: str) -> str:
