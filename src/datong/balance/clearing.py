@@ -18,7 +18,7 @@ from datong.balance.kept import Kept, kept, where_kept
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
-from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
+from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
 
 QUANTITIES_SCHEMA = pa.schema(
@@ -89,8 +89,11 @@ def read_back(
     lots: FloatArray | None = None,
 ) -> Clearing:
     """The Clearing of a solution and what it costs. lots: (way, bucket) orders started, of a plan in lots."""
+    told = solution.prices
     if lots is not None:
-        solution = replace(solution, prices=prices_where_full(market, solution.prices, outcome, solution.started))
+        told = prices_where_full(market, solution.prices, outcome, solution.started)
+        solution = replace(solution, prices=told)
+        told = replace(told, line=np.where(unknown_hours(market, told, outcome, lots), np.nan, told.line))
     ways, cheapest = unit_prices(market, solution.prices)
     scarcity = Scarcity(market, solution.prices, cheapest, outcome.pool)
     found = delivered(market, outcome)
@@ -98,7 +101,7 @@ def read_back(
     def in_the_way(product: IntArray, units: Units) -> Binding:
         if lots is None or not (market.ways.setup_hours.any() or market.ways.setup_cost.any() or _smallest(market)):
             return by_prices(market, product, units, ways, scarcity)
-        return by_orders(market, product, units, outcome, solution.prices, solution.started, lots)
+        return by_orders(market, product, units, outcome, told, solution.started, lots)
 
     def why(product: IntArray, units: Units) -> tuple[Binding, Kept, IntArray]:
         lying = kept(market, product, units, outcome, solution.started, found)
@@ -107,7 +110,7 @@ def read_back(
 
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
-        prices=_prices(market, solution, outcome, cheapest),
+        prices=_prices(market, replace(solution, prices=told), outcome, cheapest),
         gaps=_gaps(market, outcome, demand, why, found),
         deliveries=_deliveries(market, found),
         flow=flow(market, solution, outcome),
@@ -125,6 +128,11 @@ def prices_where_full(market: Market, prices: Prices, outcome: Outcome, started:
     """Prices of hours only where the orders leave the line less than the shortest lot on it takes, or less than whole
     units leave, under one of each way that starts there: those of a plan in fractions of units need not fit them.
     started: (way, bucket) units."""
+    return replace(prices, line=np.where(_is_full(market, outcome, started), prices.line, 0.0))
+
+
+def _is_full(market: Market, outcome: Outcome, started: FloatArray) -> BoolArray:
+    """(line, bucket)"""
     free = market.lines.hours + market.lines.hours_taken - outcome.hours_used
     least, rounded = np.full(len(market.lines), np.inf), np.zeros(free.shape)
     on_line = np.flatnonzero(market.ways.line >= 0)
@@ -132,8 +140,27 @@ def prices_where_full(market: Market, prices: Prices, outcome: Outcome, started:
     np.minimum.at(least, market.ways.line[on_line], [max(w.multiple_units, 1.0) * w.hours_per_unit for w in facts])
     one = np.where(market.products.whole[market.ways.product[on_line]], market.ways.hours[on_line], 0.0)
     np.add.at(rounded, market.ways.line[on_line], one[:, None] * (started[on_line] > NOTHING))
-    is_full = free < np.maximum(least[:, None], rounded) * (1 - NOTHING)
-    return replace(prices, line=np.where(is_full, prices.line, 0.0))
+    return free < np.maximum(least[:, None], rounded) * (1 - NOTHING)
+
+
+def unknown_hours(market: Market, prices: Prices, outcome: Outcome, lots: FloatArray) -> BoolArray:
+    """(line, bucket) whether nobody knows what an hour more would save. A plan's prices hold while its set-ups stay as
+    they are: where a line is shut, or has no hours left for a lot, and nothing is set up, an hour opens no way, though
+    with a set-up it might. lots: (way, bucket) orders started."""
+    on_line = np.flatnonzero(market.ways.line >= 0)
+    line = market.ways.line[on_line]
+    may, does = (np.zeros(prices.line.shape, dtype=bool) for _ in range(2))
+    np.logical_or.at(may, line, market.ways.is_open[on_line] & is_set_up(market)[on_line, None])
+    np.logical_or.at(does, line, lots[on_line] > 0)
+    return _is_full(market, outcome, lots) & may & ~does & (prices.line <= NOTHING)
+
+
+def is_set_up(market: Market) -> BoolArray:
+    """(way) whether starting it is a decision: it has a set-up, or comes in lots of more than a unit."""
+    return np.array(
+        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways.facts],
+        dtype=bool,
+    )
 
 
 def _smallest(market: Market) -> bool:
@@ -264,7 +291,8 @@ def _dates(days: IntArray) -> pa.Array:
 
 
 def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: FloatArray) -> pa.Table:
-    """Every line and bucket; of the rest what has a price. A stock's price is what one unit more there would save."""
+    """Every line and bucket, null where `unknown_hours`; of the rest what has a price. A stock's price is what one unit
+    more there would save."""
     prices = solution.prices
     line, t = np.indices(market.lines.hours.shape).reshape(2, -1)
     hours = market.most_hours + market.lines.hours_taken
@@ -316,7 +344,7 @@ def _price_rows(
             "what": pa.repeat(what, len(name)),
             "name": pa.array(names, pa.string()).take(pa.array(name)),
             "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
-            "price": price,
+            "price": pa.array(price, from_pandas=True),
             "unit": pa.repeat("hour" if what == "line" else "unit", len(name)),
             "used": used,
             "available": available,
@@ -421,7 +449,7 @@ def _gaps(
             "served_units": flat.served,
             "waiting_units": flat.waiting,
             "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
-            "binding_price": binding.price[cell],
+            "binding_price": pa.array(binding.price[cell], from_pandas=True),
             "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
             "needed_amount": pa.array(needed, mask=~is_needed),
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),

@@ -15,7 +15,7 @@ from datong.balance import exact_lots, highs, prices
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
-from datong.balance.clearing import read_back
+from datong.balance.clearing import is_set_up, read_back
 from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, arrived_units, evaluate, used_units
 from datong.balance.pack import pack
@@ -23,7 +23,7 @@ from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, So
 from datong.balance.spans import hours_worked
 from datong.ledger.state import State
 from datong.model.errors import Refused
-from datong.model.flow import BoolArray, Clearing, FloatArray, Forecast, Learnt
+from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
 from datong.model.words import Message, message
 from datong.network.position import Position, position
 
@@ -230,20 +230,12 @@ def set_ups_fixed(given_out: Cleared) -> Market:
     """The market in which only the ways that the plan sets up can start, on the hours that the set-ups leave."""
     market, lots = given_out.market, given_out.lots
     assert lots is not None
-    open_there = market.ways.is_open & (~_is_set_up(market)[:, None] | (lots > 0))
+    open_there = market.ways.is_open & (~is_set_up(market)[:, None] | (lots > 0))
     hours = hours_worked(market, np.zeros(lots.shape), lots)
     return replace(
         market,
         ways=replace(market.ways, is_open=open_there, limit=np.where(open_there, market.ways.limit, 0.0)),
         lines=replace(market.lines, hours=np.maximum(market.lines.hours - hours, 0.0)),
-    )
-
-
-def _is_set_up(market: Market) -> BoolArray:
-    """(way) whether starting it is a decision: it has a set-up, or comes in lots of more than a unit."""
-    return np.array(
-        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways.facts],
-        dtype=bool,
     )
 
 

@@ -58,5 +58,5 @@ def _looked_up(table: pa.Table, what: str, names: Sequence[str], market: Market,
     known = (name >= 0) & (bucket < len(starts))
     known[known] = starts[bucket[known]] == day[known]
     found = np.full((len(names), market.buckets), missing)
-    found[name[known], bucket[known]] = rows["price"].to_numpy()[known]
+    found[name[known], bucket[known]] = rows["price"].fill_null(missing).to_numpy()[known]
     return found

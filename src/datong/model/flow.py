@@ -290,8 +290,8 @@ class Clearing:
     quantities: kind (make, buy, move, serve), product, recipe, offer, line, start, due, units, cost_per_unit,
         price_share (what of the unit's full price is scarce capacity and materials, money per unit); in a chain with
         lanes also lane, from_site, to_site. 'serve': from which site a market was served that several serve.
-    prices: what (line, lane, stock, offer, component), name, bucket, price (money per unit of it), unit, used,
-        available.
+    prices: what (line, lane, stock, offer, component), name, bucket, price (money per unit of it; null: not known, of a
+        line that is shut or full while nothing is set up on it), unit, used, available.
     gaps: product, market, bucket; of what is due in the bucket, demand_units = on_time_units + late_units (served in a
         later bucket) + lost_units (refused_units, or never served within the horizon); served_units in the bucket and
         waiting_units at its end; binding (name of the scarce thing that stands in the way, or ''), binding_price (what

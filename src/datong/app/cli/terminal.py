@@ -439,6 +439,7 @@ def _print_scarce(console: Console, prices: pa.Table, names: Names, is_short: bo
     if not things:
         key = "balance.nothing_priced" if is_short else "balance.nothing_scarce"
         console.print(Text(say(key, language)))
+        _print_unknown(console, prices, language)
         return
     console.print(Text(say("balance.scarce", language)))
     columns = ("what", "name", "bucket", "price", "unit", "used", "available")
@@ -451,6 +452,22 @@ def _print_scarce(console: Console, prices: pa.Table, names: Names, is_short: bo
         row["name"] = names.beside(row["name"]) if row["what"] in ("stock", "component") else row["name"]
         shown.add_row(*(Text(shown_value(c, row[c], language)) for c in columns))
     console.print(shown)
+    _print_unknown(console, prices, language)
+
+
+def _print_unknown(console: Console, prices: pa.Table, language: str) -> None:
+    """The lines that are shut or full in a bucket in which nothing is set up on them: what an hour more would save is
+    not known."""
+    rows = prices.filter(pc.and_(pc.is_null(prices["price"]), pc.equal(prices["what"], "line")))
+    if not rows.num_rows:
+        return
+    parts = [
+        say("balance.unknown_hour", language, line=row["name"], bucket=row["bucket"])
+        for row in rows.sort_by([("bucket", "ascending"), ("name", "ascending")]).slice(0, SCARCE_SHOWN).to_pylist()
+    ]
+    if rows.num_rows > len(parts):
+        parts.append(say("report.week.short_more", language, count=rows.num_rows - len(parts)))
+    console.print(Text(say("balance.unknown_hours", language, lines=say("report.week.next", language).join(parts))))
 
 
 def _print_changes(console: Console, certificate: Mapping[str, Any], settings: ChainSettings, language: str) -> None:

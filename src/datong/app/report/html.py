@@ -409,15 +409,18 @@ def _load(inputs: ReportInputs, language: str, words: Words) -> Row | None:
             if r is None:
                 cells.append(None)
                 continue
-            price = r["price"] or 0.0
+            price = r["price"]
             about = words(
-                "load.cell",
+                "load.cell_unknown" if price is None else "load.cell",
                 used=figures.fitting(r["used"]),
                 available=figures.fitting(r["available"]),
                 price=figures.fitting(price),
             )
             level = min(10, max(0, math.floor(load(r) * 10 + 1e-9)))
-            cells.append({"share": load(r), "price": price if price > 0.005 else None, "level": level, "about": about})
+            worth = words("load.unknown") if price is None else figures.compact(price, language)
+            share = figures.share(load(r), 0) if r["available"] else words("load.shut")
+            below = worth if price is None or price > 0.005 else ""
+            cells.append({"share": share, "below": below, "level": level, "about": about})
         heat.append({"line": line, "cells": cells})
     used = [math.fsum(r["used"] or 0.0 for r in rows if r["bucket"] == s) for s in starts]
     available = [math.fsum(r["available"] or 0.0 for r in rows if r["bucket"] == s) for s in starts]

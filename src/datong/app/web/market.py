@@ -92,30 +92,42 @@ def _heat(visit: Visit, heat: Heat) -> None:
                 when_words(visit, row["bucket"]),
                 *(figures.fitting(row[name]) for name in ("used_hours", "available_hours", "overtime_hours")),
                 figures.share(row["used_share"], 0),
-                figures.money(row["price"], heat.currency, visit.language),
+                _hour_price(visit, row, heat.currency),
             ]
             for row in heat.cells.to_pylist()
         ]
         table(visit.say("web_market.hours_chart"), columns, rows)
 
 
+def _hour_price(visit: Visit, row: Mapping[str, Any], currency: str) -> str:
+    """What one more hour of a line would save, where that is known."""
+    if row["price"] is None:
+        return visit.say("web_market.unknown")
+    return figures.money(row["price"], currency, visit.language)
+
+
+def _in_cell(visit: Visit, row: Mapping[str, Any], currency: str) -> str:
+    """What one more hour would save, or that nobody knows; where it saves nothing, how full the line is, or that it is
+    shut."""
+    if row["price"] is None or row["price"] >= LEAST_PRICE:
+        told = _hour_price(visit, row, currency)
+        return told if row["used_share"] is not None else visit.say("web_market.shut_at", price=told)
+    return visit.say("web_market.shut") if row["used_share"] is None else figures.share(row["used_share"], 0)
+
+
 def _chart(visit: Visit, heat: Heat, drawn: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """A cell for each line and bucket: its colour is how full the line is, its text what one more hour would save."""
+    """A cell for each line and bucket: its colour is how full the line is, its text what one more hour would save. One
+    without hours has the colour of one that is not used."""
     lines = [f"{code} {name}".strip() for code, name in drawn]
     place = {code: len(drawn) - 1 - n for n, (code, _) in enumerate(drawn)}  # the fullest on top
     at = {bucket: n for n, bucket in enumerate(heat.buckets)}
     cells = []
     for row in heat.cells.to_pylist():
-        if row["line"] not in place or row["used_share"] is None:
+        if row["line"] not in place:
             continue
-        price = row["price"] or 0.0
-        text = (
-            figures.money(price, heat.currency, visit.language)
-            if price >= 0.005
-            else figures.share(row["used_share"], 0)
-        )
-        value = [at[row["bucket"]], place[row["line"]], round(row["used_share"], 3)]
-        ink = "#ffffff" if row["used_share"] > 0.92 else "#1c2430"
+        text, share = _in_cell(visit, row, heat.currency), row["used_share"] or 0.0
+        value = [at[row["bucket"]], place[row["line"]], round(share, 3)]
+        ink = "#ffffff" if share > 0.92 else "#1c2430"
         cells.append({"value": value, "label": {"show": True, "formatter": text, "color": ink, "fontSize": 11}})
     base = chart_base()
     soft = base["yAxis"]["axisLabel"]
