@@ -8,6 +8,7 @@ Every question to a chain begins with `head` and, where it needs a plan, goes on
 quote and a replay see the same chain and give the same orders.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,10 +39,12 @@ from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.network.position import Position, position
 from datong.plan.choose_lots import choose
+from datong.plan.line_sequence import worked_hours
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
-from datong.plan.work import Chosen
+from datong.plan.out_by_day import dated
+from datong.plan.work import Chosen, Work
 from datong.sense.signals import sense
 
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
@@ -157,8 +160,54 @@ def decide(
         on_stage("lots")
         given_out = better_lots(given_out, rules, limits, on_progress)
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
+    within = _within_days(head, given_out, chosen)
+    if within is not given_out:
+        given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
     return Decision(market, given_out, given_out.tables(demand), chosen, unformed(given_out, rules))
+
+
+def _within_days(head: Head, given_out: Cleared, chosen: Chosen) -> Cleared:
+    """The plan, with what a line has too few hours for, from the day of its bucket on which the last of what it takes
+    of orders that are out is there, in a later bucket, as far as nothing else then lacks it."""
+    work, tried = chosen.work, set[tuple[str, int]]()
+    with_hours = {own.order.order for own in work.promised.worked}
+    waits = (one for one in work.promised.comes if one.product in work.components)
+    if not any(one.day > work.starts[one.bucket] or one.order in with_hours for one in waits):
+        return given_out
+    while True:
+        clearing, lots = given_out.tables(head.demand), lots_of(given_out, chosen)
+        hours = worked_hours(head.state, clearing, work.starts)
+        days = dated(work, clearing, lots, hours, head.state.today).days
+        short = [(lot, of.short_of) for lot, of in days.items() if of.short_of is not None]
+        short = [(lot, hours) for lot, hours in short if (lot.way.name, lot.start) not in tried]
+        if not short:
+            return given_out
+        lot, left = min(short, key=lambda one: (one[0].start, one[0].way.name))
+        tried.add((lot.way.name, lot.start))
+        given_out = _moved_on(given_out, lot, left, work) or given_out
+
+
+def _moved_on(plan: Cleared, lot: Lot, hours: float, work: Work) -> Cleared | None:
+    """The plan with as much of a lot as so many hours make, and the rest, or all of it, in the first later bucket in
+    which that can be; None where it cannot."""
+    market, way = plan.market, lot.way
+    w = [facts.name for facts in market.ways.facts].index(way.name)
+    step = way.multiple_units or (1.0 if work.whole[way.product] else 0.0)
+    fits = max(hours - way.setup_hours, 0.0) / way.hours_per_unit if way.hours_per_unit > 0 else 0.0
+    fits = math.floor(fits / step + NOTHING) * step if step else fits
+    for stays in dict.fromkeys((fits if fits >= max(way.min_units, NOTHING) else 0.0, 0.0)):
+        for later in range(lot.start + 1, market.buckets):
+            started = plan.solution.started.copy()
+            started[w, lot.start] = stays
+            started[w, later] += lot.units - stays
+            if not market.ways.is_open[w, later] or started[w, later] < way.min_units - NOTHING:
+                continue
+            try:
+                return in_orders(plan, started, np.where(started > NOTHING, 1.0, 0.0))
+            except AssertionError:  # it would break a rule of the market there
+                continue
+    return None
 
 
 def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:

@@ -197,7 +197,7 @@ def test_a_week_that_is_too_short_for_an_order_is_told_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """40 A at an hour each go into the week of 40 hours, but the wax for them is there on Thursday: 16 hours are left.
-    The plan counts them on time, and says that the week is too short."""
+    The plan ends with that week: it counts them on time, and says that the week is too short."""
     files = {
         "recipes": "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,1,2\n",
         "components": "product,component,units_per_unit\nA,W,1\n",
@@ -205,6 +205,7 @@ def test_a_week_that_is_too_short_for_an_order_is_told_first(
         "stock": "happened_at,product,units\n2026-01-04,W,0\n",
     }
     folder = works(tmp_path / "c", "D1,A,2026-01-09,40\n", **files)
+    (folder / "chain.toml").write_text('name = "works"\nstart = 2026-01-05\nhorizon_buckets = 1\n', encoding="utf-8")
     assert main(["run", str(folder), "--out", str(tmp_path / "out"), "--lang", "en"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "The hours of a line are too few for 1 order from the day of the week on which work can begin" in printed

@@ -222,6 +222,24 @@ def test_an_order_that_is_out_waits_for_the_part_that_the_plan_makes_for_it() ->
     assert counted_on(plan) == {"W1": 3}
 
 
+def test_what_a_week_has_no_hours_for_once_its_part_is_there_is_made_in_the_next() -> None:
+    """40 A of 40 hours are wanted this week, and the wax for them comes on Thursday: 16 hours, and 16 A, are left, and
+    the other 24 are late."""
+    rows = released() | {"demand": [wants("A", 4, 40.0)]}
+    rows["products"].append({"product": "M", "kind": "material", "price": 2.0})
+    rows["components"] = [{"product": "A", "component": "M", "units_per_unit": 1.0}]
+    rows["offers"] = [{"offer": "O", "product": "M", "price": 2.0, "lead_days": 28.0}]
+    bought = {"kind": "buy", "offer": "O", "start": MONDAY - timedelta(days=7), "due": MONDAY + timedelta(days=3)}
+    rows["orders"] = [{"order": "P1", "product": "M", "units": 40.0} | bought]
+    released_on = datetime(2026, 1, 2, 9, tzinfo=UTC)
+    rows["order_events"] = [{"order_event": "e", "order": "P1", "state": "released", "happened_at": released_on}]
+    plan = chain(rows)
+    found = [((o.start - MONDAY).days, (o.due - MONDAY).days, o.units) for o in plan.orders if o.product == "A"]
+    assert found == [(3, 4, 16.0), (7, 11, 24.0)]
+    assert not any(told(order, "waits_short") for order in plan.orders)
+    assert [order.hurts for order in plan.orders] == [(), ("dA",)]
+
+
 # every chain --------------------------------------------------------------------------------------
 
 
@@ -254,6 +272,9 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
     """Orders that are out by the days on which they are expected, and those of the plan by the days by which they are
     to be done. What says that its hours do not fit is left out."""
     made = random_chain(seed)
+    for row in made.tables["orders"]:  # what is bought comes on any day of a week
+        if row["kind"] == "buy" and made.settings.bucket == "week":
+            row["due"] += timedelta(days=seed % 5)
     try:
         begun = head(made.state, nothing_learnt(), 0)
         decision = decide(begun)

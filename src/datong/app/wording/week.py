@@ -118,8 +118,8 @@ def _out_later(view: RunView) -> str:
     kept = view.inputs.tables.get("kept")
     today = view.inputs.as_of.astimezone(view.inputs.settings.calendar.zone).date()
     rows = [] if kept is None else kept.to_pylist()
-    later = [r for r in rows if r["kind"] == "make" and r["counted_on"] is not None and today <= r["due"]]
-    later = sorted((r for r in later if r["counted_on"] > r["due"]), key=lambda r: (r["due"], r["order"]))
+    made = [r for r in rows if r["kind"] == "make" and r.get("counted_on") is not None and today <= r["due"]]
+    later = sorted((r for r in made if r["counted_on"] > r["due"]), key=lambda r: (r["due"], r["order"]))
     if not later:
         return ""
     parts = [
