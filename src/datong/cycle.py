@@ -44,6 +44,7 @@ from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
 from datong.plan.out_by_day import dated
+from datong.plan.pegging import Pegged
 from datong.plan.work import Chosen, Work
 from datong.sense.signals import sense
 
@@ -178,36 +179,63 @@ def _within_days(head: Head, given_out: Cleared, chosen: Chosen) -> Cleared:
     while True:
         clearing, lots = given_out.tables(head.demand), lots_of(given_out, chosen)
         hours = worked_hours(head.state, clearing, work.starts)
-        days = dated(work, clearing, lots, hours, head.state.today).days
-        short = [(lot, of.short_of) for lot, of in days.items() if of.short_of is not None]
+        found = dated(work, clearing, lots, hours, head.state.today)
+        short = [(lot, of.short_of) for lot, of in found.days.items() if of.short_of is not None]
         short = [(lot, hours) for lot, hours in short if (lot.way.name, lot.start) not in tried]
         if not short:
             return given_out
         lot, left = min(short, key=lambda one: (one[0].start, one[0].way.name))
         tried.add((lot.way.name, lot.start))
-        given_out = _moved_on(given_out, lot, left, work) or given_out
+        given_out = _moved_on(given_out, lot, left, work, _made_of(lot, found.found)) or given_out
 
 
-def _moved_on(plan: Cleared, lot: Lot, hours: float, work: Work) -> Cleared | None:
-    """The plan with as much of a lot as so many hours make, and the rest, or all of it, in the first later bucket in
-    which that can be; None where it cannot."""
-    market, way = plan.market, lot.way
-    w = [facts.name for facts in market.ways.facts].index(way.name)
+def _made_of(lot: Lot, found: Pegged) -> tuple[Lot, ...]:
+    """What takes of a lot in the bucket in which it is there, and what takes of that in turn."""
+    rest, after = [lot], dict[Lot, None]()
+    while rest:
+        one = rest.pop()
+        parents = [peg.use.parent for peg in found.pegs[one] if peg.use.parent is not None]
+        more = [p for p in parents if p.start == one.arrive and p not in after and p != lot]
+        after |= dict.fromkeys(more)
+        rest += more
+    return tuple(after)
+
+
+def _moved_on(plan: Cleared, lot: Lot, hours: float, work: Work, made_of: Sequence[Lot]) -> Cleared | None:
+    """The plan with as much of a lot as so many hours make, and the rest, or all of it, or that and what is made of it,
+    in the first later bucket in which that can be; None where it cannot."""
+    way = lot.way
     step = way.multiple_units or (1.0 if work.whole[way.product] else 0.0)
     fits = max(hours - way.setup_hours, 0.0) / way.hours_per_unit if way.hours_per_unit > 0 else 0.0
     fits = math.floor(fits / step + NOTHING) * step if step else fits
-    for stays in dict.fromkeys((fits if fits >= max(way.min_units, NOTHING) else 0.0, 0.0)):
-        for later in range(lot.start + 1, market.buckets):
-            started = plan.solution.started.copy()
-            started[w, lot.start] = stays
-            started[w, later] += lot.units - stays
-            if not market.ways.is_open[w, later] or started[w, later] < way.min_units - NOTHING:
-                continue
-            try:
-                return in_orders(plan, started, np.where(started > NOTHING, 1.0, 0.0))
-            except AssertionError:  # it would break a rule of the market there
-                continue
+    part = [(lot, lot.units - fits)] if fits >= max(way.min_units, NOTHING) else []
+    every = [(lot, lot.units), *((one, one.units) for one in made_of)]
+    for moved in (part, every[:1], every):
+        for by in range(1, plan.market.buckets - lot.start) if moved else ():
+            if (found := _later(plan, moved, by)) is not None:
+                return found
     return None
+
+
+def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleared | None:
+    """The plan with units of lots so many buckets later; None where a way is not open then, a lot is too small, or a
+    rule of the market is broken."""
+    ways = plan.market.ways
+    at = {facts.name: w for w, facts in enumerate(ways.facts)}
+    started = plan.solution.started.copy()
+    for lot, units in moved:
+        w, then = at[lot.way.name], lot.start + by
+        if then >= plan.market.buckets or not ways.is_open[w, then]:
+            return None
+        started[w, lot.start] -= units
+        started[w, then] += units
+    small = np.array([facts.min_units for facts in ways.facts])[:, None]
+    if ((started > NOTHING) & (started < small - NOTHING)).any():
+        return None
+    try:
+        return in_orders(plan, started, np.where(started > NOTHING, 1.0, 0.0))
+    except AssertionError:
+        return None
 
 
 def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:
