@@ -23,6 +23,7 @@ from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import (
     Cleared,
     better_lots,
+    can_start,
     cleared,
     fits_integers,
     in_orders,
@@ -218,8 +219,8 @@ def _moved_on(plan: Cleared, lot: Lot, hours: float, work: Work, made_of: Sequen
 
 
 def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleared | None:
-    """The plan with units of lots so many buckets later; None where a way is not open then, a lot is too small, or a
-    rule of the market is broken."""
+    """The plan with units of lots so many buckets later; None where a way is not open then, a lot is too small, hours
+    or components are too few, or the market has rules beyond these."""
     ways = plan.market.ways
     at = {facts.name: w for w, facts in enumerate(ways.facts)}
     started = plan.solution.started.copy()
@@ -230,12 +231,9 @@ def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleare
         started[w, lot.start] -= units
         started[w, then] += units
     small = np.array([facts.min_units for facts in ways.facts])[:, None]
-    if ((started > NOTHING) & (started < small - NOTHING)).any():
-        return None
-    try:
-        return in_orders(plan, started, np.where(started > NOTHING, 1.0, 0.0))
-    except AssertionError:
-        return None
+    lots = np.where(started > NOTHING, 1.0, 0.0)
+    too_small = ((started > NOTHING) & (started < small - NOTHING)).any()
+    return None if too_small or not can_start(plan.market, started, lots) else in_orders(plan, started, lots)
 
 
 def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:
