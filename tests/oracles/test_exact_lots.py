@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import datong
 from datong.balance import exact_lots, highs
 from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate, supply_of
@@ -14,6 +15,7 @@ from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Limits, Solution
 from datong.balance.solvers import better_lots, cleared, in_orders
+from datong.connectors.files.starter import write_starter
 from datong.cycle import started_by
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
@@ -214,3 +216,27 @@ def test_a_large_chain_keeps_the_lots_it_begins_with(monkeypatch):
     assert decision.given_out.solution.door != "integer"
     np.testing.assert_array_equal(decision.given_out.solution.started, start)
     assert decision.given_out.total_cost == pytest.approx(given_out.total_cost)
+
+
+def test_what_is_rounding_leaves_no_room_for_a_cheaper_plan():
+    found = exact_lots._Found(np.zeros(0), -666.9019374999996, -666.9019374999996)
+    assert not exact_lots._leaves_room(-666.9019374999999, found, 0.0)
+    assert exact_lots._leaves_room(-666.902, found, 0.0)
+    assert not exact_lots._leaves_room(-666.902, found, 0.01)
+
+
+def test_whole_units_are_not_sought_anew_where_the_first_search_met_its_bound(tmp_path, monkeypatch):
+    """The starter, of which the lots of the first search are whole units and lie 3e-13 above its bound of -667."""
+    write_starter(tmp_path / "chain", "en")
+    rows = [f"s{i},2026-02-{i:02d},BAG-01,{1 + i % 3}" for i in range(1, 21)]
+    (tmp_path / "chain" / "sales.csv").write_text("\n".join(["sale,happened_at,product,units", *rows]) + "\n")
+    searches, searched = [], exact_lots._Lots._searched
+
+    def counted(self, begun, search, fixed=None):
+        searches.append(len(search.whole))
+        return searched(self, begun, search, fixed)
+
+    monkeypatch.setattr(exact_lots._Lots, "_searched", counted)
+    with datong.open(tmp_path / "chain") as chain:
+        chain.run()
+    assert len(searches) == 1

@@ -314,7 +314,7 @@ class _Lots:
         bound = float(info.mip_dual_bound if len(first.whole) else info.objective_function_value)  # of no integers: 0
         nodes = int(max(info.mip_node_count, 0))
         most_gap, is_done = float(options["mip_abs_gap"]), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        if is_done and len(self.whole) > len(first.whole) and (best is None or best.objective - bound > most_gap):
+        if is_done and len(self.whole) > len(first.whole) and (best is None or _leaves_room(bound, best, most_gap)):
             solver, best = self._searched(best, replace(first, whole=self.whole))  # whole units make a difference
             bound = max(bound, float(solver.getInfo().mip_dual_bound))
             nodes += int(max(solver.getInfo().mip_node_count, 0))
@@ -466,6 +466,11 @@ class _Lots:
                 event.interrupt()
 
         solver.cbMipInterrupt += on_step
+
+
+def _leaves_room(bound: float, best: _Found, most_gap: float) -> bool:
+    """Whether a plan may be there that is cheaper by more than rounding."""
+    return best.objective - bound > most_gap and _is_below(bound, best.objective)
 
 
 def _is_below(objective: float, other: float) -> bool:
