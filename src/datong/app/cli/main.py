@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from datong.app.languages import language_of_environment
@@ -35,9 +36,15 @@ def language_of(argv: Sequence[str], environment: dict[str, str]) -> str:
 
 def parser(language: str) -> argparse.ArgumentParser:
     """All commands and options, with help in `language`."""
-    # argparse has a few words of its own.
+    # argparse has a few words of its own, which it looks up when it reads a command, too.
     words = {w: say(f"argparse.{key}", language) for w, key in _ARGPARSE_WORDS.items()}
     argparse._ = lambda text: words.get(text, text)  # ty: ignore[missing-attribute]
+    return _all_commands(language)
+
+
+@cache
+def _all_commands(language: str) -> argparse.ArgumentParser:
+    """Some 300 options: made once in a program that answers several commands. What is in it, no reading changes."""
     commands = _Commands(language)
     _add_data_commands(commands)
     _add_planning_commands(commands)

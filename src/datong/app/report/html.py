@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 import datong
@@ -59,10 +59,9 @@ Row = dict[str, Any]
 Words = Callable[..., str]
 
 
-def report_html(inputs: ReportInputs, language: str) -> str:
-    """The page as text. The same inputs give the same text."""
-    words: Words = partial(_say, language)
-    view = RunView(inputs, language)
+@cache
+def _template() -> Template:
+    """Compiled once in a program: that takes longer than to fill it."""
     environment = Environment(
         loader=PackageLoader("datong.app.report"),
         autoescape=True,
@@ -70,8 +69,15 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    return environment.get_template("report.html.j2")
+
+
+def report_html(inputs: ReportInputs, language: str) -> str:
+    """The page as text. The same inputs give the same text."""
+    words: Words = partial(_say, language)
+    view = RunView(inputs, language)
     static = files("datong.app.report").joinpath("static")
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         language=language,
         t=words,
         column=lambda name: title(name, language),
