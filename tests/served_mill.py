@@ -8,7 +8,10 @@ from argon2 import PasswordHasher
 
 from datong.app.service.accounts import Session
 from datong.app.service.served import Served, serve
+from made_once import lay
 from mill import write
+from shop import write_shop
+from two_firms import two_firms_given_out
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "a long sentence to remember"
@@ -27,10 +30,36 @@ class Clock:
         self.moment += timedelta(**by)
 
 
+def new_mill(folder: Path) -> None:
+    """A mill that was served and closed again before anybody came."""
+    serve_at(write(folder / "mill"), Clock()).close()
+
+
+def planned_shop(folder: Path) -> None:
+    """A chain with half a year of sales and one kept run, closed again."""
+    one = serve_at(write_shop(folder / "shop"), Clock())
+    one.keeper.write("plan@works", lambda chain: chain.run())
+    one.close()
+
+
+def firms_given_out(folder: Path) -> None:
+    """A mill with two firms, whose orders were given out."""
+    two_firms_given_out(folder / "mill", Clock())
+
+
 def serve_mill(folder: Path, clock: Clock) -> Served:
     """A new mill, or the one that is there, served."""
-    mill = folder / "mill"
-    return serve_at(mill if mill.exists() else write(mill), clock)
+    if not (folder / "mill").exists():
+        lay(new_mill, folder)
+    return serve_at(folder / "mill", clock)
+
+
+def serve_shop(folder: Path, clock: Clock) -> Served:
+    return serve_at(lay(planned_shop, folder) / "shop", clock)
+
+
+def serve_firms(folder: Path, clock: Clock) -> Served:
+    return serve_at(lay(firms_given_out, folder) / "mill", clock)
 
 
 def serve_at(chain: Path, clock: Clock) -> Served:

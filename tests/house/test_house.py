@@ -4,6 +4,7 @@ import ast
 import string
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ MAY_IMPORT = {
 }
 
 
-def modules_imported(file: Path) -> set[str]:
+@cache
+def modules_imported(file: Path) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -44,7 +46,7 @@ def modules_imported(file: Path) -> set[str]:
             assert node.level == 0, f"{file}: relative import"
             names.add(node.module or "")
             names |= {f"{node.module}.{a.name}" for a in node.names}
-    return names
+    return frozenset(names)
 
 
 def rooms_imported(file: Path) -> set[str]:

@@ -3,7 +3,9 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
 MOST_FIELDS, MOST_LINES, MOST_PARAMETERS = 15, 80, 8
@@ -153,8 +155,24 @@ FILES = sorted(SOURCE.rglob("*.py"))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def nodes(file: Path) -> list[ast.AST]:
-    return list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+class Looked(NamedTuple):
+    """What is seen of all files, each read once."""
+
+    too_large: list[str]  # `file: name` and what is too much of it
+    inside: dict[str, set[str]]  # by file, modules that its functions import
+    unexplained: list[str]  # numbers of dataclasses that do not say what they count
+
+
+@cache
+def looked() -> Looked:
+    found = Looked([], {}, [])
+    for file in FILES:
+        text = file.read_text(encoding="utf-8")
+        nodes = list(ast.walk(ast.parse(text)))
+        found.too_large.extend(too_large(file, nodes))
+        found.inside[place(file)] = imported_inside(nodes)
+        found.unexplained.extend(unexplained(text, nodes))
+    return found
 
 
 def place(file: Path) -> str:
@@ -175,9 +193,9 @@ def parameter_count(node: Function) -> int:
     return len([name for name in names if name not in ("self", "cls")])
 
 
-def too_large(file: Path) -> Iterator[str]:
+def too_large(file: Path, nodes: list[ast.AST]) -> Iterator[str]:
     """`file: name` and what is too much of it."""
-    for node in nodes(file):
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and is_dataclass(node) and field_count(node) > MOST_FIELDS:
             yield f"{place(file)}: {node.name} has {field_count(node)} fields"
         if isinstance(node, Function):
@@ -188,10 +206,10 @@ def too_large(file: Path) -> Iterator[str]:
                 yield f"{place(file)}: {node.name} has {parameter_count(node)} parameters"
 
 
-def imported_inside(file: Path) -> set[str]:
+def imported_inside(nodes: list[ast.AST]) -> set[str]:
     """Modules that functions of a file import."""
     found: set[str] = set()
-    for function in nodes(file):
+    for function in nodes:
         if isinstance(function, Function):
             for node in ast.walk(function):
                 if isinstance(node, ast.Import):
@@ -202,24 +220,23 @@ def imported_inside(file: Path) -> set[str]:
 
 
 def test_nothing_is_too_large_without_a_reason() -> None:
-    found = {line.partition(" has ")[0]: line for file in FILES for line in too_large(file)}
+    found = {line.partition(" has ")[0]: line for line in looked().too_large}
     assert [line for name, line in found.items() if name not in LARGER] == []
     assert LARGER.keys() <= found.keys(), "an exception that nothing needs"
 
 
 def test_functions_import_only_heavy_libraries_and_what_a_lazy_door_opens() -> None:
     inside = {
-        place(file): {name for name in imported_inside(file) if name.split(".")[0] not in HEAVY_LIBRARIES}
-        for file in FILES
+        file: {name for name in names if name.split(".")[0] not in HEAVY_LIBRARIES}
+        for file, names in looked().inside.items()
     }
     assert {file: names for file, names in inside.items() if names} == LAZY_DOORS
 
 
-def unexplained(path: Path) -> Iterator[str]:
+def unexplained(text: str, nodes: list[ast.AST]) -> Iterator[str]:
     """Numbers of dataclasses whose unit neither their name nor a comment nor the docstring tells."""
-    text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes:
         if not isinstance(node, ast.ClassDef) or not any("dataclass" in ast.unparse(d) for d in node.decorator_list):
             continue
         told = ast.get_docstring(node) or ""
@@ -234,4 +251,4 @@ def unexplained(path: Path) -> Iterator[str]:
 
 
 def test_each_number_of_a_dataclass_says_what_it_counts() -> None:
-    assert [name for path in sorted(SOURCE.rglob("*.py")) for name in unexplained(path)] == []
+    assert looked().unexplained == []

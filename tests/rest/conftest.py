@@ -8,9 +8,7 @@ from fastapi import FastAPI
 
 from datong.app.service.served import Served
 from rest_client import Client, application
-from served_mill import Clock, serve_at, serve_mill, session_of
-from shop import write_shop
-from two_firms import two_firms_given_out
+from served_mill import Clock, serve_firms, serve_mill, serve_shop, session_of
 
 
 @pytest.fixture
@@ -48,8 +46,7 @@ def administrator(app: FastAPI, served: Served) -> Client:
 @pytest.fixture
 def shop(tmp_path: Path, clock: Clock) -> Generator[Served]:
     """A chain with half a year of sales and one kept run."""
-    one = serve_at(write_shop(tmp_path / "shop"), clock)
-    one.keeper.write("plan@works", lambda chain: chain.run())
+    one = serve_shop(tmp_path / "a shop", clock)
     yield one
     one.close()
 
@@ -57,7 +54,7 @@ def shop(tmp_path: Path, clock: Clock) -> Generator[Served]:
 @pytest.fixture
 def firms(tmp_path: Path, clock: Clock) -> Generator[Served]:
     """A mill with two firms, whose orders were given out."""
-    one = serve_at(two_firms_given_out(tmp_path / "firms", clock), clock)
+    one = serve_firms(tmp_path / "firms", clock)
     yield one
     one.close()
 

@@ -1,6 +1,7 @@
 """Every endpoint against everybody: nobody, a wrong token, a forged page, each role, a token without the scope."""
 
 import re
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints
 from datong.app.service.permissions import OF_A_FIRM, ROLES, Permission
 from datong.app.service.served import Served
-from rest_client import Client
-from served_mill import PASSWORD, session_of
+from rest_client import Client, application
+from served_mill import PASSWORD, Clock, serve_mill, session_of
 
 ENDPOINTS = [(method, path) for method, path, _ in endpoints(new_api().openapi())]
 SIGNED = [(method, path) for method, path in ENDPOINTS if (method.lower(), path) not in OPEN]
@@ -171,8 +172,21 @@ def concrete(path: str) -> str:
     return re.sub(r"\{\w+\}", "1", path) + QUERIES.get(path, "")
 
 
+@pytest.fixture(scope="module")
+def shut(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Clock, Client, Client]]:
+    """A clock, and nobody and a planner before one application for all tests of refusals: who is refused changes
+    nothing of it."""
+    clock = Clock()
+    one = serve_mill(tmp_path_factory.mktemp("shut"), clock)
+    app = application(one)
+    yield clock, Client(app), Client(app, session_of(one, "planner"))
+    one.close()
+
+
 @pytest.mark.parametrize(("method", "path"), SIGNED)
-def test_who_is_not_signed_in_is_told_so_before_all_else(nobody, method: str, path: str) -> None:
+def test_who_is_not_signed_in_is_told_so_before_all_else(shut, method: str, path: str) -> None:
+    clock, nobody, _ = shut
+    clock.later(seconds=10)
     for headers in ({}, {"authorization": "Bearer datong_none"}, {"cookie": "datong_session=none"}):
         for content in (None, b"{"):
             told = nobody.ask(method, concrete(path), headers=headers, content=content)
@@ -180,7 +194,9 @@ def test_who_is_not_signed_in_is_told_so_before_all_else(nobody, method: str, pa
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in SIGNED if one[0] != "GET"])
-def test_a_change_from_another_page_is_refused(planner, method: str, path: str) -> None:
+def test_a_change_from_another_page_is_refused(shut, method: str, path: str) -> None:
+    clock, _, planner = shut
+    clock.later(seconds=10)
     for said in ("", "forged"):
         told = planner.ask(method, concrete(path), headers={CSRF_HEADER: said})
         assert (told.status_code, told.json()["code"]) == (403, "service.forged")

@@ -1,31 +1,15 @@
 """A served chain for the tests of this folder: a small mill, a clock that the test turns, and quick password hashes."""
 
 from collections.abc import Callable, Generator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served, serve
-from mill import write
-from shop import write_shop
+from datong.app.service.served import Served
+from served_mill import QUICK, Clock, serve_mill, serve_shop
 
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
-class Clock:
-    """Now, as the test says."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def later(self, **by: float) -> None:
-        self.moment += timedelta(**by)
+__all__ = ["QUICK", "Clock"]
 
 
 @pytest.fixture
@@ -35,7 +19,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def served(tmp_path: Path, clock: Clock) -> Generator[Served]:
-    one = serve(write(tmp_path / "mill"), tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
+    one = serve_mill(tmp_path, clock)
     yield one
     one.close()
 
@@ -43,8 +27,7 @@ def served(tmp_path: Path, clock: Clock) -> Generator[Served]:
 @pytest.fixture
 def shop(tmp_path: Path, clock: Clock) -> Generator[Served]:
     """A chain with half a year of sales and one kept run."""
-    one = serve(write_shop(tmp_path / "shop"), tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
-    one.keeper.write("plan@works", lambda chain: chain.run())
+    one = serve_shop(tmp_path, clock)
     yield one
     one.close()
 

@@ -10,17 +10,16 @@ from datong.app.service.factory import answer, own_orders
 from datong.app.service.orders import order
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.photos import MOST, add_photo, photo, photos
-from datong.app.service.served import Served, serve
+from datong.app.service.served import Served
 from datong.model.errors import NotFound, Refused
-from service.conftest import QUICK, Clock
+from served_mill import serve_firms
 from service.test_pictures import SECRET, jpeg
-from two_firms import MILL, PRESS, person, two_firms_given_out
+from two_firms import MILL, PRESS, person
 
 
 @pytest.fixture
 def served(tmp_path: Path, clock) -> Generator[Served]:
-    folder = two_firms_given_out(tmp_path / "mill", Clock())
-    one = serve(folder, tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
+    one = serve_firms(tmp_path, clock)
     yield one
     one.close()
 
