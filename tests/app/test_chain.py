@@ -15,6 +15,7 @@ from datong.app.cli.main import main
 from datong.app.wording.assumed import assumed_columns
 from datong.model.errors import BadInput, NotFound
 from datong.questions.frames import Frame
+from made_once import lay
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 
@@ -24,14 +25,23 @@ def monday(month: int, day: int) -> datetime:
     return datetime(2023, month, day, tzinfo=UTC) - timedelta(hours=6)
 
 
+def example(folder: Path) -> Path:
+    return shutil.copytree(EXAMPLE, folder / "chain", ignore=shutil.ignore_patterns(".datong", "*.py"))
+
+
+def opened_example(folder: Path) -> None:
+    datong.open(example(folder)).close()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copytree(EXAMPLE, tmp_path / "chain", ignore=shutil.ignore_patterns(".datong", "*.py"))
-    return tmp_path / "chain"
+    return example(tmp_path)
 
 
 @pytest.fixture
 def chain(folder: Path) -> Iterator[Chain]:
+    """Its folder, taken in."""
+    lay(opened_example, folder.parent)
     with datong.open(folder) as opened:
         yield opened
 

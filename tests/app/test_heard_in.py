@@ -11,6 +11,7 @@ from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.taking_in import Taken
 from datong.model.errors import Asked, BadInput
+from made_once import lay
 
 PRODUCTS = (
     "product,name,gtin\n"
@@ -23,9 +24,8 @@ SECRETS = ("Mirela Osten", "m@o.example", "13812345678", "王小明", "410000000
 JUDGEME = "title,body,rating,review_date,reviewer_name,reviewer_email,product_id,product_handle,reply,picture_urls\n"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    chain = tmp_path / "chain"
+def shop(folder: Path) -> Path:
+    chain = folder / "chain"
     chain.mkdir()
     (chain / "chain.toml").write_text('name = "shop"\ncountry = "CN"\nhistory = "declared"\n', encoding="utf-8")
     (chain / "products.csv").write_text(PRODUCTS, encoding="utf-8")
@@ -35,8 +35,19 @@ def folder(tmp_path: Path) -> Path:
     return chain
 
 
+def opened_shop(folder: Path) -> None:
+    Chain(shop(folder)).close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return shop(tmp_path)
+
+
 @pytest.fixture
 def chain(folder: Path) -> Iterator[Chain]:
+    """Its folder, taken in."""
+    lay(opened_shop, folder.parent)
     with closing(Chain(folder)) as opened:
         yield opened
 

@@ -8,6 +8,7 @@ import pytest
 import datong
 from datong.app.chain import Chain
 from datong.app.cli.main import main
+from made_once import lay
 
 Line = tuple[int, str, str, int, str]  # order, day, product, quantity, status
 
@@ -28,12 +29,15 @@ def written(path: Path, lines: list[Line], more: Mapping[str, str] | None = None
     return path
 
 
+def tried(folder: Path) -> None:
+    """A chain of the first export."""
+    export = written(folder / "orders-1.csv", FIRST)
+    assert main(["try", str(export), "--yes", "--keep", str(folder / "chain"), "--lang", "en"]) == 0
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A chain of the first export."""
-    export = written(tmp_path / "orders-1.csv", FIRST)
-    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
-    return tmp_path / "chain"
+    return lay(tried, tmp_path) / "chain"
 
 
 def units(chain: Chain) -> dict[str, float]:

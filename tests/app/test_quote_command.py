@@ -13,6 +13,7 @@ import datong
 from datong.app.branch_changes import parse_row
 from datong.app.chain import Chain
 from datong.model.errors import BadInput, NotFound, Refused
+from made_once import lay
 from mill import run, write
 
 
@@ -21,8 +22,14 @@ def folder(tmp_path: Path) -> Path:
     return write(tmp_path / "mill 厂")
 
 
+def opened_mill(folder: Path) -> None:
+    datong.open(write(folder / "mill 厂")).close()
+
+
 @pytest.fixture
 def chain(folder: Path) -> Iterator[Chain]:
+    """Its folder, taken in."""
+    lay(opened_mill, folder.parent)
     with datong.open(folder) as opened:
         yield opened
 
