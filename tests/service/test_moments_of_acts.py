@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.service import demand, orders, releases, today
+from datong.app.service import data, demand, orders, releases, today
 from datong.app.service.answer_texts import Typed
 from datong.app.service.edits import edit
 from datong.app.service.factory import answer, own_orders
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import Who
 from datong.app.service.served import Served, serve
+from datong.ledger.protocol import written_at
 from datong.model.settings import ChainSettings
 from mill import write
 from service.conftest import QUICK, Clock
 from two_firms import FILES, MILL, person
 
 WHO = Who(1, "plan@works", "", ("planner",))
+DATA = Who(2, "admin@works", "", ("planner", "administrator"))
 
 
 @pytest.fixture
@@ -94,3 +96,13 @@ def test_edits_of_the_forecast_say_when_they_were_made(shop: Served, clock: Cloc
     (told,) = [one for one in demand.edits(shop, WHO) if one.is_hand]
     assert told.acted_at == clock.moment
     assert told.at < clock.moment - timedelta(days=100)
+
+
+def test_what_was_written_says_when_it_was_done(past: Served) -> None:
+    """The chain's clock stands in March; the log and the freshness of tables tell the minute in November."""
+    out = later(past, hours=2)
+    releases.release(past, WHO)
+    row = data.arrivals(past, DATA).rows.to_pylist()[0]
+    assert (row["acted_at"], written_at(row)) == (out, out) and row["at"] < out - timedelta(days=100)
+    (events,) = [one for one in data.freshness(past, DATA) if one.table == "order_events"]
+    assert events.at == out

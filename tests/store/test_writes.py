@@ -27,7 +27,7 @@ def products(ledger: Ledger, number: int, by: str, *names: str, rejected: pa.Tab
 
 
 def told(ledger: Ledger) -> list[tuple[Any, ...]]:
-    return [tuple(row.values())[1:] for row in ledger.writes().to_pylist()]
+    return [tuple(row.values())[1:-1] for row in ledger.writes().to_pylist()]
 
 
 def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
@@ -71,6 +71,22 @@ def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
     assert writes.schema == WRITES_SCHEMA
     assert writes["write"].to_pylist() == list(range(1, 15))
     assert set(writes["what"].to_pylist()) == set(WHAT)
+
+
+def test_a_write_says_when_it_was_made_where_the_chains_clock_says_another_time(store: Store) -> None:
+    ledger = store.open()
+    products(ledger, 0, "Ann", "A")  # without a clock nobody knows
+    acted = NOW + timedelta(days=200)
+    ledger.now = lambda: acted
+    products(ledger, 1, "Ann", "B")
+    branches = store.branches(ledger)
+    branches.make("more", None, hour(2), hour(2), "", by="Ann")
+    products(branches.on("more"), 3, "Ann", "C")
+    ledger.now = lambda: hour(4) + timedelta(seconds=1)
+    products(ledger, 4, "Ann", "D")  # the same time, by two looks at one clock
+    rows = ledger.writes().to_pylist()
+    assert [row["at"] for row in rows] == [hour(0), hour(1), hour(2), hour(3), hour(4)]
+    assert [row["acted_at"] for row in rows] == [None, acted, acted, acted, None]
 
 
 def test_a_write_that_fails_leaves_no_note(store: Store) -> None:

@@ -79,7 +79,8 @@ class RunInputs:
     current: bool
 
 
-# A row of Ledger.writes(). what: one of WHAT. branch: on which, by the name that it had (null: the trunk). subject: the
+# A row of Ledger.writes(). at: on the chain's clock; acted_at: on the world's, where that is another time (null: the
+# same, or nobody knows). what: one of WHAT. branch: on which, by the name that it had (null: the trunk). subject: the
 # table, the run or the branch; source: the file that rows came from, or the new name of a branch. how_many: rows that
 # came in, were withdrawn or discarded, or runs or branches. by, how_many: null where an earlier version kept no note.
 WRITES_SCHEMA = pa.schema(
@@ -92,8 +93,16 @@ WRITES_SCHEMA = pa.schema(
         ("subject", pa.string()),
         ("source", pa.string()),
         ("how_many", pa.int64()),
+        ("acted_at", pa.timestamp("us", tz="UTC")),
     ]
 )
+
+
+def written_at(row: Mapping[str, Any]) -> datetime:
+    """When a row of Ledger.writes() was written, by the clock of whoever did it."""
+    return row["acted_at"] or row["at"]
+
+
 WHAT = (
     "ingest",
     "withdraw",

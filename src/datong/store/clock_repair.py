@@ -56,7 +56,7 @@ def _columns(now: datetime, branch_tables: Sequence[str]) -> list[_Column]:
         "branch_ingests": ("arrived_at",),
         "quarantine": ("arrived_at",),
         "branch_quarantine": ("arrived_at",),
-        "writes": ("at",),
+        "writes": ("at", "acted_at"),
         "runs": ("as_of",),
         "branches": ("moment", "made_at"),
         "deliveries": ("noted_at",),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
@@ -197,6 +197,8 @@ def _translated(path: Path) -> Generator[None]:
 
 
 _WRITES = ", ".join(map(quoted, WRITES_SCHEMA.names))
+# The chain's clock and the world's say the same where they are less apart.
+_SAME_TIME = timedelta(minutes=1)
 # Rows in conflict: which of the incoming ones, and of which fact.
 _CONFLICTS_SCHEMA = pa.schema({"_n": pa.int64(), "row_id": pa.string()})
 # Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
@@ -487,9 +489,11 @@ class DuckDBLedger:
         self._last_by_table()[table] = ingest
 
     def _note_write(self, at: datetime, by: str, what: str, subject: str, source: str | None, how_many: int) -> None:
+        now = None if self.now is None else self.now()
+        acted_at = now if now is not None and abs(now - at) >= _SAME_TIME else None
         self._run(
-            f"INSERT INTO writes ({_WRITES}) SELECT coalesce(max(write), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM writes",
-            [at, by, what, self.name, subject, source, how_many],
+            f"INSERT INTO writes ({_WRITES}) SELECT coalesce(max(write), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ? FROM writes",
+            [at, by, what, self.name, subject, source, how_many, acted_at],
         )
 
     def writes(self) -> pa.Table:

@@ -223,6 +223,11 @@ def _worked_out(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _writes_acted_at(connection: duckdb.DuckDBPyConnection) -> None:
+    """With each write the moment on the world's clock, where the chain's says another. Null: before this."""
+    connection.execute("ALTER TABLE writes ADD COLUMN acted_at TIMESTAMPTZ")
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
     _first_layout,
@@ -236,6 +241,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
     _words_masked,
     _quarantine_without_unknown_columns,
     _worked_out,
+    _writes_acted_at,
 )
 
 

@@ -34,7 +34,7 @@ from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
 from datong.ledger.order_life import told_offer
-from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
+from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name, written_at
 from datong.ledger.row_ids import SINCE_EVER
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.model.errors import Asked, DatongError, NotFound, Refused
@@ -225,7 +225,7 @@ def answer_writes(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.no_writes", language))
     for row in rows:
         words = {name: row[name] for name in ("by", "subject", "source")} | {"count": f"{row['how_many']:,}"}
-        text = say(f"app.write.{row['what']}", language, at=f"{row['at'].astimezone(zone):%Y-%m-%d %H:%M}", **words)
+        text = say(f"app.write.{row['what']}", language, at=f"{written_at(row).astimezone(zone):%Y-%m-%d %H:%M}", **words)
         if row["what"] in WITH_A_REASON and row["source"]:
             text = say("app.write.because", language, text=text, why=row["source"])
         on_branch = row["branch"] is not None

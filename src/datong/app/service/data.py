@@ -24,7 +24,7 @@ from datong.app.service.what_if import table_rows
 from datong.app.taking_in import Taken, own_profiles
 from datong.connectors.exports.profiles import Profile, built_in
 from datong.connectors.files.read import SUFFIXES
-from datong.ledger.protocol import IngestReport
+from datong.ledger.protocol import IngestReport, written_at
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.tables import BESIDE, tables
@@ -44,7 +44,7 @@ NO_ANSWERS: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True)
 class Fresh:
     """How fresh a table is. rows: that hold now. last_happened: of events, when the last one happened; known_at: when
-    its last row became known. at, by, source: of the last write to it; None, '' where there is no note. waiting: rows
+    its last row became known. at, by, source: of the last write to it, by the world's clock; None, '' where there is no note. waiting: rows
     in quarantine."""
 
     table: str
@@ -83,7 +83,7 @@ def _freshness(chain: Chain) -> tuple[Fresh, ...]:
                 rows.num_rows,
                 _latest(rows, "happened_at"),
                 _latest(rows, "known_at"),
-                written.get("at"),
+                written_at(written) if written else None,
                 written.get("by") or "",
                 written.get("source") or "",
                 waiting.get(name, 0),
@@ -98,7 +98,7 @@ def _latest(rows: pa.Table, column: str) -> datetime | None:
 
 def arrivals(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa: B008 - a frozen value
     """What was written to the chain, the last first where nothing else is asked: write (the key), at, by, what, branch,
-    subject, source, how_many."""
+    subject, source, how_many, acted_at."""
     who.require(Permission.SEE_DATA)
     if wanted.sort is None:
         wanted = replace(wanted, sort="write", is_descending=True)

@@ -40,6 +40,7 @@ from datong.app.web.parts import (
 from datong.app.web.visit import Visit, text_of
 from datong.app.web.workbooks import bar, show_brought
 from datong.app.wording import figures
+from datong.ledger.protocol import written_at
 from datong.ledger.verdicts import BY_HAND
 from datong.model.errors import Asked, DatongError, Refused
 from datong.model.findings import Finding
@@ -424,7 +425,7 @@ def _writes(visit: Visit, rows: list[dict[str, Any]], cursor: str | None) -> Non
 def _write_line(visit: Visit, row: Mapping[str, Any]) -> list[str]:
     subject = row["subject"] + (f" · {row['branch']}" if row["branch"] else "")
     return [
-        moment_words(visit, row["at"]),
+        moment_words(visit, written_at(row)),
         row["by"] or figures.NONE,
         visit.say(f"web_data.did_{row['what']}"),
         subject,

@@ -41,7 +41,9 @@ _OWN: dict[str, LiteralString] = {"chain": "text NOT NULL", PLACE: "bigint NOT N
 FIRST_STEPS = 11
 # Each step since then, by its number: what it does to the rows of a chain that is kept here already (`_follow` has made
 # the columns and tables that it needs), in the transaction in which the chain's layout is raised.
-CHAIN_STEPS: Mapping[int, Callable[[psycopg.Connection, str], None]] = {}
+CHAIN_STEPS: Mapping[int, Callable[[psycopg.Connection, str], None]] = {
+    12: lambda _connection, _chain: None,  # writes.acted_at is null in earlier rows
+}
 STEPS = max(CHAIN_STEPS, default=FIRST_STEPS)
 # Two owners do not make the layout at once.
 _LOCK = 0x6461746F6E67
