@@ -1,14 +1,15 @@
 """What a reason says of stock, on a chain small enough to follow by hand."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from datong.ledger.state import state_of_tables
-from datong.model.flow import Forecast, Item
+from datong.model.flow import Adjustment, Forecast, Item, Plan, Sensed, Signal, Subject
 from datong.model.settings import ChainSettings
+from datong.model.words import message
 from planning import plan
 from small_chain import chain, demand, press
 
@@ -48,3 +49,43 @@ def test_a_part_of_a_unit_is_no_left_over(yield_share: float, wanted: float, lef
     assert order.units == 12.0
     told = [cause.text.text("en") for cause in order.causes if cause.text.key == "plan.cause.multiple"]
     assert told == ([] if left is None else [f"lots come in multiples of 12, which adds {left}"])
+
+
+def promoted(adjusted: tuple[date, ...], first: date) -> Plan:
+    """10 of A wanted in each of 8 weeks, of which a line makes 10 each, out of a component; a promotion begins on
+    `first`, and moves the demand of these weeks."""
+    weeks = tuple(MONDAY + timedelta(days=7 * t) for t in range(8))
+    tables = {
+        "products": [{"product": "A", "price": 100.0}, {"product": "C", "price": 5.0}],
+        "lines": [{"line": "L", "hours_per_week": 10.0}],
+        "recipes": [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}],
+        "components": [{"product": "A", "component": "C", "units_per_unit": 1.0}],
+        "offers": [{"offer": "C/V", "product": "C", "price": 5.0, "lead_days": 0.0}],
+    }
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    state = state_of_tables(ChainSettings("t", horizon_buckets=8), datetime(2024, 1, 1, tzinfo=UTC), given)
+    item = Item("A", "all")
+    wanted = Forecast((item,), weeks, np.full((1, 1, 8), 10.0), ("SES",), np.zeros(1, int), np.zeros(1, bool))
+    text, none = message("sense.stated_why", why="PROMOTION"), None
+    of_a = Subject("product", "A", "all")
+    one = Signal("S1", "promotion", of_a, first, first, none, 0.5, 5.0, none, none, "promotions", ("p",), text)
+    sensed = Sensed(None, (one,), tuple(Adjustment(item, week, 1.5, 1.5, 1.5, "S1") for week in adjusted))
+    return plan(state, wanted, sensed=sensed)
+
+
+def named_for(made: Plan, product: str) -> set[date]:
+    """The first days of the orders that name the promotion."""
+    told = [(o, any("PROMOTION" in c.text.text("en") for c in o.causes)) for o in made.orders if o.product == product]
+    assert len(told) == 8
+    return {order.start for order, names in told if names}
+
+
+def test_a_promotion_is_a_reason_of_what_is_made_for_its_weeks_alone() -> None:
+    first = MONDAY + timedelta(days=7)
+    assert named_for(promoted((first,), first), "A") == {first}
+    assert named_for(promoted((first,), first), "C") == set()  # nothing is said of the component's own demand
+    assert named_for(promoted((), first), "A") == set()  # dismissed, or of a size that nobody knows: it moves nothing
+
+
+def test_what_was_found_in_the_past_is_a_reason_of_every_order() -> None:
+    assert len(named_for(promoted((), MONDAY - timedelta(days=70)), "A")) == 8

@@ -19,7 +19,6 @@ from datong.model.flow import (
     Forecast,
     PlannedOrder,
     Sensed,
-    Signal,
     method_message,
     party,
 )
@@ -31,6 +30,7 @@ from datong.network.ways import Way
 from datong.plan.days import Days
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
+from datong.plan.signals_behind import SignalsBehind
 from datong.plan.stand_ins import refusals_behind
 from datong.plan.work import Work
 
@@ -74,9 +74,7 @@ class Reasons:
         products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
         self.names = {r["product"]: r["name"] for r in products}
         self.units = {r["product"]: r["base_unit"] for r in products}
-        self.signals: dict[str, list[Signal]] = defaultdict(list)
-        for signal in sorted(sensed.signals, key=lambda s: s.rank):
-            self.signals[signal.product].append(signal)
+        self.signals = SignalsBehind(sensed, work, found.pegs)
         self.items: dict[str, list[int]] = defaultdict(list)
         for i, item in enumerate(demand.items):
             self.items[work.facts.label_of(item)].append(i)
@@ -99,10 +97,9 @@ class Reasons:
         causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
         if lot.way.product in self.items:
             causes += self._forecast_causes(lot)
-        product = self.work.facts.product_of(lot.way.product)
         causes += [
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
-            for s in self.signals[product][:MOST_SIGNALS]
+            for s in self.signals.of(lot)[:MOST_SIGNALS]
         ]
         return (*causes, *self._day_causes(lot, days, pegs), self._conclusion(lot, days.start, days.due))
 
