@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from datong.app.forms.order_words import Words, history
 from datong.app.service import data, demand, orders, releases, today
 from datong.app.service.answer_texts import Typed
 from datong.app.service.edits import edit
-from datong.app.service.factory import answer, own_orders
+from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import Who
 from datong.app.service.served import Served, serve
@@ -65,6 +66,27 @@ def test_releases_and_answers_have_the_minute_in_which_they_were_given(past: Ser
     answer(past, miller, own.order, Typed("started", "key-00002", when="2026-03-01"))
     (begun,) = [one for one in orders.order(past, WHO, own.order).history if "started" in one.text["en"]]
     assert (begun.at, begun.text["en"]) == (answered, "started (counts as of 2026-03-01)")
+
+
+def test_answers_that_waited_stand_where_they_were_given_with_both_moments(past: Served) -> None:
+    releases.release(past, WHO)
+    miller = person(past, "miller", MILL)
+    (own,) = own_orders(past, miller).orders
+    begun = later(past, hours=3)
+    answer(past, miller, own.order, Typed("started", "key-00001"))
+    came = later(past, hours=1)
+    answer(past, miller, own.order, Typed("accepted", "key-00002", waited_s=2 * 3600.0))
+    given = came - timedelta(hours=2)
+    assert given < begun
+    told = [(row["said"], row["said_at"], row["arrived_at"]) for row in today.today(past, WHO).answered]
+    assert told == [("started", begun, None), ("accepted", given, came)]
+    (one,) = [one for one in orders.order(past, WHO, own.order).history if one.text["en"] == "accepted"]
+    assert (one.at, one.arrived_at) == (given, came)
+    own_history = [
+        text
+        for _, text, _ in history(own_order(past, miller, own.order), Words("en", "", past.keeper.settings.calendar))
+    ]
+    assert len(own_history) == 3 and "ccepted" in own_history[1]
 
 
 def test_the_plan_stays_by_the_chains_clock(past: Served) -> None:

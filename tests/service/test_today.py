@@ -23,7 +23,7 @@ from datong.app.service.today import Decision, assign, dismiss, hold, price_offe
 from datong.app.service.today import decisions as first_decisions
 from datong.ledger.order_life import Offer, OrderEvent, order_events_rows
 from datong.model.errors import NotFound, Refused
-from mill import write
+from mill import FILES, write
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ANN = Who(1, "ann", "Ann", ("planner",))
@@ -198,12 +198,53 @@ def test_the_week_says_what_is_left_of_it_and_what_went_out(planned: Served) -> 
     first = next(r["order"] for r in due if r["line"] == "A")
     release(planned, ANN, [first])
     one_out = today(planned, ANN).week
-    assert one_out["en"][0].startswith("1 order of this week given out since the plan. Still to do: From 2026-03-02")
-    assert first not in one_out["en"][0] and "已下达 1 张" in one_out["zh"][0]
+    assert one_out["en"][0].startswith(f"Of what begins this week, 1 order given out already: {first} (")
+    assert "Still to do: From 2026-03-02" in one_out["en"][0] and one_out["en"][0].count(first) == 1
+    assert "已下达 1 张" in one_out["zh"][0]
     assert list(one_out["en"][1:]) == list(before[1:])
     other = next(r["order"] for r in due if r["order"] != first)
     edit(planned, ANN, Change(other, units=7.0), order(planned, ANN, other).version)
     assert "× 7" in today(planned, ANN).week["en"][0]
     release(planned, ANN)
-    nothing_left = "From 2026-03-02 to 2026-03-08, nothing is left to start, buy or send: "
-    assert today(planned, ANN).week["en"][0] == f"{nothing_left}{len(due)} orders given out since the plan."
+    told = today(planned, ANN).week["en"][0]
+    assert told.startswith(f"All that begins from 2026-03-02 to 2026-03-08 is given out, {len(due)} orders: ")
+    assert told.endswith("Nothing is left to give out.")
+
+
+def test_what_begins_this_week_tells_of_orders_that_an_earlier_plan_gave_out(planned: Served) -> None:
+    """After the next plan, which proposes nothing more for the week, they begin all the same."""
+    before = today(planned, ANN)
+    due = set(to_release(planned, ANN)["order"].to_pylist())
+    week = orders(planned, ANN, Wanted((Filter("start", "to", "2026-03-08"),))).rows
+    assert before.begins_count == week.num_rows and set(before.begins["order"].to_pylist()) >= due
+    release(planned, ANN)
+    planned.keeper.write("test", lambda chain: chain.run())
+    assert not to_release(planned, ANN).num_rows
+    found = today(planned, ANN)
+    assert set(found.begins["order"].to_pylist()) == due and found.begins_count == len(due)
+    assert set(found.begins["origin"].to_pylist()) == {"out"}
+    assert found.week["en"][0].startswith(
+        f"All that begins from 2026-03-02 to 2026-03-08 is given out, {len(due)} order"
+    )
+    say(planned, OrderEvent(min(due), "refused", datetime(2026, 3, 2, 10, tzinfo=UTC), counterparty="works"))
+    assert today(planned, ANN).begins_count == len(due) - 1
+
+
+def test_answers_stand_in_the_order_in_which_they_were_given(tmp_path: Path, clock: Callable[[], datetime]) -> None:
+    """The second that came was given first, and tells both moments."""
+    one = serve(
+        write(tmp_path / "live", chain_toml=FILES["chain.toml"] + 'history = "live"\n'), None, clock, hasher=QUICK
+    )
+    try:
+        one.keeper.write("test", lambda chain: chain.run())
+        first, second = to_release(one, ANN)["order"].to_pylist()[:2]
+        release(one, ANN, [first, second])
+        given, late = clock(), clock() + timedelta(hours=3)
+        say(one, OrderEvent(first, "accepted", given, counterparty="works"), given)
+        say(one, OrderEvent(second, "accepted", given - timedelta(hours=1), counterparty="works"), late)
+        told = [(row["order"], row["said_at"], row["arrived_at"]) for row in today(one, ANN).answered]
+        assert told == [(first, given, None), (second, given - timedelta(hours=1), late)]
+        shown = order(one, ANN, second).history
+        assert [one.arrived_at for one in shown if "accepted" in one.text["en"]] == [late]
+    finally:
+        one.close()

@@ -225,7 +225,9 @@ def answer_writes(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.no_writes", language))
     for row in rows:
         words = {name: row[name] for name in ("by", "subject", "source")} | {"count": f"{row['how_many']:,}"}
-        text = say(f"app.write.{row['what']}", language, at=f"{written_at(row).astimezone(zone):%Y-%m-%d %H:%M}", **words)
+        text = say(
+            f"app.write.{row['what']}", language, at=f"{written_at(row).astimezone(zone):%Y-%m-%d %H:%M}", **words
+        )
         if row["what"] in WITH_A_REASON and row["source"]:
             text = say("app.write.because", language, text=text, why=row["source"])
         on_branch = row["branch"] is not None

@@ -120,7 +120,7 @@ def history(own: OwnOrder, words: Words) -> list[tuple[str, str, str]]:
             _on_its_day(event, _event(event, own, offers.get(event.answers or ""), words), words),
             event.reason or "",
         )
-        for event in own.events
+        for event in sorted(own.events, key=lambda event: event.said_at)
         if event.state != "proposed"
     ]
     return told[::-1]

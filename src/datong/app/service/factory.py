@@ -18,6 +18,7 @@ from datong.app.chain import Chain
 from datong.app.exchange import forget_told, known, take_in_reports
 from datong.app.service.answer_texts import Asked, Typed, event_of
 from datong.app.service.chain_today import chain_today
+from datong.app.service.late_arrivals import GIVEN_AT
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.connectors.filedrop.sheet import Known
@@ -152,7 +153,8 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     if has_errors(found):
         return Answered(own.order, False, found, own.state)
     now = own_order(served, who, own.order)
-    result = _note(served, who, key, typed, own, Answered(own.order, True, found, now.state))
+    given_at = event.acted_at if _waited(typed) else None
+    result = _note(served, who, key, typed, own, (Answered(own.order, True, found, now.state), given_at))
     if found:
         served.keeper.write(who.login, lambda chain: forget_told(chain, WAY, source))
     served.events.tell("orders", own.order, Permission.SEE_PLAN, firm)
@@ -171,9 +173,12 @@ def answered(served: Served, who: Who, order: str, key: str) -> tuple[Answered, 
     return Answered(order, True, found, kept["state"]), row["digest"]
 
 
-def _note(served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, result: Answered) -> Answered:
+def _note(
+    served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, came: tuple[Answered, datetime | None]
+) -> Answered:
     """Keep what came of an answer, for whoever sends it again, and who gave it; once where the same comes twice at
-    once."""
+    once. came: with when it was given, where it waited before it was sent."""
+    result, given_at = came
     body = {"state": result.state, "findings": [finding_as_json(one) for one in result.findings]}
     said = {name: value for name, value in vars(typed).items() if value and name not in ("key", "waited_s")}
     with served.desk.together():
@@ -192,6 +197,7 @@ def _note(served: Served, who: Who, key: str, typed: Typed, own: OwnOrder, resul
             ),
         )
         after = {"state": result.state, "said": said}
+        after |= {} if given_at is None else {GIVEN_AT: given_at.isoformat()}
         served.audit.note(
             who.login, "answer_order", own.order, before={"state": own.state}, after=after, why=typed.remark, way=WAY
         )

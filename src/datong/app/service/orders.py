@@ -14,6 +14,7 @@ from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_plan import run_table
 from datong.app.service.last_run import table_of_run
+from datong.app.service.late_arrivals import LateArrivals, late_arrivals
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.app.service.sorted_rows import rows_with
@@ -40,13 +41,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Happened:
-    """Something that became of an order. at: in UTC. by: who said or did it; '' where nobody is told. text: in both
-    languages. why: as it was written."""
+    """Something that became of an order. at: when it was said or done, in UTC. by: who said or did it; '' where nobody
+    is told. text: in both languages. why: as it was written. arrived_at: when what was said came here, where that was
+    later."""
 
     at: datetime
     by: str
     text: Mapping[str, str]
     why: str = ""
+    arrived_at: datetime | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,8 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
         for r in _reasons(None if row["run"] is None else table_of_run(served, row["run"], "reasons"), name)
     )
     plan = None if row["run"] is None else table_of_run(served, row["run"], "orders")
-    events = _events(said.filter(pc.equal(said["order"], name)), name, served.keeper.settings)
+    own = said.filter(pc.equal(said["order"], name))
+    events = _events(own, name, served.keeper.settings, late_arrivals(served, [name]))
     history = tuple(sorted([*events, *_noted(served, name)], key=lambda one: one.at))
     lines = _lines(served, row)
     told = lines if len(lines) > 1 else ()
@@ -148,9 +152,13 @@ def _planned(table: pa.Table | None, row: Mapping[str, Any]) -> Mapping[str, Any
     return {name: found[0][name] for name in ("units", "start", "due", "line")}
 
 
-def _events(rows: pa.Table, name: str, settings: ChainSettings) -> list[Happened]:
+def _events(rows: pa.Table, name: str, settings: ChainSettings, came: LateArrivals) -> list[Happened]:
     """rows: of `order_events`, those of the order."""
     found = []
+    keys = [
+        key or row_id for key, row_id in zip(*(rows[n].to_pylist() for n in ("order_event", "row_id")), strict=True)
+    ]
+    known_at = dict(zip(keys, rows["known_at"].to_pylist(), strict=True))
     for event in in_order(events_of_table(rows).get(name, [])):
         words: Message = message(f"dispatch.state.{event.state}")
         if event.good_units is not None:
@@ -162,7 +170,8 @@ def _events(rows: pa.Table, name: str, settings: ChainSettings) -> list[Happened
             words = message("service_orders.happened_offer", state=words, offer=offer)
         if (day := event.other_day(settings.calendar)) is not None:
             words = message("service_orders.happened_on", what=words, day=day)
-        found.append(Happened(event.said_at, event.counterparty or "", _both(words), event.reason or ""))
+        arrived_at = came.of(name, event.said_at, known_at[event.key]) if event.counterparty else None
+        found.append(Happened(event.said_at, event.counterparty or "", _both(words), event.reason or "", arrived_at))
     return found
 
 

@@ -1,8 +1,8 @@
 """What a planner looks at first: what came back, what is late and for whom, and what to decide."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from datong.app import counter_offers
 from datong.app.chain import Chain
-from datong.app.service.all_orders import OrdersNow, version_of
+from datong.app.service.all_orders import ORDERS_NOW, OrdersNow, version_of
 from datong.app.service.jobs import Job
 from datong.app.service.last_plan import LastPlan, of_run, run_table
+from datong.app.service.late_arrivals import late_arrivals
 from datong.app.service.orders import OrderShown, events_said, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
@@ -35,6 +36,7 @@ from datong.questions.tables_out import rendered
 
 # So many decisions are shown, the dearest first, and so many rows of what came back, what is late and what is overdue.
 MOST_DECISIONS, MOST_ROWS = 5, 20
+DAYS = 7  # of a week
 # Tables of a run that the sentences of the week and what is late are made of.
 _TABLES = (
     *("orders", "ways", "products", "gaps", "deliveries", "after_due", "forecast_total", "hours"),
@@ -67,7 +69,8 @@ class Today:
     learnt since the one before, in words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA,
     the most important first, with `cause` in words; late_count: of how many. overdue: orders that are out and past
     their day, in ORDERS_NOW, the first due first; overdue_count: of how many. decisions: the dearest first;
-    decision_count: of how many."""
+    decision_count: of how many. begins: orders that begin in the first week of the plan, given out ones too, in
+    ORDERS_NOW, the first first; begins_count: of how many."""
 
     plan: LastPlan | None
     as_of: datetime
@@ -82,6 +85,8 @@ class Today:
     decision_count: int
     overdue_count: int = 0
     is_current: bool = True
+    begins: pa.Table = field(default_factory=ORDERS_NOW.empty_table)
+    begins_count: int = 0
 
 
 def today(served: Served, who: Who) -> Today:
@@ -90,11 +95,13 @@ def today(served: Served, who: Who) -> Today:
     told = served.keeper.kept("today", lambda chain: _told(chain, everything(served), events_said(served)))
     shown, count = decisions(served, who)
     told = replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
+    told = replace(told, answered=_with_arrivals(served, told.answered))
     if told.plan is None:
         return told
     said = _said(served, told.plan)
-    week = served.keeper.kept("week", lambda _: _week_now(said, everything(served).rows))
-    return replace(told, week=week, came_back=said.came_back, late=said.late, late_count=said.late_count)
+    week, begins = served.keeper.kept("week", lambda _: _week_now(said, everything(served).rows))
+    told = replace(told, week=week, begins=begins.slice(0, MOST_ROWS), begins_count=begins.num_rows)
+    return replace(told, came_back=said.came_back, late=said.late, late_count=said.late_count)
 
 
 def decisions(served: Served, who: Who, most: int = MOST_DECISIONS) -> tuple[list[Decision], int]:
@@ -225,12 +232,13 @@ def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastP
     return _OfRun(week, _came_back(tables), told, len(late), views)
 
 
-def _week_now(said: _OfRun, rows: pa.Table) -> Mapping[str, Sequence[str]]:
-    """The sentences of the week, the first of the orders as they stand now: what is out is done, what was changed by
-    hand is as it was changed. rows: in ORDERS_NOW."""
+def _week_now(said: _OfRun, rows: pa.Table) -> tuple[Mapping[str, Sequence[str]], pa.Table]:
+    """The sentences of the week, the first of all orders that begin in it as they stand now: what is out is given,
+    whichever plan proposed it; what was changed by hand is as it was changed. rows: in ORDERS_NOW."""
     since = rows.filter(pc.not_equal(rows["origin"], "plan"))
     changed = set(since["order"].to_pylist())
-    out = set(since.filter(pc.equal(since["origin"], "out"))["order"].to_pylist())
+    begun = _that_begin(rows, next(iter(said.of_week.values())).inputs.after_this_week)
+    given = begun.filter(pc.equal(begun["origin"], "out")).select(["order", "product", "units"]).to_pylist()
     found = {}
     for language, view in said.of_week.items():
         after, planned = view.inputs.after_this_week, view.orders_now
@@ -238,9 +246,17 @@ def _week_now(said: _OfRun, rows: pa.Table) -> Mapping[str, Sequence[str]]:
         by_hand = [order_row(row) for row in since.filter(begins).to_pylist()]
         kept = [row for row in planned if row["order"] not in changed]
         left = of_this_week([*kept, *by_hand], after, view.inputs.settings.calendar)
-        first = left_to_do(view, left, sum(row["order"] in out for row in planned))
+        first = left_to_do(view, left, given)
         found[language] = [first, *said.week[language][1:]]
-    return found
+    return found, begun
+
+
+def _that_begin(rows: pa.Table, after: date) -> pa.Table:
+    """Orders that begin in the seven days before `after` and go ahead, given out ones too, the first first."""
+    begin = pc.greater_equal(rows["start"], pa.scalar(after - timedelta(days=DAYS)))
+    in_week = rows.filter(pc.and_(begin, pc.less(rows["start"], pa.scalar(after))))
+    gone = pc.is_in(in_week["state"], pa.array(["refused", "cancelled"]))
+    return in_week.filter(pc.invert(gone)).sort_by([("start", "ascending"), ("order", "ascending")])
 
 
 def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:
@@ -253,7 +269,8 @@ def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:
 
 
 def _answered(chain: Chain, plan: LastPlan, now: OrdersNow, events: pa.Table) -> list[dict[str, Any]]:
-    """What counterparties said of orders since the plan was made, newest first: the order's row, with what was said."""
+    """What counterparties said of orders since the plan was made, the last that was said first: the order's row, with
+    what was said, and when it was given (said_at) and came (arrived_at, on the chain's clock)."""
 
     def read() -> pa.Array:
         return (
@@ -262,15 +279,23 @@ def _answered(chain: Chain, plan: LastPlan, now: OrdersNow, events: pa.Table) ->
 
     known = of_run(chain, plan.run, "events known", read)
     new = events.filter(pc.invert(pc.is_in(events["row_id"], known)))
-    new = new.filter(pc.is_in(new["state"], pa.array(REPORTED))).sort_by([("happened_at", "descending")])
-    said = new.slice(0, MOST_ROWS).to_pylist()
+    new = new.filter(pc.is_in(new["state"], pa.array(REPORTED)))
+    new = new.append_column("said_at", pc.coalesce(new[ACTED_AT], new["happened_at"]))
+    said = new.sort_by([("said_at", "descending"), ("row_id", "ascending")]).slice(0, MOST_ROWS).to_pylist()
     rows = now.rows.filter(pc.is_in(now.rows["order"], pa.array([r["order"] for r in said], pa.string())))
     of = {row["order"]: row for row in rows.to_pylist()}
     return [
-        of[r["order"]] | {"said": r["state"], "said_at": r[ACTED_AT] or r["happened_at"], "reason": r["reason"]}
+        of[r["order"]]
+        | {"said": r["state"], "reason": r["reason"], "said_at": r["said_at"], "arrived_at": r["known_at"]}
         for r in said
         if r["order"] in of
     ]
+
+
+def _with_arrivals(served: Served, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """With arrived_at on the world's clock; None where an answer came at once, or nobody knows."""
+    came = late_arrivals(served, {row["order"] for row in rows})
+    return [dict(row) | {"arrived_at": came.of(row["order"], row["said_at"], row["arrived_at"])} for row in rows]
 
 
 # what to decide ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import column_title, state_word
-from datong.app.web.parts import job_line
+from datong.app.web.parts import given_words, job_line
 from datong.app.web.running import money_words, open_jobs
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
@@ -214,13 +214,12 @@ class OrderPanel:
         if not self.shown.history:
             return
         visit = self.visit
-        zone = visit.served.keeper.settings.calendar.zone
         heading(visit.say("web_plan.history"))
         with ui.element("ol").classes("steps"):
             for one in reversed(self.shown.history):
                 with ui.element("li"):
                     by = party_word(one.by, None, visit.language) if one.by else ""
-                    when = f"{one.at.astimezone(zone):%Y-%m-%d %H:%M}"
+                    when = given_words(visit, one.at, one.arrived_at)
                     ui.label(" · ".join(part for part in (when, by, one.text[visit.language]) if part))
                     if one.why:
                         ui.label(one.why).classes("soft")

@@ -168,6 +168,14 @@ def moment_words(visit: Visit, moment: datetime | None) -> str:
     return f"{moment.astimezone(visit.served.keeper.settings.calendar.zone):%Y-%m-%d %H:%M}"
 
 
+def given_words(visit: Visit, given_at: datetime, arrived_at: datetime | None) -> str:
+    """When an answer was given, and when it came where that was later."""
+    given = moment_words(visit, given_at)
+    if arrived_at is None:
+        return given
+    return visit.say("web_parts.came_later", given=given, came=moment_words(visit, arrived_at))
+
+
 def when_words(visit: Visit, bucket: date) -> str:
     """A bucket for a table: its first day."""
     return figures.long_day(bucket, visit.language)

@@ -14,15 +14,15 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web import proposals
 from datong.app.web.layout import action, heading, note
-from datong.app.web.order_columns import order_path
-from datong.app.web.parts import job_line
+from datong.app.web.order_columns import column_title, order_path, state_word
+from datong.app.web.parts import given_words, job_line
 from datong.app.web.running import PlanAnew, money_words, open_jobs, open_run
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import title
 from datong.model.measures import PIECE
 
-# Overdue orders that are named; the page Plan has all of them.
+# Orders that are named of those that begin, and that are overdue; the page Plan has all of them.
 MOST_OVERDUE = 10
 
 
@@ -76,6 +76,7 @@ class _TodayPage:
             proposals.show(visit, proposed, self.show)
             self._week(today)
             self._decisions(today, people)
+            self._begins(today)
             self._answered(today)
             self._overdue(today)
             self._late(today)
@@ -104,9 +105,8 @@ class _TodayPage:
 
     def _decision(self, one: Decision, today: Today, people: Mapping[str, str]) -> None:
         visit, row = self.visit, one.row
-        unit = "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
         words = {
-            "amount": figures.fitting(row["units"]) + unit,
+            "amount": figures.fitting(row["units"]) + _unit(row),
             "product": f"{row['name']} ({row['product']})" if row["name"] else row["product"],
             "start": row["start"],
             "due": row["due"],
@@ -219,10 +219,9 @@ class _TodayPage:
         if not today.answered:
             return
         heading(visit.say("web_today.answered"))
-        zone = visit.served.keeper.settings.calendar.zone
         rows = [
             [
-                f"{row['said_at'].astimezone(zone):%Y-%m-%d %H:%M}",
+                given_words(visit, row["said_at"], row["arrived_at"]),
                 row["order"],
                 _product(row),
                 visit.say(f"code.state_{row['said']}"),
@@ -233,6 +232,29 @@ class _TodayPage:
         ]
         names = [visit.say("web_today.when"), *(title(n, visit.language) for n in ("order", "product", "state"))]
         self._table([*names, title("counterparty", visit.language), visit.say("web_today.reason")], rows, link=1)
+
+    def _begins(self, today: Today) -> None:
+        """Given out ones too, which wait for nobody's decision."""
+        visit = self.visit
+        if not today.begins_count:
+            return
+        heading(visit.say("web_today.begins", count=today.begins_count))
+        rows = [
+            [
+                row["order"],
+                _product(row),
+                figures.fitting(row["units"]) + _unit(row),
+                f"{row['start']} → {row['due']}",
+                row["line"] or "",
+                state_word(row, visit.language),
+                party_word(row["counterparty"], row["counterparty_name"], visit.language),
+            ]
+            for row in today.begins.slice(0, MOST_OVERDUE).to_pylist()
+        ]
+        names = [column_title(n, visit.language) for n in ("order", "product", "units", "start", "line", "state")]
+        self._table([*names, title("counterparty", visit.language)], rows, numbers=(2,), link=0)
+        if today.begins_count > len(rows):
+            ui.label(visit.say("web_plan.more_rows", count=today.begins_count - len(rows))).classes("soft")
 
     def _overdue(self, today: Today) -> None:
         visit = self.visit
@@ -312,6 +334,10 @@ class _TodayPage:
 
 def _product(row: Mapping[str, Any]) -> str:
     return f"{row['product']} · {row['name']}" if row["name"] not in (None, "", row["product"]) else row["product"]
+
+
+def _unit(row: Mapping[str, Any]) -> str:
+    return "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
 
 
 def _planners(visit: Visit, who: Who) -> dict[str, str]:

@@ -29,14 +29,23 @@ def this_week(view: RunView) -> list[str]:
     return [to_do(view, view.orders_now), " ".join((_late(view), *behind_the_days(view))), _in_the_way(view)]
 
 
-def left_to_do(view: RunView, left: Sequence[Row], given_out: int) -> str:
-    """The first sentence, some time after the plan. left: of its orders of this week, as they are now, the most urgent
-    first; given_out: how many of them went out since."""
+def left_to_do(view: RunView, left: Sequence[Row], given_out: Sequence[Row]) -> str:
+    """The first sentence, some time after the plan. left: orders that begin this week and are not out, as they are now,
+    the most urgent first; given_out: those that begin this week and are out, whichever plan proposed them."""
     if not given_out:
         return to_do(view, left)
+    named = [_given(view, row) for row in given_out[:NAMED]]
+    if len(given_out) > NAMED:
+        named.append(view.say("week.given_more", count=len(given_out) - NAMED))
+    told = {"count": len(given_out), "orders": _joined(view, named)}
     if not left:
-        return view.say("week.all_given_out", count=given_out, **_days(view))
-    return view.say("week.some_given_out", count=given_out, left=to_do(view, left))
+        return view.say("week.all_given_out", **told, **_days(view))
+    return view.say("week.some_given_out", left=to_do(view, left), **told)
+
+
+def _given(view: RunView, row: Row) -> str:
+    amount, product = view.amount(row["units"], row["product"]), view.names.called(row["product"])
+    return view.say("week.order_given", order=row["order"], amount=amount, product=product)
 
 
 def counted_on(view: RunView) -> list[str]:
