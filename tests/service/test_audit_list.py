@@ -6,11 +6,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from datong.app.service.audit import OF_ACCOUNTS
 from datong.app.service.audit_list import Looked, act_words, acts, audit_list, audit_sheet
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.audit_words import WAYS, fields_words, way_words
+from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served import Served
+from datong.app.serving import application
 from workbook_cells import rows_of
 
 AUDITOR = Who(9, "audit@works", "", ("auditor",))
@@ -57,7 +60,7 @@ def test_pieces_follow_one_another(noted: Served) -> None:
 def test_the_workbook_has_what_is_looked_for_as_texts(noted: Served) -> None:
     rows = rows_of(audit_sheet(noted, AUDITOR, Looked(by="ann"), "zh"))
     assert [row["what_changed"] for row in rows] == ["W10", "W1"]
-    assert [(row["act"], row["after"], row["reason"]) for row in rows][1] == ("下达", "units: 7", "=1+1")
+    assert [(row["act"], row["after"], row["reason"]) for row in rows][1] == ("下达", "数量（件）：7", "=1+1")
 
 
 def test_who_may_not_see_the_audit_sees_none_of_it(noted: Served) -> None:
@@ -81,7 +84,7 @@ def test_who_may_not_see_the_plan_sees_no_values_of_it(noted: Served, who: Who) 
         ("W1", None, True),
     ]
     rows = rows_of(audit_sheet(noted, who, Looked(), "en"))
-    assert "planner" in rows[0]["after"]
+    assert rows[0]["after"] == "Roles: Planner"
     assert {row["after"] for row in rows[1:]} == {"not shown: needs the right to see the plan"}
     entries = noted.audit.entries(who)
     assert [(e["after"], e["is_hidden"]) for e in entries] == [*[(None, True)] * 3, ({"roles": ["planner"]}, False)]
@@ -111,3 +114,37 @@ def test_all_that_is_noted_has_words() -> None:
     assert len(names) > 25
     for language in ("en", "zh"):
         assert [name for name in sorted(names) if act_words(name, language) == name] == []
+
+
+def test_values_are_told_field_by_field_in_words() -> None:
+    before = {"locked": False, "line": None, "units": 5.0, "offer": None}
+    after = {"locked": True, "line": "A", "units": 7.5, "offer": None, "said": {"state": "accepted", "units": "7"}}
+    assert fields_words(before, after, "en").split("\n") == ["Locked: no", "Line: –", "Units: 5"]
+    told = fields_words(after, before, "zh").split("\n")
+    assert told == ["锁定：是", "产线：A", "数量（件）：7.50", "回复：状态 已接单；数量（件） 7"]
+    assert fields_words({"roles": ["planner", "auditor"]}, None, "en") == "Roles: Planner, Auditor"
+    assert fields_words({"some_thing": [{"units": 2}]}, None, "en") == "some thing: Units 2"
+    assert fields_words(None, after, "en") == ""
+
+
+def test_every_door_names_itself(served: Served) -> None:
+    assert all(way_words(way, language) != way for way in WAYS for language in ("en", "zh") if way != "rest")
+    app = application(served)
+    link = served.people.invite(None, "ann", "Ann", ["planner"])
+    served.people.accept(link, "a long password")
+    with TestClient(app) as client:
+        client.post("/sign-in", data={"login": "ann", "password": "a long password"})
+        client.post("/api/v1/session", json={"login": "ann", "password": "a long password"})
+    ways = [one.way for one in audit_list(served, AUDITOR, Looked(what="sign_in")).rows]
+    assert ways == ["rest", "web"]
+
+
+def test_an_account_that_is_locked_says_what_it_was_and_until_when(served: Served) -> None:
+    served.people.accept(served.people.invite(None, "ann", "Ann", ["planner"]), "a long password")
+    for _ in range(20):
+        with pytest.raises(NotSignedIn):
+            served.people.sign_in("ann", "wrong")
+    (one,) = audit_list(served, AUDITOR, Looked(what="locked")).rows
+    assert one.before == {"state": "active"} and one.after is not None
+    told = fields_words(one.after, one.before, "en").split("\n")
+    assert told == ["Locked until: 2026-03-02T09:15:00+00:00", "State: locked for some minutes"]

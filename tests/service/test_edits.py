@@ -191,3 +191,16 @@ def test_the_price_of_an_edit_is_the_difference_of_two_plans(planned: Served) ->
     assert paid - 100.0 <= job.result["money"] <= paid - 100.0 + 5.0 + 1e-6
     assert job.result["low"] <= job.result["money"] <= job.result["high"]
     assert order(planned, ANN, row["order"]).row["origin"] == "plan"
+
+
+def test_the_audit_says_that_an_order_was_not_locked_before(planned: Served) -> None:
+    """Of an edit, of one that is undone, and of one that is made again."""
+    name, auditor = made(planned)["order"], Who(9, "audit@works", "", ("auditor", "planner"))
+    units = order(planned, ANN, name).row["units"]
+    edit(planned, ANN, Change(name, units=30.0), version(planned, name))
+    undo(planned, ANN, name)
+    redo(planned, ANN, name)
+    noted = [entry for entry in planned.audit.entries(auditor) if entry["subject"] == name]
+    told = [tuple((side["units"], side["locked"]) for side in (one["before"], one["after"])) for one in noted]
+    proposed, kept = (units, False), (30.0, True)
+    assert told == [(proposed, kept), (kept, proposed), (proposed, kept)]

@@ -78,14 +78,14 @@ def application(
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/factory" if who.firm is not None else first_page(who), 303)
 
-    rates = Rates(served.now)
-    add_api(app, served, is_secure, metrics, rates)
-    add_forms(app, served, is_secure, sign_in_server)
+    rates, by_page = Rates(served.now), served.by_way("web")
+    add_api(app, served.by_way("rest"), is_secure, metrics, rates)
+    add_forms(app, by_page, is_secure, sign_in_server)
     if find_spec("mcp") is not None:
         from datong.app.mcp.over_http import add_mcp  # its library is an extra
 
         add_mcp(app, served, rates)
-    add_pages(app, served)
+    add_pages(app, by_page)
     app.add_middleware(SafeHeaders, loose=PLANNER_PATHS, is_secure=is_secure)
     app.add_middleware(Watched, metrics=metrics, log=log)
     return app

@@ -74,7 +74,7 @@ def answer_people(options: argparse.Namespace, language: str) -> int:
     folder: Path = options.server_folder or server_folder(options.chain)
     desk = Desk(folder / DESK_FILE)
     try:
-        _answer(People(desk, Audit(desk, utc_now), utc_now), options, language)
+        _answer(People(desk, Audit(desk, utc_now, "terminal"), utc_now), options, language)
     finally:
         desk.close()
     return 0

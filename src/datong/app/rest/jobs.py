@@ -62,7 +62,7 @@ def list_jobs(call: Called, count: Count = 50) -> list[Job]:
 def start_job(sent: NewJob, call: Called) -> Job:
     """Begin a job, or find the one that waits with the same question."""
     asked = {name: value for name, value in sent.model_dump(exclude={"kind"}).items() if value is not None}
-    return call.served.jobs.start(call.who, sent.kind, asked)
+    return call.served.start_job(call.who, sent.kind, asked)
 
 
 @jobs.get("/{job}")
@@ -74,7 +74,7 @@ def job(job: OfJob, call: Called) -> Job:
 @jobs.post("/{job}/cancellation")
 def cancel_job(job: OfJob, call: Called) -> Job:
     """Stop a job: nothing of it is kept. One that has ended stays as it is."""
-    return call.served.jobs.cancel(call.who, job)
+    return call.served.cancel_job(call.who, job)
 
 
 @audit.get("")

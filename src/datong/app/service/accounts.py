@@ -5,8 +5,9 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -70,6 +71,12 @@ class People:
         self._desk, self._audit, self._now = desk, audit, now
         self._hasher = PasswordHasher() if hasher is None else hasher
 
+    def noted_by(self, audit: Audit) -> "People":
+        """The same people, of whom another audit notes what is done."""
+        other = copy(self)
+        other._audit = audit
+        return other
+
     # signing in ---------------------------------------------------------------------------------
 
     def sign_in(self, login: str, password: str, code: str = "") -> Session:
@@ -127,7 +134,9 @@ class People:
             "UPDATE accounts SET failures = ?, locked_until = ? WHERE account = ?", (failures, until, row["account"])
         )
         if until:
-            self._audit.note(row["login"], "locked", row["login"])
+            free = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
+            told = {"before": {"state": "active"}, "after": {"state": "locked", "locked_until": free}}
+            self._audit.note(row["login"], "locked", row["login"], **told)
 
     def _begin(self, row: dict[str, Any]) -> Session:
         secret, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), self._now().timestamp()

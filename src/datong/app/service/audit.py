@@ -48,7 +48,7 @@ class Audit:
         way: str = "",
     ) -> None:
         """Keep one change. by: the login. what: a key of words service.did. subject: what was changed. way: by which
-        door (web, api, factory, command, mcp)."""
+        door (audit_words.WAYS)."""
         self._desk.keep(self.entry(by, what, subject, before=before, after=after, why=why, way=way))
 
     def entry(

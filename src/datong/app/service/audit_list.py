@@ -1,6 +1,5 @@
 """The audit as a list: looked through by who, what, which thing and when, newest first; and as a workbook."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from datong.app.service.accounts import BY_COMMAND_LINE
 from datong.app.service.audit import values_of
+from datong.app.service.audit_words import fields_words, way_words
 from datong.app.service.desk import folded
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
@@ -91,6 +91,7 @@ def audit_sheet(served: Served, who: Who, looked: Looked, language: str) -> byte
         "entry": [one.entry for one in rows],
         "at": [f"{one.at.astimezone(settings.calendar.zone):%Y-%m-%d %H:%M:%S}" for one in rows],
         "by": [by_words(one.by, language) for one in rows],
+        "by_way": [way_words(one.way, language) for one in rows],
         "act": [act_words(one.what, language) for one in rows],
         "what_changed": [one.subject for one in rows],
         "before": [before for before, _ in told],
@@ -114,20 +115,10 @@ def by_words(by: str, language: str) -> str:
 
 
 def entry_words(entry: Entry, language: str) -> tuple[str, str]:
-    """Values before and after a change as short texts."""
+    """Values before and after a change, a line for each field."""
     if entry.is_hidden:
         return say("service.values_hidden", language), say("service.values_hidden", language)
-    return _values_words(entry.before), _values_words(entry.after)
-
-
-def _values_words(values: Mapping[str, Any] | None) -> str:
-    if not values:
-        return ""
-    told = {name: value for name, value in values.items() if value not in (None, "", [], {})}
-    return ", ".join(
-        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in told.items()
-    )
+    return fields_words(entry.before, entry.after, language), fields_words(entry.after, entry.before, language)
 
 
 def _where(looked: Looked, calendar: Calendar) -> tuple[str, tuple[Any, ...]]:

@@ -44,8 +44,8 @@ NO_ANSWERS: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True)
 class Fresh:
     """How fresh a table is. rows: that hold now. last_happened: of events, when the last one happened; known_at: when
-    its last row became known. at, by, source: of the last write to it, by the world's clock; None, '' where there is no note. waiting: rows
-    in quarantine."""
+    its last row became known. at, by, source: of the last write to it, by the world's clock; None, ''
+    where there is no note. waiting: rows in quarantine."""
 
     table: str
     rows: int

@@ -16,11 +16,13 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.jobs import Job
+from datong.app.service.last_run import table_of_run
 from datong.app.service.notes import Note
 from datong.app.service.order_changes import COLUMNS, Change, Changed, changed, ways_of
 from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
+from datong.app.service.sorted_rows import rows_with
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.errors import NotFound, Refused
 from datong.model.words import Message, message
@@ -84,7 +86,7 @@ def edit(served: Served, who: Who, change: Change, version: str, why: str = "") 
         return [
             Note("order_edits", {"state": "dropped"}, {"subject": change.order, "state": "undone"}),
             Note("order_edits", {"at": served.now().timestamp(), "by": who.login, "subject": change.order, **told}),
-            _entry(served, who, what, change.order, made.before, after[0], why),
+            _entry(served, who, what, change.order, made.before | {"locked": before is not None}, after[0], why),
             *(_entry(served, who, what, str(part["order"]), {}, part, why) for part in after[1:]),
         ]
 
@@ -107,7 +109,7 @@ def undo(served: Served, who: Who, name: str) -> OrderShown | None:
         if before:
             _keep(chain, now, before)
 
-    told = before[0] if before else None
+    told = before[0] if before else _proposed(served, after[0])
     written(served, who, write, lambda _: _done(served, who, found, "undone", "undo_edit", after[0], told))
     _tell(served, name)
     try:
@@ -129,7 +131,7 @@ def redo(served: Served, who: Who, name: str) -> OrderShown:
             raise Refused(message("service_orders.not_as_left", order=name))
         _keep(chain, now, after)
 
-    told = before[0] if before else None
+    told = before[0] if before else _proposed(served, after[0])
     written(served, who, write, lambda _: _done(served, who, found, "done", "redo_edit", told, after[0]))
     _tell(served, name)
     return order(served, who, name)
@@ -234,6 +236,13 @@ def _refuse_unlike(now: OrdersNow, name: str, left: Sequence[Row]) -> None:
         found = now.rows.filter(pc.equal(now.rows["order"], row["order"])).to_pylist()
         if not found or found[0]["origin"] != "edit" or not _is_same(found[0], row):
             raise Refused(message("service_orders.not_as_left", order=name))
+
+
+def _proposed(served: Served, row: Row) -> Row | None:
+    """An edited order as its plan proposed it, not locked; None where that plan is not kept, or has none of it."""
+    table = None if row["run"] is None else table_of_run(served, row["run"], "orders")
+    found = [] if table is None else rows_with(table, "order", row["order"]).to_pylist()
+    return found[0] if found else None
 
 
 def _is_same(one: Row, other: Row) -> bool:

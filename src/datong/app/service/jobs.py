@@ -149,8 +149,8 @@ class Jobs:
     def _may(self, who: Who, row: Mapping[str, Any]) -> bool:
         return who.firm is None and row["kind"] in self._kinds and who.may(self._kinds[row["kind"]].permission)
 
-    def cancel(self, who: Who, job: str) -> Job:
-        """Stop a job. One that has ended stays as it is. Raises NotFound, NotAllowed."""
+    def cancel(self, who: Who, job: str, way: str = "") -> Job:
+        """Stop a job. One that has ended stays as it is. way: by which door. Raises NotFound, NotAllowed."""
         found = self.job(who, job)
         with self._wake:
             changed = self._desk.write(
@@ -160,7 +160,7 @@ class Jobs:
             if self._running == job and self._process is not None:
                 self._process.kill()
         if changed:
-            self._audit.note(who.login, "cancel_job", job)
+            self._audit.note(who.login, "cancel_job", job, way=way)
             self._tell(job, found.kind)
         return self.job(who, job)
 

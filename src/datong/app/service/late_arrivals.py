@@ -1,4 +1,4 @@
-"""When answers came in that were sent some time after they were given: from a phone that was offline, by a late mail."""
+"""When answers came in that were sent some time after they were given: from a phone that was offline, by a mail."""
 
 import json
 from collections.abc import Collection, Mapping

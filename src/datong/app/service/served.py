@@ -63,9 +63,15 @@ class Served:
         """Begin a job by the door that this value stands for. Raises as `Jobs.start`."""
         return self.jobs.start(who, kind, asked, self.audit.way)
 
+    def cancel_job(self, who: Who, job: str) -> Job:
+        """Stop a job by this door. Raises as `Jobs.cancel`."""
+        return self.jobs.cancel(who, job, self.audit.way)
+
     def by_way(self, way: str) -> "Served":
         """The same, as a door notes what comes by it."""
-        return replace(self, audit=self.audit.by(way))
+        audit = self.audit.by(way)
+        people, webhooks = self.people.noted_by(audit), self.webhooks.noted_by(audit)
+        return replace(self, audit=audit, people=people, webhooks=webhooks)
 
     def close(self) -> None:
         self.jobs.close()

@@ -17,6 +17,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -80,6 +81,12 @@ class Webhooks:
         """to_private: addresses within one's own network are allowed."""
         self._desk, self._people, self._audit, self._now = desk, people, audit, now
         self.to_private = to_private
+
+    def noted_by(self, audit: Audit) -> "Webhooks":
+        """The same webhooks, of which another audit notes what is done."""
+        other = copy(self)
+        other._audit = audit
+        return other
 
     def make(self, who: Who, address: str, kinds: Sequence[str]) -> tuple[Webhook, str]:
         """A new webhook, and the secret that its words are signed with, shown once. Raises Refused."""

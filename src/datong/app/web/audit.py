@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from datong.app.http.signed_in import refuse_without_factor, session_of
 from datong.app.service import audit_list
 from datong.app.service.audit_list import Looked, act_words, by_words, entry_words
+from datong.app.service.audit_words import way_words
 from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served import Served
 from datong.app.web.parts import AT_FIRST, Column, day_of, link, moment_words, read, table, words
@@ -55,12 +56,13 @@ async def build(visit: Visit, request: Request) -> None:
     words("p", visit.say("web_people.entries", shown=len(found.rows), total=figures.number(found.total)), "soft")
     columns = [
         Column(visit.say(f"web_people.{name}"))
-        for name in ("when", "by", "act", "what_changed", "before", "after", "why")
+        for name in ("when", "by", "by_way", "act", "what_changed", "before", "after", "why")
     ]
     rows = [
         [
             moment_words(visit, one.at),
             by_words(one.by, language),
+            way_words(one.way, language),
             act_words(one.what, language),
             one.subject,
             *entry_words(one, language),

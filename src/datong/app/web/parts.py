@@ -240,7 +240,7 @@ def job_line(visit: Visit, job: Job, on_done: Callable[[Job], Awaitable[None] | 
                 action(visit.say("web_parts.stop"), stop, "quiet")
 
     async def stop() -> None:
-        now = await visit.asked(lambda who: visit.served.jobs.cancel(who, job.job))
+        now = await visit.asked(lambda who: visit.served.cancel_job(who, job.job))
         if now is not None:
             show(now)
 

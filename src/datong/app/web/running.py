@@ -43,13 +43,13 @@ class PlanAnew:
             action(visit.say("web_plan.stop"), self.stop, "quiet")
 
     async def begin(self) -> None:
-        self.job = await self.visit.asked(lambda who: self.visit.served.jobs.start(who, "run", {}))
+        self.job = await self.visit.asked(lambda who: self.visit.served.start_job(who, "run", {}))
         self.show()
 
     async def stop(self) -> None:
         if self.job is not None:
             name = self.job.job
-            self.job = await self.visit.asked(lambda who: self.visit.served.jobs.cancel(who, name))
+            self.job = await self.visit.asked(lambda who: self.visit.served.cancel_job(who, name))
             self.show()
 
     async def heard(self, events: list[Event]) -> None:
