@@ -68,7 +68,8 @@ def promoted(adjusted: tuple[date, ...], first: date) -> Plan:
     wanted = Forecast((item,), weeks, np.full((1, 1, 8), 10.0), ("SES",), np.zeros(1, int), np.zeros(1, bool))
     text, none = message("sense.stated_why", why="PROMOTION"), None
     of_a = Subject("product", "A", "all")
-    one = Signal("S1", "promotion", of_a, first, first, none, 0.5, 5.0, none, none, "promotions", ("p",), text)
+    kind, p_value = ("promotion", none) if first >= MONDAY else ("surge", 0.001)
+    one = Signal("S1", kind, of_a, first, first, none, 0.5, 5.0, p_value, none, "promotions", ("p",), text)
     sensed = Sensed(None, (one,), tuple(Adjustment(item, week, 1.5, 1.5, 1.5, "S1") for week in adjusted))
     return plan(state, wanted, sensed=sensed)
 

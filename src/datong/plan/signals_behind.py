@@ -27,17 +27,17 @@ class SignalsBehind:
                 self._moves[one.signal].add((one.item.product, self._at[one.bucket]))
 
     def of(self, lot: Lot) -> list[Signal]:
-        """Of the lot's product, by rank. What moves demand, or is said of days ahead, is among them only where it moves
-        some that the lot serves: a promotion is no reason of what is made for the months after it."""
+        """Of the lot's product, by rank. What moves demand, or is only said, is among them only where it moves some
+        that the lot serves: a promotion is no reason of what is made for the months after it."""
         signals = self._of[self._work.facts.product_of(lot.way.product)]
         if not signals:
             return []
         served = set(self._served(lot))
-        return [s for s in signals if self._is_history(s) or self._moves.get(s.signal, set()) & served]
+        return [s for s in signals if self._is_found(s) or self._moves.get(s.signal, set()) & served]
 
-    def _is_history(self, signal: Signal) -> bool:
-        """Whether it was found in what was sold, and moves no demand by itself."""
-        return signal.first < self._work.starts[0] and signal.signal not in self._moves
+    def _is_found(self, signal: Signal) -> bool:
+        """Whether a test found it in what was sold, and it moves no demand by itself."""
+        return signal.p_value is not None and signal.signal not in self._moves
 
     def _served(self, lot: Lot) -> Iterator[Wanted]:
         """The demand that a lot is for, also through orders that take it; where it is for none, that of the bucket in
