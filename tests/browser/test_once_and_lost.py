@@ -94,3 +94,36 @@ def test_what_is_typed_stays_while_the_page_is_drawn_anew(browser: Browser, plac
         expect(page.locator(".job")).to_contain_text(re.compile("sales|replay", re.IGNORECASE))
         expect(page.get_by_label("Weeks or days")).to_have_value("3")
         page.context.close()
+
+
+def test_the_price_of_a_change_is_there_again_until_something_changes(browser: Browser, place: Path) -> None:
+    """After the page is loaded anew, and after the server was gone; not of another change, and not of another chain."""
+    desk = place / "desk" / "people.sqlite"
+    with planner(place / "mill", desk, PEOPLE) as served:
+        page = served.page(browser, "ann", [])
+        page.goto(f"{served.address}/planner/plan?order=W20260302-001")
+        units = panel(page).get_by_label("Units", exact=True)
+        units.fill("20")
+        panel(page).get_by_role("button", name=say("web_plan.ask_price", "en")).click()
+        price = panel(page).locator(".told")
+        expect(price).to_contain_text("CNY", timeout=60_000)
+        told = price.inner_text().splitlines()[-1]
+        units.fill("21")
+        expect(price).to_have_text(say("web_plan.price_other", "en"))
+        units.fill("20")
+        expect(price).to_contain_text(told)
+        page.reload()
+        expect(price).to_contain_text(told)
+        port = int(served.address.rpartition(":")[2])
+    expect(page.locator("#server-notice")).to_contain_text(say("web.server_lost", "en"))
+    with planner(place / "mill", desk, {}, port) as served:
+        expect(page.locator("#server-notice")).to_be_hidden(timeout=60_000)
+        expect(price).to_contain_text(told)
+        other = page.context.new_page()
+        other.goto(f"{served.address}/planner/plan?order=P20260302-001")
+        panel(other).get_by_role("button", name=say("web_plan.lock", "en")).click()
+        expect(price).to_contain_text(say("web_plan.price_old", "en"))
+        expect(price).not_to_contain_text(told)
+        page.reload()
+        expect(price).to_contain_text(say("web_plan.price_old", "en"))
+        page.context.close()

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from datong.app.release import release
+from datong.app.service.edit_prices import change_of
 from datong.app.service.edits import Conflict, can_undo, check, edit, price, redo, undo, ways
+from datong.app.service.fresh_prices import is_current, last_price
 from datong.app.service.grids import Filter, Wanted
+from datong.app.service.jobs import Job
 from datong.app.service.order_changes import Change
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
@@ -204,3 +207,34 @@ def test_the_audit_says_that_an_order_was_not_locked_before(planned: Served) -> 
     told = [tuple((side["units"], side["locked"]) for side in (one["before"], one["after"])) for one in noted]
     proposed, kept = (units, False), (30.0, True)
     assert told == [(proposed, kept), (kept, proposed), (proposed, kept)]
+
+
+def ended(served: Served, job: Job) -> Job:
+    for _ in range(600):
+        time.sleep(0.1)
+        job = served.jobs.job(ANN, job.job)
+        if not job.is_open:
+            break
+    return job
+
+
+def test_a_price_is_found_again_until_something_is_written(planned: Served) -> None:
+    """By whoever asked for it, of the order it was asked for; and it is not of the chain any more after a write."""
+    row = made(planned)
+    asked = price(planned, ANN, Change(row["order"], units=30.0))
+    found = last_price(planned, ANN, row["order"])
+    assert found is not None and found.job == asked.job and change_of(found.asked) == Change(row["order"], units=30.0)
+    assert ended(planned, asked).state == "done"
+    found = last_price(planned, ANN, row["order"])
+    assert found is not None and found.result is not None and is_current(planned, ANN, found)
+    assert (
+        last_price(planned, BOB, row["order"])
+        is last_price(planned, ANN, "another")
+        is last_price(planned, ANN)
+        is None
+    )
+    other = next(r for r in orders(planned, ANN, Wanted()).rows.to_pylist() if r["order"] != row["order"])
+    edit(planned, BOB, Change(other["order"]), version(planned, other["order"]))
+    assert not is_current(planned, ANN, found)
+    with pytest.raises(NotAllowed):
+        last_price(planned, ANALYST, row["order"])

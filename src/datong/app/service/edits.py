@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
+from datong.app.service.fresh_prices import as_of_now
 from datong.app.service.jobs import Job
 from datong.app.service.last_run import table_of_run
 from datong.app.service.notes import Note
@@ -61,7 +62,7 @@ def price(served: Served, who: Who, change: Change) -> Job:
     """Ask what a change would cost: a job that plans with and without it. Raises as `check`, and BadInput for a change
     that could not be made."""
     check(served, who, change).refuse_errors()
-    return served.start_job(who, "price_edit", asked_of(change))
+    return served.start_job(who, "price_edit", asked_of(change) | as_of_now(served))
 
 
 def edit(served: Served, who: Who, change: Change, version: str, why: str = "") -> OrderShown:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from datong.app import counter_offers
 from datong.app.chain import Chain
 from datong.app.service.all_orders import ORDERS_NOW, OrdersNow, version_of
+from datong.app.service.fresh_prices import as_of_now
 from datong.app.service.jobs import Job
 from datong.app.service.last_plan import LastPlan, of_run, run_table
 from datong.app.service.late_arrivals import late_arrivals
@@ -172,7 +173,7 @@ def planners(served: Served, who: Who) -> dict[str, str]:
 def price_offers(served: Served, who: Who) -> Job:
     """Ask what taking each offer that waits would cost: a job that plans with and without each. Raises NotAllowed."""
     who.require(Permission.EDIT_ORDERS)
-    return served.start_job(who, "price_offers", {})
+    return served.start_job(who, "price_offers", as_of_now(served))
 
 
 # what is shown -----------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from typing import Any
 from nicegui import ui
 
 from datong.app.service import edits, releases
+from datong.app.service.edit_prices import change_of
+from datong.app.service.fresh_prices import is_current, last_price
 from datong.app.service.jobs import Job
 from datong.app.service.order_changes import Change, Changed
 from datong.app.service.orders import OrderShown, evidence, order, party_word
@@ -18,7 +20,7 @@ from datong.app.service.stock import stock
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import column_title, state_word
 from datong.app.web.parts import given_words, job_line
-from datong.app.web.running import money_words, open_jobs
+from datong.app.web.running import money_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import evidence_words, shown_value, title
@@ -40,6 +42,14 @@ class Fields:
     why: ui.input
 
 
+@dataclass(frozen=True)
+class Priced:
+    """A price that stands on the page. job: which worked it out, or does. text: what is told of it."""
+
+    job: Job
+    text: str
+
+
 class OrderPanel:
     """The panel; what is typed there stays until another order is chosen."""
 
@@ -49,6 +59,7 @@ class OrderPanel:
         self.fields: Fields | None = None
         self.price: ui.label | None = None
         self.pricing: ui.element | None = None
+        self.priced: Priced | None = None
         self.turn = asyncio.Lock()
         with ui.element("aside").classes("panel").props(f'aria-label="{visit.say("web_plan.panel")}"'):
             self.place = ui.element("div").classes("card")
@@ -65,6 +76,7 @@ class OrderPanel:
         if found is None:
             return
         self.shown, ways, undoable, stocked = found
+        self.priced = None
         self.place.clear()
         with self.place:
             self._head()
@@ -158,6 +170,9 @@ class OrderPanel:
             split = ui.number(visit.say("web_plan.split_off")).props("outlined dense")
         why = ui.input(visit.say("web_plan.why")).props("outlined dense")
         self.fields = Fields(units, start, way, split, why)
+        for one in (units, start, way, split):
+            if one is not None:
+                one.on_value_change(self._show_price)
         self.price = ui.label("").classes("told").props('role="status"')
         self.pricing = ui.element("div")
         with ui.element("div").classes("line"):
@@ -228,16 +243,22 @@ class OrderPanel:
 
     def change(self) -> Change | None:
         """What is filled in; None where it cannot be read, which is told."""
+        found = self._filled_in()
+        if isinstance(found, str):
+            self.visit.tell(self.visit.say(found), "negative")
+            return None
+        return found
+
+    def _filled_in(self) -> Change | str:
+        """What is filled in, or the key of what is wrong with it."""
         assert self.shown is not None and self.fields is not None
         row, fields = self.shown.row, self.fields
         try:
             start = date.fromisoformat(fields.start.value or "")
         except ValueError:
-            self.visit.tell(self.visit.say("web_plan.no_day"), "negative")
-            return None
+            return "web_plan.no_day"
         if fields.units.value is None:
-            self.visit.tell(self.visit.say("web_plan.no_units"), "negative")
-            return None
+            return "web_plan.no_units"
         own = row["recipe"] or row["offer"] or row["lane"]
         units, split = float(fields.units.value), float(fields.split.value or 0.0)
         way = None if fields.way is None or fields.way.value == own else fields.way.value
@@ -251,42 +272,70 @@ class OrderPanel:
         if change is None or self.price is None:
             return
         visit, label = self.visit, self.price
+        self.priced = None
         checked = await visit.asked(lambda who: edits.check(visit.served, who, change))
         if checked is None:
             return
-        told = _told(visit, checked)
+        label.text = told = _told(visit, checked)
         if any(f.severity == "error" for f in checked.findings):
-            label.text = told
             return
-        label.text = told
         job = await visit.asked(lambda who: edits.price(visit.served, who, change))
         if job is not None:
             self.follow_price(job, told)
 
     async def _priced_before(self, name: str) -> None:
-        """A price that the same person asked for before the page was opened anew."""
+        """A price that the same person asked for before the page was opened anew, or before the server was gone."""
         visit = self.visit
-        found = await visit.asked(lambda who: open_jobs(visit, who, "price_edit", by=who.login, order=name))
-        if found and self.name == name:
-            asked = found[0].asked
-            told = [(key, asked.get(key)) for key in ("units", "start") if asked.get(key) is not None]
-            words = [f"{column_title(key, visit.language)} {value}" for key, value in told]
-            self.follow_price(found[0], ", ".join(words))
+        if self.price is None or not visit.who.may(Permission.EDIT_ORDERS):
+            return
+
+        def look(who: Who) -> tuple[Job, bool] | None:
+            job = last_price(visit.served, who, name)
+            return None if job is None else (job, is_current(visit.served, who, job))
+
+        found = await visit.asked(look)
+        if not found or self.name != name:
+            return
+        job, is_of_now = found
+        told = _change_words(visit, job)
+        if job.is_open or is_of_now:
+            self.follow_price(job, told)
+        elif self.price is not None:
+            self.price.text = "\n".join((told, visit.say("web_plan.price_old")))
 
     def follow_price(self, job: Job, told: str = "") -> None:
         """How far a price is; then it stands below what else is told of the change."""
-        place, label = self.pricing, self.price
-        if place is None or label is None:
+        place = self.pricing
+        if place is None or self.price is None:
             return
 
-        def ended(found: Job) -> None:
+        async def ended(found: Job) -> None:
             words = "" if found.result is None else money_words(self.visit, found.result)
-            label.text = "\n".join(part for part in (told, words) if part)
+            self.priced = Priced(found, "\n".join(part for part in (told, words) if part))
+            self._show_price()
             place.clear()
+            await self.look_at_price()
 
         place.clear()
         with place:
             job_line(self.visit, job, ended)
+
+    def _show_price(self) -> None:
+        """The price, as long as what is filled in is what it is of, or nothing is."""
+        if self.priced is None or self.price is None or self.shown is None:
+            return
+        filled = self._filled_in()
+        is_of_it = filled in (change_of(self.priced.job.asked), Change(self.shown.row["order"]))
+        self.price.text = self.priced.text if is_of_it else self.visit.say("web_plan.price_other")
+
+    async def look_at_price(self) -> None:
+        """Take a price away that is of the chain as it was before."""
+        priced, visit = self.priced, self.visit
+        if priced is None or self.price is None:
+            return
+        if await visit.asked(lambda who: is_current(visit.served, who, priced.job)) is False and self.priced is priced:
+            self.priced = None
+            self.price.text = visit.say("web_plan.price_old")
 
     async def save(self) -> None:
         change = self.change()
@@ -384,6 +433,14 @@ def _gathered(visit: Visit, who: Who, name: str) -> tuple[OrderShown, list[dict[
     ways = {way["way"]: way for way in (edits.ways(served, who, name) if can else [])}
     rows = stock(served, who, shown.row["product"]).to_pylist()
     return shown, list(ways.values()), edits.can_undo(served, who, name), rows
+
+
+def _change_words(visit: Visit, job: Job) -> str:
+    """What a price was asked of."""
+    asked = job.asked
+    told = [(key, asked[key]) for key in ("units", "start", "way") if asked.get(key) is not None]
+    words = [f"{column_title(key, visit.language)} {value}" for key, value in told]
+    return ", ".join([*words, *(f"{visit.say('web_plan.split_off')} {units}" for units in asked.get("split") or ())])
 
 
 def _told(visit: Visit, checked: Changed) -> str:

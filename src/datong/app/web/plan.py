@@ -205,6 +205,7 @@ class _PlanPage:
             self._fill_top(head)
         for name in {event.subject for event in events if event.kind == "orders"}:
             await self.panel.heard(name)
+        await self.panel.look_at_price()
 
     async def release_due(self) -> None:
         visit = self.visit

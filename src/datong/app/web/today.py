@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from datong.app.service import today as service
 from datong.app.service.events import Event
+from datong.app.service.fresh_prices import is_current, last_price
 from datong.app.service.jobs import Job
 from datong.app.service.orders import party_word
 from datong.app.service.permissions import Permission, Who
@@ -16,7 +17,7 @@ from datong.app.web import proposals
 from datong.app.web.layout import action, heading, note
 from datong.app.web.order_columns import column_title, order_path, state_word
 from datong.app.web.parts import given_words, job_line
-from datong.app.web.running import PlanAnew, money_words, open_jobs, open_run
+from datong.app.web.running import PlanAnew, money_words, open_run
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import title
@@ -35,7 +36,8 @@ async def build(visit: Visit, _request: Request) -> None:
 class _TodayPage:
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
-        self.prices: Mapping[str, Mapping[str, Any]] = {}
+        self.priced: Job | None = None  # which worked out the prices of offers
+        self.prices: Mapping[str, Mapping[str, Any]] = {}  # of offers, as long as they are of the chain as it is
         self.top = ui.element("div").classes("line")
         self.pricing = ui.element("div")
         self.place = ui.element("div")
@@ -48,8 +50,10 @@ class _TodayPage:
             self.of_run = ui.label("").classes("soft")
             ui.element("span").classes("grow")
             PlanAnew(visit, job)
-        for one in await visit.asked(lambda who: open_jobs(visit, who, "price_offers")) or []:
-            self.follow_prices(one)
+        if visit.who.may(Permission.EDIT_ORDERS):
+            self.priced = await visit.asked(lambda who: last_price(visit.served, who))
+            if self.priced is not None and self.priced.is_open:
+                self.follow_prices(self.priced)
         await self.show()
 
     async def heard(self, _events: list[Event]) -> None:
@@ -62,6 +66,9 @@ class _TodayPage:
         )
         if found is None:
             return
+        priced = self.priced
+        is_of_now = priced is not None and await visit.asked(lambda who: is_current(visit.served, who, priced))
+        self.prices = (priced.result or {}) if priced is not None and is_of_now else {}
         today, people, proposed = found
         self.place.clear()
         with self.place:
@@ -204,7 +211,7 @@ class _TodayPage:
         """How far the prices of offers are, whoever asked for them; then they stand beside the offers."""
 
         async def ended(found: Job) -> None:
-            self.prices = found.result or {}
+            self.priced = found
             self.pricing.clear()
             await self.show()
 

@@ -3,7 +3,7 @@
 "use strict";
 window.datongPage = (() => {
   const words = document.currentScript.dataset;
-  const KEPT = `datong-typed:${location.pathname}${location.search}`;
+  const keptAs = () => `datong-typed:${location.pathname}${location.search}`;
   const first = new Map();  // by field that somebody went to: what stood there
   let isLost = false;
 
@@ -29,7 +29,7 @@ window.datongPage = (() => {
   document.addEventListener("focusin", ({ target }) => { if (isField(target) && !first.has(target)) first.set(target, target.value); });
   document.addEventListener("input", () => { if (isLost) tellLost(); });
   window.addEventListener("pagehide", () => {
-    if (isLost && typed().length) sessionStorage.setItem(KEPT, JSON.stringify(typed()));
+    if (isLost && typed().length) sessionStorage.setItem(keptAs(), JSON.stringify(typed()));
   });
 
   // notices ----------------------------------------------------------------------------------------
@@ -78,12 +78,12 @@ window.datongPage = (() => {
   }
 
   // Fields appear once the page is built.
-  function restore(tries) {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) || "[]");
+  function restore(name, tries) {
+    const kept = JSON.parse(sessionStorage.getItem(name) || "[]");
     if (!kept.length) return;
     const missing = kept.filter((one) => !same(one.name)[one.at]);
-    if (missing.length && tries > 0) { setTimeout(() => restore(tries - 1), 100); return; }
-    sessionStorage.removeItem(KEPT);
+    if (missing.length && tries > 0) { setTimeout(() => restore(name, tries - 1), 100); return; }
+    sessionStorage.removeItem(name);
     for (const one of kept) {
       const field = same(one.name)[one.at];
       if (!field) continue;
@@ -115,6 +115,6 @@ window.datongPage = (() => {
   window.addEventListener("pageshow", () => { for (const form of document.forms) delete form.dataset.isSent; free(); });
 
   watch();
-  restore(100);
+  restore(keptAs(), 100);
   return { press, free };
 })();

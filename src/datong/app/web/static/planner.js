@@ -269,7 +269,12 @@ window.datong = (() => {
     orders, ask,
     draw(id, words) { picture = new Picture(document.getElementById(id), words); },
     zoom(by) { if (picture) picture.zoom(by); },
-    choose(order) { if (picture) { picture.chosen = order; picture.later(); } },
+    choose(order) {
+      if (picture) { picture.chosen = order; picture.later(); }
+      const asked = new URLSearchParams(location.search);  // a page that is loaded anew shows the same order
+      asked.set("order", order);
+      history.replaceState(history.state, "", `${location.pathname}?${asked}`);
+    },
     refresh(grid) {
       const element = grid && getElement(grid);
       if (element && element.api) element.api.refreshInfiniteCache();
