@@ -184,7 +184,33 @@ def test_a_file_is_looked_at_taken_in_and_its_wrong_row_mended(browser: Browser,
     page.get_by_label(say("web_data.which_table", "en")).select_option("lines")
     page.get_by_role("button", name="Take it in").wait_for()
     assert serious(page) == []
-    page.get_by_role("button", name="Drop it").click()
+    page.get_by_role("button", name="Drop it").first.click()
+    page.get_by_text("new hours.csv waits").wait_for(state="detached")
+    assert wrong == []
+    page.context.close()
+
+
+def test_what_of_a_file_is_not_sure_is_asked_on_the_page(browser: Browser, server: Planner) -> None:
+    """2/3/2026 may be the second of March or the third of February: three values, and what each reading comes to."""
+    wrong: list[str] = []
+    rows = "".join(f"A{i},{1 + i % 3}/3/2026,OIL,{2 + i},90\n" for i in range(1, 6))
+    export = f"Order,Date,SKU,Qty,Price\n{rows}".encode()
+    page = opened(browser, server, "en", "data", wrong)
+    file = page.locator("input[type=file]").first
+    file.set_input_files({"name": "export 12.csv", "mimeType": "text/csv", "buffer": export})
+    page.get_by_role("button", name="Look at it").first.click()
+    page.get_by_text("for example: 2/3/2026").first.wait_for()
+    assert page.get_by_role("radio").count() >= 2 and serious(page) == []
+    assert "--answer" not in page.inner_text("main") and "terminal" not in page.inner_text("main")
+    for _ in range(6):
+        page.get_by_role("button", name="Answer").or_(page.get_by_role("button", name="Take it in")).first.wait_for()
+        if page.get_by_role("button", name="Take it in").count():
+            break
+        page.get_by_role("button", name="Answer").click()
+        page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Take it in").wait_for()
+    assert "--answer" not in page.inner_text("main")
+    page.get_by_role("button", name="Drop it").first.click()
     assert wrong == []
     page.context.close()
 

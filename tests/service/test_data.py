@@ -27,7 +27,7 @@ from datong.app.service.data import (
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served import Served
-from datong.model.errors import Asked, BadInput, NotFound, Refused
+from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 
 PLANNER = Who(1, "plan@works", "", ("planner",))
 OTHER = Who(5, "other@works", "", ("planner",))
@@ -202,3 +202,20 @@ def test_platforms_are_listed_and_the_folder_is_clean(shop: Served) -> None:
     assert len(known) > 10
     assert not any(is_own for _, is_own in known)
     assert folder_findings(shop, ANALYST) == ()
+
+
+def test_a_file_that_was_wrong_is_dropped_and_stays_in_the_audit(shop: Served) -> None:
+    brought = upload(shop, PLANNER, "bad.xlsx", b"no workbook at all")
+    with pytest.raises(DatongError):
+        preview(shop, PLANNER, brought.upload)
+    drop_upload(shop, PLANNER, brought.upload)
+    assert uploads(shop, PLANNER) == ()
+    entries = [
+        e
+        for e in shop.audit.entries(Who(9, "audit@works", "", ("auditor", "planner")))
+        if e["subject"] == brought.upload
+    ]
+    assert [(e["what"], (e["after"] or e["before"])["name"]) for e in entries] == [
+        ("upload_file", "bad.xlsx"),
+        ("drop_upload", "bad.xlsx"),
+    ]

@@ -362,9 +362,12 @@ def take(
 def drop_upload(served: Served, who: Who, name: str) -> None:
     """Forget a file that waits. Raises NotFound."""
     who.require(Permission.CHANGE_DATA)
-    if not _forget(served, who, name):
-        raise NotFound(message("served.data.no_upload", upload=name))
-    served.audit.note(who.login, "drop_upload", name)
+    with served.desk.together():
+        dropped = next((one for one in uploads(served, who) if one.upload == name), None)
+        if dropped is None:
+            raise NotFound(message("served.data.no_upload", upload=name))
+        _forget(served, who, name)
+        served.audit.note(who.login, "drop_upload", name, before={"name": dropped.name, "size": dropped.size})
 
 
 def _forget(served: Served, who: Who, name: str) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,6 +37,7 @@ from datong.app.web.parts import (
     table,
     words,
 )
+from datong.app.web.readings import SAME, on_page, readings_of
 from datong.app.web.visit import Visit, text_of
 from datong.app.web.workbooks import bar, show_brought
 from datong.app.wording import figures
@@ -57,6 +58,8 @@ MOST_REFUSED = 64
 WAITING_SHOWN, WRITES_SHOWN, FINDINGS_SHOWN = 25, 25, 20
 # Cells of a row that waits that are shown in the list.
 CELLS_SHOWN = 6
+# Values of a column that a question shows.
+SAMPLES = 3
 
 
 async def build(visit: Visit, request: Request) -> None:
@@ -105,11 +108,23 @@ def _files(visit: Visit, there: tuple[Upload, ...], look: str | None) -> None:
         with ui.element("div").classes("line"):
             words("span", visit.say("web_data.waits", name=one.name))
             link(visit.say("web_data.look"), PATH, look=one.upload)
+            action(visit.say("web_data.drop"), lambda one=one: _drop(visit, one), "quiet")
     place = ui.element("div").props('aria-live="polite"')
     chosen = next((one for one in there if one.upload == look), None)
     if chosen is not None:
         with place:
             ui.timer(0.1, File(visit, chosen).begin, once=True)
+
+
+async def _drop(visit: Visit, upload: Upload) -> None:
+    """Forget a file that waits; who brought it, and that it was dropped, stays in the audit."""
+
+    def task(who: Who) -> bool:
+        data.drop_upload(visit.served, who, upload.upload)
+        return True
+
+    if await visit.asked(task):
+        ui.navigate.to(PATH)
 
 
 def add_upload(app: FastAPI, served: Served) -> None:
@@ -179,7 +194,9 @@ class File:
             self.place.clear()
             with self.place:
                 self._contents()
-                words("p", text_of(error, visit.language), "note")
+                text = text_of(error, visit.language)
+                words("p", on_page(text, visit.language), "note")
+                self._other_readings([text])
                 if len(self.parts) == 1:
                     words("p", visit.say("web_data.choose_above"))
                 action(visit.say("web_data.drop"), self.drop)
@@ -220,22 +237,47 @@ class File:
 
     def _ask(self, asked: Asked) -> None:
         visit = self.visit
-        words("p", asked.message.text(visit.language))
-        boxes: dict[str, Box] = {}
+        words("p", visit.say("web_data.asked", count=len(asked.questions)))
+        chosen: dict[str, ui.radio] = {}
         for question in asked.questions:
-            words("h3", question.asks.text(visit.language))
-            if question.samples:
-                words("p", visit.say("web_data.samples", samples=", ".join(question.samples[:3])), "soft")
-            options = {option.name: option.says.text(visit.language) for option in question.options}
-            boxes[question.key] = choice(visit.say("web_data.reading_of", name=question.key), options)
+            asks = on_page(question.asks.text(visit.language), visit.language)
+            words("h3", asks)
+            samples = ", ".join(question.samples[:SAMPLES])
+            if question.columns and samples:
+                told = {"columns": ", ".join(question.columns), "samples": samples}
+                words("p", visit.say("web_data.samples_of", **told), "soft")
+            elif samples:
+                words("p", visit.say("web_data.samples", samples=samples), "soft")
+            options = {one.name: on_page(one.says.text(visit.language), visit.language) for one in question.options}
+            with ui.element("div").props('role="radiogroup"').classes("readings") as group:
+                group.props["aria-label"] = asks
+                chosen[question.key] = ui.radio(options, value=question.options[0].name).props("dense")
 
         async def answer() -> None:
-            self.answers |= {key: box.text for key, box in boxes.items()}
+            self.answers |= {key: str(box.value) for key, box in chosen.items()}
             await self.look()
 
         with ui.element("div").classes("line"):
             action(visit.say("web_data.answer"), answer, "main")
             action(visit.say("web_data.drop"), self.drop)
+
+    def _other_readings(self, texts: Sequence[str]) -> None:
+        """A control for each reading that texts name, which reads the file anew by it."""
+        visit = self.visit
+
+        def read_as(key: str, reading: str) -> Awaitable[None]:
+            self.answers[key] = reading
+            return self.look()
+
+        for one in readings_of(texts, tuple(self.answers)):
+            if not one.is_open:
+                name = visit.say("web_data.read_as", name=one.key, reading=one.reading)
+                action(name, lambda one=one: read_as(one.key, one.reading))
+                continue
+            with ui.element("div").classes("line"):
+                box = field(visit.say("web_data.same_as", code=one.key.removeprefix(SAME)))
+                same = visit.say("web_data.read_same")
+                action(same, lambda one=one, box=box: read_as(one.key, box.text.strip() or one.reading))
 
     def _show(self, taken: Taken) -> None:
         visit = self.visit
@@ -249,6 +291,7 @@ class File:
             with folded(visit.say("web_data.how_read")):
                 table(visit.say("web_data.how_read"), columns, rows)
         _findings(visit, taken.findings)
+        self._other_readings([one.text(visit.language) for one in taken.findings[:FINDINGS_SHOWN]])
         with ui.element("div").classes("line"):
             action(visit.say("web_data.take"), self.take, "main")
             action(visit.say("web_data.drop"), self.drop)
@@ -262,12 +305,7 @@ class File:
             ui.navigate.to(PATH)
 
     async def drop(self) -> None:
-        def task(who: Who) -> bool:
-            data.drop_upload(self.visit.served, who, self.upload.upload)
-            return True
-
-        if await self.visit.asked(task):
-            ui.navigate.to(PATH)
+        await _drop(self.visit, self.upload)
 
 
 def _reports(visit: Visit, taken: Taken) -> None:
@@ -283,7 +321,11 @@ def _reports(visit: Visit, taken: Taken) -> None:
 
 def _findings(visit: Visit, found: tuple[Finding, ...]) -> None:
     for one in found[:FINDINGS_SHOWN]:
-        words("p", one.text(visit.language), {"error": "bad", "warning": "warn"}.get(one.severity, "soft"))
+        words(
+            "p",
+            on_page(one.text(visit.language), visit.language),
+            {"error": "bad", "warning": "warn"}.get(one.severity, "soft"),
+        )
     if len(found) > FINDINGS_SHOWN:
         words("p", visit.say("web_what_if.more", count=len(found) - FINDINGS_SHOWN), "soft")
 
