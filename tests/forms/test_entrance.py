@@ -199,7 +199,20 @@ def test_an_invitation_is_in_the_language_of_whoever_is_invited(served: Served, 
     page = browser.send(page, "#", password="short enough no", again="another")
     assert "两次输入的密码不一致" in page.text
     browser.send(browser.get(f"/invitation/{secret}"), "/language", language="en")
-    assert "Set your password" in browser.get(f"/invitation/{secret}").text
+    page = browser.get(f"/invitation/{secret}")
+    assert "Set your password" in page.text
+    browser.send(page, "", password=PASSWORD, again=PASSWORD)
+    assert "My account" in browser.get("/account").text and 'lang="en"' in browser.get("/account").text
+    elsewhere = browse("zh")
+    elsewhere.sign_in("li@works", following="/account")
+    assert 'lang="en"' in elsewhere.get("/account").text
+
+
+def test_who_chose_no_language_has_that_of_the_invitation(served: Served, browse) -> None:
+    secret = served.people.invite(None, "li@works", "Li", ["planner"], language="zh")
+    browser = browse("en")
+    browser.send(browser.get(f"/invitation/{secret}"), "", password=PASSWORD, again=PASSWORD)
+    assert 'lang="zh-CN"' in browser.get("/account").text
 
 
 def test_a_token_is_made_shown_once_and_ended_on_the_account_page(served: Served, browse) -> None:

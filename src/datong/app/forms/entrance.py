@@ -77,11 +77,15 @@ def _spoken_to(ask: Ask) -> Ask:
 
 
 def accept_invitation(ask: Ask) -> Response:
-    """Set a password by an invitation or a reset, and sign in."""
+    """Set a password by an invitation or a reset, and sign in. Who chose a language here is spoken to in it from now on,
+    whatever the invitation says."""
     try:
         if ask.fields.get("password", "") != ask.fields.get("again", ""):
             raise Refused(message("forms.not_the_same"))
         session = ask.served.people.accept(ask.names["secret"], ask.fields.get("password", ""))
+        if ask.is_chosen and ask.language != session.who.language:
+            ask.served.people.set_language(session.who, ask.language)
+            session = replace(session, who=replace(session.who, language=ask.language))
     except DatongError as error:
         own = _spoken_to(ask)
         return page(own, "invitation.html", 409, text=error.message.text(own.language), **_LENGTHS)

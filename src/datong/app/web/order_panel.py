@@ -23,6 +23,7 @@ from datong.app.web.parts import given_words, job_line
 from datong.app.web.running import money_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
+from datong.app.wording.after_need import after_need
 from datong.app.wording.columns import evidence_words, shown_value, title
 from datong.model.measures import PIECE
 from datong.model.tables import ACTED_AT
@@ -144,6 +145,8 @@ class OrderPanel:
                         ui.label(name)
                     with ui.element("dd"):
                         ui.label(str(value))
+        if text := after_need(row, visit.served.keeper.settings.calendar, visit.language):
+            ui.label(text).classes("warn" if row["late"] else "soft")
         if self.shown.lines:
             lines = ", ".join(line or visit.say("web_plan.no_line") for line in self.shown.lines)
             where = "web_plan.which_line" if row["origin"] == "edit" else "web_plan.which_line_out"

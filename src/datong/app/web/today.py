@@ -20,6 +20,7 @@ from datong.app.web.parts import given_words, job_line
 from datong.app.web.running import PlanAnew, money_words, open_run
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
+from datong.app.wording.after_need import after_need
 from datong.app.wording.columns import title
 from datong.model.measures import PIECE
 
@@ -130,6 +131,8 @@ class _TodayPage:
             ui.label(" · ".join(part for part in where if part))
             if one.assigned:
                 ui.label(visit.say("web_today.assigned", who=people.get(one.assigned, one.assigned)))
+        if text := after_need(row, visit.served.keeper.settings.calendar, visit.language):
+            ui.label(text).classes("warn" if row["late"] else "soft")
         if one.offer is not None:
             ui.label(visit.say("web_today.offers", what=one.offer[visit.language]))
         if text := one.reason.get(visit.language):
