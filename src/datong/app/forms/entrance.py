@@ -77,8 +77,8 @@ def _spoken_to(ask: Ask) -> Ask:
 
 
 def accept_invitation(ask: Ask) -> Response:
-    """Set a password by an invitation or a reset, and sign in. Who chose a language here is spoken to in it from now on,
-    whatever the invitation says."""
+    """Set a password by an invitation or a reset, and sign in. Who chose a language here is spoken to in it from now
+    on, whatever the invitation says."""
     try:
         if ask.fields.get("password", "") != ask.fields.get("again", ""):
             raise Refused(message("forms.not_the_same"))

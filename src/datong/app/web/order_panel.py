@@ -62,10 +62,10 @@ class OrderPanel:
         self.pricing: ui.element | None = None
         self.priced: Priced | None = None
         self.turn = asyncio.Lock()
-        with ui.element("aside").classes("panel").props(f'aria-label="{visit.say("web_plan.panel")}"'):
+        # Without an order it takes no room from the grid; how one is chosen stands above the picture.
+        self.aside = ui.element("aside").classes("panel empty").props(f'aria-label="{visit.say("web_plan.panel")}"')
+        with self.aside:
             self.place = ui.element("div").classes("card")
-        with self.place:
-            ui.label(visit.say("web_plan.choose")).classes("soft")
 
     @property
     def name(self) -> str | None:
@@ -78,6 +78,7 @@ class OrderPanel:
             return
         self.shown, ways, undoable, stocked = found
         self.priced = None
+        self.aside.classes(remove="empty")
         self.place.clear()
         with self.place:
             self._head()
@@ -92,6 +93,13 @@ class OrderPanel:
         if start is not None and self.fields is not None:
             self.fields.start.value = start
             await self.ask_price()
+
+    def close(self) -> None:
+        """Give the room back to the grid."""
+        self.shown = self.fields = self.price = self.pricing = self.priced = None
+        self.place.clear()
+        self.aside.classes("empty")
+        self.visit.script("datong.choose(null)")
 
     async def heard(self, name: str) -> None:
         """Somebody changed the order that is shown: it is said, and what was typed stays."""
@@ -110,8 +118,11 @@ class OrderPanel:
     def _head(self) -> None:
         assert self.shown is not None
         row = self.shown.row
-        with ui.element("h2"):
-            ui.label(f"{row['order']} · {state_word(row, self.visit.language)}")
+        with ui.element("div").classes("line top"):
+            with ui.element("h2"):
+                ui.label(f"{row['order']} · {state_word(row, self.visit.language)}")
+            ui.element("span").classes("grow")
+            action(self.visit.say("web.close"), self.close, "quiet")
         with ui.element("div").classes("soft"):
             ui.label(f"{row['product']} · {row['name']}" if row["name"] else row["product"])
 

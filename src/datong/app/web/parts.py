@@ -41,6 +41,10 @@ def words(tag: str, text: str, classes: str = "") -> TextElement:
     return made.classes(classes) if classes else made
 
 
+# Signs of a cell that is not broken into lines: a day, a moment, a code.
+SHORT = 18
+
+
 def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> ui.element:
     """A plain table. caption: what it shows, for those who hear it. A cell that is a function puts its own elements
     there."""
@@ -53,7 +57,8 @@ def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]
             for row in rows:
                 with ui.element("tr"):
                     for column, cell in zip(columns, row, strict=True):
-                        _cell(cell, "number" if column.is_number else "")
+                        is_short = isinstance(cell, str) and len(cell) <= SHORT
+                        _cell(cell, "number" if column.is_number else "whole" if is_short else "")
     return box
 
 

@@ -34,7 +34,27 @@ NARROWED: dict[str, list[list[str]]] = {
 }
 KINDS = ("make", "buy", "move")
 LEGEND = ("plan", "edit", "out", "late")
-WIDTHS = {"order": 150, "product": 230, "units": 120, "state": 110, "kind": 80, "locked": 80, "counterparty": 170}
+# Widths of the grid's columns, in pixels: on a screen of 1280 the first eight stand beside the panel, the first eleven
+# without it.
+WIDTHS = {
+    "order": 128,
+    "state": 104,
+    "kind": 64,
+    "product": 170,
+    "units": 104,
+    "start": 94,
+    "due": 94,
+    "needed_by": 100,
+    "line": 84,
+    "way": 150,
+    "site": 90,
+    "counterparty": 130,
+    "to_come_units": 104,
+    "value": 96,
+    "cost": 96,
+    "late_for": 110,
+    "locked": 64,
+}
 
 
 async def build(visit: Visit, request: Request) -> None:
@@ -55,6 +75,7 @@ class _PlanPage:
         self.narrowed = narrowed if narrowed in NARROWED else "open"
         self.kind: str | None = None
         self.search = ""
+        self.has_sites = False  # whether orders arrive at sites, which then have a column
 
     def head(self, who: Who) -> dict[str, Any]:
         """What stands above the list."""
@@ -62,10 +83,11 @@ class _PlanPage:
         now = everything(self.visit.served)
         due = releases.to_release(self.visit.served, who)
         told = {"plan": now.plan, "due": due.num_rows, "orders": now.rows.num_rows}
+        told["has_sites"] = now.rows["site"].null_count < now.rows.num_rows
         return told | {"job": open_run(self.visit, who)}
 
     async def build(self, head: dict[str, Any]) -> None:
-        visit = self.visit
+        visit, self.has_sites = self.visit, bool(head.get("has_sites"))
         with ui.element("div").classes("line"):
             self.top = ui.element("div").classes("line grow")
             self._fill_top(head)
@@ -108,10 +130,12 @@ class _PlanPage:
                     ui.element("span").classes("swatch").style(f"background: var(--{name})")
                     ui.label(visit.say(f"web_plan.mark_{name}")).style("display: inline")
             ui.label(visit.say("web_plan.how_to_move"))
+            ui.label(visit.say("web_plan.choose"))
             ui.element("span").classes("grow")
-            for sign, by, words in (("+", 0.7, "zoom_in"), ("−", 1.4, "zoom_out")):
-                button = action(sign, lambda by=by: self.visit.script(f"datong.zoom({by})"))
-                button.props(f'aria-label="{visit.say(f"web_plan.{words}")}"')
+            with ui.element("span").classes("together"):
+                for sign, by, words in (("+", 0.7, "zoom_in"), ("−", 1.4, "zoom_out")):
+                    button = action(sign, lambda by=by: self.visit.script(f"datong.zoom({by})"))
+                    button.props(f'aria-label="{visit.say(f"web_plan.{words}")}"')
         ui.element("div").classes("picture").props('id="picture"')
         words = {
             "label": visit.say("web_plan.picture"),
@@ -139,12 +163,13 @@ class _PlanPage:
             {
                 "field": name,
                 "headerName": column_title(name, visit.language),
-                "width": WIDTHS.get(name, 110),
+                "width": WIDTHS[name],
                 "cellClass": "ag-right-aligned-cell" if name in NUMBERS else "",
                 "sortable": True,
                 "pinned": "left" if name == "order" else None,
             }
             for name in COLUMNS
+            if name != "site" or self.has_sites
         ]
         marks = {f"mark-{mark}": f"data && data.mark === '{mark}'" for mark in LEGEND if mark != "plan"}
         self.grid = ui.aggrid(

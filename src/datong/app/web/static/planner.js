@@ -272,8 +272,9 @@ window.datong = (() => {
     choose(order) {
       if (picture) { picture.chosen = order; picture.later(); }
       const asked = new URLSearchParams(location.search);  // a page that is loaded anew shows the same order
-      asked.set("order", order);
-      history.replaceState(history.state, "", `${location.pathname}?${asked}`);
+      if (order === null) asked.delete("order");
+      else asked.set("order", order);
+      history.replaceState(history.state, "", asked.size ? `${location.pathname}?${asked}` : location.pathname);
     },
     refresh(grid) {
       const element = grid && getElement(grid);
