@@ -308,3 +308,19 @@ def test_people_are_invited_in_their_language_and_what_was_done_is_listed(browse
     zh.get_by_role("button", name="恢复").wait_for()
     assert serious(zh) == []
     zh.context.close()
+
+
+def test_the_figures_behind_a_chart_are_drawn_when_they_are_opened(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "market", wrong)
+    behind = page.locator("details").first
+    assert behind.locator("tr").count() == 0
+    behind.locator("summary").click()
+    behind.get_by_role("cell", name="PRESS", exact=True).first.wait_for()
+    count = behind.locator("tr").count()
+    assert count > 6
+    behind.locator("summary").click()
+    behind.locator("summary").click()
+    page.wait_for_timeout(500)
+    assert behind.locator("tr").count() == count and serious(page) == [] and wrong == []
+    page.context.close()

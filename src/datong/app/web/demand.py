@@ -24,6 +24,7 @@ from datong.app.web.parts import (
     chart_base,
     field,
     folded,
+    folded_later,
     link,
     moment_words,
     number_of,
@@ -127,8 +128,7 @@ def _item(visit: Visit, item: ItemDemand, held: Accuracy) -> None:
                 if market == item.market:
                     made.props('aria-current="true"').classes("tag")
     picture(visit.say("web_demand.chart", name=title), _chart(visit, item), height=320)
-    with folded(visit.say("web_parts.behind")):
-        _history(visit, item)
+    folded_later(visit.say("web_parts.behind"), lambda: _history(visit, item))
     _grid(visit, item)
     _statements(visit, item)
     _accuracy(visit, item, held)

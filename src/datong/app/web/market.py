@@ -20,7 +20,7 @@ from datong.app.web.parts import (
     chart_base,
     day_of,
     field,
-    folded,
+    folded_later,
     job_line,
     link,
     number_of,
@@ -81,22 +81,26 @@ def _heat(visit: Visit, heat: Heat) -> None:
     if len(drawn) < len(heat.lines):
         words("p", visit.say("web_market.lines_shown", shown=len(drawn), total=len(heat.lines)), "soft")
     picture(visit.say("web_market.hours_chart"), _chart(visit, heat, drawn), height=90 + 26 * len(drawn))
-    with folded(visit.say("web_parts.behind")):
-        columns = [Column(visit.say("web_market.line")), Column(visit.say("web_market.from"))]
-        names = ("used", "available", "overtime", "share", "price")
-        columns += [Column(visit.say(f"web_market.{name}"), is_number=True) for name in names]
-        called = dict(heat.lines)
-        rows = [
-            [
-                f"{row['line']} · {called[row['line']]}" if called[row["line"]] else row["line"],
-                when_words(visit, row["bucket"]),
-                *(figures.fitting(row[name]) for name in ("used_hours", "available_hours", "overtime_hours")),
-                figures.share(row["used_share"], 0),
-                _hour_price(visit, row, heat.currency),
-            ]
-            for row in heat.cells.to_pylist()
+    folded_later(visit.say("web_parts.behind"), lambda: _cells(visit, heat))
+
+
+def _cells(visit: Visit, heat: Heat) -> None:
+    """The figures of the chart."""
+    columns = [Column(visit.say("web_market.line")), Column(visit.say("web_market.from"))]
+    names = ("used", "available", "overtime", "share", "price")
+    columns += [Column(visit.say(f"web_market.{name}"), is_number=True) for name in names]
+    called = dict(heat.lines)
+    rows = [
+        [
+            f"{row['line']} · {called[row['line']]}" if called[row["line"]] else row["line"],
+            when_words(visit, row["bucket"]),
+            *(figures.fitting(row[name]) for name in ("used_hours", "available_hours", "overtime_hours")),
+            figures.share(row["used_share"], 0),
+            figures.money(row["price"], heat.currency, visit.language),
         ]
-        table(visit.say("web_market.hours_chart"), columns, rows)
+        for row in heat.cells.to_pylist()
+    ]
+    table(visit.say("web_market.hours_chart"), columns, rows)
 
 
 def _hour_price(visit: Visit, row: Mapping[str, Any], currency: str) -> str:

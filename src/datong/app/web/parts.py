@@ -207,6 +207,20 @@ def folded(title: str) -> Generator[None]:
         yield
 
 
+def folded_later(title: str, build: Callable[[], object]) -> None:
+    """What stands below a title that opens it, drawn when it is opened first: a page with thousands of cells would
+    paint late for who never looks at them."""
+    with ui.element("details") as box:
+        words("summary", title)
+
+    def opened() -> None:
+        if len(box.default_slot.children) == 1:
+            with box:
+                build()
+
+    box.on("toggle", opened, args=[])
+
+
 def chart_base(unit: str = "") -> dict[str, Any]:
     """What all charts have: no colour of their own behind, texts that are read on light and dark."""
     soft = "#7a8594"
