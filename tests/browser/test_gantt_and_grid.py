@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from argon2 import PasswordHasher
@@ -13,7 +15,9 @@ from datong.app.http.request_rates import PAGE
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.served import Served, serve
 from datong.app.web.gantt_and_grid import add_tiles
+from datong.app.web.pages import add_pages
 from datong.app.web.rated import RatedPages
+from datong.model.words import say
 from mill import write
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -113,3 +117,40 @@ def test_pages_are_limited_by_account_and_what_lies_ready_is_not(chain: Served) 
     assert again.get("/planner/data/orders").status_code == 429  # another browser of the same person
     assert wang.get("/planner/data/orders").status_code == 200
     assert ann.get("/planner/static/none.css").status_code == ann.get("/elsewhere").status_code == 404
+
+
+def test_a_page_whose_content_takes_long_is_sent_before_it(tmp_path: Path) -> None:
+    """The chain is busy for seconds; what the page says meanwhile is there at once."""
+    one = serve(write(tmp_path / "mill"), None, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), hasher=QUICK)
+    try:
+        link = one.people.invite(None, "ann", "ann", ["planner"])
+        secret = one.people.accept(link, "a long password").secret
+        app = FastAPI()
+        add_pages(app, one)
+        begun, busy = Event(), Event()
+
+        def long(_chain: object) -> None:
+            begun.set()
+            busy.wait(60)
+
+        async def got() -> Response:
+            async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+                return await client.get("/planner/today", headers={"cookie": f"{COOKIE}={secret}"})
+
+        worker = Thread(target=lambda: one.keeper.read(long))
+        worker.start()
+        begun.wait(10)
+
+        async def all_of_it() -> Response:
+            async with app.router.lifespan_context(app):
+                try:
+                    return await asyncio.wait_for(got(), 20)
+                finally:
+                    busy.set()
+
+        answer = asyncio.run(all_of_it())
+        worker.join()
+        assert answer.status_code == 200 and say("web.at_work", "en") in answer.text
+        assert say("web_today.no_run", "en")[:30] not in answer.text
+    finally:
+        one.close()

@@ -58,10 +58,11 @@ def see_orders(ask: Ask) -> Response:
 
 def _part(found: OwnOrders, part: str, words: Words, at: int, most: int) -> Shown:
     of_part = [one for one in found.orders if one.part == part]
-    rows = [(one, line_of(one, words), words.day_beside(one.due, found.today, one.part)) for one in of_part]
     end = at + most
+    shown = of_part[at:end]  # a firm may have thousands
+    rows = [(one, line_of(one, words), words.day_beside(one.due, found.today, one.part)) for one in shown]
     following = "" if end >= len(of_part) else f"/factory?part={part}&from={end if most == MANY else 0}"
-    return Shown(part, rows[at:end], len(of_part), following)
+    return Shown(part, rows, len(of_part), following)
 
 
 def _words(ask: Ask, currency: str) -> Words:

@@ -135,8 +135,8 @@ class People:
         )
         if until:
             free = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
-            told = {"before": {"state": "active"}, "after": {"state": "locked", "locked_until": free}}
-            self._audit.note(row["login"], "locked", row["login"], **told)
+            after = {"state": "locked", "locked_until": free}
+            self._audit.note(row["login"], "locked", row["login"], before={"state": "active"}, after=after)
 
     def _begin(self, row: dict[str, Any]) -> Session:
         secret, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), self._now().timestamp()

@@ -84,10 +84,11 @@ def edit(served: Served, who: Who, change: Change, version: str, why: str = "") 
         after = [_row_of_edit(row) for row in made.after]
         what = "split_order" if len(after) > 1 else "lock_order" if _is_same(made.before, after[0]) else "edit_order"
         told = {"before": _json(before), "after": _json(after)}
+        was = {**made.before, "locked": before is not None}
         return [
             Note("order_edits", {"state": "dropped"}, {"subject": change.order, "state": "undone"}),
             Note("order_edits", {"at": served.now().timestamp(), "by": who.login, "subject": change.order, **told}),
-            _entry(served, who, what, change.order, made.before | {"locked": before is not None}, after[0], why),
+            _entry(served, who, what, change.order, was, after[0], why),
             *(_entry(served, who, what, str(part["order"]), {}, part, why) for part in after[1:]),
         ]
 

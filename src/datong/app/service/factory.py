@@ -7,7 +7,7 @@ against the order by the same rules, and kept as the same event. Its key makes i
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -112,12 +112,16 @@ class _Read:
 def own_orders(served: Served, who: Who) -> OwnOrders:
     """The orders that were given out to the firm of who asks. Raises NotAllowed."""
     who.require(Permission.ANSWER_ORDERS)
-    firm, read = who.own_firm, _read(served)
-    orders = sorted(_orders_of(served, firm).values(), key=lambda one: (one.due, one.order))
+    firm, read, settings = who.own_firm, _read(served), served.keeper.settings
+    orders = served.keeper.kept(("factory/list", firm), lambda _: _listed(_orders_of(served, firm).values()))
+    return OwnOrders(orders, settings.currency, chain_today(served), read.known.names.get(firm) or firm)
+
+
+def _listed(found: Iterable[OwnOrder]) -> tuple[OwnOrder, ...]:
+    """In the order of OwnOrders."""
+    orders = sorted(found, key=lambda one: (one.due, one.order))
     ended = sorted((one for one in orders if one.part == "ended"), key=lambda one: one.due, reverse=True)
-    by_part = [one for part in ("to_answer", "running") for one in orders if one.part == part]
-    settings = served.keeper.settings
-    return OwnOrders((*by_part, *ended), settings.currency, chain_today(served), read.known.names.get(firm) or firm)
+    return (*(one for part in ("to_answer", "running") for one in orders if one.part == part), *ended)
 
 
 def own_order(served: Served, who: Who, order: str) -> OwnOrder:

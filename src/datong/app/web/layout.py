@@ -1,9 +1,10 @@
 """What all planner's pages share: navigation, search, language, light and dark, and who is signed in."""
 
+import asyncio
 import copy
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
@@ -11,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
-from nicegui import ui
+from nicegui import Client, ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -36,6 +37,9 @@ SCRIPT_WORDS = {
 }
 # Seconds that a page may take to be built.
 LONGEST_BUILD = 60.0
+# A page whose content takes longer is sent without it, and gets it as soon as it is there; how long a browser may take
+# to come back for it (seconds).
+SENT_AFTER, COMES_BACK = 0.5, 30.0
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,27 @@ def _register(served: Served, page: Page, pages: Sequence[Page], on_top: OnTop) 
             if not visit.who.may(page.needs):
                 note(visit.say("web.not_for_you"))
                 return None
-            await on_top(visit, page.name, {one.name: one.path for one in pages})
+            waits = ui.label(visit.say("web.at_work")).props('role="status"').classes("soft")
+            waits.set_visibility(False)
+            early = asyncio.create_task(_sent_early(ui.context.client, waits))
             try:
+                await on_top(visit, page.name, {one.name: one.path for one in pages})
                 await page.build(visit, request)
             except DatongError as error:
                 note(text_of(error, visit.language))
+            finally:
+                early.cancel()
+                waits.delete()
         return None
+
+
+async def _sent_early(client: Client, waits: ui.label) -> None:
+    """Send a page whose content is not there in time, with a word that it comes: what is worked out once for a new plan
+    or a new server can take longer than anybody looks at nothing."""
+    await asyncio.sleep(SENT_AFTER)
+    waits.set_visibility(True)
+    with suppress(TimeoutError):  # nobody waits for it any more
+        await client.connected(timeout=COMES_BACK)
 
 
 def _speak(visit: Visit, page: Page) -> None:

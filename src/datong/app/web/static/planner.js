@@ -82,12 +82,20 @@ window.datong = (() => {
     x(number) { return NAMES + (number - this.first) * this.scale; }
 
     // A tile is 8 lines by a span of days; what is asked for stays until something changes.
-    wanted() {
+    wanted(margin = 0) {
       const span = this.days > 120 ? 112 : this.days > 40 ? 56 : 14, found = [];
-      const rows = Math.ceil((this.canvas.clientHeight - HEAD) / ROW);
-      for (let r = Math.floor(this.top / 8); r * 8 < Math.min(this.top + rows + 1, this.lines.length); r++)
-        for (let d = Math.floor(this.first / span); d * span < this.first + this.days; d++) found.push([r, d, span]);
+      const rows = Math.ceil((this.canvas.clientHeight - HEAD) / ROW), first = this.first - margin * this.days;
+      for (let r = Math.floor(this.top / 8); r * 8 < Math.min(this.top + rows + 1 + 8 * margin, this.lines.length); r++)
+        for (let d = Math.floor(first / span); d * span < first + this.days * (1 + 2 * margin); d++) found.push([r, d, span]);
       return found;
+    }
+
+    // What is looked at next, as a rule: asked for once all that is in view is there.
+    ahead() {
+      const isThere = (key) => { const tile = this.tiles.get(key.join("/")); return tile && (tile.bars || tile.load); };
+      if (this.drag || this.pan || !this.wanted().every(isThere)) return;
+      const next = this.wanted(0.5).find(([r, d, span]) => !this.tiles.has(`${r}/${d}/${span}`) && d * span < this.end && (d + 1) * span > this.start);
+      if (next) this.fetch(next);  // one after the other: each asks for the next when it is drawn
     }
 
     async fetch([r, d, span]) {
@@ -190,6 +198,7 @@ window.datong = (() => {
       if (this.drag && this.drag.days) {
         g.fillStyle = color("--ink"); g.fillText(text(this.drag.bar.begin + this.drag.days), Math.min(this.drag.x + 12, width - 80), this.drag.y - 12);
       }
+      this.ahead();
     }
 
     at(event) {
