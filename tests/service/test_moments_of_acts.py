@@ -12,6 +12,7 @@ from datong.app.service import data, demand, orders, releases, today
 from datong.app.service.answer_texts import Typed
 from datong.app.service.edits import edit
 from datong.app.service.factory import answer, own_order, own_orders
+from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import Who
 from datong.app.service.served import Served, serve
@@ -82,11 +83,14 @@ def test_answers_that_waited_stand_where_they_were_given_with_both_moments(past:
     assert told == [("started", begun, None), ("accepted", given, came)]
     (one,) = [one for one in orders.order(past, WHO, own.order).history if one.text["en"] == "accepted"]
     assert (one.at, one.arrived_at) == (given, came)
-    own_history = [
-        text
-        for _, text, _ in history(own_order(past, miller, own.order), Words("en", "", past.keeper.settings.calendar))
+    words = Words("en", "", past.keeper.settings.calendar)
+    own_history = history(own_order(past, miller, own.order), words, own_late_answers(past, miller, own.order))
+    told = [(when, "ccepted" in text) for when, text, _ in own_history]
+    assert told == [
+        (told[0][0], False),
+        (f"{words.moment(given)} (received {words.moment(came)})", True),
+        (told[2][0], False),
     ]
-    assert len(own_history) == 3 and "ccepted" in own_history[1]
 
 
 def test_the_plan_stays_by_the_chains_clock(past: Served) -> None:

@@ -22,6 +22,7 @@ from datong.app.forms.order_words import (
 from datong.app.service.answer_texts import LONGEST_REMARK, Typed
 from datong.app.service.factory import Answered, OwnOrder, OwnOrders, answer, answered, own_order, own_orders
 from datong.app.service.idle_hours import idle_hours
+from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.photos import MOST, add_photo, photo, photos, suffix
 from datong.app.wording.figures import fitting, long_day, money
 from datong.model.errors import DatongError, NotFound, Refused
@@ -96,7 +97,7 @@ def _order_page(
         facts=facts(own, words),
         words=words,
         actions=actions(own),
-        history=history(own, words),
+        history=history(own, words, own_late_answers(ask.served, ask.who, own.order)),
         photos=photos(ask.served, ask.who, own.order),
         most_photos=MOST,
         longest_remark=LONGEST_REMARK,

@@ -1,6 +1,6 @@
 """An order in the words that its firm reads."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -111,12 +111,13 @@ def actions(own: OwnOrder) -> tuple[str, ...]:
     return (*begun, "progress", "done", "offer", "remark")
 
 
-def history(own: OwnOrder, words: Words) -> list[tuple[str, str, str]]:
-    """When, what, and the remark, of all that was said of an order, newest first."""
+def history(own: OwnOrder, words: Words, came: Mapping[datetime, datetime]) -> list[tuple[str, str, str]]:
+    """When, what, and the remark, of all that was said of an order, the last that was said first. came: when answers
+    came that waited before they were sent, by when they were given."""
     offers = {event.key: event.offer for event in own.events if event.state == "offered"}
     told = [
         (
-            words.moment(event.said_at),
+            _when(event.said_at, came.get(event.said_at), words),
             _on_its_day(event, _event(event, own, offers.get(event.answers or ""), words), words),
             event.reason or "",
         )
@@ -124,6 +125,11 @@ def history(own: OwnOrder, words: Words) -> list[tuple[str, str, str]]:
         if event.state != "proposed"
     ]
     return told[::-1]
+
+
+def _when(said_at: datetime, came: datetime | None, words: Words) -> str:
+    given = words.moment(said_at)
+    return given if came is None else words.say("web_parts.came_later", given=given, came=words.moment(came))
 
 
 def _on_its_day(event: OrderEvent, text: str, words: Words) -> str:

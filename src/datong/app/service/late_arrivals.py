@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 
 # Of what comes sooner after it was said, one moment is told.
@@ -37,3 +38,10 @@ def late_arrivals(served: Served, orders: Collection[str]) -> LateArrivals:
         if given is not None:
             noted[row["subject"], datetime.fromisoformat(given)] = datetime.fromtimestamp(row["at"], UTC)
     return LateArrivals(noted, served.keeper.settings.history == "live")
+
+
+def own_late_answers(served: Served, who: Who, order: str) -> dict[datetime, datetime]:
+    """When answers to an order of one's own firm came in that waited before they were sent, by when they were given.
+    Raises NotAllowed."""
+    who.require(Permission.ANSWER_ORDERS)
+    return {given: came for (_, given), came in late_arrivals(served, [order]).noted.items() if came - given >= AT_ONCE}
