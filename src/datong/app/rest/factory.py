@@ -1,5 +1,6 @@
 """A firm and its own orders: what was given out to it, its answers, photos of defects, free hours."""
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Path, Response
@@ -13,6 +14,7 @@ from datong.app.service import factory, idle_hours, photos
 from datong.app.service.answer_texts import ANSWERS, Typed
 from datong.app.service.factory import Answered, OwnOrder
 from datong.app.service.idle_hours import IdleHours
+from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.photos import Photo
 from datong.app.service.pictures import MOST_BYTES
 from datong.model.errors import BadInput
@@ -68,6 +70,13 @@ class OwnOrders(BaseModel):
     firm_name: str
 
 
+class LateAnswer(BaseModel):
+    """given_at: when it was given; arrived_at: when it came in."""
+
+    given_at: datetime
+    arrived_at: datetime
+
+
 class Free(BaseModel):
     """Hours of the own lines that the last plan leaves free, and what they would earn."""
 
@@ -118,6 +127,13 @@ def photo(order: OfOrder, digest: OfPhoto, call: Called) -> Response:
     """One photo."""
     found, content = photos.photo(call.served, call.who, order, digest)
     return Response(content, media_type=found.kind)
+
+
+@router.get("/{order:path}/late-answers")
+def late_answers(order: OfOrder, call: Called) -> list[LateAnswer]:
+    """Answers to an own order that waited before they were sent."""
+    found = own_late_answers(call.served, call.who, factory.own_order(call.served, call.who, order).order)
+    return [LateAnswer(given_at=given, arrived_at=came) for given, came in sorted(found.items())]
 
 
 @router.get("/{order:path}", response_model=_ORDER)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Call, Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
+from datong.app.rest.last_prices import LastPrice, last_price_of
 from datong.app.rest.plain import Grid, Rows, plain, shape
 from datong.app.rest.problems import Changed, NotConditional
 from datong.app.rest.shapes import Body, Code, Day, Units, Why
@@ -109,6 +110,12 @@ def check(order: OfOrder, sent: OrderChange, call: Called) -> Any:
 def price(order: OfOrder, sent: OrderChange, call: Called) -> Job:
     """Ask what a change would cost: a job that plans with and without it."""
     return edits.price(call.served, call.who, sent.of(order))
+
+
+@router.get("/{order:path}/price")
+def last_price(order: OfOrder, call: Called) -> LastPrice:
+    """The last price of a change of an order that one asked for, and whether it still holds."""
+    return last_price_of(call, order)
 
 
 @router.post("/{order:path}/undo")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, Signed
+from datong.app.rest.last_prices import LastPrice, last_price_of
 from datong.app.rest.plain import many, plain, shape
 from datong.app.rest.shapes import Body, Count, Done, Login, Why
 from datong.app.service import today
@@ -52,6 +53,12 @@ def list_decisions(call: Called, count: Count = 100) -> Decisions:
 def planners(call: Called) -> dict[str, str]:
     """Whom something can be assigned to: names by login."""
     return today.planners(call.served, call.who)
+
+
+@decisions.get("/prices")
+def last_prices(call: Called) -> LastPrice:
+    """The last prices of all offers that anybody asked for, and whether they still hold."""
+    return last_price_of(call)
 
 
 @decisions.post("/prices", status_code=202)
