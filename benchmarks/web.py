@@ -340,14 +340,12 @@ def told_looks(seen: Looked, bars: "Bars") -> list[str]:
 class Seen:
     """What the people saw. seconds: of each read and each edit, by name. errors: status and beginning of each answer
     that was none. confirmed: orders whose lock was answered last, with whether it stands.
-    answered: edits. first: seconds of the first page after the server began, for which all is worked out. spent:
-    seconds of a processor that the server used while it was measured."""
+    answered: edits. spent: seconds of a processor that the server used while it was measured."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     confirmed: dict[str, bool] = field(default_factory=dict)
     answered: int = 0
-    first: float = 0.0
     spent: float = 0.0
 
 
@@ -464,7 +462,6 @@ async def loaded(port: int, server: int, asked: Asked, tokens: Sequence[str], pi
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
         first = Load(client, (), (), (), ("", ""), 0.0, float("inf"))
         products, orders, editable = await looked_up(first, tokens[0])
-        await first.ask("the first page of a new plan", tokens[0], "GET", "/today")
         span = (await first.ask("lines", tokens[0], "GET", "/plan/lines")).json()  # ty: ignore[unresolved-attribute]
         days = (span["today"], (datetime.fromisoformat(span["today"]) + timedelta(days=14)).date().isoformat())
         begin = time.perf_counter() + WARM_UP
@@ -486,7 +483,6 @@ async def loaded(port: int, server: int, asked: Asked, tokens: Sequence[str], pi
             load.seen.spent = processor_seconds(server) - before
 
         await asyncio.gather(watch(), *people)
-        load.seen.first = first.seen.seconds["the first page of a new plan"][0]
         pipe.send((load.seen, memory))
         # Now many edits at once, until the server is killed.
         last = Load(client, (), editable, (), days, 0.0, float("inf"), is_killed=True)
@@ -584,7 +580,6 @@ def measured(folder: Path, asked: Asked, bars: Bars) -> list[str]:
         server.join()
     last = answers.recv()
     load.join()
-    say("first page of a new server", round(seen.first, 1), "s")
     for name in sorted(seen.seconds):
         told(seen, [name], name)
     reads = told(seen, [name for name in seen.seconds if name != "edit"], "reads")
