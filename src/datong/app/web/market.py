@@ -96,7 +96,7 @@ def _cells(visit: Visit, heat: Heat) -> None:
             when_words(visit, row["bucket"]),
             *(figures.fitting(row[name]) for name in ("used_hours", "available_hours", "overtime_hours")),
             figures.share(row["used_share"], 0),
-            figures.money(row["price"], heat.currency, visit.language),
+            _hour_price(visit, row, heat.currency),
         ]
         for row in heat.cells.to_pylist()
     ]
