@@ -58,6 +58,8 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("GET", "/decisions"): (P.SEE_PLAN, None),
     ("GET", "/decisions/planners"): (P.EDIT_ORDERS, None),
     ("POST", "/decisions/prices"): (P.EDIT_ORDERS, None),
+    ("GET", "/decisions/prices"): (P.EDIT_ORDERS, None),
+    ("GET", "/orders/{order}/price"): (P.EDIT_ORDERS, None),
     ("POST", "/decisions/{key}/taking"): (P.RELEASE_ORDERS, {}),
     ("POST", "/decisions/{key}/holding"): (P.RELEASE_ORDERS, {}),
     ("POST", "/decisions/{key}/dismissal"): (P.EDIT_ORDERS, {}),
@@ -146,6 +148,7 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("POST", "/uploads/{upload}/taking"): (P.CHANGE_DATA, {}),
     ("GET", "/own-orders"): (P.ANSWER_ORDERS, None),
     ("GET", "/own-orders/{order}"): (P.ANSWER_ORDERS, None),
+    ("GET", "/own-orders/{order}/late-answers"): (P.ANSWER_ORDERS, None),
     ("POST", "/own-orders/{order}/answers"): (P.ANSWER_ORDERS, {"state": "accepted", "key": "phone-0001"}),
     ("POST", "/own-orders/{order}/photos"): (P.ANSWER_ORDERS, b"x"),
     ("GET", "/own-orders/{order}/photos"): (None, None),  # of a firm's own order, or of any for who sees the plan

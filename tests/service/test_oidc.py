@@ -75,9 +75,9 @@ def test_who_was_not_invited_has_no_account(served: Served, make: Make, there: S
             entered(make(), there, **who)
     assert served.people.accounts(None) == []
     invited(served, "ann@works")
-    with pytest.raises(NotSignedIn, match="sure login"):
+    with pytest.raises(NotSignedIn, match="login that can be trusted"):
         entered(make(), there, email="ann@works", email_verified=False)
-    with pytest.raises(NotSignedIn, match="sure login"):
+    with pytest.raises(NotSignedIn, match="login that can be trusted"):
         entered(make(), there)
     one = entered(make(login_claim="preferred_username"), there, preferred_username="ann@works")
     assert who_of(one).login == "ann@works"
