@@ -38,6 +38,8 @@ from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
+from datong.network.forecast_netting import with_orders
+from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
 from datong.plan.choose_lots import choose
 from datong.plan.line_sequence import worked_hours
@@ -113,7 +115,8 @@ def head(
     refuse_conflicts(state, learnt, where)
     sensed = stages.sense(state)
     on_stage("forecast")
-    demand = stages.forecast(sensed, learnt, state.settings.path_count, seed)
+    expected = stages.forecast(sensed, learnt, state.settings.path_count, seed)
+    demand = with_orders(state, expected, sensed.series.known_ahead_units)
     return Head(state, learnt, sensed, demand, where)
 
 
@@ -121,8 +124,8 @@ def head(
 class Decision:
     """Orders and deliveries. market: the market in any quantities, behind them. given_out: what the orders do.
 
-    chosen: the lots and what they were chosen from; None where the plan is in fractions of units. findings: what keeps
-    lots from being formed.
+    chosen: the lots and what they were chosen from; None where the plan is in fractions of units. findings: which
+    part of forecasts is firm orders, and what keeps lots from being formed.
     """
 
     market: Cleared
@@ -151,7 +154,7 @@ def decide(
     if whole is None:
         whole = states_lots(market.market) or market.market.ways.is_open.sum() <= WHOLE_UP_TO
     if not whole:
-        return Decision(market, market, market.tables(head.demand), None)
+        return Decision(market, market, market.tables(head.demand), None, ordered_already(head))
     on_stage("plan")
     state, demand = head.state, head.demand
     chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
@@ -166,7 +169,13 @@ def decide(
     if within is not given_out:
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
-    return Decision(market, given_out, given_out.tables(demand), chosen, unformed(given_out, rules))
+    found = (*ordered_already(head), *unformed(given_out, rules))
+    return Decision(market, given_out, given_out.tables(demand), chosen, found)
+
+
+def ordered_already(head: Head) -> tuple[Finding, ...]:
+    """Which part of forecasts is firm orders, where any is."""
+    return parts_told(head.demand.netting, head.state.settings.calendar)
 
 
 def _within_days(head: Head, given_out: Cleared, chosen: Chosen) -> Cleared:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cases import referee
 from datong.ledger.state import State, state_of_tables
-from datong.model.settings import ChainSettings, Defaults
+from datong.model.settings import ChainSettings, Defaults, Netting
 
 Row = dict[str, Any]
 
@@ -120,6 +120,9 @@ class _Maker:
             frozen_buckets=1 if "frozen" in self.has else 0,
             max_late_days=self.pick(0, 1, 2, 3) * self.day if "maximum lateness" in self.has else 999,
             defaults=Defaults(priority_factor=self.pick(1.5, 2.0, 3.0), firm_factor=self.pick(1.0, 1.25, 2.0)),
+            netting=Netting(back_days=self.pick(0, 1, 2) * self.day, forward_days=self.pick(0, 1, 2) * self.day)
+            if "forecast" in self.has
+            else Netting(),
         )
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 

@@ -18,7 +18,7 @@ import math
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ SETTINGS = {
     "frozen_buckets": 0,
     "max_late_days": 28,
 }
+NETTING = {"orders": "consume", "back_days": 0, "forward_days": 0}
 SHARES = {
     "price": 1.0,
     "cost_share": 0.7,
@@ -103,7 +104,8 @@ UNKNOWN_TABLES = ("substitutes", "firm_shares")
 class Chain:
     """A chain as known on `today`. first: first day of the first bucket; days: days in a bucket; tables: rows by name.
 
-    shares: the factors and shares of [defaults]. in_pieces: what is counted in pieces is delivered in whole ones.
+    shares: the factors and shares of [defaults]. netting: the section [netting]. in_pieces: what is counted in pieces
+    is delivered in whole ones.
     """
 
     today: date
@@ -115,6 +117,7 @@ class Chain:
     shares: Mapping[str, float]
     tables: Mapping[str, Sequence[Row]]
     in_pieces: bool = True
+    netting: Mapping[str, Any] = field(default_factory=lambda: NETTING)
 
     def rows(self, table: str) -> Sequence[Row]:
         return self.tables.get(table, ())
@@ -163,14 +166,16 @@ def chain_of_folder(folder: Path, today: date, put_aside: Sequence[str] = ()) ->
                 head, *rest = book.get_sheet_by_name(name).to_python() or [[]]
                 tables[name] = [dict(zip(map(str, head), row, strict=True)) for row in rest]
     tables["orders"] = [r for r in tables.get("orders", []) if r["order"] not in put_aside]
-    return _chain(SETTINGS | settings, SHARES | settings.get("defaults", {}), today, tables)
+    made = _chain(SETTINGS | settings, SHARES | settings.get("defaults", {}), today, tables)
+    return replace(made, netting=NETTING | settings.get("netting", {}))
 
 
 def chain_of_state(settings: Any, today: date, tables: Mapping[str, Sequence[Row]]) -> Chain:
     """The chain of rows by table (those of a State, say) and of settings that have the names of chain.toml."""
     named = {name: getattr(settings, name) for name in SETTINGS}
     shares = {name: getattr(settings.defaults, name) for name in SHARES}
-    return _chain(named, shares, today, tables)
+    made = _chain(named, shares, today, tables)
+    return replace(made, netting={name: getattr(settings.netting, name) for name in NETTING})
 
 
 def _chain(
@@ -425,7 +430,7 @@ def wants(chain: Chain) -> list[Want]:
     still be served. Rows of a forecast that are past are past."""
     late = chain.max_late_days // chain.days
     factor, firm_factor = chain.shares["priority_factor"], chain.shares["firm_factor"]
-    rows = [r for r in chain.rows("demand") if chain.bucket(r["due"]) < chain.buckets and r["units"] > 0]
+    rows = [r for r in _net(chain) if chain.bucket(r["due"]) < chain.buckets and r["units"] > 0]
     rows = [r for r in rows if chain.bucket(r["due"]) >= 0 or (r["firm"] and chain.bucket(r["due"]) + late >= 0)]
     guessed = {(r["product"], _asked_at(chain, r)) for r in rows if not r["firm"]}
     found = []
@@ -436,6 +441,27 @@ def wants(chain: Chain) -> list[Want]:
         bucket, last = max(due, 0), min(due + late, chain.buckets - 1)
         found.append(Want(r["demand"], r["product"], r["market"], due, bucket, last, r["units"], weight))
     return found
+
+
+def _net(chain: Chain) -> Sequence[Row]:
+    """Rows of `demand`, forecasts without the units that firm orders are of them: by due day, each order looks at its
+    own bucket, then at those before it, then at those after it, as far as the windows reach."""
+    rows = [dict(r) for r in chain.rows("demand")]
+    if chain.netting["orders"] == "add":
+        return rows
+    by_day = sorted(rows, key=lambda r: (r["due"], r["demand"]))
+    for order in by_day:
+        rest = order["units"] if order["firm"] else 0.0
+        own = chain.bucket(order["due"])
+        earliest = chain.bucket(order["due"] - timedelta(days=chain.netting["back_days"]))
+        latest = chain.bucket(order["due"] + timedelta(days=chain.netting["forward_days"]))
+        for bucket in [*range(own, earliest - 1, -1), *range(own + 1, latest + 1)]:
+            for r in by_day:
+                alike = (r["product"], r["market"]) == (order["product"], order["market"])
+                if alike and not r["firm"] and chain.bucket(r["due"]) == bucket:
+                    taken = min(rest, r["units"])
+                    r["units"], rest = r["units"] - taken, rest - taken
+    return rows
 
 
 def _is_site(chain: Chain, market: str) -> bool:

@@ -1,5 +1,6 @@
 """What is said of a chain before it is planned."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from datong.ledger.state import State, in_state_schema, state_of_tables
-from datong.model.settings import ChainSettings
+from datong.model.settings import ChainSettings, Netting
 from datong.network.notices import notices
 from datong.network.unasked_products import unasked_products
 
@@ -108,17 +109,28 @@ def test_economics_that_change_within_the_horizon() -> None:
 
 
 @pytest.mark.parametrize(
-    ("firm", "market", "sold_on", "is_said"),
-    [(True, "all", -10, True), (False, "all", -10, False), (True, "shop", -10, False), (True, "all", -100, False)],
+    ("firm", "beside", "market", "sold_on", "is_said"),
+    [
+        (True, False, "all", -10, "history_unused"),
+        (True, True, "all", -10, None),  # the order is part of the forecast
+        (False, True, "all", -10, "forecast_given"),
+        (True, False, "shop", -10, None),
+        (True, False, "all", -100, None),
+    ],
 )
-def test_sales_that_nothing_is_expected_of_are_told(firm: bool, market: str, sold_on: int, is_said: bool) -> None:
-    """A customer's order takes the place of the forecast of its product and market."""
+def test_sales_that_no_forecast_is_made_of_are_told(
+    firm: bool, beside: bool, market: str, sold_on: int, is_said: str | None
+) -> None:
+    """A given forecast takes the place of Datong's own; an order only where the chain says so."""
     sold = {"product": "A", "market": "all", "units": 30.0, "state": "ordered", "happened_at": day(sold_on)}
     order = wanted("A") | {"market": market, "firm": firm}
-    told = said(state(sales=[sold], demand=[order]))
-    assert ("history_unused" in told) is is_said
-    if is_said:
-        assert "8 weeks of sales were 30 units, and these orders are 1;" in told["history_unused"]
+    made = state(sales=[sold], demand=[order])
+    told = said(replace(made, settings=replace(made.settings, netting=Netting(own_forecast=beside))))
+    assert [key for key in told if key in ("history_unused", "forecast_given")] == ([is_said] if is_said else [])
+    if is_said == "history_unused":
+        assert "8 weeks of sales were 30 units, and these orders are 1;" in told[is_said]
+    if is_said == "forecast_given":
+        assert "8 weeks of sales were 30 units; given are 1 " in told[is_said]
 
 
 @pytest.mark.parametrize(("on", "is_said"), [((1, 1, 1), True), ((1, 1), False), ((1, 1, 2), False)])

@@ -61,9 +61,10 @@ def test_what_was_known_when_the_bucket_opened_is_what_was_ordered_before_its_mi
 
 
 def test_wanted_rows_that_are_past_give_nothing_for_the_weeks_ahead():
-    """A row due last week leaves the forecast alone; one due next week is what is wanted, with 0 in the other weeks."""
+    """A forecast row due last week leaves the forecast alone; one due next week is what is wanted, with 0 in the other
+    weeks."""
     rows = [sale(utc(2023, 1, 3), 5.0)]
-    wanted = {"demand": "D1", "product": rows[0]["product"], "market": "all", "units": 7.0}
+    wanted = {"demand": "D1", "product": rows[0]["product"], "market": "all", "units": 7.0, "firm": False}
     state = chain(rows, utc(2023, 1, 16), {"demand": [{**wanted, "due": date(2023, 1, 12)}]})
     assert np.isnan(demand_series(state).given_units).all()
     state = chain(rows, utc(2023, 1, 16), {"demand": [{**wanted, "due": date(2023, 1, 24)}]})

@@ -223,6 +223,24 @@ QUANTILES = {
 }
 
 
+# What an order consumed of a forecast. bucket: of the forecast. forecast_row: its key, null for Datong's own.
+# forecast_units: of the row, or expected of the bucket, before any order consumed it. demand, due, request_units: of
+# the firm order. units: of the forecast that the order is; expected over the paths where the forecast is Datong's own.
+NETTING_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("market", pa.string()),
+        ("bucket", pa.date32()),
+        ("forecast_row", pa.string()),
+        ("forecast_units", pa.float64()),
+        ("demand", pa.string()),
+        ("due", pa.date32()),
+        ("request_units", pa.float64()),
+        ("units", pa.float64()),
+    ]
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """Possible futures. paths: (item, path, bucket) units due in each open bucket, whole where history is whole.
@@ -232,6 +250,7 @@ class Forecast:
     method, backtest_windows: (item).
     `prior` marks items whose forecast is a stated prior, moved by launches before or not, for want of history.
     unadjusted: of items with adjustments, (bucket) mean units without them.
+    netting: what firm orders consumed of forecasts (NETTING_SCHEMA); paths hold the orders and what is left.
     """
 
     items: tuple[Item, ...]
@@ -241,6 +260,7 @@ class Forecast:
     backtest_windows: IntArray
     prior: BoolArray
     unadjusted: Mapping[Item, FloatArray] = field(default_factory=dict)
+    netting: pa.Table = field(default_factory=NETTING_SCHEMA.empty_table)
 
 
 # Who a message is for where no firm is named: a works of the chain's own, and whoever sells.

@@ -34,6 +34,22 @@ class Defaults:
     firm_share_factor: float = 1.0
 
 
+@dataclass(frozen=True)
+class Netting:
+    """The section [netting] of chain.toml: how firm orders and forecasts of a product and market go together.
+
+    orders: 'consume' the forecast, the part that the orders are; or 'add' to it. back_days, forward_days: beside the
+    forecast of its own bucket an order consumes that of buckets so many days before and after its due day.
+    own_forecast: whether a product that sells keeps Datong's own forecast beside its firm orders; if not, they are all
+    of its demand.
+    """
+
+    orders: Literal["consume", "add"] = "consume"
+    back_days: int = 0
+    forward_days: int = 0
+    own_forecast: bool = True
+
+
 Security = Literal["tls", "starttls", "unencrypted"]
 # Where neither of the two ends leaves this machine, nobody listens.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -108,6 +124,7 @@ class ChainSettings:
     start: planning never starts before this day's bucket; empty: it starts where the records end.
     history: 'declared' takes happened_at for a missing known_at (a load of past records); 'live' takes arrival.
     assumed: how assumed columns were derived, by 'table.column' and language ('en', 'zh').
+    netting: how firm orders and forecasts go together.
     """
 
     name: str
@@ -125,6 +142,7 @@ class ChainSettings:
     history: Literal["declared", "live"] = "declared"
     defaults: Defaults = field(default_factory=Defaults)
     assumed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    netting: Netting = field(default_factory=Netting)
 
     @property
     def calendar(self) -> Calendar:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item
+from datong.network.asked_rows import asked_rows
 from datong.network.facts import ChainFacts
 from datong.network.horizon import EPOCH
 from datong.network.owed import FirmRow
@@ -39,13 +40,12 @@ class Asks:
 
 
 def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, starts: Sequence[date]) -> Asks:
-    """Rows of `demand` that fall into the horizon, less what was served ahead of its day, and what is owed."""
-    rows = _rows(state, demand, starts)
+    """Rows of `demand` that fall into the horizon (asked_rows.py), and what is owed."""
+    rows = _rows(state, demand, where, starts)
     owed = _owed(where)
-    items = tuple(sorted({*rows.items, *(row.item for row in owed)}))
+    items = tuple(sorted({*(rows.items[i] for i in set(rows.item.tolist())), *(row.item for row in owed)}))
     at = {item: i for i, item in enumerate(items)}
-    of_row = np.array([at[item] for item in rows.items], dtype=np.int64)[rows.item]
-    units = _less_served_ahead(rows.units, of_row, rows.bucket, where, state, items, starts)
+    of_row = np.array([at.get(item, -1) for item in rows.items], dtype=np.int64)[rows.item]
     count = len(owed)
     item = np.concatenate([of_row, np.array([at[row.item] for row in owed], dtype=np.int64)])
     day = np.concatenate([rows.due_day, np.array([row.due.toordinal() - EPOCH for row in owed], dtype=np.int64)])
@@ -59,7 +59,7 @@ def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, 
             item=item,
             bucket=np.concatenate([rows.bucket, np.zeros(count, dtype=np.int64)]),
             due_day=day,
-            units=np.concatenate([units, np.array([row.units for row in owed], dtype=np.float64)]),
+            units=np.concatenate([rows.units, np.array([row.units for row in owed], dtype=np.float64)]),
             firm=firm,
             priority=priority,
             weight=_weights(label[item], firm, priority, _expected(demand, facts, set(label.tolist())), state),
@@ -81,52 +81,24 @@ def _owed(where: Position) -> list[FirmRow]:
     return sorted([*owed, *sold], key=lambda row: (row.due, row.item, row.demand))
 
 
-def _rows(state: State, demand: Forecast, starts: Sequence[date]) -> Asks:
-    """Rows of `demand` that are due in the horizon, of items whose demand is given."""
-    table = state.table("demand").select(["demand", "product", "market", "due", "units", "firm", "priority"])
-    given = [item for item, method in zip(demand.items, demand.method, strict=True) if method == "given"]
+def _rows(state: State, demand: Forecast, where: Position, starts: Sequence[date]) -> Asks:
+    """Rows of `demand` that are due in the horizon: of items whose demand is given, and firm ones beside a forecast."""
+    table = asked_rows(state, demand, where)
+    items = demand.items
     named = pc.binary_join_element_wise(table["product"], table["market"], "\0")
-    place = pc.index_in(named, pa.array(["\0".join(item) for item in given], pa.string()))
+    place = pc.index_in(named, pa.array(["\0".join(item) for item in items], pa.string()))
     day = table["due"].cast(pa.int32()).to_numpy().astype(np.int64)
-    first = starts[0].toordinal() - EPOCH
-    bucket = (day - first) // state.settings.calendar.bucket_days
-    units = table["units"].to_numpy()
-    known = (pc.fill_null(place, -1).to_numpy() >= 0) & (bucket >= 0) & (bucket < len(starts)) & (units > 0)
-    keep = pa.array(np.flatnonzero(known))
     return Asks(
-        key=table["demand"].take(keep).combine_chunks(),
-        items=tuple(given),
-        item=place.take(keep).to_numpy().astype(np.int64),
-        bucket=bucket[known],
-        due_day=day[known],
-        units=units[known],
-        firm=np.asarray(table["firm"].take(keep).to_numpy(zero_copy_only=False), dtype=bool),
-        priority=np.maximum(table["priority"].take(keep).to_numpy().astype(np.int64), 0),
-        weight=np.zeros(int(known.sum())),
+        key=table["demand"].combine_chunks(),
+        items=items,
+        item=place.to_numpy().astype(np.int64),
+        bucket=(day - (starts[0].toordinal() - EPOCH)) // state.settings.calendar.bucket_days,
+        due_day=day,
+        units=table["units"].to_numpy(),
+        firm=np.asarray(table["firm"].to_numpy(zero_copy_only=False), dtype=bool),
+        priority=np.maximum(table["priority"].to_numpy().astype(np.int64), 0),
+        weight=np.zeros(table.num_rows),
     )
-
-
-def _less_served_ahead(
-    units: FloatArray,
-    item: IntArray,
-    bucket: IntArray,
-    where: Position,
-    state: State,
-    items: Sequence[Item],
-    starts: Sequence[date],
-) -> FloatArray:
-    """Of orders served ahead of their day the rows of that item and bucket lose the same share each."""
-    if not where.served_ahead_units:
-        return units
-    buckets, at = len(starts), {it: i for i, it in enumerate(items)}
-    total = np.bincount(item * buckets + bucket, units, len(items) * buckets)
-    served = np.zeros(len(total))
-    for (of, due), ahead in where.served_ahead_units.items():
-        t = state.settings.calendar.index(due, starts[0])
-        if of in at and 0 <= t < buckets:
-            served[at[of] * buckets + t] += ahead
-    left = np.maximum(total - served, 0.0) / np.where(total > 0, total, 1.0)
-    return units * left[item * buckets + bucket]
 
 
 def _expected(demand: Forecast, facts: ChainFacts, labels: Set[str]) -> set[str]:

@@ -17,9 +17,11 @@ from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, s
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
+from datong.model.flow import Item
 from datong.model.words import shown
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
+from datong.network.forecast_netting import given_items
 from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
 from datong.network.unasked_products import unasked_products
@@ -56,10 +58,8 @@ def _statements(state: State, days: Span) -> Iterator[Finding]:
         return
     rows = {name: state.table(name).select(["product", "market"]).to_pylist() for name in ("sales", "demand")}
     sold = {(r["product"], r["market"]) for r in rows["sales"]}
-    due = [day.toordinal() for day in state.table("demand")["due"].to_pylist()]
     wanted = {(r["product"], r["market"]) for r in rows["demand"]}
-    asked = zip(rows["demand"], due, strict=True)
-    given = {(r["product"], r["market"]) for r, day in asked if days.first <= day < days.after} | (wanted - sold)
+    given = given_items(state)
     launched = set(unasked_products(state).launched)
     why: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for one in told:
@@ -77,13 +77,13 @@ def _statements(state: State, days: Span) -> Iterator[Finding]:
 
 
 def _unused_history(state: State, days: Span) -> Iterator[Finding]:
-    """What sells and has only firm orders as its demand in the plan: those take the place of a forecast."""
+    """What sells and has only rows of `demand` as its demand in the plan, which take the place of Datong's forecast:
+    forecasts that somebody gave, or, where the chain wants nothing beside them, customers' orders."""
     demand = state.table("demand").select(["product", "market", "due", "units", "firm"])
     due = demand["due"].cast(pa.int32())
     first, after = (pa.scalar(day - EPOCH, pa.int32()) for day in (days.first, days.after))
     asked = demand.filter(pc.and_(pc.greater_equal(due, first), pc.less(due, after)))
     asked = asked.group_by(["product", "market"], use_threads=False).aggregate([("units", "sum"), ("firm", "min")])
-    asked = asked.filter(asked["firm_min"])
     if not asked.num_rows:
         return
     sales = state.table("sales").select(["product", "market", "happened_at", "units", "state"])
@@ -91,16 +91,22 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     recent = pc.and_(pc.greater_equal(sales["happened_at"], since), pc.equal(sales["state"], "ordered"))
     sold = sales.filter(recent).group_by(["product", "market"], use_threads=False).aggregate([("units", "sum")])
     units = {(r["product"], r["market"]): r["units_sum"] for r in sold.to_pylist() if r["units_sum"] > 0}
-    found = {item: r["units_sum"] for r in asked.to_pylist() if (item := (r["product"], r["market"])) in units}
-    if found:
-        names = named([product if market == "all" else f"{product} ({market})" for product, market in sorted(found)])
-        sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
-        figures: dict[str, Any] = {
-            "sold": f"{shown(sold_units):,.10g}",
-            "asked": f"{shown(asked_units):,.10g}",
-            "weeks": RECENT_WEEKS,
+    given = given_items(state)
+    for is_firm, key, severity in ((True, "history_unused", "warning"), (False, "forecast_given", "note")):
+        found = {
+            item: r["units_sum"]
+            for r in asked.to_pylist()
+            if (item := Item(r["product"], r["market"])) in units and item in given and r["firm_min"] == is_firm
         }
-        yield finding("warning", "notice.history_unused", "demand", count=len(found), names=names, **figures)
+        if found:
+            sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
+            figures: dict[str, Any] = {
+                "names": named([p if market == "all" else f"{p} ({market})" for p, market in sorted(found)]),
+                "sold": f"{shown(sold_units):,.10g}",
+                "asked": f"{shown(asked_units):,.10g}",
+                "weeks": RECENT_WEEKS,
+            }
+            yield finding(severity, f"notice.{key}", "demand", count=len(found), **figures)
 
 
 def _unnamed_refusals(state: State) -> Iterator[Finding]:

@@ -46,13 +46,15 @@ class FirmRow:
 class Owed:
     """owed_units by item and due day: due before the first open bucket, not served, not older than max_late_days.
     served_ahead_units by item and due day: due in open buckets and already served. unasked_units by item: sent, and not
-    asked for yet. firm_rows: the part of owed_units that firm rows of `demand` are, oldest first.
+    asked for yet. firm_rows: the part of owed_units that firm rows of `demand` are, oldest first. firm_ahead_units by
+    key: the part of served_ahead_units that was sent for firm rows of `demand`.
     """
 
     owed_units: Mapping[tuple[Item, date], float] = field(default_factory=dict)
     served_ahead_units: Mapping[tuple[Item, date], float] = field(default_factory=dict)
     unasked_units: Mapping[Item, float] = field(default_factory=dict)
     firm_rows: tuple[FirmRow, ...] = ()
+    firm_ahead_units: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,6 +291,8 @@ def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]
     owed_units = named(is_past & (waits > LEAST_UNITS), waits)
     ahead = named(~is_past & (served > LEAST_UNITS), served)
     firm = left.take((left.firm >= 0) & (left.waits > LEAST_UNITS) & (left.day + promise < first_open))
+    soon = left.take((left.firm >= 0) & (left.day + promise >= first_open))
+    sent = zip(soon.firm.tolist(), (soon.units - soon.waits + soon.sent).tolist(), strict=True)
     columns = (getattr(firm, name).tolist() for name in ("firm", "item", "day", "waits", "priority"))
     rows = [
         FirmRow(asked.keys[f], items[i], as_day(day + promise), units, priority)
@@ -299,6 +303,7 @@ def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]
         served_ahead_units={(item, due): units for item, due, units in ahead},
         unasked_units=dict(sorted((items[q], units) for q, units in unasked.items() if units > LEAST_UNITS)),
         firm_rows=tuple(sorted(rows, key=lambda r: (r.due, r.demand))),
+        firm_ahead_units=dict(sorted((asked.keys[f], units) for f, units in sent if units > LEAST_UNITS)),
     )
 
 

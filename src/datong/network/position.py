@@ -20,7 +20,8 @@ class Position:
     first open bucket, not served, not older than max_late_days. served_ahead_units by item and due day: due in open
     buckets and already served. under_way: orders out, by due day. sent_unasked_units by item: sent, and not yet asked
     for; what is ordered in the next days is taken to be served by it. firm_rows: the part of owed_units that firm rows
-    of `demand` are. since_count: what the stock on hand is made of, by product and site.
+    of `demand` are; firm_ahead_units by key: the part of served_ahead_units that was sent for them. since_count: what
+    the stock on hand is made of, by product and site.
     """
 
     on_hand_units: Mapping[str, float]
@@ -31,6 +32,7 @@ class Position:
     on_hand_by_site: Mapping[tuple[str, str], float] = field(default_factory=dict)
     firm_rows: tuple[FirmRow, ...] = ()
     since_count: Mapping[tuple[str, str], SinceCount] = field(default_factory=dict)
+    firm_ahead_units: Mapping[str, float] = field(default_factory=dict)
 
 
 def position(state: State) -> Position:
@@ -53,4 +55,5 @@ def position(state: State) -> Position:
         on_hand_by_site=on_hand_by_site(counts, moved) if state.table("lanes").num_rows else {},
         firm_rows=to_buyers.firm_rows,
         since_count=since_count(counts, moved),
+        firm_ahead_units=to_buyers.firm_ahead_units,
     )

@@ -21,6 +21,7 @@ from datong.model.flow import Learnt
 from datong.model.words import Message, message, shown
 from datong.network.committed import PutOff, committed
 from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.forecast_netting import netted
 from datong.network.orders_out import UnderWay, orders_out
 from datong.network.overdue_arrivals import Expected, expected_arrivals
 from datong.network.owed import old_sales_owed, past_firm_rows
@@ -240,7 +241,7 @@ class _Wanted:
     @classmethod
     def of(cls, state: State, where: Position) -> "_Wanted":
         calendar = state.settings.calendar
-        first, demand = state.first_open_bucket, state.table("demand")
+        first, demand = state.first_open_bucket, netted(state).rows
         end = calendar.shift(first, state.settings.horizon_buckets)
         open_rows = pc.and_(pc.greater_equal(demand["due"], pa.scalar(first)), pc.less(demand["due"], pa.scalar(end)))
         rows = demand.filter(open_rows).group_by("product").aggregate([("units", "sum")])

@@ -18,6 +18,7 @@ from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Item
 from datong.model.settings import ChainSettings
+from datong.network.asked_rows import asked_rows
 from datong.network.facts import ChainFacts
 from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
@@ -115,18 +116,6 @@ def rule_facts(
     )
 
 
-def _by_bucket(
-    units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
-) -> dict[str, FloatArray]:
-    """product -> (bucket) units by their day; what is due before the first is due in it."""
-    result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
-    for (item, due), count in sorted(units.items()):
-        bucket = max(settings.calendar.index(due, starts[0]), 0)
-        if bucket < len(starts):
-            result[facts.label_of(item)][bucket] += count
-    return dict(result)
-
-
 def _owed_until(
     units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
 ) -> dict[str, FloatArray]:
@@ -148,15 +137,13 @@ def demand_classes(
                  demand)
 
     Rows of `demand` have their own firm and priority, also those that are owed; what is owed of sales is firm, and all
-    other demand is forecast; both of priority 0. Of orders served ahead of their day the rows of that bucket lose the
-    same share each.
+    other demand is forecast; both of priority 0. Of units see `asked_rows`.
     """
-    table = state.table("demand").select(["product", "market", "due", "units", "firm", "priority"])
+    table = asked_rows(state, demand, where).select(["product", "market", "due", "units", "firm", "priority"])
     if facts.stock_points:  # what is asked for at different sites is demand of different stock points
         items = zip(table["product"].to_pylist(), table["market"].to_pylist(), strict=True)
         labels = pa.array([facts.label_of(Item(*item)) for item in items], pa.string())
         table = table.set_column(0, "product", labels)
-    table = table.filter(pc.greater(table["units"], 0.0))
     special = table.filter(pc.or_(pc.invert(table["firm"]), pc.greater(table["priority"], 0)))
     forecast = {
         facts.label_of(item) for item, method in zip(demand.items, demand.method, strict=True) if method != "given"
@@ -170,7 +157,6 @@ def demand_classes(
         if 0 <= bucket < len(starts):
             units = given[r["product"]].setdefault((max(r["priority"], 0), r["firm"]), np.zeros(len(starts)))
             units[bucket] += r["units"]
-    served = _by_bucket(where.served_ahead_units, starts, state.settings, facts)
     owed = _owed_until(where.owed_units, starts, state.settings, facts)
     by_priority: dict[int, dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
     for row in where.firm_rows:
@@ -183,9 +169,7 @@ def demand_classes(
     for product in sorted(given.keys() | {p for of_priority in of_rows.values() for p in of_priority} & asked.keys()):
         by_kind = given.get(product, {})
         total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
-        left = np.maximum(total - served.get(product, 0.0), 0.0)
-        if len(asked[product]) == 1:
-            left = np.minimum(left, np.maximum(asked[product][0], 0.0))
+        left = np.minimum(total, np.maximum(asked[product][0], 0.0)) if len(asked[product]) == 1 else total
         share = left / np.where(total > 0, total, 1.0)
         none, first = np.zeros(len(starts) + 1), np.eye(1, len(starts))
         due_before = owed.get(product, none)

@@ -25,6 +25,8 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.committed import Comes
+from datong.network.forecast_netting import parts_ordered
+from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
 from datong.network.ways import Way
 from datong.plan.days import Days
@@ -66,7 +68,8 @@ class Reasons:
         self.served_by: dict[str, list[tuple[Lot, set[int]]]] = defaultdict(list)
         self.work, self.numbers, self.demand = work, numbers, demand
         self.currency = state.settings.currency
-        self.weeks = state.settings.calendar.unit == "week"
+        self.unit = state.settings.calendar.unit
+        self.weeks = self.unit == "week"
         self.at = {s: t for t, s in enumerate(work.starts)}
         self.days = [self._named(s) for s in work.starts]
         of_lines = clearing.prices.filter(pc.equal(clearing.prices["what"], "line"))
@@ -85,6 +88,7 @@ class Reasons:
             self.since_count[product][site] = since
         given = state.table("demand").select(["row_id", "demand"]).to_pylist()
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
+        self.parts_ordered = parts_ordered(demand.netting)
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         for lot, own in found.pegs.items():
@@ -96,7 +100,7 @@ class Reasons:
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
         causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
         if lot.way.product in self.items:
-            causes += self._forecast_causes(lot)
+            causes += [*self._ordered_causes(lot, pegs), *self._forecast_causes(lot)]
         causes += [
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
             for s in self.signals.of(lot)[:MOST_SIGNALS]
@@ -485,6 +489,17 @@ class Reasons:
         if unit == PIECE:
             return message("plan.pieces", units=shown(lot.units))
         return message("plan.amount", units=shown(lot.units), unit=unit)
+
+    def _ordered_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
+        """The part of the forecast of the buckets that it serves that is firm orders."""
+        served = {self.work.starts[self._due_bucket(peg)] for peg in pegs if peg.use.kind in ("request", "forecast")}
+        items = {self.demand.items[i] for i in self.items[lot.way.product]}
+        causes = []
+        for (product, market, bucket), part in self.parts_ordered.items():
+            if bucket in served and (product, market) in items and part.units >= LEAST_TOLD:
+                rows = [self.demand_rows[key] for key, _ in part.orders if key in self.demand_rows]
+                causes.append(Cause("forecast", part_words(bucket, part, self.unit), "demand", tuple(rows[:MOST_ROWS])))
+        return causes[:MOST_NAMED]
 
     def _forecast_causes(self, lot: Lot) -> list[Cause]:
         items = self.items[lot.way.product]

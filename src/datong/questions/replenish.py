@@ -16,6 +16,7 @@ from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.forecast_netting import with_orders
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 from datong.plan.lots_along_clearing import step_of
@@ -154,7 +155,9 @@ def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) 
     furthest = looked_at(np.array([longest]), review_buckets)
     if furthest > settings.horizon_buckets:
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
-    demand = forecast(sense(state), learnt, settings.path_count, seed)
+    sensed = sense(state)
+    expected = forecast(sensed, learnt, settings.path_count, seed)
+    demand = with_orders(state, expected, sensed.series.known_ahead_units)
     found = replenishment(state, demand, seed, review_buckets)
     return ReplenishResult(state.as_of, settings, {**found, "products": product_names(state)})
 

@@ -151,6 +151,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "forecast": quantile_table(result.forecast),
         "forecast_total": _forecast_total(result.forecast),
         "demand": _demand(result.sensed.series),
+        "netting": result.forecast.netting,
         "clearing": clearing.quantities,
         "prices": clearing.prices,
         "gaps": clearing.gaps,

@@ -20,6 +20,7 @@ from datong.model.flow import (
     Item,
     SeriesSet,
 )
+from datong.network.forecast_netting import given_items, netted
 from datong.network.sales_recorded_until import sales_end
 from datong.network.unasked_products import unasked_products
 from datong.sense.holidays import holiday_buckets, holidays_between
@@ -72,20 +73,22 @@ def _coded(rows: pa.Table) -> tuple[tuple[Item, ...], IntArray]:
 
 @dataclass(frozen=True, eq=False)
 class _Wanted:
-    """Rows of the ledger's `demand` table: sorted items; by row item (index into them), due_day
-    (days since 1970-01-01) and units."""
+    """Rows of the ledger's `demand` table, forecasts less the firm orders that are part of them: sorted items; by row
+    item (index into them), due_day (days since 1970-01-01) and units. given: items of whose demand nothing else is
+    known."""
 
     items: tuple[Item, ...]
     item: IntArray
     due_day: IntArray
     units: FloatArray
+    given: frozenset[Item]
 
 
 def _wanted(state: State) -> _Wanted:
-    table = state.table("demand").select(["product", "market", "due", "units"])
+    table = netted(state).rows.select(["product", "market", "due", "units"])
     items, item = _coded(table)
     due_day = table["due"].cast(pa.int32()).to_numpy().astype(np.int64)
-    return _Wanted(items, item, due_day, table["units"].to_numpy().astype(np.float64))
+    return _Wanted(items, item, due_day, table["units"].to_numpy().astype(np.float64), given_items(state))
 
 
 def demand_series(state: State) -> SeriesSet:
@@ -154,7 +157,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
         sold_units=sold,
         availability=availability,
         known_ahead_units=known_ahead,
-        given_units=_given(items, sales, wanted, open_day, len(horizon_starts), length),
+        given_units=_given(items, wanted, open_day, len(horizon_starts), length),
         known_ahead_history=known[:, :, None],
         holidays=_in_view(holiday_buckets(found, calendar), origin),
         category=tuple(category.get(i.product) or "" for i in items),
@@ -241,20 +244,15 @@ def _in_view(found: tuple[HolidayBucket, ...], origin: date) -> tuple[HolidayBuc
     return tuple(h for h in found if h.bucket >= origin)
 
 
-def _given(
-    items: tuple[Item, ...], sales: SaleRows, wanted: _Wanted, open_day: int, horizon: int, length: int
-) -> FloatArray:
-    """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there due in the horizon, but
-    for those that were never sold: of them nothing else is known, and nothing is asked then.
+def _given(items: tuple[Item, ...], wanted: _Wanted, open_day: int, horizon: int, length: int) -> FloatArray:
+    """(item, bucket ahead) units of the `demand` table; NaN for items that are forecast: firm orders of theirs join
+    the forecast (network/forecast_netting.py).
 
     Rows due before the first open bucket are past: what of them was not served is not known from this table.
     """
-    given = np.full((len(items), horizon), np.nan)
-    given[_positions(tuple(sorted({*wanted.items} - {*sales.items})), items)] = 0.0
     ahead = (wanted.due_day - open_day) // length
     inside = (ahead >= 0) & (ahead < horizon)
     row = _positions(wanted.items, items)[wanted.item[inside]]
-    sums = _sums(row, ahead[inside], wanted.units[inside], given.shape)
-    asked = np.unique(row)
-    given[asked] = sums[asked]
-    return given
+    sums = _sums(row, ahead[inside], wanted.units[inside], (len(items), horizon))
+    is_given = np.array([item in wanted.given for item in items], dtype=bool)
+    return np.where(is_given[:, None], sums, np.nan)

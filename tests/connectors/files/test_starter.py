@@ -8,7 +8,7 @@ import pytest
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.starter import write_starter
 from datong.model.errors import Refused
-from datong.model.settings import ChainSettings, Defaults
+from datong.model.settings import ChainSettings, Defaults, Netting
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -25,8 +25,8 @@ def test_starter_passes_check(tmp_path: Path, language: str) -> None:
 def test_every_setting_is_there_under_a_comment(tmp_path: Path, language: str) -> None:
     write_starter(tmp_path, language)
     lines = (tmp_path / "chain.toml").read_text(encoding="utf-8").splitlines()
-    for setting in [*fields(ChainSettings), *fields(Defaults)]:
-        if setting.name in ("defaults", "assumed"):
+    for setting in [*fields(ChainSettings), *fields(Defaults), *fields(Netting)]:
+        if setting.name in ("defaults", "assumed", "netting"):
             continue
         (at,) = [i for i, line in enumerate(lines) if line.removeprefix("# ").startswith(f"{setting.name} = ")]
         assert lines[at - 1].startswith("# ")

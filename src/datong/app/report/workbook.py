@@ -40,6 +40,7 @@ SHEETS = {
     "money": ("money",),
     "prices": (),
     "forecast": (),
+    "netting": ("units",),
     "ways": (),
     "parts": (),
     "unit_costs": (),
@@ -50,6 +51,7 @@ SHEETS = {
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
     "after_due": {"demand": "request"},
+    "netting": {"demand": "request"},
     "money": {"name": "of_what", "unit": "counted_by"},
     "ways": {"valid_from": "from_day", "valid_to": "to_day"},
     "parts": {"valid_from": "from_day", "valid_to": "to_day"},

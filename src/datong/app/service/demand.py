@@ -24,10 +24,13 @@ from datong.app.service.sorted_rows import rows_with
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.row_ids import keyed_row_id
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import ACTED_AT, BESIDE, tables
 from datong.model.words import Message, message
 from datong.network.demand_statements import Statement, statements
+from datong.network.forecast_netting import parts_ordered
+from datong.network.netting_told import part_words
 from datong.questions.tables_out import message_of
 
 TABLE = "demand_adjustments"
@@ -37,7 +40,7 @@ HAND = "hand"
 RECENT = 8
 # Runs whose forecasts are held against what came.
 RUNS_READ = 104
-READ = ("series", "forecast", "adjustments", "signals", "demand", "products")
+READ = ("series", "forecast", "adjustments", "signals", "demand", "products", "netting")
 STATED = ("products", "promotions", TABLE, "decisions")
 _KEY = ["product", "market"]
 
@@ -49,8 +52,9 @@ class ItemDemand:
     history: bucket, units (what would have been sold), sold_units, availability. forecast: bucket, mean_units,
     q10_units, q50_units, q90_units as the last run has them, machine_units (expected without the planner's edit of the
     bucket), edited_units (what that edit makes of it, also where the run does not have it yet; null: there is none),
-    known_ahead_units. method: how it was made, a code. signals: what was found or said of it; statements: what people
-    say will change it. markets: of the product.
+    known_ahead_units, and forecast_units and ordered_units: before firm orders were part of it, and the part that they
+    are (null: none). ordered: the same by bucket, with the orders. method: how it was made, a code. signals: what was
+    found or said of it; statements: what people say will change it. markets: of the product.
     """
 
     run: str
@@ -65,6 +69,19 @@ class ItemDemand:
     method: str
     signals: tuple["ShownSignal", ...]
     statements: tuple["Told", ...]
+    ordered: tuple["OrderedPart", ...] = ()
+
+
+@dataclass(frozen=True)
+class OrderedPart:
+    """The part of the forecast of a bucket that is firm orders. bucket: its first day. forecast_units, units: of the
+    forecast before, and of it those that are orders. orders: their keys. text: it in words."""
+
+    bucket: date
+    forecast_units: float
+    units: float
+    orders: tuple[str, ...]
+    text: Message
 
 
 @dataclass(frozen=True)
@@ -212,6 +229,7 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
         one for one in _told(served) if one.product == product and (one.market is None or one.market == market)
     )
     names = rows_with(run.tables["products"], "product", product).to_pylist()
+    ordered = _ordered(run, product, market, served.keeper.settings.calendar)
     return ItemDemand(
         run=run.run,
         as_of=run.as_of,
@@ -221,14 +239,36 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
         market=market,
         markets=tuple(sorted(ranked)),
         history=own["series"].select(["bucket", "units", "sold_units", "availability"]).sort_by("bucket"),
-        forecast=_expected(own, told, served.keeper.settings.calendar.bucket_days),
+        forecast=_expected(own, told, ordered, served.keeper.settings.calendar.bucket_days),
         method=own["forecast"]["method"][0].as_py(),
         signals=_signals(run, product, market),
         statements=told,
+        ordered=ordered,
     )
 
 
-def _expected(own: Mapping[str, pa.Table], told: Sequence[Told], bucket_days: int) -> pa.Table:
+def _ordered(run: LastRun, product: str, market: str, calendar: Calendar) -> tuple[OrderedPart, ...]:
+    """Which part of the forecast of an item is firm orders, by bucket."""
+    if "netting" not in run.tables:  # of an earlier version
+        return ()
+    rows = rows_with(run.tables["netting"], "product", product)
+    parts = parts_ordered(rows.filter(pc.equal(rows["market"], market)))
+    return tuple(
+        OrderedPart(
+            bucket,
+            part.forecast_units,
+            part.units,
+            tuple(name for name, _ in part.orders),
+            part_words(bucket, part, calendar.unit),
+        )
+        for (_, _, bucket), part in parts.items()
+    )
+
+
+def _expected(
+    own: Mapping[str, pa.Table], told: Sequence[Told], ordered: Sequence[OrderedPart], bucket_days: int
+) -> pa.Table:
+    of_bucket = {part.bucket: part for part in ordered}
     rows = own["forecast"].sort_by("bucket")
     starts = rows["bucket"].to_pylist()
     known = {r["bucket"]: r["known_ahead_units"] for r in own["demand"].to_pylist()}
@@ -248,6 +288,12 @@ def _expected(own: Mapping[str, pa.Table], told: Sequence[Told], bucket_days: in
             "machine_units": pa.array(machine, pa.float64()),
             "edited_units": pa.array(edited, pa.float64()),
             "known_ahead_units": pa.array([known.get(start) for start in starts], pa.float64()),
+            "forecast_units": pa.array(
+                [of_bucket[start].forecast_units if start in of_bucket else None for start in starts], pa.float64()
+            ),
+            "ordered_units": pa.array(
+                [of_bucket[start].units if start in of_bucket else None for start in starts], pa.float64()
+            ),
         }
     )
 

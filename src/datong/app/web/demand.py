@@ -151,6 +151,9 @@ def _chart(visit: Visit, item: ItemDemand) -> dict[str, Any]:
         for name, values, color in (("machine", machine, GREY), ("edited", edited, GREEN)):
             points = _line_of(say(f"web_demand.{name}"), gap + values, color)
             lines.append({**points, "showSymbol": True, "symbolSize": 9, "lineStyle": {"opacity": 0}})
+    if item.ordered:
+        points = _line_of(say("web_demand.ordered"), gap + [row["ordered_units"] for row in ahead], GREEN)
+        lines.append({**points, "type": "bar", "barMaxWidth": 14})
     low = gap + [row["q10_units"] for row in ahead]
     width = gap + [row["q90_units"] - row["q10_units"] for row in ahead]
     hidden = {"type": "line", "stack": "interval", "symbol": "none", "lineStyle": {"opacity": 0}}
@@ -221,6 +224,8 @@ def _history(visit: Visit, item: ItemDemand) -> None:
 
 def _grid(visit: Visit, item: ItemDemand) -> None:
     heading(visit.say("web_demand.by_week"))
+    for part in item.ordered:
+        words("p", part.text.text(visit.language)[:1].upper() + part.text.text(visit.language)[1:], "note")
     if item.method == "given":
         words("p", visit.say("web_demand.given"), "note")
         return

@@ -12,7 +12,8 @@ from datong.app.wording.columns import rounded
 from datong.app.wording.late import most_important
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
-from datong.questions.tables_out import REASONS_SCHEMA, message_of
+from datong.network.netting_told import PART_ORDERED
+from datong.questions.tables_out import REASONS_SCHEMA, kept_findings, message_of
 from datong.questions.totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 
 Row = dict[str, Any]
@@ -26,7 +27,11 @@ KINDS = ("make", "buy", "move")
 
 def this_week(view: RunView) -> list[str]:
     """The three sentences."""
-    return [to_do(view, view.orders_now), " ".join((_late(view), *behind_the_days(view))), _in_the_way(view)]
+    return [
+        to_do(view, view.orders_now),
+        " ".join((_late(view), *behind_the_days(view), *ordered_already(view))),
+        _in_the_way(view),
+    ]
 
 
 def left_to_do(view: RunView, left: Sequence[Row], given_out: Sequence[Row]) -> str:
@@ -137,6 +142,12 @@ def _out_later(view: RunView) -> str:
     if len(later) > NAMED:
         parts.append(view.say("week.short_more", count=len(later) - NAMED))
     return view.say("week.out_later", orders=_joined(view, parts))
+
+
+def ordered_already(view: RunView) -> list[str]:
+    """The part of forecasts that is firm orders, the largest; nothing where there is none."""
+    found = [f for f in kept_findings(view.inputs.tables) if f.code == PART_ORDERED]
+    return [view.say("week.counted_on", what=f.found.text(view.language)) for f in found]
 
 
 def _too_short_a_week(view: RunView) -> str:

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 from datong.connectors.files.steady import no_file
 from datong.ledger.row_checks import LIKELY_DAYS, nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
-from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings, VoiceSettings
+from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings, Netting, VoiceSettings
 from datong.model.tables import LARGEST, tables
 from datong.model.words import LANGUAGES, Message, message
 
 SETTINGS_FILE = "chain.toml"
-_SECTIONS = ("defaults", "assumed", "email", "voice")
+_SECTIONS = ("defaults", "netting", "assumed", "email", "voice")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,12 @@ _DEFAULTS: Mapping[str, _Rule] = {
     "offer_lead_days": _number(0, MOST_DAYS),
     "priority_factor": _number(1, MOST_SHARE),
     "firm_factor": _number(1, MOST_SHARE),
+}
+_NETTING: Mapping[str, _Rule] = {
+    "orders": _one_of("consume", "add"),
+    "back_days": _whole(0, MOST_DAYS),
+    "forward_days": _whole(0, MOST_DAYS),
+    "own_forecast": _Rule(lambda v: isinstance(v, bool), message("check.yes_or_no")),
 }
 # One address in plain letters, as the protocol of mail has them; no list of several, and nothing that ends a line.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -240,17 +246,8 @@ def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[Cha
             _take(given, key, value, _RULES[key], text, findings)
         else:
             findings.append(_unknown_key(key, [*_RULES, *_SECTIONS], text))
-    defaults: dict[str, Any] = {}
-    section = tree.get("defaults", {})
-    names = [f.name for f in fields(Defaults)]
-    if isinstance(section, dict):
-        for key, value in section.items():
-            if key in names:
-                _take(defaults, key, value, _DEFAULTS[key], text, findings)
-            else:
-                findings.append(_unknown_key(key, names, text))
-    else:
-        findings.append(_wrong_value("defaults", section, message("check.section_defaults"), text))
+    defaults = _own_values("defaults", _DEFAULTS, tree, text, findings)
+    netting = _own_values("netting", _NETTING, tree, text, findings)
     horizon, frozen = (given.get(name, getattr(ChainSettings, name)) for name in ("horizon_buckets", "frozen_buckets"))
     if frozen >= horizon:  # nothing could ever start
         expected = message("check.whole_between", low=0, high=horizon - 1)
@@ -263,7 +260,23 @@ def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[Cha
     if not _are_derivations(assumed):
         findings.append(_wrong_value("assumed", assumed, message("check.derivations"), text))
         assumed = {}
-    return ChainSettings(**given, defaults=amounts, assumed=assumed), findings
+    return ChainSettings(**given, defaults=amounts, assumed=assumed, netting=Netting(**netting)), findings
+
+
+def _own_values(
+    name: str, rules: Mapping[str, _Rule], tree: Mapping[str, Any], text: str, findings: list[Finding]
+) -> dict[str, Any]:
+    """What a section of the settings says and is right; what is wrong is added to the findings."""
+    section, values = tree.get(name, {}), dict[str, Any]()
+    if not isinstance(section, dict):
+        findings.append(_wrong_value(name, section, message(f"check.section_{name}"), text))
+        return values
+    for key, value in section.items():
+        if key in rules:
+            _take(values, key, value, rules[key], text, findings)
+        else:
+            findings.append(_unknown_key(key, list(rules), text))
+    return values
 
 
 def _are_derivations(section: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import Refused
-from datong.model.settings import ChainSettings, Defaults
+from datong.model.settings import ChainSettings, Defaults, Netting
 from datong.model.tables import tables
 from datong.model.words import message, say
 
@@ -107,7 +107,7 @@ def _settings_text(language: str) -> str:
     given = _EXAMPLES[language]
     defaults = ChainSettings(name="")
     for setting in fields(ChainSettings):
-        if setting.name in ("defaults", "assumed"):
+        if setting.name in ("defaults", "assumed", "netting"):
             continue
         value = given.get(setting.name, getattr(defaults, setting.name))
         lines.append(f"# {say(f'starter.setting.{setting.name}', language)}")
@@ -116,6 +116,10 @@ def _settings_text(language: str) -> str:
     for setting in fields(Defaults):
         lines.append(f"# {say(f'starter.setting.{setting.name}', language)}")
         lines.append(f"{setting.name} = {_toml(getattr(defaults.defaults, setting.name))}")
+    lines += ["", f"# {say('starter.netting_head', language)}", "[netting]"]
+    for setting in fields(Netting):
+        lines.append(f"# {say(f'starter.setting.{setting.name}', language)}")
+        lines.append(f"{setting.name} = {_toml(getattr(defaults.netting, setting.name))}")
     example = say("starter.assumed_example", language)
     lines += ["", f"# {say('starter.assumed_head', language)}", '# [assumed."lines.hours_per_week"]']
     lines += [f'# {language} = "{example}"']
@@ -133,6 +137,8 @@ _EMAIL_EXAMPLE = (
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

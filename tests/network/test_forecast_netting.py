@@ -1,0 +1,170 @@
+"""Firm orders are part of the forecast of their product and market, and only what exceeds it comes on top."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datong.model.flow import Item
+from datong.model.settings import Netting
+from datong.network.forecast_netting import given_items, netted, with_orders
+from small_chain import MONDAY, chain, demand
+
+WEEKS = 4
+
+
+def row(key, day, units, firm, product="A", market="all"):
+    due = MONDAY + timedelta(days=day)
+    return {"demand": key, "product": product, "market": market, "due": due, "units": float(units), "firm": firm}
+
+
+def state_of(rows, netting=Netting(), sales=()):  # noqa: B008 - a frozen value
+    tables = {"products": [{"product": p} for p in "AB"], "demand": rows}
+    tables |= {"sales": list(sales)} if sales else {}
+    return chain(WEEKS, {"netting": netting}, **tables)
+
+
+def left(state):
+    found = netted(state)
+    units = {r["demand"]: r["units"] for r in found.rows.to_pylist()}
+    return units, [(r["demand"], r["forecast_row"], r["units"]) for r in found.consumed.to_pylist()]
+
+
+FORECAST = [row("f0", 0, 40, False), row("f1", 7, 40, False), row("f2", 14, 40, False)]
+
+
+def test_an_order_is_part_of_the_forecast_of_its_own_week():
+    """40 expected a week; 25 ordered for the second leave 15 of it: 40 in all. 90 leave nothing, and 50 are beyond."""
+    units, consumed = left(state_of([*FORECAST, row("o", 9, 25, True)]))
+    assert units == {"f0": 40, "f1": 15, "f2": 40, "o": 25}
+    assert consumed == [("o", "f1", 25)]
+    units, consumed = left(state_of([*FORECAST, row("o", 9, 90, True)]))
+    assert units == {"f0": 40, "f1": 0, "f2": 40, "o": 90}
+    assert consumed == [("o", "f1", 40)]
+
+
+def test_what_is_beyond_goes_back_first_and_then_forward():
+    """90 for the second week: 40 of its own, 40 of the week before, 10 of the week after."""
+    netting = Netting(back_days=7, forward_days=7)
+    units, consumed = left(state_of([*FORECAST, row("o", 9, 90, True)], netting))
+    assert units == {"f0": 0, "f1": 0, "f2": 30, "o": 90}
+    assert consumed == [("o", "f1", 40), ("o", "f0", 40), ("o", "f2", 10)]
+
+
+def test_a_window_reaches_every_week_of_which_it_covers_a_day():
+    """Due on Wednesday the 10th: two days back is Monday of the same week, three the Sunday before."""
+    assert left(state_of([*FORECAST, row("o", 9, 90, True)], Netting(back_days=2)))[0]["f0"] == 40
+    assert left(state_of([*FORECAST, row("o", 9, 90, True)], Netting(back_days=3)))[0]["f0"] == 0
+    assert left(state_of([*FORECAST, row("o", 9, 90, True)], Netting(forward_days=4)))[0]["f2"] == 40
+    assert left(state_of([*FORECAST, row("o", 9, 90, True)], Netting(forward_days=5)))[0]["f2"] == 0
+
+
+def test_orders_of_another_product_or_market_consume_nothing():
+    rows = [*FORECAST, row("o", 9, 25, True, product="B"), row("p", 9, 25, True, market="shop")]
+    assert left(state_of(rows)) == ({"f0": 40, "f1": 40, "f2": 40, "o": 25, "p": 25}, [])
+
+
+def test_orders_that_add_consume_nothing():
+    assert left(state_of([*FORECAST, row("o", 9, 25, True)], Netting(orders="add")))[1] == []
+
+
+def test_datongs_own_forecast_is_consumed_path_by_path():
+    """Paths of 30, 40 and 10 a week and an order of 25: 5, 15 and 0 are left, so that 30, 40 and 25 are asked."""
+    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    state = state_of([row("o", 9, 25, True)], sales=sold)
+    expected = demand(state, A=[[40, 30, 7, 8], [40, 40, 7, 8], [40, 10, 7, 8]])
+    made = with_orders(state, expected, np.zeros((1, WEEKS)))
+    assert made.paths[0].tolist() == [[40, 30, 7, 8], [40, 40, 7, 8], [40, 25, 7, 8]]
+    (told,) = made.netting.to_pylist()
+    assert (told["forecast_row"], told["demand"], told["forecast_units"]) == (None, "o", pytest.approx(80 / 3))
+    assert told["units"] == pytest.approx((25 + 25 + 10) / 3)
+
+
+def test_what_is_ordered_otherwise_is_no_part_of_an_order():
+    """Of 40 expected 20 are ordered in the shop: a firm order of 25 can be 20 of them, and 45 are asked."""
+    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    state = state_of([row("o", 9, 25, True)], sales=sold)
+    made = with_orders(state, demand(state, A=[[40, 40, 0, 0]]), np.array([[0.0, 20.0, 0.0, 0.0]]))
+    assert made.paths[0].tolist() == [[40, 45, 0, 0]]
+
+
+def test_a_product_that_sells_keeps_its_forecast_beside_orders_unless_the_chain_says_otherwise():
+    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    only_firm, both = [row("o", 9, 25, True)], [row("o", 9, 25, True), row("f", 2, 5, False)]
+    item = Item("A", "all")
+    assert given_items(state_of(only_firm)) == {item}  # never sold: nothing else is known
+    assert given_items(state_of(only_firm, sales=sold)) == frozenset()
+    assert given_items(state_of(both, sales=sold)) == {item}
+    assert given_items(state_of(only_firm, Netting(own_forecast=False), sold)) == {item}
+
+
+ROWS = st.lists(
+    st.tuples(st.integers(-10, 27), st.integers(1, 60), st.booleans(), st.sampled_from("AB")), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS, st.integers(0, 16), st.integers(0, 16))
+def test_netting_over_random_chains(rows, back, forward):
+    """No forecast falls below nothing or is consumed out of reach, no order consumes more than it is, orders stay as
+    they are, own weeks come first, and what is consumed is what is gone."""
+    table = [row(f"d{i:02}", day, units, firm, product) for i, (day, units, firm, product) in enumerate(rows)]
+    netting = Netting(back_days=back, forward_days=forward)
+    state = state_of(table, netting)
+    found = netted(state)
+    was, now = {r["demand"]: r for r in table}, {r["demand"]: r["units"] for r in found.rows.to_pylist()}
+    gone, taken = defaultdict(float), defaultdict(float)
+    for r in found.consumed.to_pylist():
+        gone[r["forecast_row"]] += r["units"]
+        taken[r["demand"]] += r["units"]
+        order, forecast = was[r["demand"]], was[r["forecast_row"]]
+        assert r["units"] > 0 and order["product"] == forecast["product"]
+        week = forecast["due"] - timedelta(days=forecast["due"].weekday())
+        assert week <= order["due"] + timedelta(days=forward)
+        assert week + timedelta(days=6) >= order["due"] - timedelta(days=back)
+    for key, one in was.items():
+        assert now[key] == pytest.approx(one["units"] - gone[key])
+        assert now[key] >= 0 and taken[key] <= one["units"] + 1e-9
+        if one["firm"]:
+            assert now[key] == one["units"]
+    # An order that is not consumed whole left nothing of its own week.
+    for one in table:
+        if one["firm"] and taken[one["demand"]] < one["units"] - 1e-6:
+            week = one["due"].isocalendar()[:2]
+            same = [r for r in table if not r["firm"] and r["product"] == one["product"]]
+            assert all(now[r["demand"]] < 1e-6 for r in same if r["due"].isocalendar()[:2] == week)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 50), min_size=WEEKS, max_size=WEEKS), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 27), st.integers(1, 60)), max_size=5),
+    st.integers(0, 16),
+    st.integers(0, 16),
+)
+def test_one_path_and_rows_say_the_same(paths, orders, back, forward):
+    """On each path Datong's own forecast is consumed just as the rows of the same forecast would be."""
+    netting = Netting(back_days=back, forward_days=forward)
+    sold = [{"sale": "s", "product": "A", "market": "all", "units": 1.0, "happened_at": MONDAY - timedelta(days=9)}]
+    firm = [row(f"o{i}", day, units, True) for i, (day, units) in enumerate(orders)]
+    state = state_of(firm, netting, sold)
+    made = with_orders(state, demand(state, A=paths), np.zeros((1, WEEKS)))
+    for path, told in zip(paths, made.paths[0], strict=True):
+        rows = [row(f"f{t}", 7 * t, units, False) for t, units in enumerate(path)]
+        by_week = np.zeros(WEEKS)
+        for one in netted(state_of([*rows, *firm], netting)).rows.to_pylist():
+            by_week[(one["due"] - MONDAY).days // 7] += one["units"]
+        assert told == pytest.approx(by_week)
+
+
+def test_days_are_buckets_too():
+    """By the day, an order finds the forecast of its own day alone, and with a window that of the month."""
+    rows = [row(f"f{i:02}", i, 20, False) for i in range(28)] + [row("o", 2, 120, True)]
+    state = state_of(rows)
+    for netting, asked in ((Netting(), 28 * 20 + 100), (Netting(back_days=30, forward_days=30), 28 * 20)):
+        by_day = replace(state, settings=replace(state.settings, bucket="day", horizon_buckets=30, netting=netting))
+        assert sum(netted(by_day).rows["units"].to_pylist()) == asked
