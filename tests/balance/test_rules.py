@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from datong.balance import highs
+from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.rules.rule import Part
@@ -120,6 +121,50 @@ def test_the_door_of_prices_turns_away_what_it_serves_too_late():
     assert clearing.lower_bound <= 590.0 + 1e-6 <= clearing.total_cost + 1e-3
 
 
+def test_an_order_may_wait_for_less_long_than_the_others():
+    """15 wanted in week 0, ten hours a week, and 12 of them wait for nothing: 10 come at once and 2 are lost, 3 come in
+    week 1: 13 x 2 + 2 x 100 + 3 x 5 = 241. Were all of them to wait, 5 would come in week 1: 15 x 2 + 5 x 5 = 55."""
+    wanted = [{"demand": f"D{i}", "product": "A", "due": MONDAY, "units": units} for i, units in enumerate((3.0, 12.0))]
+    own = [wanted[0], wanted[1] | {"max_late_days": 0}]
+    patient, strict = (chain(3, **press(demand=rows_of)) for rows_of in (wanted, own))
+    demand = given(strict, A=[15.0, 0.0, 0.0])
+    assert cleared(patient, demand).total_cost == pytest.approx(55.0)
+    clearing = cleared(strict, demand)
+    assert clearing.total_cost == pytest.approx(241.0) and clearing.cost["lost"] == pytest.approx(200.0)
+    told = [(r["demand"], r["what"], r["units"]) for r in clearing.deliveries.to_pylist()]
+    assert sorted(told) == [("D0", "late", 3), ("D1", "on_time", 10), ("D1", "refused", 2)]
+    market = pack(strict, demand, nothing_learnt(), position(strict))
+    assert market.rule_names == {"lateness of orders", "maximum lateness"}
+    assert lower_bound(market, highs.solve(market).prices) == pytest.approx(241.0)
+    starts = highs.solve(pack(patient, demand, nothing_learnt(), position(patient)))
+    none = np.zeros((2, 3))
+    issued = np.array([[3.0, 0.0, 0.0], [7.0, 5.0, 0.0]])
+    with pytest.raises(AssertionError, match="maximum lateness"):
+        evaluate(market, starts.started, issued, none)
+
+
+def test_an_order_may_wait_longer_than_the_others():
+    """In a chain that waits for nothing, 3 of the 15 may wait for a week: 10 and 3 come, 2 are lost, as above."""
+    wanted = [{"demand": f"D{i}", "product": "A", "due": MONDAY, "units": units} for i, units in enumerate((12.0, 3.0))]
+    state = chain(3, {"max_late_days": 0}, **press(demand=[wanted[0], wanted[1] | {"max_late_days": 7}]))
+    assert cleared(state, given(state, A=[15.0, 0.0, 0.0])).total_cost == pytest.approx(241.0)
+
+
+def test_an_overdue_order_waits_as_long_as_it_says():
+    """10 and 5 due the week before may wait for a week and for four, and 4 for six days, which are over: the 10 come in
+    week 0, their last, and the 5 a week later."""
+    rows_of = [
+        {"demand": f"D{i}", "product": "A", "due": MONDAY - WEEK, "units": units, "max_late_days": days}
+        for i, (units, days) in enumerate(((10.0, 7), (5.0, 28), (4.0, 6)))
+    ]
+    state = chain(3, {"max_late_days": 0}, **press(demand=rows_of))
+    where = position(state)
+    assert {r.demand: r.units for r in where.firm_rows} == {"D0": 10.0, "D1": 5.0}  # the third is given up
+    clearing = cleared(state, given(state, A=[0.0, 0.0, 0.0]), where)
+    served = {(r["demand"], r["bucket"]): r["units"] for r in clearing.deliveries.to_pylist()}
+    assert served == {("D0", MONDAY): 10.0, ("D1", MONDAY + WEEK): 5.0}
+
+
 # priorities ---------------------------------------------------------------------------------------
 
 
@@ -132,9 +177,9 @@ def rows(*kinds):
 
 
 def test_firm_orders_come_before_forecast():
-    """12 firm and 4 forecast in week 0, ten hours: 10 firm ones come at once, 2 and the others a week late. A firm unit
+    """12 firm, which are part of a forecast of 16, and the other 4 of it in week 0, ten hours: 10 firm ones come at once, 2 and the others a week late. A firm unit
     waits for 1.25 x 5: 16 x 2 + 2 x 6.25 + 4 x 5 = 64.5."""
-    state = chain(2, **press(demand=rows((12.0, True, 0), (4.0, False, 0))))
+    state = chain(2, **press(demand=rows((12.0, True, 0), (16.0, False, 0))))
     clearing = cleared(state, given(state, A=[16.0, 0.0]))
     assert clearing.cost["late"] == pytest.approx(32.5)
     assert clearing.total_cost == pytest.approx(64.5)

@@ -52,6 +52,10 @@ FEATURES: Mapping[str, float] = {
 }
 
 
+# Chance of a chain to have rules of single orders.
+ORDER_RULES = 0.5
+
+
 @dataclass(frozen=True)
 class RandomChain:
     """A chain as of Monday 2024-01-01. has: its features; tables: rows by name."""
@@ -124,6 +128,8 @@ class _Maker:
             if "forecast" in self.has
             else Netting(),
         )
+        if self.random.random() < ORDER_RULES:
+            self._order_rules()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -287,6 +293,14 @@ class _Maker:
                 ask(product, -int(self.random.integers(1, 4)), True)
                 ask(product, -1, False)  # a forecast of a day that is past: nobody owes it
         self.tables["demand"] = rows
+
+    def _order_rules(self) -> None:
+        """Some orders wait for a time of their own at most, or are not planned."""
+        for row in self.tables["demand"]:
+            row["max_late_days"] = self.pick(None, None, 0, self.day, 2 * self.day)
+            row["status"] = self.pick("open", "open", "open", "open", "closed", "cancelled", "quote", "inquiry")
+        if all(row["status"] != "open" for row in self.tables["demand"]):
+            self.tables["demand"][0]["status"] = "open"
 
     def _stock(self) -> None:
         counted = datetime(2023, 12, 31, 20, tzinfo=UTC)

@@ -17,7 +17,7 @@ import csv
 import math
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -62,6 +62,8 @@ SETTINGS = {
     "max_late_days": 28,
 }
 NETTING = {"orders": "consume", "back_days": 0, "forward_days": 0}
+# Setting -> what it lets be planned, beside what is open.
+STATUSES = {"plan_quotes": "quote", "plan_inquiries": "inquiry"}
 SHARES = {
     "price": 1.0,
     "cost_share": 0.7,
@@ -89,7 +91,7 @@ EMPTY = {
     "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0},
     "lanes": {"lead_days": 0.0, "cost_per_unit": 0.0},
     "line_calendar": {"overtime_hours": 0.0, "overtime_cost_per_hour": 0.0},
-    "demand": {"market": "all", "firm": True, "priority": 0},
+    "demand": {"market": "all", "firm": True, "priority": 0, "status": "open", "max_late_days": None},
     "sales": {"market": "all", "state": "ordered"},
     "orders": {"kind": "make", "locked": False},
     "production": {"good_units": 0.0, "scrap_units": 0.0},
@@ -104,8 +106,8 @@ UNKNOWN_TABLES = ("substitutes", "firm_shares")
 class Chain:
     """A chain as known on `today`. first: first day of the first bucket; days: days in a bucket; tables: rows by name.
 
-    shares: the factors and shares of [defaults]. netting: the section [netting]. in_pieces: what is counted in pieces
-    is delivered in whole ones.
+    shares: the factors and shares of [defaults]. netting: the section [netting]. planned: statuses of what is planned.
+    in_pieces: what is counted in pieces is delivered in whole ones.
     """
 
     today: date
@@ -118,6 +120,7 @@ class Chain:
     tables: Mapping[str, Sequence[Row]]
     in_pieces: bool = True
     netting: Mapping[str, Any] = field(default_factory=lambda: NETTING)
+    planned: Collection[str] = ("open",)
 
     def rows(self, table: str) -> Sequence[Row]:
         return self.tables.get(table, ())
@@ -167,7 +170,8 @@ def chain_of_folder(folder: Path, today: date, put_aside: Sequence[str] = ()) ->
                 tables[name] = [dict(zip(map(str, head), row, strict=True)) for row in rest]
     tables["orders"] = [r for r in tables.get("orders", []) if r["order"] not in put_aside]
     made = _chain(SETTINGS | settings, SHARES | settings.get("defaults", {}), today, tables)
-    return replace(made, netting=NETTING | settings.get("netting", {}))
+    also = [status for name, status in STATUSES.items() if settings.get(name)]
+    return replace(made, netting=NETTING | settings.get("netting", {}), planned=("open", *also))
 
 
 def chain_of_state(settings: Any, today: date, tables: Mapping[str, Sequence[Row]]) -> Chain:
@@ -175,7 +179,9 @@ def chain_of_state(settings: Any, today: date, tables: Mapping[str, Sequence[Row
     named = {name: getattr(settings, name) for name in SETTINGS}
     shares = {name: getattr(settings.defaults, name) for name in SHARES}
     made = _chain(named, shares, today, tables)
-    return replace(made, netting={name: getattr(settings.netting, name) for name in NETTING})
+    also = [status for name, status in STATUSES.items() if getattr(settings, name)]
+    netting = {name: getattr(settings.netting, name) for name in NETTING}
+    return replace(made, netting=netting, planned=("open", *also))
 
 
 def _chain(
@@ -428,25 +434,41 @@ class Want:
 def wants(chain: Chain) -> list[Want]:
     """Rows of `demand` that are still wanted: those due in the horizon, and firm ones that were due before and may
     still be served. Rows of a forecast that are past are past."""
-    late = chain.max_late_days // chain.days
     factor, firm_factor = chain.shares["priority_factor"], chain.shares["firm_factor"]
     rows = [r for r in _net(chain) if chain.bucket(r["due"]) < chain.buckets and r["units"] > 0]
-    rows = [r for r in rows if chain.bucket(r["due"]) >= 0 or (r["firm"] and chain.bucket(r["due"]) + late >= 0)]
+    rows = [r for r in rows if r["status"] in chain.planned]
+    rows = [
+        r
+        for r in rows
+        if chain.bucket(r["due"]) >= 0
+        or (r["firm"] and chain.bucket(r["due"]) + _most_late(chain, r) >= 0 and _may_wait(chain, r))
+    ]
     guessed = {(r["product"], _asked_at(chain, r)) for r in rows if not r["firm"]}
     found = []
     for r in rows:
         due = chain.bucket(r["due"])
         firm = r["firm"] and (r["product"], _asked_at(chain, r)) in guessed
         weight = factor ** max(r["priority"], 0) * (firm_factor if firm else 1.0)
-        bucket, last = max(due, 0), min(due + late, chain.buckets - 1)
+        bucket, last = max(due, 0), min(due + _most_late(chain, r), chain.buckets - 1)
         found.append(Want(r["demand"], r["product"], r["market"], due, bucket, last, r["units"], weight))
     return found
+
+
+def _most_late(chain: Chain, row: Row) -> int:
+    """Whole buckets after its own in which it can still be served."""
+    return int(chain.max_late_days if row.get("max_late_days") is None else row["max_late_days"]) // chain.days
+
+
+def _may_wait(chain: Chain, row: Row) -> bool:
+    """Whether what was due before today is still waited for."""
+    days = chain.max_late_days if row.get("max_late_days") is None else row["max_late_days"]
+    return row["due"] + timedelta(days=int(days)) >= chain.today
 
 
 def _net(chain: Chain) -> Sequence[Row]:
     """Rows of `demand`, forecasts without the units that firm orders are of them: by due day, each order looks at its
     own bucket, then at those before it, then at those after it, as far as the windows reach."""
-    rows = [dict(r) for r in chain.rows("demand")]
+    rows = [dict(r) for r in chain.rows("demand") if r["status"] in chain.planned or r["status"] == "closed"]
     if chain.netting["orders"] == "add":
         return rows
     by_day = sorted(rows, key=lambda r: (r["due"], r["demand"]))
@@ -458,7 +480,7 @@ def _net(chain: Chain) -> Sequence[Row]:
         for bucket in [*range(own, earliest - 1, -1), *range(own + 1, latest + 1)]:
             for r in by_day:
                 alike = (r["product"], r["market"]) == (order["product"], order["market"])
-                if alike and not r["firm"] and chain.bucket(r["due"]) == bucket:
+                if alike and not r["firm"] and r["status"] != "closed" and chain.bucket(r["due"]) == bucket:
                     taken = min(rest, r["units"])
                     r["units"], rest = r["units"] - taken, rest - taken
     return rows

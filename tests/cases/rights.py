@@ -330,6 +330,25 @@ def nothing_for_b(plan: Plan) -> None:
     assert {o.product for o in plan.orders} == {"A"}
 
 
+def own_lateness(max_late_days: str, served: dict[date, float], short: float) -> Callable[[Path], None]:
+    """The same order with its own largest lateness, in a chain that waits for ever."""
+
+    def right(folder: Path) -> None:
+        text = (folder / "chain.toml").read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if not line.startswith("max_late_days")]
+        (folder / "chain.toml").write_text("\n".join(["max_late_days = 999", *lines]) + "\n", encoding="utf-8")
+        head, row = (folder / "demand.csv").read_text(encoding="utf-8").split()
+        (folder / "demand.csv").write_text(f"{head},max_late_days\n{row},{max_late_days}\n", encoding="utf-8")
+        with Chain(folder, now=lambda: NOW) as chain:
+            for result in (chain.run(), chain.balance(gap=0.0001)):
+                gaps = result.gaps.arrow.to_pylist()
+                told = {r["bucket"]: exactly(r["served_units"]) for r in gaps if r["served_units"] > 0}
+                assert told == served
+                assert sum(r["lost_units"] for r in gaps) == exactly(short)
+
+    return right
+
+
 def _asked_with(folder: Path, netting: str) -> float:
     """Units that run and balance plan for, with a section [netting] of its own."""
     with (folder / "chain.toml").open("a", encoding="utf-8") as settings:
@@ -421,9 +440,16 @@ CASES: dict[str, Case] = {
     "fp_resource_2": Case(at_most_late("end", 0, short=10)),
     "fp_resource_3": Case(at_most_late("end", 10)),
     "fp_resource_5": Case(six_levels),
-    "fp_demand_policy_A": Case(served_and_short({date(2009, 1, 5): 10, date(2009, 1, 10): 10}, 0)),
-    "fp_demand_policy_B": Case(served_and_short({date(2009, 1, 5): 10}, 10)),
-    "fp_demand_policy_E": Case(served_and_short({date(2009, 1, 5): 10}, 10)),
+    "fp_demand_policy_A": Case(
+        served_and_short({date(2009, 1, 5): 10, date(2009, 1, 10): 10}, 0),
+        also={"by order": own_lateness("", {date(2009, 1, 5): 10, date(2009, 1, 10): 10}, 0)},
+    ),
+    "fp_demand_policy_B": Case(
+        served_and_short({date(2009, 1, 5): 10}, 10), also={"by order": own_lateness("0", {date(2009, 1, 5): 10}, 10)}
+    ),
+    "fp_demand_policy_E": Case(
+        served_and_short({date(2009, 1, 5): 10}, 10), also={"by order": own_lateness("2", {date(2009, 1, 5): 10}, 10)}
+    ),
     "fp_operation_routing": Case(without_steps),
     "fp_flow_alternate_1": Case(at_most_late("p", 42)),
     # 28 x 20 expected and 90 + 30 + 90 ordered: of two days with orders the 20 expected are orders.

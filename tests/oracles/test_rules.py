@@ -24,6 +24,7 @@ from planning import served_in
 RULES = (
     "maximum lateness",
     "priorities",
+    "lateness of orders",
     "substitutes",
     "shelf life",
     "change charge",
@@ -99,6 +100,15 @@ def random_rules(random, facts, sold, asked, buckets, names):
                 DemandClass(float(random.choice([1.25, 3.0])), firm),
                 DemandClass(1.0, asked[product] - firm),
             )
+        rules = replace(rules, classes=classes)
+    if "lateness of orders" in names:
+        classes = dict(rules.classes)
+        for product in sold[:2]:
+            hurried = np.floor(asked[product].min(axis=0) * random.uniform(0.2, 1.0))[None]
+            parts_of = rules.classes.get(
+                product, (DemandClass(1.0, hurried), DemandClass(1.0, asked[product] - hurried))
+            )
+            classes[product] = (replace(parts_of[0], late_buckets=int(random.integers(0, 3))), *parts_of[1:])
         rules = replace(rules, classes=classes)
     if "substitutes" in names:
         pairs = {tuple(random.choice(sold, 2, replace=False)) for _ in range(2)}

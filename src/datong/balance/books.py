@@ -313,13 +313,17 @@ def _days_of(*days: date | None) -> list[date]:
 
 def unit_costs(market: Market) -> pa.Table:
     """What a unit costs that is kept or comes late for a bucket, is refused, is never served, or earns that is left.
-    Of a product that is asked for a row for each weight (priority, firmness) of its demand; of others one, without."""
+    Of a product that is asked for a row for each weight (priority, firmness) of its demand; of others one, without.
+    Classes of one weight that wait for other times at most cost alike."""
     asked = np.zeros(len(market.products), dtype=bool)
     asked[market.demand.product] = True
     others = np.flatnonzero(~asked)
-    product = np.concatenate([market.demand.product, others])
-    known = np.arange(len(product)) >= len(market.demand)
-    of_demand = [market.rules.priorities.weight, market.late_cost, market.lost_cost, market.end_cost]
+    pairs = np.column_stack([market.demand.product, market.rules.priorities.weight])
+    own = np.sort(np.unique(pairs, axis=0, return_index=True)[1]) if len(pairs) else np.zeros(0, dtype=np.int64)
+    product = np.concatenate([market.demand.product[own], others])
+    known = np.arange(len(product)) >= len(own)
+    every = [market.rules.priorities.weight, market.late_cost, market.lost_cost, market.end_cost]
+    of_demand = [values[own] for values in every]
     weight, late, lost, never = (
         pa.array(np.concatenate([values, np.zeros(len(others))]), mask=known) for values in of_demand
     )

@@ -209,11 +209,12 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
     """(ask) its class of demand, where the requests of that class are all of its demand; else -1."""
     at = {p: i for i, p in enumerate(market.products.names)}
     product = np.array([at.get(market.places.label_of(item), -1) for item in asks.items], dtype=np.int64)
-    place: dict[tuple[int, float], int] = {}
+    place: dict[tuple[int, float, int], int] = {}
     for d, p in enumerate(market.demand.product.tolist()):
-        place[p, round(float(market.rules.priorities.weight[d]), 9)] = d
-    pairs = zip(product[asks.item].tolist(), asks.weight.tolist(), strict=True)
-    of = np.array([place.get((p, round(w, 9)), -1) for p, w in pairs], dtype=np.int64)
+        late = int(market.rules.order_lateness.late_buckets[d])
+        place[p, round(float(market.rules.priorities.weight[d]), 9), late] = d
+    kinds = zip(product[asks.item].tolist(), asks.weight.tolist(), asks.late_buckets.tolist(), strict=True)
+    of = np.array([place.get((p, round(w, 9), late), -1) for p, w, late in kinds], dtype=np.int64)
     known = of >= 0
     count, buckets = len(market.demand), market.buckets
     told = np.bincount(of[known] * buckets + asks.bucket[known], asks.units[known], count * buckets)

@@ -125,6 +125,7 @@ class ChainSettings:
     history: 'declared' takes happened_at for a missing known_at (a load of past records); 'live' takes arrival.
     assumed: how assumed columns were derived, by 'table.column' and language ('en', 'zh').
     netting: how firm orders and forecasts go together.
+    plan_quotes, plan_inquiries: whether rows of `demand` with these statuses are planned like open ones.
     """
 
     name: str
@@ -143,6 +144,13 @@ class ChainSettings:
     defaults: Defaults = field(default_factory=Defaults)
     assumed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     netting: Netting = field(default_factory=Netting)
+    plan_quotes: bool = False
+    plan_inquiries: bool = False
+
+    @property
+    def planned_statuses(self) -> tuple[str, ...]:
+        """Values of demand.status of what is planned."""
+        return ("open", *("quote",) * self.plan_quotes, *("inquiry",) * self.plan_inquiries)
 
     @property
     def calendar(self) -> Calendar:

@@ -12,6 +12,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray, Forecast, IntArray, Item
 from datong.network.forecast_netting import given_items, netted, orders_beside
 from datong.network.position import Position
+from datong.network.rows_in_plan import CLOSED
 
 
 def asked_rows(state: State, demand: Forecast, where: Position) -> pa.Table:
@@ -29,6 +30,7 @@ def asked_rows(state: State, demand: Forecast, where: Position) -> pa.Table:
 
 def _beside(state: State, items: list[Item], where: Position) -> pa.Table:
     rows = orders_beside(state, items)
+    rows = rows.filter(pc.not_equal(rows["status"], CLOSED))
     if not where.firm_ahead_units:
         return rows
     ahead = np.array([where.firm_ahead_units.get(key, 0.0) for key in rows["demand"].to_pylist()], dtype=np.float64)

@@ -17,6 +17,7 @@ from datong.network.facts import ChainFacts
 from datong.network.horizon import EPOCH
 from datong.network.owed import FirmRow
 from datong.network.position import Position
+from datong.network.rule_facts import own_late_buckets
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,8 @@ class Asks:
 
     key: (ask) of the row of `demand`, '' for what is owed from sales. items: those that are asked for; item: (ask) its
     index. bucket: (ask) in which it is due, what is overdue in the first; due_day: days since 1970-01-01. units, firm,
-    priority: (ask). weight: (ask) of its class (`demand_classes` in rule_facts.py).
+    priority: (ask). weight: (ask) of its class (`demand_classes` in rule_facts.py). late_buckets: (ask) whole buckets
+    that it waits at most, -1 where that is as long as all of the chain.
     """
 
     key: pa.Array
@@ -37,6 +39,7 @@ class Asks:
     firm: BoolArray
     priority: IntArray
     weight: FloatArray
+    late_buckets: IntArray
 
 
 def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, starts: Sequence[date]) -> Asks:
@@ -62,6 +65,7 @@ def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, 
             units=np.concatenate([rows.units, np.array([row.units for row in owed], dtype=np.float64)]),
             firm=firm,
             priority=priority,
+            late_buckets=np.concatenate([rows.late_buckets, _own_late([row.max_late_days for row in owed], state)]),
             weight=_weights(label[item], firm, priority, _expected(demand, facts, set(label.tolist())), state),
         )
     )
@@ -98,7 +102,13 @@ def _rows(state: State, demand: Forecast, where: Position, starts: Sequence[date
         firm=np.asarray(table["firm"].to_numpy(zero_copy_only=False), dtype=bool),
         priority=np.maximum(table["priority"].to_numpy().astype(np.int64), 0),
         weight=np.zeros(table.num_rows),
+        late_buckets=_own_late(table["max_late_days"].to_pylist(), state),
     )
+
+
+def _own_late(max_late_days: Sequence[int | None], state: State) -> IntArray:
+    own = (own_late_buckets(days, state.settings) for days in max_late_days)
+    return np.array([-1 if late is None else late for late in own], dtype=np.int64)
 
 
 def _expected(demand: Forecast, facts: ChainFacts, labels: Set[str]) -> set[str]:
@@ -123,6 +133,6 @@ def _in_order(asks: Asks) -> Asks:
     order = np.lexsort((np.arange(len(key)), key, asks.due_day))
     columns: Mapping[str, np.ndarray] = {
         name: getattr(asks, name)[order]
-        for name in ("item", "bucket", "due_day", "units", "firm", "priority", "weight")
+        for name in ("item", "bucket", "due_day", "units", "firm", "priority", "weight", "late_buckets")
     }
     return Asks(key=asks.key.take(pa.array(order)), items=asks.items, **columns)

@@ -7,7 +7,8 @@ earlier orders left of the forecast of bucket t, it takes
 
 as long as a day of the bucket is no more than back_days before its due day, or forward_days after it (section [netting]
 of chain.toml; both 0: its own bucket alone). What it finds no forecast for stays demand, and so does what is left of
-the forecast: in all orders + sum of F(t). Orders take their turns by due day, then by key. This is the forecast
+the forecast: in all orders + sum of F(t). Orders take their turns by due day, then by key; closed
+ones too, which ask for nothing more. This is the forecast
 consumption of master production scheduling (Proud 2007, chapter 9), with its usual order, backward before forward.
 
 There are two kinds of forecast. Rows of `demand` with firm = false are consumed row by row, in all of the table
@@ -32,6 +33,7 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import NETTING_SCHEMA, FloatArray, Forecast, Item
 from datong.model.settings import Netting
+from datong.network.rows_in_plan import CLOSED, rows_in_plan, rows_that_net
 
 # Units below this are rounding.
 NOTHING = 1e-9
@@ -47,23 +49,23 @@ class Netted:
 
 def netted(state: State) -> Netted:
     """The rows of `demand` as they are planned for. A forecast row that is consumed whole stays, with 0 units."""
-    rows, netting = state.table("demand"), state.settings.netting
+    rows, netting = rows_that_net(state), state.settings.netting
     if netting.orders == "add":
-        return Netted(rows, NETTING_SCHEMA.empty_table())
+        return Netted(rows_in_plan(state), NETTING_SCHEMA.empty_table())
     item = pc.binary_join_element_wise(rows["product"], rows["market"], "\0")
     is_forecast = pc.and_(pc.invert(rows["firm"]), pc.greater(rows["units"], 0.0))
     is_order = pc.and_(rows["firm"], pc.greater(rows["units"], 0.0))
     forecast_items, order_items = (pc.unique(item.filter(which)) for which in (is_forecast, is_order))
     both = pc.and_(pc.is_in(item, value_set=forecast_items), pc.is_in(item, value_set=order_items))
     at = np.flatnonzero(pc.and_(both, pc.greater(rows["units"], 0.0)).to_numpy())
+    is_planned = pc.not_equal(rows["status"], CLOSED)
     if not len(at):
-        return Netted(rows, NETTING_SCHEMA.empty_table())
+        return Netted(rows.filter(is_planned), NETTING_SCHEMA.empty_table())
     left = rows["units"].to_numpy().copy()
     consumed = _consumed(at, rows, left, state.settings.calendar, netting)
     place = rows.schema.get_field_index("units")
-    return Netted(
-        rows.set_column(place, "units", pa.array(left)), pa.Table.from_pylist(consumed, schema=NETTING_SCHEMA)
-    )
+    rows = rows.set_column(place, "units", pa.array(left)).filter(is_planned)
+    return Netted(rows, pa.Table.from_pylist(consumed, schema=NETTING_SCHEMA))
 
 
 def _consumed(
@@ -126,7 +128,7 @@ def given_items(state: State) -> frozenset[Item]:
     are due in the horizon, or were never sold, or have firm rows there and the chain wants nothing beside them."""
     first = state.first_open_bucket
     end = state.settings.calendar.shift(first, state.settings.horizon_buckets)
-    rows = state.table("demand").select(["product", "market", "due", "firm"])
+    rows = rows_in_plan(state).select(["product", "market", "due", "firm"])
     ahead = pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end)))
     if state.settings.netting.own_forecast:
         ahead = pc.and_(ahead, pc.invert(rows["firm"]))
@@ -141,9 +143,10 @@ def _items(rows: pa.Table) -> set[Item]:
 
 
 def orders_beside(state: State, items: Collection[Item]) -> pa.Table:
-    """Firm rows of `demand` that are due in the horizon and ask for something that Datong forecasts itself: of these
-    items. What has the key of a sale that is due in the horizon is among what the forecast knows to be ordered."""
-    rows = state.table("demand")
+    """Firm rows of `demand`, closed ones too, that are due in the horizon and are of these items, which Datong
+    forecasts itself. What has the key of a sale that is due in the horizon is among what the forecast knows to be
+    ordered."""
+    rows = rows_that_net(state)
     first = state.first_open_bucket
     end = state.settings.calendar.shift(first, state.settings.horizon_buckets)
     ahead = pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end)))
@@ -174,7 +177,7 @@ def with_orders(state: State, demand: Forecast, known: FloatArray) -> Forecast:
         return replace(demand, netting=of_rows)
     place = {item: i for i, item in enumerate(demand.items)}
     orders: dict[Item, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows.select(["demand", "product", "market", "due", "units"]).to_pylist():
+    for row in rows.select(["demand", "product", "market", "due", "units", "status"]).to_pylist():
         orders[Item(row["product"], row["market"])].append(row)
     paths, unadjusted = demand.paths.copy(), dict(demand.unadjusted)
     consumed: list[dict[str, Any]] = []
@@ -199,7 +202,7 @@ def _joined(
     mean, firm, consumed = paths.mean(axis=0), np.zeros(len(at)), list[dict[str, Any]]()
     left = paths - np.nan_to_num(known)
     for order in sorted(orders, key=lambda row: (row["due"], row["demand"])):
-        firm[at[calendar.bucket_start(order["due"])]] += order["units"]
+        firm[at[calendar.bucket_start(order["due"])]] += order["units"] if order["status"] != CLOSED else 0.0
         if netting.orders == "consume":
             for t, units in _taken(order, left, at, calendar, netting):
                 consumed.append(_row(order, starts[t], None, float(mean[t]), units))

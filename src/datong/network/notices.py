@@ -18,12 +18,13 @@ from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item
-from datong.model.words import shown
+from datong.model.words import message, shown
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
 from datong.network.forecast_netting import given_items
 from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
+from datong.network.rows_in_plan import rows_in_plan
 from datong.network.unasked_products import unasked_products
 
 # Weeks of sales that a notice holds customers' orders against.
@@ -35,13 +36,14 @@ _Row = Mapping[str, Any]
 
 
 def notices(state: State) -> tuple[Finding, ...]:
-    """Products without demand, bills of materials that begin or end, products that nothing makes or brings, economics
-    that change, within the horizon; refusals that close nothing, statements that change nothing, sales that nothing is
-    expected of, sales that are sums of months. Empty where there is nothing to say."""
+    """Products without demand, orders that are not planned, bills of materials that begin or end, products that nothing
+    makes or brings, economics that change, within the horizon; refusals that close nothing, statements that change
+    nothing, sales that nothing is expected of, sales that are sums of months. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
         *_unasked(state),
+        *_not_planned(state),
         *_ways(state, days),
         *_economics(state, days),
         *_unnamed_refusals(state),
@@ -79,7 +81,7 @@ def _statements(state: State, days: Span) -> Iterator[Finding]:
 def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     """What sells and has only rows of `demand` as its demand in the plan, which take the place of Datong's forecast:
     forecasts that somebody gave, or, where the chain wants nothing beside them, customers' orders."""
-    demand = state.table("demand").select(["product", "market", "due", "units", "firm"])
+    demand = rows_in_plan(state).select(["product", "market", "due", "units", "firm"])
     due = demand["due"].cast(pa.int32())
     first, after = (pa.scalar(day - EPOCH, pa.int32()) for day in (days.first, days.after))
     asked = demand.filter(pc.and_(pc.greater_equal(due, first), pc.less(due, after)))
@@ -114,6 +116,19 @@ def _unnamed_refusals(state: State) -> Iterator[Finding]:
     if orders:
         names = named(orders)
         yield finding("warning", "notice.refused_unnamed", "orders", column="recipe", count=len(orders), names=names)
+
+
+def _not_planned(state: State) -> Iterator[Finding]:
+    """Rows of `demand` that are not planned for, by their status."""
+    rows = state.table("demand").select(["demand", "product", "units", "due", "status"])
+    left_out = rows.filter(pc.invert(pc.is_in(rows["status"], value_set=pa.array(state.settings.planned_statuses))))
+    of: dict[str, list[str]] = defaultdict(list)
+    for r in left_out.sort_by([("due", "ascending"), ("demand", "ascending")]).to_pylist():
+        of[r["status"]].append(f"{r['demand']} ({r['units']:g} {r['product']}, {r['due']})")
+    for status, names in sorted(of.items()):
+        key = "notice.may_be_planned" if status in ("quote", "inquiry") else "notice.not_planned"
+        word = message(f"notice.status.{status}")
+        yield finding("note", key, "demand", column="status", count=len(names), names=named(names), status=word)
 
 
 def _unasked(state: State) -> Iterator[Finding]:

@@ -32,14 +32,15 @@ SENT_AHEAD_DAYS = 7
 
 @dataclass(frozen=True)
 class FirmRow:
-    """A firm row of `demand` that is past due: units of it that are still owed. priority: as the row
-    has it, higher is served first."""
+    """A firm row of `demand` that is past due: units of it that are still owed. priority: as the row has it, higher is
+    served first. max_late_days: after its due day, that it waits at most; None: as all of the chain."""
 
     demand: str
     item: Item
     due: date
     units: float
     priority: int
+    max_late_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,14 @@ class _Rows:
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """rows: what waits. sent: what was sent for nothing by name, as item, day and units. keys: of the firm rows."""
+    """rows: what waits. sent: what was sent for nothing by name, as item, day and units. keys: of the firm rows.
+    most_days: (firm row) days that it waits at most."""
 
     items: list[Item]
     rows: _Rows
     sent: tuple[IntArray, IntArray, FloatArray]
     keys: list[str]
+    most_days: IntArray
 
 
 def owed(state: State) -> Owed:
@@ -137,8 +140,13 @@ def _waiting(state: State) -> Owed:
     unasked = {int(q): -float(waiting[q]) for q in np.flatnonzero(waiting < -LEAST_UNITS)}
     in_turn = _turns(asked.keys)
     later = rows.take(rows.day > today + ahead)
+    own_keep = np.append(asked.most_days, settings.max_late_days) + settings.promise_days + 1
+    recent = _left_of_past(past.take(past.day > today - keep), waiting, in_turn)
+    # Older ones that may wait longer: what is sent without a name is no longer sent for them.
+    patient = past.take((past.day <= today - keep) & (past.day > today - own_keep[past.firm]))
     parts = (
-        _left_of_past(past.take(past.day > today - keep), waiting, in_turn),
+        recent.take(recent.day > today - own_keep[recent.firm]),
+        replace(patient, waits=patient.units),
         _left_of_soon(rows.take((rows.day > today) & (rows.day <= today + ahead)), unasked, in_turn),
         replace(later, waits=later.units),
     )
@@ -160,10 +168,12 @@ def old_sales_owed(state: State) -> tuple[int, float]:
 def past_firm_rows(state: State) -> pa.Table:
     """Firm rows of `demand` that are due before the first open bucket, of more than 0 units, and no sale as well."""
     rows = _firm_rows(state)
+    rows = rows.filter(_is_planned(rows, state))
     return rows.filter(pc.less(rows["due"], pa.scalar(state.first_open_bucket, pa.date32())))
 
 
 def _firm_rows(state: State) -> pa.Table:
+    """Firm rows of every status: what was sent for one that is closed was sent for nobody else."""
     rows = state.table("demand")
     rows = rows.filter(pc.and_(rows["firm"], pc.greater(rows["units"], 0.0)))
     if not rows.num_rows:
@@ -171,11 +181,17 @@ def _firm_rows(state: State) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows["demand"], state.table("sales")["sale"].combine_chunks())))
 
 
+def _is_planned(rows: pa.Table, state: State) -> pa.ChunkedArray:
+    return pc.is_in(rows["status"], value_set=pa.array(state.settings.planned_statuses, pa.string()))
+
+
 def _asked(state: State) -> _Asked:
     shipments = state.table("shipments")
     sent = shipments.filter(pc.is_null(shipments["to_site"]))
     firm = _firm_rows(state)
     named, rest = _named(firm, sent)
+    kept = _is_planned(firm, state)
+    firm, named = firm.filter(kept), named[kept.to_numpy()]
     sales = sales_since_shipments(state)
     columns = ["product", "market", "units"]
     item, items = _items(pa.concat_tables([side.select(columns) for side in (sales, firm, rest)]))
@@ -195,7 +211,8 @@ def _asked(state: State) -> _Asked:
         waits=np.zeros(len(items_of)),
     )
     sent_rows = of_rest, local_days(rest, state), rest["units"].to_numpy().astype(np.float64)
-    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist())
+    own = pc.fill_null(firm["max_late_days"], state.settings.max_late_days).to_numpy().astype(np.int64)
+    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist(), own)
 
 
 def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:
@@ -295,7 +312,7 @@ def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]
     sent = zip(soon.firm.tolist(), (soon.units - soon.waits + soon.sent).tolist(), strict=True)
     columns = (getattr(firm, name).tolist() for name in ("firm", "item", "day", "waits", "priority"))
     rows = [
-        FirmRow(asked.keys[f], items[i], as_day(day + promise), units, priority)
+        FirmRow(asked.keys[f], items[i], as_day(day + promise), units, priority, int(asked.most_days[f]))
         for f, i, day, units, priority in zip(*columns, strict=True)
     ]
     return Owed(

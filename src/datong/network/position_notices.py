@@ -5,13 +5,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.columns import day_number
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import COUNTS, named
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
@@ -174,12 +175,13 @@ def _firm_rows(state: State, where: Position) -> Iterator[Finding]:
         yield finding("warning", key, "demand", column="due", count=len(rows), units=units, names=names)
     if ships_to_buyers(state):
         return  # old rows may be served: that is told by no row alone
-    oldest = state.today - timedelta(days=state.settings.max_late_days)
+    days = state.settings.max_late_days
     past = past_firm_rows(state)
-    gone = past.filter(pc.less(past["due"], pa.scalar(oldest))).sort_by([("due", "ascending"), ("demand", "ascending")])
+    waited = day_number(state.today) - past["due"].cast(pa.int32()).to_numpy()
+    is_gone = pa.array(waited > pc.fill_null(past["max_late_days"], days).to_numpy())
+    gone = past.filter(is_gone).sort_by([("due", "ascending"), ("demand", "ascending")])
     if gone.num_rows:
         names = named(gone["demand"].to_pylist())
-        days = state.settings.max_late_days
         yield finding(
             "note", "position.firm_given_up", "demand", column="due", count=gone.num_rows, days=days, names=names
         )

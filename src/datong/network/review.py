@@ -16,6 +16,7 @@ from datong.model.flow import Item, nothing_learnt
 from datong.model.words import message
 from datong.network.facts import chain_facts
 from datong.network.horizon import rows_of
+from datong.network.rows_in_plan import rows_in_plan
 from datong.network.stock import last_counts
 
 # Products that a finding on single products is given for; the others are counted.
@@ -155,7 +156,7 @@ def asked_items(state: State, starts: Sequence[date]) -> list[Item]:
 
 
 def _due_in(state: State, starts: Sequence[date]) -> pa.Table:
-    demand = state.table("demand")
+    demand = rows_in_plan(state)
     end = state.settings.calendar.shift(starts[-1], 1)
     inside = pc.and_(pc.greater_equal(demand["due"], pa.scalar(starts[0])), pc.less(demand["due"], pa.scalar(end)))
     return demand.filter(pc.and_(inside, pc.greater(demand["units"], 0.0)))
@@ -168,7 +169,7 @@ def _given_products(state: State, starts: Sequence[date]) -> set[str]:
 
 def _heaviest_weight(state: State) -> dict[str, float]:
     """The most that a row of `demand` weighs, by product; see `demand_classes` in rule_facts.py."""
-    rows = state.table("demand").select(["product", "priority", "firm"])
+    rows = rows_in_plan(state).select(["product", "priority", "firm"])
     kinds = rows.group_by("product", use_threads=False).aggregate(
         [("priority", "max"), ("firm", "max"), ("firm", "min")]
     )
@@ -215,7 +216,7 @@ def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
 
 def demand_beyond(state: State, starts: Sequence[date]) -> list[Finding]:
     """Rows of `demand` that are due after the horizon, which nothing is planned for yet."""
-    demand = state.table("demand")
+    demand = rows_in_plan(state)
     end = state.settings.calendar.shift(starts[-1], 1)
     beyond = demand.filter(pc.greater_equal(demand["due"], pa.scalar(end)))
     if not beyond.num_rows:

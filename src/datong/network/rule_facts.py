@@ -32,6 +32,7 @@ NOTHING = 1e-9
 @dataclass(frozen=True, eq=False)
 class DemandClass:
     """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units.
+    late_buckets: whole buckets that it waits at most; None: as all of the chain.
 
     owed: (bucket + 1) units of it from before the horizon, by the last bucket in which they can still be served; the
     last of them in any.
@@ -40,6 +41,7 @@ class DemandClass:
     weight: float
     paths: FloatArray
     owed: FloatArray | None = None
+    late_buckets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,23 @@ def rule_facts(
     )
 
 
+def own_late_buckets(max_late_days: int | None, settings: ChainSettings) -> int | None:
+    """Whole buckets that a request waits at most; None where that is as long as all of the chain."""
+    length = settings.calendar.bucket_days
+    own = None if max_late_days is None else max_late_days // length
+    return None if own == settings.max_late_days // length else own
+
+
 def _owed_until(
-    units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
+    units: Mapping[tuple[Item, date], float],
+    starts: Sequence[date],
+    settings: ChainSettings,
+    facts: ChainFacts,
+    own: int | None = None,
 ) -> dict[str, FloatArray]:
-    """product -> (bucket + 1) units that are owed, as a DemandClass has them."""
-    late_buckets = settings.max_late_days // settings.calendar.bucket_days
+    """product -> (bucket + 1) units that are owed, as a DemandClass has them. own: whole buckets that they wait at
+    most; None: as all of the chain."""
+    late_buckets = settings.max_late_days // settings.calendar.bucket_days if own is None else own
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts) + 1))
     for (item, due), count in sorted(units.items()):
         last = max(settings.calendar.index(due, starts[0]) + late_buckets, 0)
@@ -131,7 +145,7 @@ def _owed_until(
 def demand_classes(
     state: State, demand: Forecast, where: Position, asked: Mapping[str, FloatArray], facts: ChainFacts
 ) -> dict[str, tuple[DemandClass, ...]]:
-    """Classes by product, dearest first, where its demand is not all of weight 1.
+    """Classes by product, dearest first, where its demand is not all of weight 1, or waits as long as all of the chain.
 
         weight = priority_factor ^ max(priority, 0) x (firm_factor for a firm order of a product that also has forecast
                  demand)
@@ -139,34 +153,31 @@ def demand_classes(
     Rows of `demand` have their own firm and priority, also those that are owed; what is owed of sales is firm, and all
     other demand is forecast; both of priority 0. Of units see `asked_rows`.
     """
-    table = asked_rows(state, demand, where).select(["product", "market", "due", "units", "firm", "priority"])
+    columns = ["product", "market", "due", "units", "firm", "priority", "max_late_days"]
+    table = asked_rows(state, demand, where).select(columns)
     if facts.stock_points:  # what is asked for at different sites is demand of different stock points
         items = zip(table["product"].to_pylist(), table["market"].to_pylist(), strict=True)
         labels = pa.array([facts.label_of(Item(*item)) for item in items], pa.string())
         table = table.set_column(0, "product", labels)
-    special = table.filter(pc.or_(pc.invert(table["firm"]), pc.greater(table["priority"], 0)))
+    has_own = pc.or_(pc.greater(table["priority"], 0), pc.is_valid(table["max_late_days"]))
+    special = table.filter(pc.or_(pc.invert(table["firm"]), has_own))
     forecast = {
         facts.label_of(item) for item, method in zip(demand.items, demand.method, strict=True) if method != "given"
     }
     split = (set(pc.unique(special["product"]).to_pylist()) | forecast) & set(asked)
     rows = table.filter(pc.is_in(table["product"], pa.array(sorted(split), pa.string())))
     calendar, starts, factors = state.settings.calendar, demand.bucket_starts, state.settings.defaults
-    given: dict[str, dict[tuple[int, bool], FloatArray]] = defaultdict(dict)
+    given: dict[str, dict[_Kind, FloatArray]] = defaultdict(dict)
     for r in rows.to_pylist():
         bucket = calendar.index(r["due"], starts[0])
         if 0 <= bucket < len(starts):
-            units = given[r["product"]].setdefault((max(r["priority"], 0), r["firm"]), np.zeros(len(starts)))
+            kind = max(r["priority"], 0), r["firm"], own_late_buckets(r["max_late_days"], state.settings)
+            units = given[r["product"]].setdefault(kind, np.zeros(len(starts)))
             units[bucket] += r["units"]
     owed = _owed_until(where.owed_units, starts, state.settings, facts)
-    by_priority: dict[int, dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
-    for row in where.firm_rows:
-        if row.priority > 0:
-            by_priority[row.priority][row.item, row.due] += row.units
-    of_rows = {
-        priority: _owed_until(units, starts, state.settings, facts) for priority, units in sorted(by_priority.items())
-    }
+    of_rows = _owed_rows(where, starts, state.settings, facts)
     result = {}
-    for product in sorted(given.keys() | {p for of_priority in of_rows.values() for p in of_priority} & asked.keys()):
+    for product in sorted(given.keys() | {p for of_kind in of_rows.values() for p in of_kind} & asked.keys()):
         by_kind = given.get(product, {})
         total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
         left = np.minimum(total, np.maximum(asked[product][0], 0.0)) if len(asked[product]) == 1 else total
@@ -174,35 +185,60 @@ def demand_classes(
         none, first = np.zeros(len(starts) + 1), np.eye(1, len(starts))
         due_before = owed.get(product, none)
         rest = asked[product] - left - first * due_before.sum()
-        is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not firm for _, firm in by_kind)
+        is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not firm for _, firm, _ in by_kind)
         firm_factor = factors.firm_factor if is_forecast else 1.0
-        rows_owed = [(priority, of_rows[priority][product]) for priority in of_rows if product in of_rows[priority]]
-        rows_owed.append((0, due_before - sum((units for _, units in rows_owed), none)))
-        parts = [(p, firm, (units * share)[None], none) for (p, firm), units in by_kind.items()]
-        parts += [(priority, True, first * units.sum(), units) for priority, units in rows_owed]
-        parts.append((0, False, rest, none))
+        by_row = [(kind, of_rows[kind][product]) for kind in of_rows if product in of_rows[kind]]
+        rest_owed = np.maximum(due_before - sum((until[1] for _, until in by_row), none), 0.0)
+        parts = [(kind, (units * share)[None], none) for kind, units in by_kind.items()]
+        parts += [((priority, True, own), first * until[0].sum(), until[0]) for (priority, own), until in by_row]
+        parts.append(((0, True, None), first * rest_owed.sum(), rest_owed))
+        parts.append(((0, False, None), rest, none))
         result |= _classes_of(product, parts, factors.priority_factor, firm_factor)
     return result
 
 
+# Priority, whether it is firm, and whole buckets that it waits at most (None: as all of the chain).
+_Kind = tuple[int, bool, int | None]
+
+
+def _owed_rows(
+    where: Position, starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
+) -> dict[tuple[int, int | None], dict[str, tuple[FloatArray, FloatArray]]]:
+    """By priority and own lateness of overdue firm rows that have either, product -> (bucket + 1) units that are owed,
+    by the last bucket in which they can be served, and by that of all else that is owed."""
+    by_kind: dict[tuple[int, int | None], dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
+    for row in where.firm_rows:
+        own = own_late_buckets(row.max_late_days, settings)
+        if row.priority > 0 or own is not None:
+            by_kind[max(row.priority, 0), own][row.item, row.due] += row.units
+    found = {}
+    for kind, units in sorted(by_kind.items(), key=lambda pair: (pair[0][0], pair[0][1] is not None, pair[0][1] or 0)):
+        own = _owed_until(units, starts, settings, facts, kind[1])
+        as_all = _owed_until(units, starts, settings, facts)
+        found[kind] = {product: (own[product], as_all[product]) for product in own}
+    return found
+
+
 def _classes_of(
     product: str,
-    parts: Sequence[tuple[int, bool, FloatArray, FloatArray]],
+    parts: Sequence[tuple[_Kind, FloatArray, FloatArray]],
     priority_factor: float,
     firm_factor: float,
 ) -> dict[str, tuple[DemandClass, ...]]:
-    """product -> its classes, dearest first; nothing where all is of weight 1. parts: priority, firm, paths, owed."""
-    weights: dict[float, DemandClass] = {}
-    for priority, firm, paths, owed in parts:
+    """product -> its classes, dearest first; nothing where all is of weight 1 and waits as long as all of the chain.
+    parts: kind, paths, owed."""
+    found: dict[tuple[float, int | None], DemandClass] = {}
+    for (priority, firm, late), paths, owed in parts:
         if np.abs(paths).max(initial=0.0) <= NOTHING:
             continue
-        weight = priority_factor**priority * (firm_factor if firm else 1.0)
-        before = weights.get(weight, DemandClass(weight, np.zeros(paths.shape), np.zeros(len(owed))))
+        key = priority_factor**priority * (firm_factor if firm else 1.0), late
+        before = found.get(key, DemandClass(key[0], np.zeros(paths.shape), np.zeros(len(owed)), late))
         assert before.owed is not None
-        weights[weight] = DemandClass(weight, before.paths + paths, before.owed + owed)
-    if not set(weights) - {1.0}:
+        found[key] = DemandClass(key[0], before.paths + paths, before.owed + owed, late)
+    if not set(found) - {(1.0, None)}:
         return {}
-    return {product: tuple(weights[weight] for weight in sorted(weights, reverse=True))}
+    in_turn = sorted(found, key=lambda key: (-key[0], key[1] is None, key[1] or 0))
+    return {product: tuple(found[key] for key in in_turn)}
 
 
 def _substitutes(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[Substitute, ...]:

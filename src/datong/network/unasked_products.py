@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
+from datong.network.rows_in_plan import rows_in_plan
 
 # For so many days after its launch a product without a sale is still taken to sell like its look-alikes.
 LATELY_DAYS = 56
@@ -26,7 +27,7 @@ def unasked_products(state: State) -> Unasked:
     """The products that nobody has bought or asked for, as known at the state's moment."""
     sales = state.table("sales")
     sold = sales["product"].filter(pc.equal(sales["state"], "ordered"))
-    asked = pa.chunked_array([*sold.chunks, *state.table("demand")["product"].chunks], pa.string())
+    asked = pa.chunked_array([*sold.chunks, *rows_in_plan(state)["product"].chunks], pa.string())
     products = state.table("products").select(["product", "kind", "launched_on"])
     products = products.filter(pc.equal(products["kind"], "finished"))
     products = products.filter(pc.invert(pc.is_in(products["product"], pc.unique(asked)))).sort_by("product")

@@ -10,6 +10,7 @@ from datong.balance.rules.change_charge import ChangeCharge
 from datong.balance.rules.firm_shares import FirmShares
 from datong.balance.rules.long_lots import LongLots
 from datong.balance.rules.max_lateness import MaxLateness
+from datong.balance.rules.order_lateness import OrderLateness
 from datong.balance.rules.overtime import Overtime
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Chain, Charges, Part, Rule
@@ -34,6 +35,7 @@ class Rules:
     firm_shares: FirmShares
     max_lateness: MaxLateness
     priorities: Priorities
+    order_lateness: OrderLateness
     long_lots: LongLots
 
     @classmethod
@@ -46,6 +48,7 @@ class Rules:
             firm_shares=FirmShares.of(facts, chain),
             max_lateness=MaxLateness.of(facts, chain),
             priorities=Priorities.of(facts, chain),
+            order_lateness=OrderLateness.of(facts, chain),
             long_lots=LongLots.of(facts, chain),
         )
 

@@ -1,8 +1,9 @@
 """Maximum lateness (`max_late_days` in chain.toml): what was asked for K buckets ago is served, or was turned away.
 
-    S_d(t) + U_d(t) >= O_d(t),     O_d(t) = D_d(t - K)
+    S_d(t) + U_d(t) >= O_d(t),     O_d(t) = D_d(t - K_d)
 
-S, U, D cumulative units served, turned away and asked for, oldest first; K whole buckets of max_late_days. With one
+S, U, D cumulative units served, turned away and asked for, oldest first; K whole buckets of max_late_days, of a class
+whose requests have their own (`order_lateness.py`) of those. With one
 path this is the rule itself. With several, D is what is asked for on every path, bucket by bucket and in all: of the
 rest, which may never come, the plan of that later day decides. Before bucket K only what is owed from before can be
 overdue.
@@ -62,16 +63,16 @@ class MaxLateness(Rule):
 
 def _overdue(facts: RuleFacts, classes: Sequence[tuple[int, DemandClass]], sure: FloatArray) -> FloatArray:
     overdue = np.zeros(sure.shape)
-    late, buckets = facts.late_buckets, sure.shape[1]
-    if late is None:
-        return overdue
-    if late < buckets and len(sure):
-        certain = np.cumsum(sure, axis=1)
-        several = [d for d, (_, c) in enumerate(classes) if len(c.paths) > 1]
-        for d in several:
-            certain[d] = np.minimum(certain[d], np.cumsum(classes[d][1].paths, axis=1).min(axis=0))
-        overdue[:, late:] = np.maximum(certain[:, : buckets - late], 0.0)
+    buckets = sure.shape[1]
     for d, (_, one) in enumerate(classes):
+        late = facts.late_buckets if one.late_buckets is None else one.late_buckets
+        if late is None:
+            continue
+        if late < buckets:
+            certain = np.cumsum(sure[d])
+            if len(one.paths) > 1:
+                certain = np.minimum(certain, np.cumsum(one.paths, axis=1).min(axis=0))
+            overdue[d, late:] = np.maximum(certain[: buckets - late], 0.0)
         if one.owed is not None:
             overdue[d] = np.maximum(overdue[d], np.cumsum(one.owed[:-1]))
     return overdue

@@ -66,6 +66,7 @@ def _is_country(value: Any) -> bool:
 _FIRST_START, _LAST_START = (day.astype(date) for day in (LIKELY_DAYS[0], LIKELY_DAYS[1] - 1))
 # Most that a share of the price may be, and most buckets and days.
 MOST_SHARE, MOST_BUCKETS, MOST_DAYS = 1_000, 520, 3650
+_YES_OR_NO = _Rule(lambda v: isinstance(v, bool), message("check.yes_or_no"))
 _RULES: Mapping[str, _Rule] = {
     "name": _Rule(lambda v: isinstance(v, str) and bool(v.strip()), message("check.a_name")),
     "time_zone": _Rule(_is_zone, message("check.a_time_zone")),
@@ -80,6 +81,8 @@ _RULES: Mapping[str, _Rule] = {
     "path_count": _whole(1, 10_000),
     "seed": _whole(0, 2**32 - 1),
     "history": _one_of("declared", "live"),
+    "plan_quotes": _YES_OR_NO,
+    "plan_inquiries": _YES_OR_NO,
 }
 # Factors make something dearer; other defaults are money, days or shares of the price.
 _DEFAULTS: Mapping[str, _Rule] = {
@@ -93,7 +96,7 @@ _NETTING: Mapping[str, _Rule] = {
     "orders": _one_of("consume", "add"),
     "back_days": _whole(0, MOST_DAYS),
     "forward_days": _whole(0, MOST_DAYS),
-    "own_forecast": _Rule(lambda v: isinstance(v, bool), message("check.yes_or_no")),
+    "own_forecast": _YES_OR_NO,
 }
 # One address in plain letters, as the protocol of mail has them; no list of several, and nothing that ends a line.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.words import message, shown
+from datong.network.rows_in_plan import rows_in_plan
 from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row
 
 # A forecast that changes by less than this share, or by less than this many units, is the same.
@@ -34,7 +35,7 @@ def demand_changes(
 
 
 def _firm(state: State) -> pa.Table:
-    rows = state.table("demand")
+    rows = rows_in_plan(state)
     return rows.filter(pc.and_(rows["firm"], pc.greater(rows["units"], 0.0)))
 
 
