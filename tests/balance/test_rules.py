@@ -165,6 +165,47 @@ def test_an_overdue_order_waits_as_long_as_it_says():
     assert served == {("D0", MONDAY): 10.0, ("D1", MONDAY + WEEK): 5.0}
 
 
+# smallest deliveries ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("smallest", "most_days", "cost", "told"),
+    [
+        (None, 28, 90.0, [("late", 10), ("on_time", 10)]),
+        (10.0, 28, 90.0, [("late", 10), ("on_time", 10)]),
+        (12.0, 28, 150.0, [("late", 20)]),
+        (20.0, 28, 150.0, [("late", 20)]),
+        (99.0, 28, 150.0, [("late", 20)]),
+        (20.0, 0, 2000.0, [("refused", 20)]),
+        (10.0, 0, 1020.0, [("on_time", 10), ("refused", 10)]),
+    ],
+)
+def test_an_order_is_delivered_in_parts_no_smaller_than_it_says(smallest, most_days, cost, told):
+    """20 wanted in week 0, ten hours a week. In parts of 10: 20 x 2 + 10 x 5 = 90. Where 12 is the least, or it comes
+    complete, all 20 come in week 1: 20 x 2 + 20 x 5 + 10 that lie for a week = 150. Where nothing may be late, complete
+    is not at all, 20 x 100, and nothing is made; in parts 10 x 2 + 10 x 100."""
+    order = {"demand": "D", "product": "A", "due": MONDAY, "units": 20.0, "max_late_days": most_days}
+    state = chain(3, **press(demand=[order | ({} if smallest is None else {"min_delivery_units": smallest})]))
+    clearing = balance(state, given(state, A=[20.0, 0.0, 0.0]), nothing_learnt())
+    assert clearing.total_cost == pytest.approx(cost)
+    assert sorted((r["what"], r["units"]) for r in clearing.deliveries.to_pylist()) == told
+    # The bound is that of parts: 90, or where nothing may be late 1,020.
+    assert clearing.lower_bound == pytest.approx(90.0 if most_days else 1020.0)
+
+
+def test_a_delivery_that_is_too_small_is_refused_by_the_referee():
+    order = {"demand": "D", "product": "A", "due": MONDAY, "units": 20.0}
+    parts, complete = (chain(3, **press(demand=[order | own])) for own in ({}, {"min_delivery_units": 20.0}))
+    demand = given(parts, A=[20.0, 0.0, 0.0])
+    plain, strict = (pack(state, demand, nothing_learnt(), position(state)) for state in (parts, complete))
+    assert strict.rule_names - plain.rule_names == {"smallest deliveries"}
+    started = highs.solve(plain).started
+    with pytest.raises(AssertionError, match="smallest"):
+        evaluate(strict, started, np.array([[10.0, 10.0, 0.0]]), np.zeros((1, 3)))
+    with pytest.raises(Refused, match="smallest deliveries"):
+        balance(complete, demand, nothing_learnt(), door="prices")
+
+
 # priorities ---------------------------------------------------------------------------------------
 
 
@@ -177,7 +218,8 @@ def rows(*kinds):
 
 
 def test_firm_orders_come_before_forecast():
-    """12 firm, which are part of a forecast of 16, and the other 4 of it in week 0, ten hours: 10 firm ones come at once, 2 and the others a week late. A firm unit
+    """12 firm, which are part of a forecast of 16, and 4 more of it in week 0, ten hours:
+    10 firm ones come at once, 2 and the others a week late. A firm unit
     waits for 1.25 x 5: 16 x 2 + 2 x 6.25 + 4 x 5 = 64.5."""
     state = chain(2, **press(demand=rows((12.0, True, 0), (16.0, False, 0))))
     clearing = cleared(state, given(state, A=[16.0, 0.0]))

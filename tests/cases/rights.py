@@ -330,15 +330,15 @@ def nothing_for_b(plan: Plan) -> None:
     assert {o.product for o in plan.orders} == {"A"}
 
 
-def own_lateness(max_late_days: str, served: dict[date, float], short: float) -> Callable[[Path], None]:
-    """The same order with its own largest lateness, in a chain that waits for ever."""
+def by_order(columns: str, cells: str, served: dict[date, float], short: float) -> Callable[[Path], None]:
+    """The same order with rules of its own, in a chain that waits for ever."""
 
     def right(folder: Path) -> None:
         text = (folder / "chain.toml").read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if not line.startswith("max_late_days")]
         (folder / "chain.toml").write_text("\n".join(["max_late_days = 999", *lines]) + "\n", encoding="utf-8")
         head, row = (folder / "demand.csv").read_text(encoding="utf-8").split()
-        (folder / "demand.csv").write_text(f"{head},max_late_days\n{row},{max_late_days}\n", encoding="utf-8")
+        (folder / "demand.csv").write_text(f"{head},{columns}\n{row},{cells}\n", encoding="utf-8")
         with Chain(folder, now=lambda: NOW) as chain:
             for result in (chain.run(), chain.balance(gap=0.0001)):
                 gaps = result.gaps.arrow.to_pylist()
@@ -442,13 +442,27 @@ CASES: dict[str, Case] = {
     "fp_resource_5": Case(six_levels),
     "fp_demand_policy_A": Case(
         served_and_short({date(2009, 1, 5): 10, date(2009, 1, 10): 10}, 0),
-        also={"by order": own_lateness("", {date(2009, 1, 5): 10, date(2009, 1, 10): 10}, 0)},
+        also={
+            "by order": by_order("max_late_days", "", {date(2009, 1, 5): 10, date(2009, 1, 10): 10}, 0),
+            "complete": by_order("min_delivery_units", "20", {date(2009, 1, 10): 20}, 0),
+            "not below 11": by_order("min_delivery_units", "11", {date(2009, 1, 10): 20}, 0),
+            "a quote": by_order("status", "quote", {}, 0),
+        },
     ),
     "fp_demand_policy_B": Case(
-        served_and_short({date(2009, 1, 5): 10}, 10), also={"by order": own_lateness("0", {date(2009, 1, 5): 10}, 10)}
+        served_and_short({date(2009, 1, 5): 10}, 10),
+        also={
+            "by order": by_order("max_late_days", "0", {date(2009, 1, 5): 10}, 10),
+            "complete": by_order("max_late_days,min_delivery_units", "0,20", {}, 20),
+        },
     ),
     "fp_demand_policy_E": Case(
-        served_and_short({date(2009, 1, 5): 10}, 10), also={"by order": own_lateness("2", {date(2009, 1, 5): 10}, 10)}
+        served_and_short({date(2009, 1, 5): 10}, 10),
+        also={
+            "by order": by_order("max_late_days", "2", {date(2009, 1, 5): 10}, 10),
+            "complete": by_order("max_late_days,min_delivery_units", "2,20", {}, 20),
+            "complete in time": by_order("max_late_days,min_delivery_units", "5,20", {date(2009, 1, 10): 20}, 0),
+        },
     ),
     "fp_operation_routing": Case(without_steps),
     "fp_flow_alternate_1": Case(at_most_late("p", 42)),

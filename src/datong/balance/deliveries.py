@@ -93,6 +93,7 @@ def _to_choose(market: Market, free: FloatArray, flow: FloatArray, serves: BoolA
     go bad, or refusing some could cost less than being late with them."""
     demanded, rules = market.demand.product, market.rules
     product = np.bincount(demanded, minlength=len(market.products)) > 1
+    product[demanded[rules.smallest_delivery.smallest > 0]] = True
     product[rules.substitutes.product] = True
     product[demanded[rules.substitutes.demand]] = True
     product[market.ways.product[serves]] = True
@@ -209,12 +210,15 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
     """(ask) its class of demand, where the requests of that class are all of its demand; else -1."""
     at = {p: i for i, p in enumerate(market.products.names)}
     product = np.array([at.get(market.places.label_of(item), -1) for item in asks.items], dtype=np.int64)
-    place: dict[tuple[int, float, int], int] = {}
+    place: dict[tuple[int, float, int, str], int] = {}
     for d, p in enumerate(market.demand.product.tolist()):
         late = int(market.rules.order_lateness.late_buckets[d])
-        place[p, round(float(market.rules.priorities.weight[d]), 9), late] = d
-    kinds = zip(product[asks.item].tolist(), asks.weight.tolist(), asks.late_buckets.tolist(), strict=True)
-    of = np.array([place.get((p, round(w, 9), late), -1) for p, w, late in kinds], dtype=np.int64)
+        request = market.rules.smallest_delivery.requests[d]
+        place[p, round(float(market.rules.priorities.weight[d]), 9), late, request] = d
+    own = set(market.rules.smallest_delivery.requests)
+    names = [key if key in own else "" for key in asks.key.to_pylist()]
+    kinds = zip(product[asks.item].tolist(), asks.weight.tolist(), asks.late_buckets.tolist(), names, strict=True)
+    of = np.array([place.get((p, round(w, 9), late, name), -1) for p, w, late, name in kinds], dtype=np.int64)
     known = of >= 0
     count, buckets = len(market.demand), market.buckets
     told = np.bincount(of[known] * buckets + asks.bucket[known], asks.units[known], count * buckets)

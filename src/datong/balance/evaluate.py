@@ -88,6 +88,7 @@ def evaluate(
         substituted=substituted,
         wasted=wasted,
         in_time=supply + np.cumsum(turned_away, axis=1),
+        served=served_by,
         stock=stock,
     )
     cost = _way_cost(market, started) | _demand_cost(market, over, late, turned_away)

@@ -24,6 +24,7 @@ from datong.balance.rules.max_lateness import MaxLateness
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Reader
 from datong.balance.rules.shelf_life import ShelfLife
+from datong.balance.rules.smallest_delivery import SmallestDelivery
 from datong.balance.rules.substitutes import Substitutes
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.errors import NoPlan
@@ -43,6 +44,8 @@ OPTIONS: Mapping[str, str | bool | int | float] = {
 # simplex takes about as long at 7,000 rows (200 products in 26 weeks) and twice as long at 14,000. Where products share
 # nothing but lines the simplex, HiGHS's own choice, is the faster one.
 INTERIOR_FROM = 10_000
+# Most nodes of the search for whole-number columns of a rule.
+WHOLE_NODES = 5_000
 STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt)
 
 
@@ -101,7 +104,12 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
             market,
             demand=Demand(product=market.demand.product[:0], cumulative=(), sure=market.demand.sure[:0], owed=none),
             money=replace(market.money, salvage=np.zeros(len(market.products))),
-            rules=replace(rules, priorities=Priorities(none), max_lateness=MaxLateness(np.zeros((0, market.buckets)))),
+            rules=replace(
+                rules,
+                priorities=Priorities(none),
+                max_lateness=MaxLateness(np.zeros((0, market.buckets))),
+                smallest_delivery=SmallestDelivery(none, ()),
+            ),
         )
     )
     way, bucket = programme.way_index, programme.way_bucket
@@ -175,6 +183,7 @@ class Programme:
         self.rows: list[IntArray] = []
         self.columns: list[IntArray] = []
         self.values: list[FloatArray] = []
+        self.whole_columns: list[IntArray] = []  # that are whole numbers
         self.column_count = 0
         products = len(market.products)
         self.demand_row = np.arange(len(market.demand)) * self.buckets  # (demanded) first row of the supply to it
@@ -295,6 +304,16 @@ class Programme:
     def solve(
         self, options: Mapping[str, str | bool | int | float] = OPTIONS, on_progress: OnProgress = never_stop
     ) -> Solution:
+        """The optimum, and its prices. With whole-number columns the prices are those of the programme without: no plan
+        costs less than what they bound."""
+        programme = self._highs()
+        found = self._solve(programme, options, on_progress)
+        if not self.whole_columns:
+            return found
+        self._decide_whole(programme)
+        return replace(self._solve(programme, options, on_progress), prices=found.prices)
+
+    def _highs(self) -> highspy.HighsLp:
         linear = self.linear
         programme = highspy.HighsLp()
         programme.num_col_, programme.num_row_ = self.column_count, self.row_count
@@ -304,6 +323,11 @@ class Programme:
         programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         programme.a_matrix_.start_, programme.a_matrix_.index_ = linear.matrix.indptr, linear.matrix.indices
         programme.a_matrix_.value_ = linear.matrix.data
+        return programme
+
+    def _solve(
+        self, programme: highspy.HighsLp, options: Mapping[str, str | bool | int | float], on_progress: OnProgress
+    ) -> Solution:
         solver = highspy.Highs()
         for option, value in options.items():
             solver.setOptionValue(option, value)
@@ -319,6 +343,25 @@ class Programme:
         found = solver.getSolution()
         value, reduced, dual = (np.array(a) for a in (found.col_value, found.col_dual, found.row_dual))
         return self.read(value, reduced, dual, max(info.simplex_iteration_count + info.ipm_iteration_count, 0))
+
+    def _decide_whole(self, programme: highspy.HighsLp) -> None:
+        """Fixes the whole-number columns of a programme at what is best, or at the best that so many nodes find. Raises
+        NoPlan where nothing was found."""
+        whole = np.concatenate(self.whole_columns)
+        kinds = np.full(self.column_count, highspy.HighsVarType.kContinuous, dtype=object)
+        kinds[whole] = highspy.HighsVarType.kInteger
+        programme.integrality_ = kinds.tolist()
+        solver = highspy.Highs()
+        for option, value in {**OPTIONS, "mip_max_nodes": WHOLE_NODES, "mip_rel_gap": 0.0}.items():
+            solver.setOptionValue(option, value)
+        solver.passModel(programme)
+        solver.run()
+        if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            raise NoPlan(message("balance.no_plan_yet", seconds=f"{solver.getRunTime():.0f}"))
+        lower, upper = np.array(programme.col_lower_), np.array(programme.col_upper_)
+        lower[whole] = upper[whole] = np.round(np.array(solver.getSolution().col_value)[whole])
+        programme.col_lower_, programme.col_upper_ = lower, upper
+        programme.integrality_ = []
 
     def read(self, value: FloatArray, reduced: FloatArray, dual: FloatArray, iterations: int) -> Solution:
         """Quantities and prices on the market's axes, of any solver: values and reduced costs (column), duals (row).

@@ -33,7 +33,8 @@ SENT_AHEAD_DAYS = 7
 @dataclass(frozen=True)
 class FirmRow:
     """A firm row of `demand` that is past due: units of it that are still owed. priority: as the row has it, higher is
-    served first. max_late_days: after its due day, that it waits at most; None: as all of the chain."""
+    served first. max_late_days: after its due day, that it waits at most; None: as all of the chain.
+    min_delivery_units: each delivery of it is at least so many; 0: any part."""
 
     demand: str
     item: Item
@@ -41,6 +42,7 @@ class FirmRow:
     units: float
     priority: int
     max_late_days: int | None = None
+    min_delivery_units: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,14 @@ class _Rows:
 @dataclass(frozen=True, eq=False)
 class _Asked:
     """rows: what waits. sent: what was sent for nothing by name, as item, day and units. keys: of the firm rows.
-    most_days: (firm row) days that it waits at most."""
+    most_days: (firm row) days that it waits at most. smallest: (firm row) units of its smallest delivery."""
 
     items: list[Item]
     rows: _Rows
     sent: tuple[IntArray, IntArray, FloatArray]
     keys: list[str]
     most_days: IntArray
+    smallest: FloatArray
 
 
 def owed(state: State) -> Owed:
@@ -212,7 +215,8 @@ def _asked(state: State) -> _Asked:
     )
     sent_rows = of_rest, local_days(rest, state), rest["units"].to_numpy().astype(np.float64)
     own = pc.fill_null(firm["max_late_days"], state.settings.max_late_days).to_numpy().astype(np.int64)
-    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist(), own)
+    smallest = pc.fill_null(firm["min_delivery_units"], 0.0).to_numpy()
+    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist(), own, smallest)
 
 
 def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:
@@ -312,7 +316,15 @@ def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]
     sent = zip(soon.firm.tolist(), (soon.units - soon.waits + soon.sent).tolist(), strict=True)
     columns = (getattr(firm, name).tolist() for name in ("firm", "item", "day", "waits", "priority"))
     rows = [
-        FirmRow(asked.keys[f], items[i], as_day(day + promise), units, priority, int(asked.most_days[f]))
+        FirmRow(
+            demand=asked.keys[f],
+            item=items[i],
+            due=as_day(day + promise),
+            units=units,
+            priority=priority,
+            max_late_days=int(asked.most_days[f]),
+            min_delivery_units=float(asked.smallest[f]),
+        )
         for f, i, day, units, priority in zip(*columns, strict=True)
     ]
     return Owed(

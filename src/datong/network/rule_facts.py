@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +32,8 @@ NOTHING = 1e-9
 @dataclass(frozen=True, eq=False)
 class DemandClass:
     """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units.
-    late_buckets: whole buckets that it waits at most; None: as all of the chain.
+    late_buckets: whole buckets that it waits at most; None: as all of the chain. request: the key of the one request
+    that it is, '' where it may be any; smallest_units: each delivery to it is at least so many.
 
     owed: (bucket + 1) units of it from before the horizon, by the last bucket in which they can still be served; the
     last of them in any.
@@ -42,6 +43,8 @@ class DemandClass:
     paths: FloatArray
     owed: FloatArray | None = None
     late_buckets: int | None = None
+    request: str = ""
+    smallest_units: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def _owed_until(
 def demand_classes(
     state: State, demand: Forecast, where: Position, asked: Mapping[str, FloatArray], facts: ChainFacts
 ) -> dict[str, tuple[DemandClass, ...]]:
-    """Classes by product, dearest first, where its demand is not all of weight 1, or waits as long as all of the chain.
+    """Classes by product, dearest first, where its demand is not all alike: of weight 1, waits as long as all of the
+    chain, and comes in any part.
 
         weight = priority_factor ^ max(priority, 0) x (firm_factor for a firm order of a product that also has forecast
                  demand)
@@ -153,13 +157,14 @@ def demand_classes(
     Rows of `demand` have their own firm and priority, also those that are owed; what is owed of sales is firm, and all
     other demand is forecast; both of priority 0. Of units see `asked_rows`.
     """
-    columns = ["product", "market", "due", "units", "firm", "priority", "max_late_days"]
+    columns = ["product", "market", "due", "units", "firm", "priority", "max_late_days", "demand", "min_delivery_units"]
     table = asked_rows(state, demand, where).select(columns)
     if facts.stock_points:  # what is asked for at different sites is demand of different stock points
         items = zip(table["product"].to_pylist(), table["market"].to_pylist(), strict=True)
         labels = pa.array([facts.label_of(Item(*item)) for item in items], pa.string())
         table = table.set_column(0, "product", labels)
     has_own = pc.or_(pc.greater(table["priority"], 0), pc.is_valid(table["max_late_days"]))
+    has_own = pc.or_(has_own, pc.is_valid(table["min_delivery_units"]))
     special = table.filter(pc.or_(pc.invert(table["firm"]), has_own))
     forecast = {
         facts.label_of(item) for item, method in zip(demand.items, demand.method, strict=True) if method != "given"
@@ -171,7 +176,9 @@ def demand_classes(
     for r in rows.to_pylist():
         bucket = calendar.index(r["due"], starts[0])
         if 0 <= bucket < len(starts):
-            kind = max(r["priority"], 0), r["firm"], own_late_buckets(r["max_late_days"], state.settings)
+            smallest = r["min_delivery_units"] or 0.0
+            late = own_late_buckets(r["max_late_days"], state.settings)
+            kind = _Kind(max(r["priority"], 0), r["firm"], late, r["demand"] if smallest else "", smallest)
             units = given[r["product"]].setdefault(kind, np.zeros(len(starts)))
             units[bucket] += r["units"]
     owed = _owed_until(where.owed_units, starts, state.settings, facts)
@@ -185,38 +192,50 @@ def demand_classes(
         none, first = np.zeros(len(starts) + 1), np.eye(1, len(starts))
         due_before = owed.get(product, none)
         rest = asked[product] - left - first * due_before.sum()
-        is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not firm for _, firm, _ in by_kind)
+        is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not kind.firm for kind in by_kind)
         firm_factor = factors.firm_factor if is_forecast else 1.0
         by_row = [(kind, of_rows[kind][product]) for kind in of_rows if product in of_rows[kind]]
         rest_owed = np.maximum(due_before - sum((until[1] for _, until in by_row), none), 0.0)
         parts = [(kind, (units * share)[None], none) for kind, units in by_kind.items()]
-        parts += [((priority, True, own), first * until[0].sum(), until[0]) for (priority, own), until in by_row]
-        parts.append(((0, True, None), first * rest_owed.sum(), rest_owed))
-        parts.append(((0, False, None), rest, none))
+        parts += [(kind, first * until[0].sum(), until[0]) for kind, until in by_row]
+        parts.append((_Kind(0, True), first * rest_owed.sum(), rest_owed))
+        parts.append((_Kind(0, False), rest, none))
         result |= _classes_of(product, parts, factors.priority_factor, firm_factor)
     return result
 
 
-# Priority, whether it is firm, and whole buckets that it waits at most (None: as all of the chain).
-_Kind = tuple[int, bool, int | None]
+class _Kind(NamedTuple):
+    """What tells demand of a product apart; late, request and smallest as a DemandClass has them."""
+
+    priority: int
+    firm: bool
+    late: int | None = None
+    request: str = ""
+    smallest: float = 0.0
 
 
 def _owed_rows(
     where: Position, starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
-) -> dict[tuple[int, int | None], dict[str, tuple[FloatArray, FloatArray]]]:
-    """By priority and own lateness of overdue firm rows that have either, product -> (bucket + 1) units that are owed,
+) -> dict[_Kind, dict[str, tuple[FloatArray, FloatArray]]]:
+    """By kind of overdue firm rows that are not like all others, product -> (bucket + 1) units that are owed,
     by the last bucket in which they can be served, and by that of all else that is owed."""
-    by_kind: dict[tuple[int, int | None], dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
+    by_kind: dict[_Kind, dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
     for row in where.firm_rows:
-        own = own_late_buckets(row.max_late_days, settings)
-        if row.priority > 0 or own is not None:
-            by_kind[max(row.priority, 0), own][row.item, row.due] += row.units
+        smallest = row.min_delivery_units
+        late = own_late_buckets(row.max_late_days, settings)
+        kind = _Kind(max(row.priority, 0), True, late, row.demand if smallest else "", smallest)
+        if kind != _Kind(0, True):
+            by_kind[kind][row.item, row.due] += row.units
     found = {}
-    for kind, units in sorted(by_kind.items(), key=lambda pair: (pair[0][0], pair[0][1] is not None, pair[0][1] or 0)):
-        own = _owed_until(units, starts, settings, facts, kind[1])
+    for kind, units in sorted(by_kind.items(), key=lambda pair: _in_turn(pair[0])):
+        own = _owed_until(units, starts, settings, facts, kind.late)
         as_all = _owed_until(units, starts, settings, facts)
         found[kind] = {product: (own[product], as_all[product]) for product in own}
     return found
+
+
+def _in_turn(kind: _Kind) -> tuple[int, bool, bool, int, str]:
+    return kind.priority, kind.firm, kind.late is not None, kind.late or 0, kind.request
 
 
 def _classes_of(
@@ -225,19 +244,20 @@ def _classes_of(
     priority_factor: float,
     firm_factor: float,
 ) -> dict[str, tuple[DemandClass, ...]]:
-    """product -> its classes, dearest first; nothing where all is of weight 1 and waits as long as all of the chain.
-    parts: kind, paths, owed."""
-    found: dict[tuple[float, int | None], DemandClass] = {}
-    for (priority, firm, late), paths, owed in parts:
+    """product -> its classes, dearest first; nothing where all is alike. parts: kind, paths, owed."""
+    found: dict[tuple[float, int | None, str], DemandClass] = {}
+    for (priority, firm, late, request, smallest), paths, owed in parts:
         if np.abs(paths).max(initial=0.0) <= NOTHING:
             continue
-        key = priority_factor**priority * (firm_factor if firm else 1.0), late
-        before = found.get(key, DemandClass(key[0], np.zeros(paths.shape), np.zeros(len(owed)), late))
+        weight = priority_factor**priority * (firm_factor if firm else 1.0)
+        key = weight, late, request
+        before = found.get(key, DemandClass(weight, np.zeros(paths.shape), np.zeros(len(owed)), late))
         assert before.owed is not None
-        found[key] = DemandClass(key[0], before.paths + paths, before.owed + owed, late)
-    if not set(found) - {(1.0, None)}:
+        least = min(smallest, float(paths.sum()) if request else 0.0)
+        found[key] = DemandClass(weight, before.paths + paths, before.owed + owed, late, request, least)
+    if not set(found) - {(1.0, None, "")}:
         return {}
-    in_turn = sorted(found, key=lambda key: (-key[0], key[1] is None, key[1] or 0))
+    in_turn = sorted(found, key=lambda key: (-key[0], key[1] is None, key[1] or 0, key[2]))
     return {product: tuple(found[key] for key in in_turn)}
 
 

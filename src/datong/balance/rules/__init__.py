@@ -15,6 +15,7 @@ from datong.balance.rules.overtime import Overtime
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Chain, Charges, Part, Rule
 from datong.balance.rules.shelf_life import ShelfLife
+from datong.balance.rules.smallest_delivery import SmallestDelivery
 from datong.balance.rules.substitutes import Substitutes
 from datong.model.flow import BoolArray, IntArray
 from datong.network.rule_facts import RuleFacts
@@ -36,6 +37,7 @@ class Rules:
     max_lateness: MaxLateness
     priorities: Priorities
     order_lateness: OrderLateness
+    smallest_delivery: SmallestDelivery
     long_lots: LongLots
 
     @classmethod
@@ -49,6 +51,7 @@ class Rules:
             max_lateness=MaxLateness.of(facts, chain),
             priorities=Priorities.of(facts, chain),
             order_lateness=OrderLateness.of(facts, chain),
+            smallest_delivery=SmallestDelivery.of(facts, chain),
             long_lots=LongLots.of(facts, chain),
         )
 
@@ -82,12 +85,14 @@ class Rules:
 def pools(rules: Rules, demanded: IntArray, is_component: BoolArray) -> BoolArray:
     """(product) whether its units lie in one stock until they are used or set aside for one demand.
 
-    Components do. So do products whose demand has several classes, substitutes, and what is asked for and goes bad.
+    Components do. So do products whose demand has several classes or smallest deliveries, substitutes, and what is
+    asked for and goes bad.
     """
     pooled = is_component.copy()
     pooled[rules.substitutes.product] = True
     asked = np.bincount(demanded, minlength=len(pooled))
     pooled |= asked > 1
+    pooled[demanded[rules.smallest_delivery.smallest > 0]] = True
     return pooled | ((rules.shelf_life.life >= 0) & (asked > 0))
 
 

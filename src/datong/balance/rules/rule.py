@@ -85,6 +85,8 @@ class Walk:
     wasted: FloatArray
     # (demanded, bucket) cumulative units that came to it or were turned away.
     in_time: FloatArray
+    # (demanded, bucket) cumulative units that it was served, as expected.
+    served: FloatArray
     # (product, bucket) units at the bucket's end, in pools and set aside, as expected.
     stock: FloatArray
 
