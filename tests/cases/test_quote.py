@@ -13,6 +13,7 @@ from datong.ledger.state import in_state_schema
 from datong.model.errors import NoPlan
 from datong.model.flow import nothing_learnt
 from datong.questions.quote import CLOSE, Order, quote
+from small_chain import chain, press
 
 LIMITS = replace(USUAL_LIMITS, gap_share=CLOSE)
 # Parts of a summary that are prices of one unit.
@@ -45,3 +46,15 @@ def test_the_money_is_what_the_plan_costs_more(seed: int) -> None:
         assert told["marginal_price"] * units == pytest.approx(told["money"], rel=0.0101, abs=1e-6)
     else:
         assert [name for name in OF_ONE_UNIT if told[name] is not None] == []
+
+
+def test_an_order_that_is_quoted_comes_on_top_of_a_forecast() -> None:
+    """40 expected in the first week, an order of 25 among them: one of 10 more is 50 in all, made for 2 each."""
+    rows = [
+        {"demand": "f", "product": "A", "due": MONDAY, "units": 40.0, "firm": False},
+        {"demand": "o", "product": "A", "due": MONDAY, "units": 25.0},
+    ]
+    tables = press() | {"demand": rows, "lines": [{"line": "L", "hours_per_week": 500.0}]}
+    told = quote(chain(3, **tables), nothing_learnt(), 0, Order("A", 10.0, MONDAY + timedelta(days=2), "all"))
+    assert told.summary["money"] == pytest.approx(20.0)
+    assert told.summary["exact"]["cost_without"] == pytest.approx(80.0)

@@ -33,7 +33,9 @@ def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mar
     asks = asks_of(state, demand, where, facts, demand.bucket_starts)
     whole = whole_products(state, demand, facts)
     products = replace(market.products, whole=np.array([whole[p] for p in facts.products], dtype=bool))
-    return replace(market, products=products, demand=replace(market.demand, asks=asks))
+    smallest = market.rules.smallest_delivery.rounded(products.whole[market.demand.product])
+    rules_of = replace(market.rules, smallest_delivery=smallest)
+    return replace(market, products=products, rules=rules_of, demand=replace(market.demand, asks=asks))
 
 
 def pack_facts(

@@ -32,6 +32,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message, say
+from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
 from datong.plan.line_sequence import worked_hours
 from datong.plan.out_by_day import dated
@@ -397,12 +398,14 @@ def _who_waits(before: pa.Table, after: pa.Table, item: Item) -> pa.Table:
 
 
 def _with_order(begun: Head, order: Order, item: Item, due: int) -> Head:
-    """The same with the order among the demand."""
+    """The same with the order among the demand, beyond what is expected: it is no part of a forecast."""
     state = begun.state
     if begun.demand.method[begun.demand.items.index(item)] == "given":
         row = {"demand": ADDED, "product": item.product, "market": item.market, "due": order.due, "units": order.units}
         rows = in_state_schema("demand", pa.Table.from_pylist([row]))
-        state = state.with_tables(demand=pa.concat_tables([state.table("demand"), rows]).combine_chunks())
+        told = pa.concat_tables([netted(state).rows, rows]).combine_chunks()
+        beyond = replace(state.settings, netting=replace(state.settings.netting, orders="add"))
+        state = replace(state.with_tables(demand=told), settings=beyond)
     return replace(begun, state=state, demand=with_units(begun.demand, item, due, order.units))
 
 

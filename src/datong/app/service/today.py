@@ -24,7 +24,7 @@ from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important
 from datong.app.wording.proposed_orders import of_this_week, order_row
 from datong.app.wording.view import RunView
-from datong.app.wording.week import SHORT_WEEK, left_to_do, this_week
+from datong.app.wording.week import SHORT_WEEK, forecast_replaced, left_to_do, this_week
 from datong.ledger.order_life import REPORTED, events_of_table, standing, told_offer
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
@@ -228,7 +228,7 @@ def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastP
     shown = orders.filter(begins) if pc.any(begins).as_py() else orders.slice(0, 1)
     of_week = replace(inputs, tables={**tables, "orders": shown})
     views = {language: RunView(of_week, language, short) for language in LANGUAGES}
-    week = {language: this_week(view) for language, view in views.items()}
+    week = {language: [*this_week(view), *forecast_replaced(view)] for language, view in views.items()}
     told = [row | {"cause": {lang: view.cause(row) for lang, view in views.items()}} for row in late[:MOST_ROWS]]
     return _OfRun(week, _came_back(tables), told, len(late), views)
 

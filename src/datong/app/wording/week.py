@@ -18,6 +18,8 @@ from datong.questions.totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 
 Row = dict[str, Any]
 
+# Notices of products whose forecast given demand takes the place of.
+FORECAST_REPLACED = ("history_unused", "forecast_given")
 # So many are named in a sentence.
 NAMED = 3
 # The reason of an order that its week is too short for.
@@ -58,6 +60,12 @@ def counted_on(view: RunView) -> list[str]:
     lines = [view.say("week.counted_on", what=text) for text in view.counted_on[:NAMED]]
     more = len(view.counted_on) - NAMED
     return [*lines, view.say("week.counted_on_more", count=more)] if more > 0 else lines
+
+
+def forecast_replaced(view: RunView) -> list[str]:
+    """Products that sell and that Datong makes no forecast of, since demand is given; nothing where there are none."""
+    told = [f for f in kept_findings(view.inputs.tables, "notices") if f.code in FORECAST_REPLACED]
+    return [view.say("week.counted_on", what=f.found.text(view.language)) for f in told]
 
 
 def _joined(view: RunView, parts: list[str]) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Part, Reader, Rule, Walk, nothing_found
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class SmallestDelivery(Rule):
     @property
     def is_there(self) -> bool:
         return bool((self.smallest > 0).any())
+
+    def rounded(self, whole: BoolArray) -> Self:
+        """The same, in whole units of what comes so. whole: (demanded)."""
+        return type(self)(np.where(whole, np.ceil(self.smallest - ROUNDING), self.smallest), self.requests)
 
     def part(self, part: Part) -> Self:
         return type(self)(self.smallest[part.demanded], tuple(self.requests[d] for d in part.demanded.tolist()))
