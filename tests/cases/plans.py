@@ -179,11 +179,13 @@ def says_what_it_does(plan: Plan) -> None:
     """Served, late and lost units by product and bucket, and cost by term, are those of the orders.
 
     The orders do not say who is refused. What the result says of that is taken at its word, and the rest served in
-    turn; where demand is of several weights, the cheapest deliveries of the orders will do as well.
+    turn; where demand is of several weights, or waits for other times, the cheapest deliveries of the orders will do
+    as well.
     """
     in_turn = referee.as_refused(plan.chain, plan.orders, refusals_said(plan))
     differ = _differences(plan, in_turn)
-    if differ and len({w.weight for w in referee.wants(plan.chain)}) > 1:
+    waits_its_own = any(r.get("max_late_days") is not None for r in plan.chain.rows("demand"))
+    if differ and (waits_its_own or len({w.weight for w in referee.wants(plan.chain)}) > 1):
         differ = _differences(plan, plan.best) and differ
     assert not differ, f"said, and what the orders do: {differ}"
 

@@ -298,7 +298,7 @@ class _Maker:
         """Some orders wait for a time of their own at most, or are not planned."""
         for row in self.tables["demand"]:
             row["max_late_days"] = self.pick(None, None, 0, self.day, 2 * self.day)
-            row["status"] = self.pick("open", "open", "open", "open", "closed", "cancelled", "quote", "inquiry")
+            row["status"] = self.pick(*("open",) * 12, "closed", "cancelled", "quote", "inquiry")
         if all(row["status"] != "open" for row in self.tables["demand"]):
             self.tables["demand"][0]["status"] = "open"
 

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.network.horizon import EPOCH_WEEKDAY, Horizon, Row, day_numbers, or_default, rows_of, valid_on
 from datong.network.places import StockPoint
-from datong.network.rows_in_plan import rows_in_plan
 
 _ECONOMICS = (
     "holding_cost_per_unit_week",
@@ -116,7 +115,7 @@ def _mean(rows: _Economics, column: int, default: float) -> float:
 
 def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:
     """Products with rows in `demand` that are due in these buckets."""
-    demand = rows_in_plan(state)
+    demand = state.table("demand")  # of every status: nobody forecasts what rows of demand are about
     due = demand["due"].cast(pa.int32()).to_numpy()
     if state.settings.calendar.unit == "week":
         due = due - (due + EPOCH_WEEKDAY) % 7
