@@ -41,6 +41,7 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessa
 from datong.network.forecast_netting import with_orders
 from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
+from datong.network.rows_in_plan import not_planned
 from datong.plan.choose_lots import choose
 from datong.plan.line_sequence import worked_hours
 from datong.plan.lots_along_clearing import NOTHING, Lot
@@ -125,7 +126,7 @@ class Decision:
     """Orders and deliveries. market: the market in any quantities, behind them. given_out: what the orders do.
 
     chosen: the lots and what they were chosen from; None where the plan is in fractions of units. findings: which
-    part of forecasts is firm orders, and what keeps lots from being formed.
+    part of forecasts is firm orders, which rows of demand are not planned, and what keeps lots from being formed.
     """
 
     market: Cleared
@@ -154,7 +155,7 @@ def decide(
     if whole is None:
         whole = states_lots(market.market) or market.market.ways.is_open.sum() <= WHOLE_UP_TO
     if not whole:
-        return Decision(market, market, market.tables(head.demand), None, ordered_already(head))
+        return Decision(market, market, market.tables(head.demand), None, of_demand(head))
     on_stage("plan")
     state, demand = head.state, head.demand
     chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
@@ -169,13 +170,13 @@ def decide(
     if within is not given_out:
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
-    found = (*ordered_already(head), *unformed(given_out, rules))
+    found = (*of_demand(head), *unformed(given_out, rules))
     return Decision(market, given_out, given_out.tables(demand), chosen, found)
 
 
-def ordered_already(head: Head) -> tuple[Finding, ...]:
-    """Which part of forecasts is firm orders, where any is."""
-    return parts_told(head.demand.netting, head.state.settings.calendar)
+def of_demand(head: Head) -> tuple[Finding, ...]:
+    """Which part of forecasts is firm orders, and which rows of `demand` are not planned for, where any are."""
+    return (*parts_told(head.demand.netting, head.state.settings.calendar), *not_planned(head.state))
 
 
 def _within_days(head: Head, given_out: Cleared, chosen: Chosen) -> Cleared:

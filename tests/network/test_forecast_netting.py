@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from datong.model.flow import Item
 from datong.model.settings import Netting
 from datong.network.forecast_netting import given_items, netted, with_orders
+from datong.network.rows_in_plan import not_planned
 from small_chain import MONDAY, chain, demand
 
 WEEKS = 4
@@ -168,3 +169,28 @@ def test_days_are_buckets_too():
     for netting, asked in ((Netting(), 28 * 20 + 100), (Netting(back_days=30, forward_days=30), 28 * 20)):
         by_day = replace(state, settings=replace(state.settings, bucket="day", horizon_buckets=30, netting=netting))
         assert sum(netted(by_day).rows["units"].to_pylist()) == asked
+
+
+def test_only_what_is_open_is_planned_and_the_rest_is_told():
+    """Of five orders of 10 for 40 expected, one is open, one closed, which is part of the forecast all the same."""
+    statuses = ("open", "closed", "cancelled", "quote", "inquiry")
+    rows = [row("f1", 7, 40, False) | {"status": "open"}, *(row(s, 9, 10, True) | {"status": s} for s in statuses)]
+    units, consumed = left(state_of(rows))
+    assert units == {"f1": 20, "open": 10}
+    assert consumed == [("closed", "f1", 10), ("open", "f1", 10)]
+    state = state_of(rows)
+    told = {finding.found.text("en").split(")")[0] for finding in not_planned(state)}
+    assert told == {
+        f"not planned, as their status says ({s}, 1" for s in ("cancelled", "closed", "inquiries", "quotes")
+    }
+    also = replace(state, settings=replace(state.settings, plan_quotes=True))
+    assert left(also)[0] == {"f1": 10, "open": 10, "quote": 10}
+    assert len(not_planned(also)) == 3
+
+
+def test_a_closed_order_asks_for_nothing_more_of_datongs_own_forecast():
+    """40 expected, 25 of them delivered and closed: 15 are still to come."""
+    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    state = state_of([row("o", 9, 25, True) | {"status": "closed"}], sales=sold)
+    made = with_orders(state, demand(state, A=[[40, 40, 0, 0]]), np.zeros((1, WEEKS)))
+    assert made.paths[0].tolist() == [[40, 15, 0, 0]]

@@ -18,13 +18,13 @@ from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item
-from datong.model.words import message, shown
+from datong.model.words import shown
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
 from datong.network.forecast_netting import given_items
 from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
-from datong.network.rows_in_plan import rows_in_plan
+from datong.network.rows_in_plan import not_planned, rows_in_plan
 from datong.network.unasked_products import unasked_products
 
 # Weeks of sales that a notice holds customers' orders against.
@@ -43,7 +43,7 @@ def notices(state: State) -> tuple[Finding, ...]:
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
         *_unasked(state),
-        *_not_planned(state),
+        *not_planned(state),
         *_ways(state, days),
         *_economics(state, days),
         *_unnamed_refusals(state),
@@ -94,7 +94,7 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     sold = sales.filter(recent).group_by(["product", "market"], use_threads=False).aggregate([("units", "sum")])
     units = {(r["product"], r["market"]): r["units_sum"] for r in sold.to_pylist() if r["units_sum"] > 0}
     given = given_items(state)
-    for is_firm, key, severity in ((True, "history_unused", "warning"), (False, "forecast_given", "note")):
+    for is_firm, key, severity in ((True, "history_unused", "warning"), (False, "forecast_given", "warning")):
         found = {
             item: r["units_sum"]
             for r in asked.to_pylist()
@@ -116,19 +116,6 @@ def _unnamed_refusals(state: State) -> Iterator[Finding]:
     if orders:
         names = named(orders)
         yield finding("warning", "notice.refused_unnamed", "orders", column="recipe", count=len(orders), names=names)
-
-
-def _not_planned(state: State) -> Iterator[Finding]:
-    """Rows of `demand` that are not planned for, by their status."""
-    rows = state.table("demand").select(["demand", "product", "units", "due", "status"])
-    left_out = rows.filter(pc.invert(pc.is_in(rows["status"], value_set=pa.array(state.settings.planned_statuses))))
-    of: dict[str, list[str]] = defaultdict(list)
-    for r in left_out.sort_by([("due", "ascending"), ("demand", "ascending")]).to_pylist():
-        of[r["status"]].append(f"{r['demand']} ({r['units']:g} {r['product']}, {r['due']})")
-    for status, names in sorted(of.items()):
-        key = "notice.may_be_planned" if status in ("quote", "inquiry") else "notice.not_planned"
-        word = message(f"notice.status.{status}")
-        yield finding("note", key, "demand", column="status", count=len(names), names=named(names), status=word)
 
 
 def _unasked(state: State) -> Iterator[Finding]:

@@ -1,9 +1,14 @@
 """Rows of `demand` that are planned for: open ones, and quotes and inquiries where the chain says so."""
 
+from collections import defaultdict
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.products_held_back import named
 from datong.ledger.state import State
+from datong.model.findings import Finding, finding
+from datong.model.words import message
 
 # What was sent of such an order is all of it: nothing more is asked, but it was part of the forecast.
 CLOSED = "closed"
@@ -24,3 +29,19 @@ def _of(state: State, statuses: tuple[str, ...]) -> pa.Table:
     rows = state.table("demand")
     kept = pc.is_in(rows["status"], value_set=pa.array(statuses, pa.string()))
     return rows if pc.all(kept).as_py() in (True, None) else rows.filter(kept)
+
+
+def not_planned(state: State) -> tuple[Finding, ...]:
+    """The rows of `demand` that are not planned for, by their status; nothing where there are none."""
+    rows = state.table("demand").select(["demand", "product", "units", "due", "status"])
+    planned = pa.array(state.settings.planned_statuses, pa.string())
+    left_out = rows.filter(pc.invert(pc.is_in(rows["status"], value_set=planned)))
+    of: dict[str, list[str]] = defaultdict(list)
+    for r in left_out.sort_by([("due", "ascending"), ("demand", "ascending")]).to_pylist():
+        of[r["status"]].append(f"{r['demand']} ({r['units']:g} {r['product']}, {r['due']})")
+    found = []
+    for status, names in sorted(of.items()):
+        key = "notice.may_be_planned" if status in ("quote", "inquiry") else "notice.not_planned"
+        word = message(f"notice.status.{status}")
+        found.append(finding("note", key, "demand", column="status", count=len(names), names=named(names), status=word))
+    return tuple(found)
