@@ -193,6 +193,33 @@ def test_an_order_is_delivered_in_parts_no_smaller_than_it_says(smallest, most_d
     assert clearing.lower_bound == pytest.approx(90.0 if most_days else 1020.0)
 
 
+def test_orders_of_a_group_are_delivered_together():
+    """10 for week 0 and 10 for week 1, ten hours a week: 20 x 2 = 40 on time, each by itself. Together, not before week
+    1: the first is a week late, 10 x 5, and lies for a week, 10 x 1: 100 in all. Where the first must not be late,
+    neither comes: 20 x 100."""
+    orders = [
+        {"demand": f"D{t}", "product": "A", "due": MONDAY + t * WEEK, "units": 10.0, "max_late_days": 28}
+        for t in (0, 1)
+    ]
+    grouped = [order | {"delivery_group": "G"} for order in orders]
+    strict = [grouped[0] | {"max_late_days": 0}, grouped[1]]
+    for rows_of, cost, told in (
+        (orders, 40.0, {("D0", "on_time"), ("D1", "on_time")}),
+        (grouped, 100.0, {("D0", "late"), ("D1", "on_time")}),
+        (strict, 2000.0, {("D0", "refused"), ("D1", "refused")}),
+    ):
+        state = chain(3, **press(demand=rows_of))
+        clearing = balance(state, given(state, A=[10.0, 10.0, 0.0]), nothing_learnt())
+        assert clearing.total_cost == pytest.approx(cost)
+        assert {(r["demand"], r["what"]) for r in clearing.deliveries.to_pylist()} == told
+    state = chain(3, **press(demand=grouped))
+    market = pack(state, given(state, A=[10.0, 10.0, 0.0]), nothing_learnt(), position(state))
+    started = np.zeros(market.ways.is_open.shape)
+    started[0, :2] = 10.0
+    with pytest.raises(AssertionError, match="group"):
+        evaluate(market, started, np.array([[10.0, 0.0, 0.0], [0.0, 10.0, 0.0]]), np.zeros((2, 3)))
+
+
 def test_a_delivery_that_is_too_small_is_refused_by_the_referee():
     order = {"demand": "D", "product": "A", "due": MONDAY, "units": 20.0}
     parts, complete = (chain(3, **press(demand=[order | own])) for own in ({}, {"min_delivery_units": 20.0}))

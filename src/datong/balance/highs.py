@@ -108,7 +108,7 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
                 rules,
                 priorities=Priorities(none),
                 max_lateness=MaxLateness(np.zeros((0, market.buckets))),
-                smallest_delivery=SmallestDelivery(none, ()),
+                smallest_delivery=SmallestDelivery(none, (), ()),
             ),
         )
     )

@@ -34,7 +34,8 @@ SENT_AHEAD_DAYS = 7
 class FirmRow:
     """A firm row of `demand` that is past due: units of it that are still owed. priority: as the row has it, higher is
     served first. max_late_days: after its due day, that it waits at most; None: as all of the chain.
-    min_delivery_units: each delivery of it is at least so many; 0: any part."""
+    min_delivery_units: each delivery of it is at least so many; 0: any part. delivery_group: with
+    which others it is delivered; '': by itself."""
 
     demand: str
     item: Item
@@ -43,6 +44,7 @@ class FirmRow:
     priority: int
     max_late_days: int | None = None
     min_delivery_units: float = 0.0
+    delivery_group: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class _Rows:
 @dataclass(frozen=True, eq=False)
 class _Asked:
     """rows: what waits. sent: what was sent for nothing by name, as item, day and units. keys: of the firm rows.
-    most_days: (firm row) days that it waits at most. smallest: (firm row) units of its smallest delivery."""
+    most_days: (firm row) days that it waits at most. smallest: (firm row) units of its smallest delivery.
+    groups: (firm row) see FirmRow."""
 
     items: list[Item]
     rows: _Rows
@@ -96,6 +99,7 @@ class _Asked:
     keys: list[str]
     most_days: IntArray
     smallest: FloatArray
+    groups: list[str]
 
 
 def owed(state: State) -> Owed:
@@ -216,7 +220,8 @@ def _asked(state: State) -> _Asked:
     sent_rows = of_rest, local_days(rest, state), rest["units"].to_numpy().astype(np.float64)
     own = pc.fill_null(firm["max_late_days"], state.settings.max_late_days).to_numpy().astype(np.int64)
     smallest = pc.fill_null(firm["min_delivery_units"], 0.0).to_numpy()
-    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist(), own, smallest)
+    groups = pc.fill_null(firm["delivery_group"], "").to_pylist()
+    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist(), own, smallest, groups)
 
 
 def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:
@@ -324,6 +329,7 @@ def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]
             priority=priority,
             max_late_days=int(asked.most_days[f]),
             min_delivery_units=float(asked.smallest[f]),
+            delivery_group=asked.groups[f],
         )
         for f, i, day, units, priority in zip(*columns, strict=True)
     ]

@@ -33,7 +33,8 @@ NOTHING = 1e-9
 class DemandClass:
     """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units.
     late_buckets: whole buckets that it waits at most; None: as all of the chain. request: the key of the one request
-    that it is, '' where it may be any; smallest_units: each delivery to it is at least so many.
+    that it is, '' where it may be any; smallest_units: each delivery to it is at least so many. group: with which
+    others it is delivered, complete; '': by itself.
 
     owed: (bucket + 1) units of it from before the horizon, by the last bucket in which they can still be served; the
     last of them in any.
@@ -45,6 +46,7 @@ class DemandClass:
     late_buckets: int | None = None
     request: str = ""
     smallest_units: float = 0.0
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,14 +159,16 @@ def demand_classes(
     Rows of `demand` have their own firm and priority, also those that are owed; what is owed of sales is firm, and all
     other demand is forecast; both of priority 0. Of units see `asked_rows`.
     """
-    columns = ["product", "market", "due", "units", "firm", "priority", "max_late_days", "demand", "min_delivery_units"]
+    columns = ["product", "market", "due", "units", "firm", "priority", "max_late_days", "demand"]
+    columns += ["min_delivery_units", "delivery_group"]
     table = asked_rows(state, demand, where).select(columns)
     if facts.stock_points:  # what is asked for at different sites is demand of different stock points
         items = zip(table["product"].to_pylist(), table["market"].to_pylist(), strict=True)
         labels = pa.array([facts.label_of(Item(*item)) for item in items], pa.string())
         table = table.set_column(0, "product", labels)
     has_own = pc.or_(pc.greater(table["priority"], 0), pc.is_valid(table["max_late_days"]))
-    has_own = pc.or_(has_own, pc.is_valid(table["min_delivery_units"]))
+    for name in ("min_delivery_units", "delivery_group"):
+        has_own = pc.or_(has_own, pc.is_valid(table[name]))
     special = table.filter(pc.or_(pc.invert(table["firm"]), has_own))
     forecast = {
         facts.label_of(item) for item, method in zip(demand.items, demand.method, strict=True) if method != "given"
@@ -176,9 +180,9 @@ def demand_classes(
     for r in rows.to_pylist():
         bucket = calendar.index(r["due"], starts[0])
         if 0 <= bucket < len(starts):
-            smallest = r["min_delivery_units"] or 0.0
             late = own_late_buckets(r["max_late_days"], state.settings)
-            kind = _Kind(max(r["priority"], 0), r["firm"], late, r["demand"] if smallest else "", smallest)
+            smallest, group = r["min_delivery_units"] or 0.0, r["delivery_group"] or ""
+            kind = _kind_of(r["demand"], (max(r["priority"], 0), r["firm"], late), smallest, group)
             units = given[r["product"]].setdefault(kind, np.zeros(len(starts)))
             units[bucket] += r["units"]
     owed = _owed_until(where.owed_units, starts, state.settings, facts)
@@ -212,6 +216,14 @@ class _Kind(NamedTuple):
     late: int | None = None
     request: str = ""
     smallest: float = 0.0
+    group: str = ""
+
+
+def _kind_of(key: str, plain: tuple[int, bool, int | None], smallest: float, group: str) -> "_Kind":
+    """What tells a request apart. plain: priority, firm, late. One of a group comes complete."""
+    if group:
+        return _Kind(*plain, key, math.inf, group)
+    return _Kind(*plain, key, smallest) if smallest else _Kind(*plain)
 
 
 def _owed_rows(
@@ -221,9 +233,9 @@ def _owed_rows(
     by the last bucket in which they can be served, and by that of all else that is owed."""
     by_kind: dict[_Kind, dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
     for row in where.firm_rows:
-        smallest = row.min_delivery_units
         late = own_late_buckets(row.max_late_days, settings)
-        kind = _Kind(max(row.priority, 0), True, late, row.demand if smallest else "", smallest)
+        plain = (max(row.priority, 0), True, late)
+        kind = _kind_of(row.demand, plain, row.min_delivery_units, row.delivery_group)
         if kind != _Kind(0, True):
             by_kind[kind][row.item, row.due] += row.units
     found = {}
@@ -246,7 +258,7 @@ def _classes_of(
 ) -> dict[str, tuple[DemandClass, ...]]:
     """product -> its classes, dearest first; nothing where all is alike. parts: kind, paths, owed."""
     found: dict[tuple[float, int | None, str], DemandClass] = {}
-    for (priority, firm, late, request, smallest), paths, owed in parts:
+    for (priority, firm, late, request, smallest, group), paths, owed in parts:
         if np.abs(paths).max(initial=0.0) <= NOTHING:
             continue
         weight = priority_factor**priority * (firm_factor if firm else 1.0)
@@ -254,7 +266,7 @@ def _classes_of(
         before = found.get(key, DemandClass(weight, np.zeros(paths.shape), np.zeros(len(owed)), late))
         assert before.owed is not None
         least = min(smallest, float(paths.sum()) if request else 0.0)
-        found[key] = DemandClass(weight, before.paths + paths, before.owed + owed, late, request, least)
+        found[key] = DemandClass(weight, before.paths + paths, before.owed + owed, late, request, least, group)
     if not set(found) - {(1.0, None, "")}:
         return {}
     in_turn = sorted(found, key=lambda key: (-key[0], key[1] is None, key[1] or 0, key[2]))

@@ -1,6 +1,10 @@
 """Smallest delivery (`demand.min_delivery_units`): each delivery of a request is nothing or at least m units of it.
 
     m_d y(d, t) <= issued(d, t) <= units_d y(d, t),     y(d, t) 0 or 1,     y(d, t) = 0 before d is due
+    sum over t of issued(d, t) + turned away(d, t) <= units_d
+
+Requests of a group (`demand.delivery_group`) come complete and together: m is all their units, and they have one y(t),
+0 before the last of them is due.
 
 A request with m is a class of demand d of its own; what it is to get is set aside for it in the bucket in which it is
 delivered. m of all its units, or more: it is delivered complete, or not at all (m_d is at most its units).
@@ -37,11 +41,14 @@ class SmallestDelivery(Rule):
     smallest: FloatArray
     # (demanded) key of the one request that it is, '' where it may be any.
     requests: tuple[str, ...]
+    # (demanded) code of the group with which it is delivered, '' where it is by itself.
+    groups: tuple[str, ...]
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "SmallestDelivery":
         smallest = np.array([c.smallest_units for _, c in chain.classes], dtype=np.float64)
-        return cls(smallest, tuple(c.request for _, c in chain.classes))
+        requests, groups = (tuple(getattr(c, name) for _, c in chain.classes) for name in ("request", "group"))
+        return cls(smallest, requests, groups)
 
     @property
     def is_there(self) -> bool:
@@ -49,28 +56,44 @@ class SmallestDelivery(Rule):
 
     def rounded(self, whole: BoolArray) -> Self:
         """The same, in whole units of what comes so. whole: (demanded)."""
-        return type(self)(np.where(whole, np.ceil(self.smallest - ROUNDING), self.smallest), self.requests)
+        smallest = np.where(whole, np.ceil(self.smallest - ROUNDING), self.smallest)
+        return type(self)(smallest, self.requests, self.groups)
 
     def part(self, part: Part) -> Self:
-        return type(self)(self.smallest[part.demanded], tuple(self.requests[d] for d in part.demanded.tolist()))
+        requests, groups = (tuple(of[d] for d in part.demanded.tolist()) for of in (self.requests, self.groups))
+        return type(self)(self.smallest[part.demanded], requests, groups)
 
     def add_to(self, programme: "Programme", column_of: IntArray) -> Reader:
         demand, buckets = programme.market.demand, programme.buckets
+        of_group: dict[str, IntArray] = {}
         for d in np.flatnonzero(self.smallest > 0).tolist():
-            asked = demand.cumulative[d][0]
-            is_due = asked > ROUNDING
-            delivers = programme.add_columns(np.zeros(buckets), is_due.astype(np.float64))
-            programme.whole_columns.append(delivers)
+            asked, group = demand.cumulative[d][0], self.groups[d]
+            if not group or group not in of_group:
+                is_due = np.all([demand.cumulative[other][0] > ROUNDING for other in self._with(d)], axis=0)
+                of_group[group] = programme.add_columns(np.zeros(buckets), is_due.astype(np.float64))
+                programme.whole_columns.append(of_group[group])
+            delivers = of_group[group]
             most = programme.add_rows(np.full(buckets, -np.inf), np.zeros(buckets))
             programme.add_entries(most, programme.issued[d], 1.0)
             programme.add_entries(most, delivers, -float(asked[-1]))
             least = programme.add_rows(np.zeros(buckets), np.full(buckets, np.inf))
             programme.add_entries(least, programme.issued[d], 1.0)
             programme.add_entries(least, delivers, -float(self.smallest[d]))
+            # What is refused is not set aside for it: else a group could be delivered without one that was refused.
+            once = np.repeat(programme.add_rows(np.array([-np.inf]), np.array([float(asked[-1])])), buckets)
+            programme.add_entries(once, programme.issued[d], 1.0)
+            programme.add_entries(once, programme.turned_away[d], 1.0)
         return nothing_found
+
+    def _with(self, d: int) -> list[int]:
+        """What is delivered with a class, itself included."""
+        return [e for e, group in enumerate(self.groups) if group == self.groups[d]] if self.groups[d] else [d]
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         came = np.diff(walk.served, axis=1, prepend=0.0)
         least = np.where(came > ROUNDING, self.smallest[:, None], 0.0)
         assert (came >= least * (1 - ROUNDING) - ROUNDING).all(), "a delivery below the smallest"
+        for d in np.flatnonzero([bool(group) for group in self.groups]).tolist():
+            other = self._with(d)[0]
+            assert ((came[d] > ROUNDING) == (came[other] > ROUNDING)).all(), "a delivery without its group"
         return {}
