@@ -1,9 +1,10 @@
 """The state of the world as of a moment: every table as it was then known."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -36,6 +37,8 @@ _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "moment": pa.timestamp("us", tz="UTC"),
 }
 
+
+Made = TypeVar("Made")
 
 # Tables whose rows are no facts that hold for a while: of their versions the last one counts.
 _LAST_COUNTS = frozenset({"demand", "orders"})
@@ -90,6 +93,7 @@ class State:
     snapshot: Snapshot | None = None
     worked_out: WorkedOut = field(default_factory=WorkedOut, repr=False, compare=False)
     _made: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _once: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:
         """Rows of one table, in `schema_of` it: of a master table one row of each key, the version that holds today
@@ -110,6 +114,12 @@ class State:
         if name not in self.tables:
             raise KeyError(f"{name}: this state was made with {', '.join(self.tables) or 'no tables'} alone")
         return self.tables[name]
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What is worked out of this state alone, the first time that it is asked for. name: of what it is."""
+        if name not in self._once:
+            self._once[name] = make()
+        return self._once[name]
 
     def only(self, names: Collection[str]) -> "State":
         """The same state with these tables alone: for who says what it reads."""

@@ -19,24 +19,26 @@ consumed path by path (`with_orders`), but what buyers have ordered otherwise st
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import as_day, local_days
+from datong.ledger.columns import as_day, day_number, local_days, pairs
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import NETTING_SCHEMA, FloatArray, Forecast, Item
+from datong.model.flow import NETTING_SCHEMA, BoolArray, FloatArray, Forecast, IntArray, Item
 from datong.model.settings import Netting
+from datong.network.horizon import EPOCH_WEEKDAY
 from datong.network.rows_in_plan import CLOSED, rows_in_plan, rows_that_net
 
 # Units below this are rounding.
 NOTHING = 1e-9
+DAYS_OF_WEEK = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,75 +51,102 @@ class Netted:
 
 def netted(state: State) -> Netted:
     """The rows of `demand` as they are planned for. A forecast row that is consumed whole stays, with 0 units."""
-    rows, netting = rows_that_net(state), state.settings.netting
+    return state.once("netted", lambda: _netted(state))
+
+
+def _netted(state: State) -> Netted:
+    rows, netting, none = rows_that_net(state), state.settings.netting, NETTING_SCHEMA.empty_table()
     if netting.orders == "add":
-        return Netted(rows_in_plan(state), NETTING_SCHEMA.empty_table())
-    item = pc.binary_join_element_wise(rows["product"], rows["market"], "\0")
-    is_forecast = pc.and_(pc.invert(rows["firm"]), pc.greater(rows["units"], 0.0))
-    is_order = pc.and_(rows["firm"], pc.greater(rows["units"], 0.0))
-    forecast_items, order_items = (pc.unique(item.filter(which)) for which in (is_forecast, is_order))
-    both = pc.and_(pc.is_in(item, value_set=forecast_items), pc.is_in(item, value_set=order_items))
-    at = np.flatnonzero(pc.and_(both, pc.greater(rows["units"], 0.0)).to_numpy())
+        return Netted(rows_in_plan(state), none)
     is_planned = pc.not_equal(rows["status"], CLOSED)
+    firm = np.asarray(rows["firm"].to_numpy(), dtype=bool)
+    units = rows["units"].to_numpy()
+    item, items = pairs(rows["product"], rows["market"])
+    kinds = np.zeros((2, len(items)), dtype=bool)
+    for of, which in ((0, firm), (1, ~firm)):
+        kinds[of, item[which & (units > 0)]] = True
+    at = np.flatnonzero((kinds[0] & kinds[1])[item] & (units > 0)) if len(items) else np.zeros(0, dtype=np.int64)
     if not len(at):
-        return Netted(rows.filter(is_planned), NETTING_SCHEMA.empty_table())
-    left = rows["units"].to_numpy().copy()
-    consumed = _consumed(at, rows, left, state.settings.calendar, netting)
+        return Netted(rows.filter(is_planned), none)
+    due = rows["due"].cast(pa.int32()).to_numpy().astype(np.int64)
+    keys = np.array(rows["demand"].take(pa.array(at)).to_pylist(), dtype=np.str_)
+    at = at[np.lexsort((keys, due[at]))]
+    left = units.astype(np.float64)
+    buckets = _Buckets(state.settings.calendar, netting)
+    order, forecast, taken = _consumed(at, item, due, firm, left, buckets)
+    bucket = [buckets.start(buckets.of(day)) for day in due[forecast].tolist()]
+    of_order, of_forecast = rows.take(pa.array(order)), rows.take(pa.array(forecast))
+    columns = {
+        "product": of_order["product"],
+        "market": of_order["market"],
+        "bucket": pa.array(bucket, pa.date32()),
+        "forecast_row": of_forecast["demand"],
+        "forecast_units": of_forecast["units"],
+        "demand": of_order["demand"],
+        "due": of_order["due"],
+        "request_units": of_order["units"],
+        "units": pa.array(taken, pa.float64()),
+    }
     place = rows.schema.get_field_index("units")
     rows = rows.set_column(place, "units", pa.array(left)).filter(is_planned)
-    return Netted(rows, pa.Table.from_pylist(consumed, schema=NETTING_SCHEMA))
+    return Netted(rows, pa.table(columns, NETTING_SCHEMA).combine_chunks())
 
 
 def _consumed(
-    at: np.ndarray, rows: pa.Table, left: FloatArray, calendar: Calendar, netting: Netting
-) -> list[dict[str, Any]]:
-    """What orders consume of forecast rows, in their turn. at: positions of both. Takes it out of `left`."""
-    asked = rows.take(pa.array(at)).select(["demand", "product", "market", "due", "units", "firm"]).to_pylist()
-    turn = sorted(range(len(asked)), key=lambda i: (asked[i]["due"], asked[i]["demand"]))
-    forecasts: dict[tuple[str, str, date], list[int]] = defaultdict(list)
-    for i in turn:
-        one = asked[i]
-        if not one["firm"]:
-            forecasts[one["product"], one["market"], calendar.bucket_start(one["due"])].append(i)
-    found = []
-    for i in turn:
-        order = asked[i]
-        rest = order["units"] if order["firm"] else 0.0
-        for bucket in reach(order["due"], calendar, netting):
+    at: IntArray, item: IntArray, due: IntArray, firm: BoolArray, left: FloatArray, buckets: "_Buckets"
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Rows of orders, and of the forecasts that they consume, and how many units. at: rows in their turn. Takes what is
+    consumed out of `left`, whose orders stay."""
+    forecasts: dict[tuple[int, int], list[int]] = defaultdict(list)
+    turn = list(zip(at.tolist(), item[at].tolist(), due[at].tolist(), firm[at].tolist(), strict=True))
+    for row, of, day, is_firm in turn:
+        if not is_firm:
+            forecasts[of, buckets.of(day)].append(row)
+    found: list[tuple[int, int, float]] = []
+    rest_of = left.tolist()
+    for row, of, day, is_firm in turn:
+        rest = rest_of[row] if is_firm else 0.0
+        if rest <= NOTHING:
+            continue
+        for bucket in buckets.reach(day):
+            for forecast in forecasts.get((of, bucket), ()):
+                taken = min(rest, rest_of[forecast])
+                if taken > NOTHING:
+                    rest_of[forecast] = max(rest_of[forecast] - taken, 0.0)
+                    rest -= taken
+                    found.append((row, forecast, taken))
             if rest <= NOTHING:
                 break
-            for f in forecasts.get((order["product"], order["market"], bucket), ()):
-                taken = min(rest, float(left[at[f]]))
-                if taken <= NOTHING:
-                    continue
-                left[at[f]] = max(left[at[f]] - taken, 0.0)
-                rest -= taken
-                found.append(_row(order, bucket, asked[f]["demand"], asked[f]["units"], taken))
-    return found
+    left[:] = rest_of
+    order, forecast_rows, units = zip(*found, strict=True) if found else ((), (), ())
+    return (
+        np.array(order, dtype=np.int64),
+        np.array(forecast_rows, dtype=np.int64),
+        np.array(units, dtype=np.float64),
+    )
 
 
-def _row(
-    order: Mapping[str, Any], bucket: date, forecast: str | None, forecast_units: float, units: float
-) -> dict[str, Any]:
-    of_order = {"demand": order["demand"], "due": order["due"], "request_units": order["units"]}
-    of_forecast = {"bucket": bucket, "forecast_row": forecast, "forecast_units": forecast_units}
-    return {"product": order["product"], "market": order["market"], **of_forecast, **of_order, "units": units}
+@dataclass(frozen=True)
+class _Buckets:
+    """Buckets by number, and which of them an order reaches. Days count from 1970-01-01."""
 
+    calendar: Calendar
+    netting: Netting
 
-def reach(due: date, calendar: Calendar, netting: Netting) -> Iterator[date]:
-    """First days of the buckets whose forecast an order consumes, in turn: its own, those before, those after."""
-    own = calendar.bucket_start(due)
-    yield own
-    last = calendar.bucket_start(due - timedelta(days=netting.back_days))
-    bucket = calendar.shift(own, -1)
-    while bucket >= last:
-        yield bucket
-        bucket = calendar.shift(bucket, -1)
-    last = calendar.bucket_start(due + timedelta(days=netting.forward_days))
-    bucket = calendar.shift(own, 1)
-    while bucket <= last:
-        yield bucket
-        bucket = calendar.shift(bucket, 1)
+    def of(self, day: int) -> int:
+        """Number of the bucket that holds a day."""
+        return (day + EPOCH_WEEKDAY) // DAYS_OF_WEEK if self.calendar.unit == "week" else day
+
+    def start(self, bucket: int) -> date:
+        """First day of a bucket."""
+        return as_day(bucket * DAYS_OF_WEEK - EPOCH_WEEKDAY if self.calendar.unit == "week" else bucket)
+
+    def reach(self, due: int) -> Iterator[int]:
+        """Buckets whose forecast an order consumes, in turn: its own, those before, those after."""
+        own = self.of(due)
+        yield own
+        yield from range(own - 1, self.of(due - self.netting.back_days) - 1, -1)
+        yield from range(own + 1, self.of(due + self.netting.forward_days) + 1)
 
 
 # Datong's own forecast ----------------------------------------------------------------------------
@@ -126,6 +155,10 @@ def reach(due: date, calendar: Calendar, netting: Netting) -> Iterator[date]:
 def given_items(state: State) -> frozenset[Item]:
     """Products and markets of whose demand the plan knows nothing but rows of `demand`: they have forecast rows that
     are due in the horizon, or were never sold, or have firm rows there and the chain wants nothing beside them."""
+    return state.once("given items", lambda: _given_items(state))
+
+
+def _given_items(state: State) -> frozenset[Item]:
     first = state.first_open_bucket
     end = state.settings.calendar.shift(first, state.settings.horizon_buckets)
     rows = rows_in_plan(state).select(["product", "market", "due", "firm"])
@@ -197,30 +230,35 @@ def _joined(
     paths: FloatArray, orders: Sequence[Mapping[str, Any]], known: FloatArray, starts: Sequence[date], state: State
 ) -> tuple[FloatArray, list[dict[str, Any]]]:
     """(path, bucket) of an item with its orders, and what they consumed. known: (bucket), as in `with_orders`."""
-    calendar, netting = state.settings.calendar, state.settings.netting
-    at = {start: t for t, start in enumerate(starts)}
-    mean, firm, consumed = paths.mean(axis=0), np.zeros(len(at)), list[dict[str, Any]]()
+    netting = state.settings.netting
+    buckets = _Buckets(state.settings.calendar, netting)
+    first = buckets.of(day_number(starts[0]))
+    mean, firm, consumed = paths.mean(axis=0), np.zeros(len(starts)), list[dict[str, Any]]()
     left = paths - np.nan_to_num(known)
     for order in sorted(orders, key=lambda row: (row["due"], row["demand"])):
-        firm[at[calendar.bucket_start(order["due"])]] += order["units"] if order["status"] != CLOSED else 0.0
+        due = day_number(order["due"])
+        firm[buckets.of(due) - first] += order["units"] if order["status"] != CLOSED else 0.0
         if netting.orders == "consume":
-            for t, units in _taken(order, left, at, calendar, netting):
-                consumed.append(_row(order, starts[t], None, float(mean[t]), units))
+            for t, units in _taken(order["units"], left, (b - first for b in buckets.reach(due))):
+                consumed.append(_row(order, starts[t], float(mean[t]), units))
     return left + np.nan_to_num(known) + firm, consumed
 
 
-def _taken(
-    order: Mapping[str, Any], left: FloatArray, at: Mapping[date, int], calendar: Calendar, netting: Netting
-) -> Iterator[tuple[int, float]]:
-    """Buckets in which an order consumes something of a forecast, and the units expected over the paths. left: (path,
-    bucket) what is left of it; it is taken out of it."""
-    rest = np.full(len(left), float(order["units"]))
-    for bucket in reach(order["due"], calendar, netting):
-        if bucket not in at:
+def _row(order: Mapping[str, Any], bucket: date, forecast_units: float, units: float) -> dict[str, Any]:
+    of_order = {"demand": order["demand"], "due": order["due"], "request_units": order["units"]}
+    of_forecast = {"bucket": bucket, "forecast_row": None, "forecast_units": forecast_units}
+    return {"product": order["product"], "market": order["market"], **of_forecast, **of_order, "units": units}
+
+
+def _taken(order_units: float, left: FloatArray, reach: Iterable[int]) -> Iterator[tuple[int, float]]:
+    """Open buckets in which an order consumes something of a forecast, and the units expected over the paths. left:
+    (path, bucket) what is left of it; it is taken out of it. reach: buckets in turn."""
+    rest = np.full(len(left), float(order_units))
+    for t in reach:
+        if not 0 <= t < left.shape[1]:
             continue
         if not (rest > NOTHING).any():
             return
-        t = at[bucket]
         taken = np.minimum(rest, np.maximum(left[:, t], 0.0))
         left[:, t] -= taken
         rest -= taken

@@ -25,7 +25,7 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.committed import Comes
-from datong.network.forecast_netting import parts_ordered
+from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
 from datong.network.ways import Way
@@ -88,7 +88,9 @@ class Reasons:
             self.since_count[product][site] = since
         given = state.table("demand").select(["row_id", "demand"]).to_pylist()
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
-        self.parts_ordered = parts_ordered(demand.netting)
+        self.parts_ordered: dict[str, list[tuple[str, date, PartOrdered]]] = defaultdict(list)
+        for (product, market, bucket), part in parts_ordered(demand.netting).items():
+            self.parts_ordered[product].append((market, bucket, part))
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         for lot, own in found.pegs.items():
@@ -495,7 +497,8 @@ class Reasons:
         served = {self.work.starts[self._due_bucket(peg)] for peg in pegs if peg.use.kind in ("request", "forecast")}
         items = {self.demand.items[i] for i in self.items[lot.way.product]}
         causes = []
-        for (product, market, bucket), part in self.parts_ordered.items():
+        product = self.work.facts.product_of(lot.way.product)
+        for market, bucket, part in self.parts_ordered.get(product, ()):
             if bucket in served and (product, market) in items and part.units >= LEAST_TOLD:
                 rows = [self.demand_rows[key] for key, _ in part.orders if key in self.demand_rows]
                 causes.append(Cause("forecast", part_words(bucket, part, self.unit), "demand", tuple(rows[:MOST_ROWS])))
