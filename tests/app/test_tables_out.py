@@ -26,6 +26,7 @@ def test_every_stage_has_its_tables(result):
     tables = run_tables(result)
     assert list(tables) == [
         *("series", "holidays", "signals", "adjustments", "attributes", "forecast", "forecast_total", "demand"),
+        "netting",
         *("clearing", "prices", "gaps"),
         *("deliveries", "flow", "hours", "money", "futures", "cost", "certificate", "orders", "reasons", "kept"),
         *("after_due", "findings", "messages", "scores"),

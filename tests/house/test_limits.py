@@ -18,6 +18,7 @@ LARGER = {
     "ledger/protocol.py: ingest": A_WRITE,
     "store/duckdb_ledger.py: ingest": A_WRITE,
     "model/flow.py: PlannedOrder": A_ROW,
+    "model/settings.py: ChainSettings": "the settings of chain.toml, a field for each",
     "model/tables.py: Column": "one column of tables.toml, a field for each key",
     "network/ways.py: Way": A_ROW,
     "app/chain.py: balance": ONE_QUESTION,

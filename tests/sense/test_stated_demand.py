@@ -79,7 +79,7 @@ def test_the_statement_is_a_signal_with_its_row_as_evidence() -> None:
 
 
 def test_what_changes_nothing_is_said() -> None:
-    wanted = [{"demand": m, "product": "B", "market": m, "due": FIRST, "units": 5.0} for m in MARKETS]
+    wanted = [{"demand": m, "product": "B", "market": m, "due": FIRST, "units": 5.0, "firm": False} for m in MARKETS]
     rows = [promotion("B"), promotion("C", promotion="Q"), promotion("A", promotion="R")]
     rows += [promotion(promotion="S", **{"from": date(2023, 1, 1), "to": date(2023, 1, 8)})]
     told = {n.code: n.text("en") for n in notices(shop(rows, demand=wanted))}
