@@ -31,7 +31,12 @@ def chain(settings=None, **tables):
         ],
     }
     named = referee.SETTINGS | {"horizon_buckets": 4, "max_late_days": 999} | (settings or {})
-    return chain_of_state(SimpleNamespace(**named, defaults=SimpleNamespace(**referee.SHARES)), MONDAY, given | tables)
+    named |= dict.fromkeys(referee.STATUSES, False)
+    sections = {
+        "defaults": SimpleNamespace(**referee.SHARES),
+        "netting": SimpleNamespace(**(referee.NETTING | named.pop("netting", {}))),
+    }
+    return chain_of_state(SimpleNamespace(**named, **sections), MONDAY, given | tables)
 
 
 def asked(*weeks_units, **more):
@@ -93,11 +98,19 @@ def test_priority_and_firm_orders_count_for_more():
     """A firm order beside a forecast weighs 1.25, one of priority 2 four times that; it is served first."""
     rows = asked((0, 3.0), (0, 3.0))
     rows[0]["firm"], rows[1]["priority"] = False, 2
-    here = chain(demand=rows)
+    here = chain(demand=rows, settings={"netting": {"orders": "add"}})
     assert [w.weight for w in wants(here)] == [1.0, 5.0]
     outcome = walk(here, [make(3, 0)])
     assert [(d.want.name, d.units) for d in outcome.deliveries] == [("D1", 3)]
     assert outcome.cost["lost"] == 300
+
+
+def test_a_firm_order_consumes_the_forecast_of_its_bucket():
+    """5 ordered beside 3 expected: 5 are wanted; of 8 expected 3 are left."""
+    for expected, left in ((3.0, []), (8.0, [3.0])):
+        rows = asked((0, expected), (0, 5.0))
+        rows[0]["firm"] = False
+        assert [w.units for w in wants(chain(demand=rows)) if w.name == "D0" and w.units > 0] == left
 
 
 def test_firm_demand_of_before_is_owed_and_a_forecast_is_past():
