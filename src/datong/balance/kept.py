@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from datong.balance.arrays import Market
-from datong.balance.causes import Binding, Units
 from datong.balance.deliveries import NOTHING, Delivered
 from datong.balance.evaluate import Outcome
+from datong.balance.why_unserved import Binding, Units
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
 

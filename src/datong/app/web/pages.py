@@ -10,9 +10,9 @@ from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
 from datong.app.service.served import Served
 from datong.app.web import audit, data, demand, findings, layout, market, people, plan, replay, search, today, what_if
-from datong.app.web.gantt_and_grid import add_tiles
 from datong.app.web.guide import lead
 from datong.app.web.layout import Page
+from datong.app.web.order_pieces import add_tiles
 from datong.app.web.rated import RatedPages
 from datong.app.web.visit import renew
 from datong.app.web.workbooks import add_workbooks
