@@ -35,6 +35,12 @@ def left(state):
     return units, [(r["demand"], r["forecast_row"], r["units"]) for r in found.consumed.to_pylist()]
 
 
+def sales(weeks=4):
+    """30 units of A in each of so many weeks before the plan."""
+    one = {"product": "A", "market": "all", "units": 30.0}
+    return [one | {"sale": f"s{w}", "happened_at": MONDAY - timedelta(days=9 + 7 * w)} for w in range(weeks)]
+
+
 FORECAST = [row("f0", 0, 40, False), row("f1", 7, 40, False), row("f2", 14, 40, False)]
 
 
@@ -75,7 +81,7 @@ def test_orders_that_add_consume_nothing():
 
 def test_datongs_own_forecast_is_consumed_path_by_path():
     """Paths of 30, 40 and 10 a week and an order of 25: 5, 15 and 0 are left, so that 30, 40 and 25 are asked."""
-    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    sold = sales()
     state = state_of([row("o", 9, 25, True)], sales=sold)
     expected = demand(state, A=[[40, 30, 7, 8], [40, 40, 7, 8], [40, 10, 7, 8]])
     made = with_orders(state, expected, np.zeros((1, WEEKS)))
@@ -87,18 +93,21 @@ def test_datongs_own_forecast_is_consumed_path_by_path():
 
 def test_what_is_ordered_otherwise_is_no_part_of_an_order():
     """Of 40 expected 20 are ordered in the shop: a firm order of 25 can be 20 of them, and 45 are asked."""
-    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    sold = sales()
     state = state_of([row("o", 9, 25, True)], sales=sold)
     made = with_orders(state, demand(state, A=[[40, 40, 0, 0]]), np.array([[0.0, 20.0, 0.0, 0.0]]))
     assert made.paths[0].tolist() == [[40, 45, 0, 0]]
 
 
 def test_a_product_that_sells_keeps_its_forecast_beside_orders_unless_the_chain_says_otherwise():
-    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    sold = sales()
     only_firm, both = [row("o", 9, 25, True)], [row("o", 9, 25, True), row("f", 2, 5, False)]
     item = Item("A", "all")
     assert given_items(state_of(only_firm)) == {item}  # never sold: nothing else is known
     assert given_items(state_of(only_firm, sales=sold)) == frozenset()
+    assert given_items(state_of(only_firm, sales=sales(weeks=3))) == {item}  # too seldom sold to be forecast
+    past = [row("o", -9, 25, True)]
+    assert given_items(state_of(past, sales=sales(weeks=1))) == frozenset()  # nothing is ordered ahead
     assert given_items(state_of(both, sales=sold)) == {item}
     assert given_items(state_of(only_firm, Netting(own_forecast=False), sold)) == {item}
 
@@ -150,7 +159,7 @@ def test_netting_over_random_chains(rows, back, forward):
 def test_one_path_and_rows_say_the_same(paths, orders, back, forward):
     """On each path Datong's own forecast is consumed just as the rows of the same forecast would be."""
     netting = Netting(back_days=back, forward_days=forward)
-    sold = [{"sale": "s", "product": "A", "market": "all", "units": 1.0, "happened_at": MONDAY - timedelta(days=9)}]
+    sold = sales()
     firm = [row(f"o{i}", day, units, True) for i, (day, units) in enumerate(orders)]
     state = state_of(firm, netting, sold)
     made = with_orders(state, demand(state, A=paths), np.zeros((1, WEEKS)))
@@ -190,7 +199,7 @@ def test_only_what_is_open_is_planned_and_the_rest_is_told():
 
 def test_a_closed_order_asks_for_nothing_more_of_datongs_own_forecast():
     """40 expected, 25 of them delivered and closed: 15 are still to come."""
-    sold = [{"sale": "s", "product": "A", "market": "all", "units": 30.0, "happened_at": MONDAY - timedelta(days=9)}]
+    sold = sales()
     state = state_of([row("o", 9, 25, True) | {"status": "closed"}], sales=sold)
     made = with_orders(state, demand(state, A=[[40, 40, 0, 0]]), np.zeros((1, WEEKS)))
     assert made.paths[0].tolist() == [[40, 15, 0, 0]]

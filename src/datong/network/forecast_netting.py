@@ -38,6 +38,8 @@ from datong.network.rows_in_plan import CLOSED, rows_in_plan, rows_that_net
 
 # Units below this are rounding.
 NOTHING = 1e-9
+# What sold in fewer buckets has no forecast of Datong's own beside its orders: they are what is known of it.
+FEWEST_SOLD_BUCKETS = 4
 DAYS_OF_WEEK = 7
 
 
@@ -154,7 +156,8 @@ class _Buckets:
 
 def given_items(state: State) -> frozenset[Item]:
     """Products and markets of whose demand the plan knows nothing but rows of `demand`: they have forecast rows that
-    are due in the horizon, or were never sold, or have firm rows there and the chain wants nothing beside them."""
+    are due in the horizon, or sold in fewer than `FEWEST_SOLD_BUCKETS` buckets, or have firm rows there and the chain
+    wants nothing beside them."""
     return state.once("given items", lambda: _given_items(state))
 
 
@@ -162,12 +165,26 @@ def _given_items(state: State) -> frozenset[Item]:
     first = state.first_open_bucket
     end = state.settings.calendar.shift(first, state.settings.horizon_buckets)
     rows = rows_in_plan(state).select(["product", "market", "due", "firm"])
-    ahead = pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end)))
-    if state.settings.netting.own_forecast:
-        ahead = pc.and_(ahead, pc.invert(rows["firm"]))
-    sales = state.table("sales").select(["product", "market", "state"])
-    sold = _items(sales.filter(pc.fill_null(pc.equal(sales["state"], "ordered"), False)))
-    return frozenset(_items(rows.filter(ahead)) | (_items(rows) - sold))
+    is_ahead = pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end)))
+    ahead, forecast = rows.filter(is_ahead), rows.filter(pc.and_(is_ahead, pc.invert(rows["firm"])))
+    buckets = _sold_buckets(state, rows)
+    sold, often = set(buckets), {item for item, count in buckets.items() if count >= FEWEST_SOLD_BUCKETS}
+    beside = often if state.settings.netting.own_forecast else set()
+    return frozenset((_items(rows) - sold) | (_items(ahead) - beside) | _items(forecast))
+
+
+def _sold_buckets(state: State, asked: pa.Table) -> dict[Item, int]:
+    """In how many buckets what rows of `demand` ask for was sold, where it was."""
+    sales = state.table("sales").select(["happened_at", "product", "market", "state"])
+    ordered = pc.fill_null(pc.equal(sales["state"], "ordered"), False)
+    sales = sales.filter(pc.and_(ordered, pc.is_in(sales["product"], pc.unique(asked["product"]))))
+    length, open_day = state.settings.calendar.bucket_days, day_number(state.first_open_bucket)
+    bucket = pa.array((local_days(sales, state) - open_day) // length)
+    buckets = sales.select(["product", "market"]).append_column("bucket", bucket)
+    buckets = buckets.group_by(["product", "market", "bucket"], use_threads=False).aggregate([])
+    counted = buckets.group_by(["product", "market"], use_threads=False).aggregate([("bucket", "count")])
+    items = map(Item, counted["product"].to_pylist(), counted["market"].to_pylist())
+    return dict(zip(items, counted["bucket_count"].to_pylist(), strict=True))
 
 
 def _items(rows: pa.Table) -> set[Item]:

@@ -225,7 +225,7 @@ def _worked_out(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _writes_acted_at(connection: duckdb.DuckDBPyConnection) -> None:
     """With each write the moment on the world's clock, where the chain's says another. Null: before this."""
-    connection.execute("ALTER TABLE writes ADD COLUMN acted_at TIMESTAMPTZ")
+    connection.execute("ALTER TABLE writes ADD COLUMN IF NOT EXISTS acted_at TIMESTAMPTZ")
 
 
 # Only ever appended to. Each takes a ledger from the version before to its own.

@@ -91,8 +91,8 @@ class SmallestDelivery(Rule):
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         came = np.diff(walk.served, axis=1, prepend=0.0)
-        least = np.where(came > ROUNDING, self.smallest[:, None], 0.0)
-        assert (came >= least * (1 - ROUNDING) - ROUNDING).all(), "a delivery below the smallest"
+        of, least = came[self.smallest > 0], self.smallest[self.smallest > 0, None]
+        assert ((of <= ROUNDING) | (of >= least * (1 - ROUNDING) - ROUNDING)).all(), "a delivery below the smallest"
         for d in np.flatnonzero([bool(group) for group in self.groups]).tolist():
             other = self._with(d)[0]
             assert ((came[d] > ROUNDING) == (came[other] > ROUNDING)).all(), "a delivery without its group"
