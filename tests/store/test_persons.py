@@ -44,8 +44,15 @@ def added(ledger: DuckDBLedger, table: pa.Table, source: str = "sales") -> int:
 
 
 def before_step(step: Step) -> tuple[Step, ...]:
-    """The steps that come before one."""
-    return migrations.MIGRATIONS[: migrations.MIGRATIONS.index(step)]
+    """The steps that come before one, with the column that is written today."""
+    *first, last = migrations.MIGRATIONS[: migrations.MIGRATIONS.index(step)]
+
+    def with_what_is_written_today(connection: duckdb.DuckDBPyConnection) -> bool | None:
+        found = last(connection)
+        migrations._writes_acted_at(connection)
+        return found
+
+    return (*first, with_what_is_written_today)
 
 
 def with_customers(given: Sequence[Column]) -> str:
