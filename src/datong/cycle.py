@@ -54,7 +54,8 @@ from datong.sense.signals import sense
 
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
-_MASTER = ("products", "sites", "lines", "line_calendar", "recipes", "components", "offers", "lanes", "economics")
+_CALENDARS = ("calendars", "calendar_days", "line_calendar")
+_MASTER = ("products", "sites", "lines", *_CALENDARS, "recipes", "components", "offers", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares")
 # What products are, as buyers see them.
 _LOOKED_AT = ("products", "product_attributes")

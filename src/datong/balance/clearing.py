@@ -1,5 +1,6 @@
 """Reading back: arrays of a solution -> the tables of a Clearing."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import date
@@ -211,7 +212,24 @@ def ways_of_rows(market: Market, keys: pa.ChunkedArray, start: pa.ChunkedArray) 
     # The last version to have begun by then; before the first of them, that one.
     at = np.searchsorted((code * span + first)[order], row * span + day, side="right") - 1
     at = np.maximum(at, np.searchsorted(code[order], row))
-    return np.where(row >= 0, order[np.minimum(at, len(order) - 1)], -1) if len(order) else row
+    if not len(order):
+        return row
+    way = np.where(row >= 0, order[np.minimum(at, len(order) - 1)], -1)
+    return _of_their_days(market, code * span + first, way, day)
+
+
+def _of_their_days(market: Market, version: IntArray, way: IntArray, day: IntArray) -> IntArray:
+    """(row) of the ways of one version, which differ by their lead time, the one of the row's day (date.toordinal).
+    version: (way)."""
+    facts, alike = market.ways.facts, defaultdict[int, list[int]](list)
+    for w in np.flatnonzero([f.course is not None for f in facts]).tolist():
+        alike[int(version[w])].append(w)
+    several = np.array([len(alike.get(v, ())) > 1 for v in version.tolist()], dtype=bool)
+    found = way.copy()
+    for i in np.flatnonzero((way >= 0) & several[way]) if several.any() else ():
+        on = date.fromordinal(int(day[i]))
+        found[i] = min(alike[int(version[way[i]])], key=lambda w: facts[w].times_closed(on))
+    return found
 
 
 def _quantities(market: Market, solution: Solution, scarcity: Scarcity) -> pa.Table:

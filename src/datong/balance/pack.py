@@ -19,6 +19,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.planned_demand import planned_demand
 from datong.network.position import Position
 from datong.network.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
+from datong.network.ways import lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.network.whole_units import whole_products
 
@@ -113,8 +114,7 @@ def _ways(
     """valid: (way, bucket) whether its row holds then."""
     arrays, ways, buckets = facts.arrays, facts.ways, valid.shape[1]
     line_at = {name: i for i, name in enumerate(facts.line_hours)}
-    lead_buckets = {days: calendar.lead_buckets(days) for days in {w.lead_days for w in ways}}
-    lead = np.array([lead_buckets[w.lead_days] for w in ways], dtype=np.int64)
+    lead = np.array([lead_buckets(w, calendar) for w in ways], dtype=np.int64)
     t = np.arange(buckets)
     is_open = valid & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
     limit = np.full(is_open.shape, np.inf)

@@ -43,7 +43,10 @@ AHEAD_DAYS = 366
 MOST_WEIGHT, HIGHEST_PRIORITY = 1e6, 1000
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
-    *((table, "from", "to", False) for table in ("line_calendar", "promotions", "demand_adjustments", "decisions")),
+    *(
+        (table, "from", "to", False)
+        for table in ("line_calendar", "calendar_days", "promotions", "demand_adjustments", "decisions")
+    ),
     *((table.name, "valid_from", "valid_to", False) for table in tables().values() if "valid_to" in table.columns),
     ("orders", "start", "due", True),
 )

@@ -26,7 +26,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts, located
 from datong.network.position import Position, UnderWay
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 
 # Units and hours of which a smaller share is rounding, and the least that is any.
@@ -136,7 +136,7 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
     for w, way in enumerate(facts.ways):
         for t in np.flatnonzero(promised.covering.get(way.name, ())).tolist():
             started = float(promised.covering[way.name][t])
-            units[at[way.product], t + calendar.lead_buckets(way.lead_days)] += started * way.yield_share
+            units[at[way.product], t + lead_buckets(way, calendar)] += started * way.yield_share
             for use in uses[first[w] : first[w + 1]]:
                 if use_open[use, t]:
                     units[arrays.use_component[use], t] -= started * arrays.use_units[use]
@@ -230,7 +230,7 @@ class _Schedule:
         begun = order.stage == "begun"
         spent = begun and start < 0 <= due and not order.partly
         if start < 0 and not begun:  # nobody reported a start: as if it began now
-            due = max(due, self.calendar.lead_buckets(way.lead_days))
+            due = max(due, lead_buckets(way, self.calendar))
         on_line = line in self.free and not spent
         run_hours = order.units * way.hours_per_unit if on_line else 0.0
         setup_hours = way.setup_hours if on_line and not begun else 0.0
@@ -370,7 +370,7 @@ class _Schedule:
         than it says or is worked for longer, when they can be; None beyond the horizon."""
         arrives = task.due
         if t > task.start:
-            arrives = max(arrives, t + self.calendar.lead_buckets(task.way.lead_days))
+            arrives = max(arrives, t + lead_buckets(task.way, self.calendar))
         if task.line is not None:
             if not task.is_done(share):
                 return None
@@ -467,7 +467,7 @@ class _Cover:
         arrays = self.facts.arrays
         for w in self._ways_of(part):
             lead, share = (
-                self.schedule.calendar.lead_buckets(self.facts.ways[w].lead_days),
+                lead_buckets(self.facts.ways[w], self.schedule.calendar),
                 float(arrays.yield_share[w]),
             )
             without: list[tuple[int, float]] | None = None  # parts that were missing at a later start: earlier, too

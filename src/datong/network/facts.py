@@ -4,7 +4,7 @@ Balance and plan read the same facts here, so that a plan obeys exactly what was
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -12,6 +12,7 @@ from functools import cached_property
 from datong.ledger.products_held_back import held_back
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, Learnt
+from datong.network.calendar_ways import in_working_days
 from datong.network.economics import Economics, costs_where_none, economics_of, prices_of
 from datong.network.lanes import (
     SharedLimits,
@@ -23,6 +24,7 @@ from datong.network.lanes import (
     ways_at_sites,
     with_holding,
 )
+from datong.network.lead_times import has_parts, timed
 from datong.network.line_hours import line_hours
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
@@ -112,6 +114,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         items = [*asked, *asked_items(state)]
         facts = _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
         return replace(facts, ways=with_closed_days(facts.ways, refused, facts.product_of), refusals=refused)
+    ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
@@ -147,11 +150,38 @@ def _with_lanes(
     found = [located for way in ways for located in ways_at_sites(way, places.label, delivered, wanted_at, limits)]
     found += moves(places, limits, {w.name for w in found})
     ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))
+    ordered = in_working_days(state, ordered, bucket_starts)
     labels = tuple(sorted(places.label.values()))
+    ordered = _timed(state, labels, ordered, lambda: _asked_at(state, places))
     costs = unit_costs(labels, ordered, bucket_starts)
     economics = economics_of(state, prices, costs_where_none(costs, places.points), bucket_starts, places.points)
     ordered = tuple(with_holding(w, economics, calendar) if w.kind == "move" else w for w in ordered)
     return ChainFacts(labels, economics, ordered, limits.hours, None, places, limits.shared)
+
+
+def _timed(
+    state: State, products: Sequence[str], ways: tuple[Way, ...], asked: Callable[[], Collection[str]]
+) -> tuple[Way, ...]:
+    """The ways, their lead times in buckets (lead_times.py), in order of (product, kind, name). asked: products that
+    are asked for, or stand in for others."""
+    calendar = state.settings.calendar
+    if has_parts(ways, calendar):
+        ways = timed(products, ways, asked(), calendar)
+    return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
+
+
+def _asked(state: State, asked: Sequence[Item]) -> Collection[str]:
+    return {item.product for item in (*asked, *asked_items(state))} | _stand_ins(state)
+
+
+def _asked_at(state: State, places: Places) -> Collection[str]:
+    stand_ins = _stand_ins(state)
+    serve = {label for label, point in places.points.items() if point.product in stand_ins}
+    return {*places.asked_at.values(), *serve}
+
+
+def _stand_ins(state: State) -> set[str]:
+    return set(state.versions("substitutes")["substitute"].to_pylist())
 
 
 def located(facts: ChainFacts, where: Position) -> Position:

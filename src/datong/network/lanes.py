@@ -16,7 +16,7 @@ from datong.network.bills import ComponentUse
 from datong.network.economics import Economics
 from datong.network.horizon import Horizon, or_default, valid_on, versions_in
 from datong.network.places import ANYWHERE, Lane, Places, unlike
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 
 
@@ -34,6 +34,8 @@ def lanes_of(state: State, bucket_starts: Sequence[date]) -> tuple[Lane, ...]:
             or_default(r["units_per_week"], math.inf),
             r["valid_from"],
             r["valid_to"],
+            r["calendar"],
+            r["lead_in"] == "working",
         )
         for r in sorted(rows, key=lambda r: r["lane"])
     )
@@ -138,6 +140,7 @@ def moves(places: Places, limits: SharedLimits, names: set[str]) -> list[Way]:
                 min_units=0.0,
                 multiple_units=0.0,
                 lead_days=0 if lane is None else math.ceil(lane.lead_days - 1e-9),
+                lead_time=0.0 if lane is None else lane.lead_days,
                 yield_share=1.0,
                 units_per_week=math.inf,
                 uses=(ComponentUse(label[move.product, move.from_site], 1.0, None, None),),
@@ -146,6 +149,8 @@ def moves(places: Places, limits: SharedLimits, names: set[str]) -> list[Way]:
                 site=move.to_site,
                 from_site=move.from_site,
                 row=None if lane is None else lane.lane,
+                calendar=None if lane is None else lane.calendar,
+                in_working=lane is not None and lane.in_working,
             )
         )
     return found
@@ -153,7 +158,7 @@ def moves(places: Places, limits: SharedLimits, names: set[str]) -> list[Way]:
 
 def with_holding(move: Way, economics: Mapping[str, Economics], calendar: Calendar) -> Way:
     """Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse."""
-    holding = economics[move.product].holding_per_bucket * calendar.lead_buckets(move.lead_days)
+    holding = economics[move.product].holding_per_bucket * lead_buckets(move, calendar)
     return replace(move, cost_per_unit=move.cost_per_unit + holding)
 
 

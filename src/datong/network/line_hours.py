@@ -1,8 +1,10 @@
 """Hours that lines can work, day by day: of a line that is open, and where a span of the calendar says otherwise.
 
-A week's hours are spread evenly over its days. A line has none before its valid_from and from its valid_to on; in a
-bucket in which it opens, ends, or changes its hours it has those of each day. Of spans of the calendar that overlap,
-the one that starts last holds. Of a bucket that has begun, only the days that are left count.
+A week's hours are spread evenly over its days; of a line with working days (working_days.py), over those of a usual
+week, and on its closed days it has none, so that a week with a holiday has less. A line has none before its valid_from
+and from its valid_to on; in a bucket in which it opens, ends, or changes its hours it has those of each day. Of spans
+of the line's calendar that overlap, the one that starts last holds; one that lies on closed days alone opens them, each
+with a seventh of its hours per week. Of a bucket that has begun, only the days that are left count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,10 @@ import numpy as np
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span
 from datong.model.flow import BoolArray, FloatArray
+from datong.network.working_days import OpenDays, monday_to_friday, narrowed, working_days
+
+# Days of a week that are worked where no calendar says which: Monday to Friday.
+WORKING_DAYS = 5
 
 
 def line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
@@ -32,6 +38,33 @@ def hours_by_day(state: State, bucket_starts: Sequence[date]) -> dict[str, Float
     return found
 
 
+def lines_with_calendar(state: State, bucket_starts: Sequence[date]) -> frozenset[str]:
+    """Lines whose days a calendar says."""
+    return frozenset(working_days(state, bucket_starts).of_line)
+
+
+def days_of_lines(state: State, bucket_starts: Sequence[date]) -> dict[str, OpenDays]:
+    """line -> the days on which it is open: of one with a calendar, those on which it has hours; of any other, Monday
+    to Friday without those on which it has none. Beyond the buckets, as the calendar says."""
+    days = _Days(state, bucket_starts)
+    found: dict[str, OpenDays] = {}
+    overtime_days = {line: np.zeros(days.count, dtype=bool) for line in days.is_open}
+    for row in days.calendar:
+        overtime_days[row["line"]][days.of_calendar(row)] = row["overtime_hours"] > 0
+    for line, per_week in days.usual().items():
+        works = (per_week > 0) | (overtime_days[line] & days.is_open[line])
+        has = days.open_days.get(line)
+
+        def on(day: int, works: BoolArray = works, has: OpenDays | None = has) -> bool | None:
+            at = day - days.first
+            if not 0 <= at < days.count:
+                return None
+            return bool(works[at]) if has is not None or not works[at] else None
+
+        found[line] = narrowed(has or monday_to_friday(days.first, days.count), on)
+    return found
+
+
 def overtime(state: State, bucket_starts: Sequence[date]) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Overtime hours, and the cost of one: line -> (bucket), of the lines that have any."""
     days = _Days(state, bucket_starts)
@@ -40,7 +73,7 @@ def overtime(state: State, bucket_starts: Sequence[date]) -> tuple[dict[str, Flo
     each: dict[str, FloatArray] = {line: np.zeros(days.count) for line in sorted(lines)}
     for row in (row for row in days.calendar if row["line"] in lines):
         of_row = days.of_calendar(row)
-        hours[row["line"]][of_row] = row["overtime_hours"]
+        hours[row["line"]][of_row] = row["overtime_hours"] * days.spread(row["line"], of_row)
         each[row["line"]][of_row] = row["overtime_cost_per_hour"]
     found, cost = {}, {}
     for line, of_line in hours.items():
@@ -53,7 +86,8 @@ def overtime(state: State, bucket_starts: Sequence[date]) -> tuple[dict[str, Flo
 class _Days:
     """The days of the open buckets, and the rows that say something of them.
 
-    lines, calendar: rows of these tables in the order in which they hold. is_open: line -> (day).
+    lines, calendar: rows of these tables in the order in which they hold. is_open: line -> (day). open_days: line ->
+    its working days, where a calendar says them. share: line -> (day) part of a week's hours, times seven.
     """
 
     def __init__(self, state: State, bucket_starts: Sequence[date]) -> None:
@@ -69,14 +103,29 @@ class _Days:
             self.is_open[row["line"]][self.of(span(row["valid_from"], row["valid_to"]))] = True
         rows = (row for row in state.versions("line_calendar").to_pylist() if row["line"] in self.is_open)
         self.calendar = sorted(rows, key=lambda r: (r["line"], r["from"], r["to"]))
+        self.open_days = working_days(state, bucket_starts).of_line
+        self.share = {line: self._shares(days) for line, days in self.open_days.items()}
+
+    def _shares(self, days: OpenDays) -> FloatArray:
+        each = 7.0 / (sum(days.week) or 7)
+        return np.array([each if days.on(self.first + i) else 0.0 for i in range(self.count)])
+
+    def spread(self, line: str, days: slice) -> FloatArray | float:
+        """What hours per week are on each of these days, times seven: on closed days alone, as if all were open."""
+        share = self.share.get(line)
+        return 1.0 if share is None or not share[days].any() else share[days]
 
     def usual(self) -> dict[str, FloatArray]:
         """line -> (day) hours per week."""
         hours = {line: np.zeros(self.count) for line in self.is_open}
         for row in self.lines:
             hours[row["line"]][self.of(span(row["valid_from"], row["valid_to"]))] = row["hours_per_week"]
+        for line, share in self.share.items():
+            if line in hours:
+                hours[line] *= share
         for row in self.calendar:
-            hours[row["line"]][self.of_calendar(row)] = row["hours"]
+            of_row = self.of_calendar(row)
+            hours[row["line"]][of_row] = row["hours"] * self.spread(row["line"], of_row)
         return {line: np.where(self.is_open[line], of_line, 0.0) for line, of_line in hours.items()}
 
     def of(self, days: Span) -> slice:

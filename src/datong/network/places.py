@@ -33,7 +33,7 @@ class StockPoint(NamedTuple):
 @dataclass(frozen=True)
 class Lane:
     """A transport link, or one of its versions. product: None for all. units_per_week: of all products together, inf
-    where not limited."""
+    where not limited. calendar: of its carrier; in_working: whether its lead time counts working days."""
 
     lane: str
     from_site: str
@@ -44,6 +44,8 @@ class Lane:
     units_per_week: float
     valid_from: date | None
     valid_to: date | None = None
+    calendar: str | None = None
+    in_working: bool = False
 
 
 class Move(NamedTuple):

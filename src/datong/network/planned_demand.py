@@ -11,6 +11,7 @@ from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.network.facts import ChainFacts
 from datong.network.position import Position
+from datong.network.ways import lead_buckets
 
 
 def pooled_demand(
@@ -76,7 +77,7 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
     is_usual = np.zeros(len(facts.ways), dtype=bool)
     is_usual[usual] = True
     lead = np.zeros(len(facts.products), dtype=np.int64)
-    own = np.array([settings.calendar.lead_buckets(facts.ways[w].lead_days) for w in usual], dtype=np.int64)
+    own = np.array([lead_buckets(facts.ways[w], settings.calendar) for w in usual], dtype=np.int64)
     use = np.flatnonzero(is_usual[arrays.use_way])
     parent = arrays.product[arrays.use_way[use]]
     for level in arrays.turns_of_level:

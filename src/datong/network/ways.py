@@ -14,11 +14,13 @@ import numpy as np
 from datong.ledger.products_held_back import Held
 from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
+from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
 from datong.network.overdue_arrivals import LEAD_QUANTILE
 from datong.network.refusals import Refusal, closed_days
+from datong.network.working_days import Course
 
 # In place of the first day of a way that may not start.
 NEVER = date.max
@@ -38,7 +40,11 @@ class Way:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
     site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
     What changes within the horizon, the row itself or its bill of materials, makes a way of its own from that day on.
-    closed: days (first, after) on which nothing is started, because it was refused then.
+    closed: days (first, after) on which nothing is started, because it was refused then, or because another of the
+    ways of its row is the one of these days. A row with working days is as many ways as its lead time has lengths in
+    calendar days (calendar_ways.py). lead_time: days before they are rounded up; buckets: the lead time in buckets,
+    None: `lead_days` rounded up (lead_times.py). calendar: code of its own working days; in_working: whether its lead
+    time counts these; course: on which days it starts and arrives, None: on any.
     """
 
     name: str
@@ -62,12 +68,21 @@ class Way:
     row: str | None = None
     span: int = 1
     closed: tuple[tuple[date, date], ...] = ()
+    lead_time: float | None = None
+    buckets: int | None = None
+    calendar: str | None = None
+    in_working: bool = False
+    course: Course | None = None
 
     def is_open(self, day: date) -> bool:
         """Whether it may start on a day: it is valid then and was not refused."""
         return valid_on(day, self.valid_from, self.valid_to) and not any(
             first <= day < after for first, after in self.closed
         )
+
+    def times_closed(self, day: date) -> int:
+        """Of its `closed` days, how often a day is among them."""
+        return sum(first <= day < after for first, after in self.closed)
 
     @property
     def recipe(self) -> str | None:
@@ -99,7 +114,12 @@ def with_closed_days(
     days = closed_days(refused)
     if not days:
         return ways
-    return tuple(replace(w, closed=days.get(way_key(w, product_of), ())) for w in ways)
+    return tuple(replace(w, closed=(*w.closed, *days.get(way_key(w, product_of), ()))) for w in ways)
+
+
+def lead_buckets(way: Way, calendar: Calendar) -> int:
+    """Buckets from the one in which it starts to the one in which its units are there."""
+    return calendar.lead_buckets(way.lead_days) if way.buckets is None else way.buckets
 
 
 def way_key(way: Way, product_of: Callable[[str], str]) -> tuple[OrderKind, str, str]:
@@ -124,18 +144,19 @@ def recipe_and_offer_ways(
             recipes.append(piece)
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
-        ways.append(_buy(r["offer"], r["product"], r["price"], _lead_days(learnt, r["offer"], r["lead_days"]), r))
+        ways.append(_buy(r["offer"], r["product"], r["price"], _lead_time(learnt, r["offer"], r["lead_days"]), r))
     known = {w.product for w in ways}
     shares = state.settings.defaults
     for product in sorted(prices):
         if product not in known:  # someone sells it: an assumed offer
             name = f"{product}{IMPLIED}"
-            lead = _lead_days(learnt, name, shares.offer_lead_days)
+            lead = _lead_time(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
 
 
 def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
+    lead_time = _lead_time(learnt, row["recipe"], row["lead_days"])
     return Way(
         name=row["name"],
         kind="make",
@@ -147,7 +168,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         setup_cost=row["setup_cost"],
         min_units=row["min_lot_units"],
         multiple_units=row["lot_multiple_units"],
-        lead_days=_lead_days(learnt, row["recipe"], row["lead_days"]),
+        lead_days=_whole_days(lead_time),
         yield_share=learnt.yield_share.get(row["recipe"], row["yield_share"]),
         units_per_week=math.inf,
         uses=row["uses"],
@@ -155,6 +176,9 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         valid_to=row["valid_to"],
         site=row["site"] or site_of_line.get(row["line"]),
         row=None if row["name"] == row["recipe"] else row["recipe"],
+        lead_time=lead_time,
+        calendar=row["calendar"],
+        in_working=row["lead_in"] == "working",
     )
 
 
@@ -167,7 +191,7 @@ def without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
     )
 
 
-def _buy(offer: str, product: str, price: float, lead_days: int, row: Row) -> Way:
+def _buy(offer: str, product: str, price: float, lead_time: float, row: Row) -> Way:
     name = row.get("name", offer)
     return Way(
         name=name,
@@ -180,7 +204,7 @@ def _buy(offer: str, product: str, price: float, lead_days: int, row: Row) -> Wa
         setup_cost=0.0,
         min_units=row.get("min_order_units", 0.0),
         multiple_units=row.get("lot_multiple_units", 0.0),
-        lead_days=lead_days,
+        lead_days=_whole_days(lead_time),
         yield_share=1.0,
         units_per_week=or_default(row.get("units_per_week"), math.inf),
         uses=(),
@@ -189,6 +213,9 @@ def _buy(offer: str, product: str, price: float, lead_days: int, row: Row) -> Wa
         site=row.get("to_site"),
         from_site=row.get("site"),
         row=None if name == offer else offer,
+        lead_time=lead_time,
+        calendar=row.get("calendar"),
+        in_working=row.get("lead_in") == "working",
     )
 
 
@@ -202,16 +229,20 @@ def long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days:
         there = most.get(way.line or "", 0.0)
         if there > 0 and lot > there * (1 + 1e-9):
             span = math.ceil(lot / there - 1e-9)
-            way = replace(way, span=span, lead_days=max(way.lead_days, (span - 1) * bucket_days))
+            lead_days = max(way.lead_days, (span - 1) * bucket_days)
+            way = replace(way, span=span, lead_days=lead_days, lead_time=float(lead_days))
         result.append(way)
     return tuple(result)
 
 
-def _lead_days(learnt: Learnt, name: str, given: float) -> int:
-    """Whole days, rounded up: the lead time met four times out of five where there is a record, else the given one."""
+def _lead_time(learnt: Learnt, name: str, given: float) -> float:
+    """Days: the lead time met four times out of five where there is a record, else the given one."""
     past = learnt.lead_days.get(name)
-    days = float(np.quantile(past, LEAD_QUANTILE, method="inverted_cdf")) if past else given
-    return math.ceil(days - 1e-9)
+    return float(np.quantile(past, LEAD_QUANTILE, method="inverted_cdf")) if past else float(given)
+
+
+def _whole_days(lead_time: float) -> int:
+    return math.ceil(lead_time - 1e-9)
 
 
 def ways_by_row(ways: Iterable[Way]) -> dict[tuple[str, str], tuple[Way, ...]]:
@@ -224,6 +255,6 @@ def ways_by_row(ways: Iterable[Way]) -> dict[tuple[str, str], tuple[Way, ...]]:
 
 def way_on(versions: Sequence[Way], day: date) -> Way:
     """Of the ways that one row is in turn (one at least), the one that holds on a day: the last to have begun by then;
-    before the first begins, that one."""
-    begun = [way for way in versions if way.valid_from is None or way.valid_from <= day]
-    return max(begun or versions[:1], key=lambda way: way.valid_from or date.min)
+    before the first begins, that one. Of those that differ by their lead time alone, the one of the day."""
+    begun = [way for way in versions if way.valid_from is None or way.valid_from <= day] or versions[:1]
+    return max(begun, key=lambda way: (way.valid_from or date.min, -way.times_closed(day)))

@@ -13,7 +13,7 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
 from datong.network.committed import covered
 from datong.network.horizon import valid_on
 from datong.network.position import Position, position
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
@@ -87,6 +87,7 @@ def _chosen(work: Work, on_turn: OnTurn) -> list[Lot]:
         whole=work.whole,
         following=_following(work.facts.ways),
         calendar=work.calendar,
+        alike=_alike(work.facts.ways),
     )
     return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)))
 
@@ -138,6 +139,15 @@ def _following(ways: Sequence[Way]) -> dict[str, Way]:
     return {way.name: begins[after] for way, after in ends if after in begins}
 
 
+def _alike(ways: Sequence[Way]) -> dict[str, tuple[Way, ...]]:
+    """By name of a way with working days: the ways of its version with other lengths of its lead time."""
+    found: dict[tuple[str | date | None, ...], list[Way]] = defaultdict(list)
+    for way in ways:
+        if way.course is not None:
+            found[_from(way, way.valid_from)].append(way)
+    return {way.name: tuple(o for o in own if o != way) for own in found.values() for way in own if len(own) > 1}
+
+
 def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
     """What names the version of a way's row that begins on a day."""
     return way.kind, way.row or way.name, way.product, way.site, way.from_site, day
@@ -170,7 +180,7 @@ def _shop(work: Work) -> Shop:
 
 
 def _choice(work: Work, way: Way) -> Choice:
-    lead = work.calendar.lead_buckets(way.lead_days)
+    lead = lead_buckets(way, work.calendar)
     uses = tuple((u.component, u.units_per_unit) for u in way.uses if u.component in work.components)
     cost = way.cost_per_unit + work.by_market.price.over_time("offer", way.name)
     for component, units in uses:
@@ -186,7 +196,7 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
     """(bucket) cumulative good units that the market has arrive."""
     arrivals = np.zeros(len(work.starts))
     for name, units in work.by_market.cleared.get(product, {}).items():
-        lead = work.calendar.lead_buckets(work.ways[name].lead_days)
+        lead = lead_buckets(work.ways[name], work.calendar)
         arrivals[lead:] += units[: len(arrivals) - lead] * work.ways[name].yield_share
     return np.cumsum(arrivals)
 
@@ -286,7 +296,7 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
     """Ways and starts for units that are to arrive in a bucket: as cleared there, else the soonest and cheapest."""
     found = []
     for name, units in sorted(work.by_market.cleared.get(product, {}).items()):
-        start = arrive - work.calendar.lead_buckets(work.ways[name].lead_days)
+        start = arrive - lead_buckets(work.ways[name], work.calendar)
         if start >= 0 and units[start] > NOTHING:
             found.append((work.ways[name], start, float(units[start]) * work.ways[name].yield_share))
     if found:
@@ -294,7 +304,9 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
         return [(way, start, good / total) for way, start, good in found]
     choices = []
     for way in work.ways_of[product]:
-        start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
+        start = max(arrive - lead_buckets(way, work.calendar), work.first_start)
+        while way.course is not None and start > work.first_start and not way.is_open(work.starts[start]):
+            start -= 1  # a closed day: the last open one before it
         there = work.arrive(way, start)
         if there < len(work.starts) and way.is_open(work.starts[start]):
             choices.append((there, work.by_market.price.unit(way, start), way.name, way, start))

@@ -11,7 +11,6 @@ and are done when they are done there: later than a customer named, perhaps, but
 Steps that do not fit one after the other share days; where that is not enough, they overlap.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -20,7 +19,10 @@ from typing import Literal
 
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
-from datong.plan.line_sequence import WORKING_DAYS, Course, Job, all_fit, worked
+from datong.network.line_hours import WORKING_DAYS
+from datong.network.ways import Way
+from datong.network.working_days import OpenDays
+from datong.plan.line_sequence import Course, Job, all_fit, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work
@@ -91,6 +93,7 @@ def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: 
     for lot in rising:
         for parent in same[lot]:
             before[parent] = max(before[parent], before[lot] + 1)
+    waits_days = {p for lot, parents in into.items() for p in parents if _takes_days(lot, p)}
     ready = _ready(work, rising, into, found, today)
     # Orders of later buckets first, and in a bucket what is made of others before these.
     falling = sorted(lots, key=lambda x: (-x.start, -place[x]))
@@ -99,21 +102,23 @@ def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: 
     aims: dict[Lot, Aim] = {}
     for lot in falling:
         after[lot] = max((after[parent] + 1 for parent in same[lot]), default=0)
-        first = ready[lot]
+        first = _start_from(work, lot, ready[lot])
         later = [p for p in into[lot] - same[lot] if p in aims]
         there = due_by(lot, pegs[lot], [aims[p].last if _leaves(lot, p) else aims[p].begin for p in later], work)
-        own = there if lot.arrive == lot.start else last_working_day(work.starts[0], lot.start, work.calendar)
+        own = there if lot.arrive == lot.start else _last_start(work, lot.way, lot.start)
         if lot.way.kind == "move":
             is_late = any(peg.use.late for peg in pegs[lot])
-            own = first if is_late else min(own, there - timedelta(days=lot.way.lead_days))
+            own = first if is_late else min(own, _latest_start(lot.way, there, first))
         until[lot] = max(min([own, *(until[parent] for parent in same[lot])]), first)
-        count, steps = (until[lot] - first).days + 1, before[lot] + after[lot] + 1
-        begin = first + timedelta(days=before[lot] * count // steps)
-        if lot.arrive > lot.start:
-            begin = max(min(begin, there - timedelta(days=lot.way.lead_days)), first)
-        end = max(first + timedelta(days=(before[lot] + 1) * count // steps - 1), begin)
+        open_days = _open_days(lot.way, first, until[lot])
+        count, steps = len(open_days), before[lot] + after[lot] + 1
+        begin = until[lot] if lot in waits_days else open_days[before[lot] * count // steps]
+        if lot.way.lead_days > 0:
+            begin = max(min(begin, _latest_start(lot.way, there, first)), first)
+        end = max(open_days[max((before[lot] + 1) * count // steps - 1, 0)], begin)
         for parent in same[lot]:
             end = max(min(end, aims[parent].begin - timedelta(days=1)), first)
+            end = _open_days(lot.way, first, end)[-1]
         shares = any(end >= aims[parent].begin for parent in same[lot])
         waits = first > _first_day(work, lot, today)
         aims[lot] = Aim(first, min(begin, end), end, there, steps, shares, waits)
@@ -184,7 +189,7 @@ class _Dealt:
         """What a lot needs in a bucket. first: the first day on which it can be worked; after: as of a job."""
         way, aim, day = lot.way, self.aims[lot], self.work.starts[bucket]
         hours = (lot.units * way.hours_per_unit + way.setup_hours) / way.span if way.line in self.free else 0.0
-        last = aim.last if bucket == lot.start else last_working_day(self.work.starts[0], bucket, self.work.calendar)
+        last = aim.last if bucket == lot.start else _last_start(self.work, way, bucket)
         if way.span > 1 and bucket == lot.arrive:
             last = min(last, aim.there)
         begin = max((first - day).days, 0)
@@ -195,7 +200,8 @@ class _Dealt:
         are there."""
         both_made = {other: lot.way.kind == other.way.kind == "make" for other in self.takes[lot]}
         follows = [other for other, made in both_made.items() if not (made and steps == "overlapping")]
-        return tuple((at[other], int(both_made[other] and steps == "apart")) for other in follows)
+        apart = {other: both_made[other] and steps == "apart" and other.way.lead_days == 0 for other in follows}
+        return tuple((at[other], int(apart[other]) + other.way.lead_days) for other in follows)
 
     def _connected(self, some: Sequence[Lot]) -> set[Lot]:
         """These lots, and those of the bucket that are tied to them by what goes into what."""
@@ -223,7 +229,8 @@ class _Dealt:
                 self._put_off(lot)
         for lot in courses:
             parents = [p for p in self.gives[lot] if lot.way.kind == p.way.kind == "make"]
-            if lot.start == bucket and any(self.days[lot].due >= self.days[p].start for p in parents):
+            share = lot.way.lead_days == 0 and any(self.days[lot].due >= self.days[p].start for p in parents)
+            if lot.start == bucket and share:
                 aim = self.aims[lot]
                 self.days[lot] = replace(self.days[lot], crowded=aim.steps, by_hours=not aim.shares)
 
@@ -239,9 +246,10 @@ class _Dealt:
             if parent.way.kind != "make":
                 latest.append(ends[parent])
             elif begins is not None and steps != "overlapping":
-                latest.append(first + timedelta(days=begins - int(steps == "apart" and lot.way.kind == "make")))
+                apart = steps == "apart" and lot.way.kind == "make" and lot.way.lead_days == 0
+                latest.append(first + timedelta(days=begins - int(apart)))
         if done is None:
-            return last_working_day(self.work.starts[0], bucket, self.work.calendar)
+            return _last_start(self.work, lot.way, bucket)
         return max(first + timedelta(days=done), min(latest))
 
     def _days(self, lot: Lot, course: Course, steps: Steps, end: date) -> Days:
@@ -250,15 +258,16 @@ class _Dealt:
         made = lot.way.kind == "make"
         for other in self.takes[lot]:
             if not (made and steps == "overlapping"):
-                apart = steps == "apart" and made and other.way.kind == "make"
+                apart = steps == "apart" and made and other.way.kind == "make" and other.way.lead_days == 0
                 start = max(start, self.days[other].due + timedelta(days=int(apart)))
+        start = _start_from(self.work, lot, start)
         if not made:
-            return Days(start, start + timedelta(days=lot.way.lead_days), 0, by_hours=False, short_of=None)
+            return Days(start, _after_lead(lot.way, start), 0, by_hours=False, short_of=None)
         if course.begins is not None:
             start = min(start, self.work.starts[lot.start] + timedelta(days=course.begins))
         short = course.hours if course.done is None and lot.way.span == 1 else None
         if lot.arrive == lot.start:
-            due = end
+            due = max(end, _after_lead(lot.way, start)) if lot.way.lead_days > 0 else end
         else:
             due = max(aim.there, _there(lot, start) if aim.waits or start > aim.begin else start)
         return Days(start, max(due, start), 0, by_hours=False, short_of=short)
@@ -316,8 +325,49 @@ def _first_day(work: Work, lot: Lot, today: date) -> date:
 
 
 def _there(lot: Lot, begin: date) -> date:
-    """The day on which what begins on a day can be there; of one bucket, that day."""
-    return begin if lot.arrive == lot.start else begin + timedelta(days=math.ceil(lot.way.lead_days - 1e-9))
+    """The day on which what begins on a day can be there; without a lead time, that day."""
+    return begin if lot.way.lead_days == 0 and lot.arrive == lot.start else _after_lead(lot.way, begin)
+
+
+def _after_lead(way: Way, begin: date) -> date:
+    """The day on which the units of what begins on a day are there."""
+    there = None if way.course is None else way.course.there(begin)
+    return begin + timedelta(days=way.lead_days) if there is None else there
+
+
+def _latest_start(way: Way, there: date, first: date) -> date:
+    """The latest day on which a way may begin, none before `first`, to be there by a day."""
+    if way.course is None:
+        return there - timedelta(days=way.lead_days)
+    return way.course.latest_start(there, first)
+
+
+def _start_from(work: Work, lot: Lot, day: date) -> date:
+    """The first day from one on, in the bucket in which a lot starts, on which it may; else the last one before."""
+    if lot.way.course is None or lot.way.course.starts is None:
+        return day
+    found = lot.way.course.first_start(day, work.calendar.shift(work.starts[lot.start], 1))
+    return min(_last_start(work, lot.way, lot.start), day) if found is None else found
+
+
+def _open_days(way: Way, first: date, last: date) -> list[date]:
+    """The days from one to another on which a way may start, or the first, where there is none."""
+    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    if way.course is not None and way.course.starts is not None:
+        days = [day for day in days if way.course.starts.on(day.toordinal())]
+    return days or [first]
+
+
+def _last_start(work: Work, way: Way, bucket: int) -> date:
+    """The last day of a bucket on which a way may start: of one without a calendar, its last working day."""
+    days = None if way.course is None else way.course.starts
+    return _last_open(work, days, bucket)
+
+
+def _last_open(work: Work, days: OpenDays | None, bucket: int) -> date:
+    first = work.calendar.shift(work.starts[0], bucket)
+    found = None if days is None else days.last(_last_day(work, bucket).toordinal(), first.toordinal())
+    return last_working_day(work.starts[0], bucket, work.calendar) if found is None else date.fromordinal(found)
 
 
 def _last_day(work: Work, bucket: int) -> date:
@@ -329,7 +379,10 @@ def due_by(lot: Lot, pegs: Sequence[Peg], takes: Sequence[date], work: Work) -> 
     that on which an order which is out takes of it, or a lot that starts as a step of its own (`takes`)."""
     first = work.starts[lot.arrive]
     named = [peg.use.due for peg in pegs if peg.use.kind in ("request", "out") and peg.use.due >= first]
-    return min([last_working_day(work.starts[0], lot.arrive, work.calendar), *named, *takes])
+    days = None if lot.way.course is None else lot.way.course.arrives
+    due = min([_last_open(work, days, lot.arrive), *named, *takes])
+    open_day = None if days is None else days.last(due.toordinal(), first.toordinal())
+    return due if open_day is None else date.fromordinal(open_day)
 
 
 def _leaves(lot: Lot, parent: Lot) -> bool:
@@ -337,10 +390,16 @@ def _leaves(lot: Lot, parent: Lot) -> bool:
     return parent.way.kind == "move" and lot.start == lot.arrive == parent.start
 
 
+def _takes_days(lot: Lot, parent: Lot) -> bool:
+    """Whether a lot takes days of the bucket in which both start, before what it goes into can begin."""
+    return lot.start == lot.arrive == parent.start and lot.way.lead_days > 0
+
+
 def _in_one_bucket(lot: Lot, parent: Lot) -> bool:
     """Whether both are made, one after the other, in one bucket."""
     made = lot.way.kind == parent.way.kind == "make"
-    return made and lot.start == lot.arrive == parent.start and lot.way.product != parent.way.product
+    at_once = lot.start == lot.arrive == parent.start and lot.way.lead_days == 0
+    return made and at_once and lot.way.product != parent.way.product
 
 
 def last_working_day(first: date, bucket: int, calendar: Calendar) -> date:

@@ -15,7 +15,7 @@ import numpy as np
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.horizon import valid_on
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, round_up, step_of
 
@@ -26,7 +26,7 @@ class Room:
 
     hours: line -> (bucket) still free. stock: component -> (bucket) what comes less what is promised. levels:
     product -> place in the order of components first. whole: products that come in whole units. following: way name ->
-    the next version of it, where it ends.
+    the next version of it, where it ends. alike: way name -> those of its row with other lengths of its working days.
     """
 
     bucket_starts: Sequence[date]
@@ -36,6 +36,7 @@ class Room:
     whole: Mapping[str, bool]
     following: Mapping[str, Way]
     calendar: Calendar
+    alike: Mapping[str, Sequence[Way]]
 
 
 def make_feasible(
@@ -77,16 +78,25 @@ def make_feasible(
                     given = units * other.way.yield_share / lot.way.yield_share
                     rest = replace(rest, units=max(rest.units - given, 0.0))
             if rest.units > NOTHING and t + 1 < buckets:
-                way, day = rest.way, room.bucket_starts[t + 1]
-                if not way.is_open(day):
-                    way = room.following.get(way.name, way)
-                arrive = t + 1 + room.calendar.lead_buckets(way.lead_days)
-                if arrive < buckets and way.is_open(day):
+                way, then = _next_start(room, rest.way, t + 1)
+                arrive = then + lead_buckets(way, room.calendar)
+                if arrive < buckets and way.is_open(room.bucket_starts[then]):
                     wanted = rest.units * rest.way.yield_share / way.yield_share
                     units = round_up(wanted, step_of(way, room.whole[way.product]))
-                    _put(waiting[t + 1], replace(rest, way=way, start=t + 1, arrive=arrive, units=units))
+                    _put(waiting[then], replace(rest, way=way, start=then, arrive=arrive, units=units))
                     worth[way.name] = max(worth.get(way.name, 0.0), worth[rest.way.name])
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
+
+
+def _next_start(room: Room, way: Way, t: int) -> tuple[Way, int]:
+    """What a way is in a bucket, or the version of its row that follows it, and the bucket; with working days, the
+    first from there on in which it is open."""
+    for then in range(t, len(room.bucket_starts) if way.course is not None else t + 1):
+        day = room.bucket_starts[then]
+        for one in (way, *room.alike.get(way.name, ()), room.following.get(way.name, way)):
+            if one.is_open(day):
+                return one, then
+    return way, t
 
 
 class _Left:

@@ -28,7 +28,7 @@ from datong.network.committed import Comes
 from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.plan.days import Days
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
@@ -451,7 +451,7 @@ class Reasons:
         own, row = self._way_cost(lot.way), lot.way.row or lot.way.name
         others = []
         for way in self.work.ways_of[lot.way.product]:
-            start = lot.arrive - self.work.calendar.lead_buckets(way.lead_days)
+            start = lot.arrive - lead_buckets(way, self.work.calendar)
             name = way.row or way.name
             if name != row and start >= self.work.first_start and way.is_open(self.work.starts[start]):
                 others.append((self._way_cost(way) - own, name, way))

@@ -20,7 +20,7 @@ from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
 from datong.network.way_arrays import components_first
-from datong.network.ways import Way, way_on
+from datong.network.ways import Way, lead_buckets, way_on
 from datong.network.whole_units import whole_products
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.worth import Curve
@@ -113,7 +113,7 @@ class Work:
     takes_turns: bool
 
     def arrive(self, way: Way, start: int) -> int:
-        return start + self.calendar.lead_buckets(way.lead_days)
+        return start + lead_buckets(way, self.calendar)
 
 
 def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position) -> Work:
@@ -219,7 +219,7 @@ def _arrivals(
     arrivals = {p: np.zeros(buckets) for p in facts.products}
     for product, by_way in cleared.items():
         for name, units in by_way.items():
-            lead = calendar.lead_buckets(ways[name].lead_days)
+            lead = lead_buckets(ways[name], calendar)
             arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
     return arrivals
 

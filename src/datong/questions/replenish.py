@@ -19,6 +19,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import with_orders
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
+from datong.network.ways import lead_buckets
 from datong.plan.lots_along_clearing import step_of
 from datong.questions.frames import Frame
 from datong.questions.plotted import orders_by_worth
@@ -268,7 +269,7 @@ def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettin
             continue
         before = best.get(way.product)
         if before is None or cost[w] < before.unit_cost:
-            lead = settings.frozen_buckets + settings.calendar.lead_buckets(way.lead_days)
+            lead = settings.frozen_buckets + lead_buckets(way, settings.calendar)
             best[way.product] = Sold(way.product, way, float(cost[w]), lead)
     return [best[label] for label in labels if label in best]
 

@@ -14,7 +14,7 @@ from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts
 from datong.network.past_orders import PlacedOrder, placed_orders
 from datong.network.site_transfers import still_on_the_way
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 
 # Orders older than this say little of a supplier today.
 RECORD_BUCKETS = 104
@@ -79,7 +79,7 @@ def past_orders(state: State, facts: ChainFacts, sold: list[Sold], buckets: int)
             continue
         lead, good = sold[at[label]].lead, 1.0 if own is None else own.yield_share
         promised = calendar.index(order.due, first)
-        earliest = calendar.index(order.placed, first) + (0 if own is None else calendar.lead_buckets(own.lead_days))
+        earliest = calendar.index(order.placed, first) + (0 if own is None else lead_buckets(own, calendar))
         due = max(promised, earliest)
         age = lead - due
         if age > RECORD_BUCKETS:

@@ -14,7 +14,7 @@ from datong.model.flow import Item, PlannedOrder, nothing_learnt
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.position import Position, position
 from datong.network.way_arrays import components_first
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.replay.scene import due_units
 from datong.replay.worth import cheapest_ways
 
@@ -48,7 +48,7 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
         way = ways.get(label)
         if way is None or way.serves:
             continue
-        costs, lead = facts.economics[label], frozen + calendar.lead_buckets(way.lead_days)
+        costs, lead = facts.economics[label], frozen + lead_buckets(way, calendar)
         ratio = costs.late_per_bucket / max(costs.late_per_bucket + costs.holding_per_bucket, 1e-12)
         z = NormalDist().inv_cdf(min(max(ratio, 0.001), 0.999))
         units = _lots(_level(own[label], exploded[label], lead, z) - have[label], way)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import date
 
 from datong.model.flow import PlannedOrder
-from datong.network.ways import Way
+from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.replay.parts import NOTHING, Batch, Begun, Scene
 
@@ -100,15 +100,23 @@ def _in_turn(work: Sequence[_Work], there_at_once: set[str]) -> list[_Work]:
 def arrival(scene: Scene, order: PlannedOrder) -> date:
     """Start of the bucket in which an order's units are there: whole buckets of lead time after that of its start."""
     calendar = scene.settings.calendar
-    return calendar.shift(calendar.bucket_start(order.start), calendar.lead_buckets(true_lead_days(scene, order)))
+    had = _past_lead_days(scene, order)
+    lead = lead_buckets(known_way(scene, order), calendar) if had is None else calendar.lead_buckets(had)
+    return calendar.shift(calendar.bucket_start(order.start), lead)
 
 
 def true_lead_days(scene: Scene, order: PlannedOrder) -> float:
     """The lead time that an order turns out to have: one of those that its way really had, drawn by the order's number,
     so that the same order always has the same."""
+    had = _past_lead_days(scene, order)
+    return known_way(scene, order).lead_days if had is None else had
+
+
+def _past_lead_days(scene: Scene, order: PlannedOrder) -> float | None:
+    """The one of the record; None where there is none."""
     past = scene.lead_days.get(order.recipe or order.offer or order.lane or "")
     if not past:
-        return known_way(scene, order).lead_days
+        return None
     digest = hashlib.sha256(order.order.encode()).digest()
     return past[int.from_bytes(digest[:8], "little") % len(past)]
 

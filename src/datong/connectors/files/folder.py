@@ -60,6 +60,8 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "企业": "firms",
     "产线": "lines",
     "产线日历": "line_calendar",
+    "工作日历": "calendars",
+    "日历例外": "calendar_days",
     "工艺": "recipes",
     "物料清单": "components",
     "报价": "offers",

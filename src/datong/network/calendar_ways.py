@@ -1,0 +1,95 @@
+"""Ways with working days: a row is a way for each length that its lead time has in calendar days.
+
+Two working days from a Thursday are four days, from a Monday two: so a row that counts or keeps working days is one way
+of two days, open in the buckets from which that is right, and another one of four, open in the others. In none of them
+it starts where the bucket has no open day. Every door, the bound and the referee see ways of fixed lead times alone.
+The lead time of a bucket is that from its first open day.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.network.line_hours import days_of_lines
+from datong.network.places import unlike
+from datong.network.ways import Way
+from datong.network.working_days import Course, OpenDays, WorkingDays, course_of, effective_lead, working_days
+
+
+def in_working_days(state: State, ways: Sequence[Way], bucket_starts: Sequence[date]) -> tuple[Way, ...]:
+    """The ways, those with working days one for each length of their lead time, in the same order."""
+    known = working_days(state, bucket_starts)
+    if not known.calendars and not any(way.in_working for way in ways):
+        return tuple(ways)
+    lines = days_of_lines(state, bucket_starts)
+    names = {way.name for way in ways}
+    leads: dict[Course, dict[int, list[int]]] = {}
+    found: list[Way] = []
+    for way in ways:
+        course = _course(way, known, lines)
+        if course is None:
+            found.append(way)
+            continue
+        if course not in leads:
+            leads[course] = _by_length(course, bucket_starts, state.today, state.settings.calendar)
+        found += _split(replace(way, course=course), leads[course], bucket_starts, state.settings.calendar, names)
+    return tuple(found)
+
+
+def _course(way: Way, known: WorkingDays, lines: dict[str, OpenDays]) -> Course | None:
+    """When a way starts and arrives; None where every day is as good as another."""
+    own, site = known.of(way.calendar), known.of_site.get(way.site or "")
+    if way.kind == "move":
+        leaves = known.of_site.get(way.from_site or "")
+        return None if way.serves else course_of(way.lead_days, way.in_working, own, leaves, site)
+    if way.kind == "buy":
+        return course_of(way.lead_days, way.in_working, own or known.of_site.get(way.from_site or ""), None, site)
+    line = way.line or ""
+    if line in known.of_line:  # its days without hours are closed, too
+        own = lines[line] if own is None else own.and_on(lines[line])
+    own = own or site
+    if own is None and way.in_working and line in lines:  # nobody closes: only the lead time counts working days
+        return Course(way.lead_days, None, lines[line], None)
+    return course_of(way.lead_days, way.in_working, own)
+
+
+def _by_length(course: Course, bucket_starts: Sequence[date], today: date, calendar: Calendar) -> dict[int, list[int]]:
+    """Length of the lead time in calendar days -> the buckets in which it is so; in no other it starts."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for t, start in enumerate(bucket_starts):
+        length = effective_lead(course, start, today, calendar)
+        if length is not None:
+            found[length].append(t)
+    return found
+
+
+def _split(
+    way: Way, by_length: dict[int, list[int]], bucket_starts: Sequence[date], calendar: Calendar, names: set[str]
+) -> list[Way]:
+    """A way for each length, the first keeping its name. names: those that are taken; written over."""
+    lengths = sorted(by_length) or [way.lead_days]
+    found = []
+    for length in lengths:
+        here = set(by_length.get(length, ()))
+        closed = [(start, calendar.shift(start, 1)) for t, start in enumerate(bucket_starts) if t not in here]
+        name = way.name if length == lengths[0] else unlike(f"{way.name} ({length} d)", names)
+        names.add(name)
+        row = way.row if name == way.name else way.row or way.name
+        found.append(
+            replace(way, name=name, row=row, lead_days=length, lead_time=float(length), closed=_joined(closed))
+        )
+    return found
+
+
+def _joined(spans: Sequence[tuple[date, date]]) -> tuple[tuple[date, date], ...]:
+    """The spans, those that touch as one."""
+    found: list[tuple[date, date]] = []
+    for first, after in spans:
+        if found and found[-1][1] == first:
+            found[-1] = (found[-1][0], after)
+        else:
+            found.append((first, after))
+    return tuple(found)
