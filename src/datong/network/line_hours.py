@@ -43,6 +43,14 @@ def lines_with_calendar(state: State, bucket_starts: Sequence[date]) -> frozense
     return frozenset(working_days(state, bucket_starts).of_line)
 
 
+def said_per_hour(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
+    """line with a calendar -> (bucket) hours per week that a span of just this bucket says for each hour that the line
+    is to have in it."""
+    days = _Days(state, bucket_starts)
+    shares = {line: share.reshape(-1, days.per_bucket).sum(axis=1) for line, share in days.share.items()}
+    return {line: 7.0 / np.where(share > 0, share, days.per_bucket) for line, share in shares.items()}
+
+
 def days_of_lines(state: State, bucket_starts: Sequence[date]) -> dict[str, OpenDays]:
     """line -> the days on which it is open: of one with a calendar, those on which it has hours; of any other, Monday
     to Friday without those on which it has none. Beyond the buckets, as the calendar says."""

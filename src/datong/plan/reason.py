@@ -329,7 +329,7 @@ class Reasons:
         if days.crowded:
             key = "plan.cause.crowded_hours" if days.by_hours else "plan.cause.crowded"
             causes.append(Cause("plan", message(key, steps=days.crowded, when=when)))
-        causes += self._waits(lot)
+        causes += [*self._closed_days(lot, days, pegs), *self._waits(lot)]
         if days.short_of is not None:
             hours = lot.units * lot.way.hours_per_unit + lot.way.setup_hours
             figures = {"line": lot.way.line, "hours": shown(hours), "left": shown(days.short_of), "day": days.start}
@@ -348,6 +348,25 @@ class Reasons:
             named = message("plan.cause.named_day", **figures)
             causes.append(Cause("plan", named, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
         return [*causes, *self._expected_day(lot, days, pegs)]
+
+    def _closed_days(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
+        """The closed days that its lead time goes over, or before or after which it is there."""
+        course = lot.way.course
+        if course is None:
+            return []
+        wanted = min((peg.use.due for peg in pegs if peg.use.due >= self.work.starts[lot.arrive]), default=days.due)
+        first, last = days.start.toordinal(), max(days.due, wanted).toordinal()
+        told = [o for o in (course.counts, course.starts, course.arrives) if o is not None]
+        # Who counts or starts goes before who receives: the first of them that is closed on any of the days.
+        closing = next((o for o in told if o.closed_between(first, last)), None)
+        if closing is None:
+            return []
+        key = "plan.cause.working_days" if closing is course.counts else "plan.cause.closed_days"
+        calendar = closing.name or message("plan.monday_to_friday")
+        figures = {"lead": course.lead_days, "calendar": calendar, "closed": closing.closed_between(first, last)}
+        rows = tuple(f"calendars:{name}" for name in closing.name.split(", ") if name)
+        dates = {"first": days.start, "last": date.fromordinal(last), "there": days.due}
+        return [Cause("plan", message(key, **figures, **dates), "calendars" if rows else "", rows)]
 
     def _expected_day(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
         """Of expected demand of the bucket itself: the day of it on which the units are there."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from datong.cycle import Stages, run_cycle
 from datong.ledger.state import State, in_state_schema
 from datong.model.flow import Forecast, Item, Learnt, PlannedOrder, Sensed, nothing_learnt
+from datong.network.line_hours import said_per_hour
 from datong.replay.parts import Scene
 
 
@@ -59,9 +60,15 @@ class Foresight:
         """The lines as they turned out in each bucket of the replay; beyond it as they are known."""
         scene, calendar = self.scene, self.scene.settings.calendar
         weeks = calendar.bucket_days / 7
+        said = said_per_hour(state, scene.buckets)
         spans = [
-            {"line": line, "from": bucket, "to": calendar.shift(bucket, 1), "hours": hours / weeks}
-            for bucket, by_line in zip(scene.buckets, scene.line_hours, strict=True)
+            {
+                "line": line,
+                "from": bucket,
+                "to": calendar.shift(bucket, 1),
+                "hours": hours * (said[line][t] if line in said else 1 / weeks),
+            }
+            for t, (bucket, by_line) in enumerate(zip(scene.buckets, scene.line_hours, strict=True))
             for line, hours in sorted(by_line.items())
             if line not in scene.shared
         ]

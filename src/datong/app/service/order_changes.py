@@ -16,9 +16,10 @@ from datong.ledger.state import State
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.words import message
+from datong.network.working_days import BEFORE, working_days
 
 # Tables of a state that the checks read.
-READ = ("lines", "line_calendar", "orders")
+READ = ("sites", "lines", "calendars", "calendar_days", "line_calendar", "orders")
 # The column of an order that names its way, by kind.
 WAY_OF: Mapping[str, str] = {"make": "recipe", "buy": "offer", "move": "lane"}
 # Columns of `orders` that a change writes.
@@ -214,10 +215,26 @@ def _closed(known: _Known, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     rows = [r for r in known.state.table("line_calendar").to_pylist() if r["line"] == row["line"]]
     holding = sorted((r for r in rows if r["from"] <= row["start"] < r["to"]), key=lambda r: (r["from"], r["to"]))
-    if not holding or holding[-1]["hours"] > 0 or holding[-1]["overtime_hours"] > 0:
+    if not holding:
+        return _closed_by_calendar(known, row)
+    if holding[-1]["hours"] > 0 or holding[-1]["overtime_hours"] > 0:
         return []
     last = holding[-1]["to"] - timedelta(days=1)
     return [{"line": row["line"], "day": row["start"], "first": holding[-1]["from"], "last": last}]
+
+
+def _closed_by_calendar(known: _Known, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The closed days of its line's calendar around the day on which an order starts, where that is one."""
+    days = working_days(known.state, (row["start"],)).of_line.get(row["line"])
+    start = row["start"].toordinal()
+    if days is None or days.on(start):
+        return []
+    after = days.next(start)
+    before = days.last(start, start - BEFORE)
+    first, last = (start if before is None else before + 1), (start if after is None else after - 1)
+    return [
+        {"line": row["line"], "day": row["start"], "first": date.fromordinal(first), "last": date.fromordinal(last)}
+    ]
 
 
 def _hours(known: _Known, row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> list[Finding]:

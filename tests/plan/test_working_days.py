@@ -1,0 +1,295 @@
+"""Orders keep the working days of whoever does them, and lead times of days add up before they are rounded."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.cycle import CycleResult, Decision, decide, head, run_cycle
+from datong.ledger.state import State, in_state_schema, state_of_tables
+from datong.model.flow import PlannedOrder, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.network.working_days import WEEKDAYS
+from each import each_seed
+
+MONDAY = date(2026, 1, 5)
+Rows = Mapping[str, list[dict[str, Any]]]
+
+
+def day(number: int) -> date:
+    """0 is a Monday."""
+    return MONDAY + timedelta(days=number)
+
+
+def state(rows: Rows, bucket: str = "day", buckets: int = 30) -> State:
+    chain = ChainSettings("t", bucket=bucket, horizon_buckets=buckets, path_count=1)  # ty: ignore[invalid-argument-type]
+    tables = {}
+    for name, own in rows.items():
+        columns = sorted({column for row in own for column in row})
+        table = pa.table({column: [row.get(column) for row in own] for column in columns})
+        tables[name] = in_state_schema(name, table)
+    return state_of_tables(chain, chain.calendar.midnight(MONDAY), tables)
+
+
+def run(rows: Rows, bucket: str = "day", buckets: int = 30) -> CycleResult:
+    return run_cycle(state(rows, bucket, buckets), nothing_learnt(), (), 0)
+
+
+def days_of(found: CycleResult) -> dict[str, tuple[date, date]]:
+    """By product: when its only order starts and is there."""
+    return {order.product: (order.start, order.due) for order in found.plan.orders}
+
+
+def wants(product: str, *days: int) -> list[dict[str, Any]]:
+    return [{"demand": f"d{n}", "product": product, "due": day(n), "units": 5.0} for n in days]
+
+
+# working days -------------------------------------------------------------------------------------
+
+
+def made(lead_in: str = "calendar", **calendar: Any) -> dict[str, list[dict[str, Any]]]:
+    """A is made in a day on a line that is shut at weekends, and wanted on the second Sunday."""
+    recipe = {"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 0.1, "cost_per_unit": 1.0}
+    return {
+        "products": [{"product": "A", "price": 100.0}],
+        "calendars": [{"calendar": "works"} | calendar],
+        "lines": [{"line": "L", "hours_per_week": 40.0, "calendar": "works"}],
+        "recipes": [recipe | {"lead_days": 1.0, "lead_in": lead_in}],
+        "demand": wants("A", 13),
+    }
+
+
+@pytest.mark.parametrize("lead_in", ["calendar", "working"])
+def test_what_is_due_on_a_closed_sunday_is_there_on_the_friday_before(lead_in: str) -> None:
+    """One day from Friday is a Saturday, on which nothing is received, so that it would be there on Monday: it starts
+    on Thursday."""
+    assert days_of(run(made(lead_in))) == {"A": (day(10), day(11))}
+
+
+def test_a_factory_that_works_on_sundays_is_done_on_that_sunday() -> None:
+    assert days_of(run(made(sunday=True, saturday=True))) == {"A": (day(12), day(13))}
+
+
+def test_a_closure_of_ones_own_and_a_day_worked_after_all() -> None:
+    """Friday is closed and Saturday is worked: from Saturday one day is Sunday, closed, so it starts on Thursday to be
+    there on Saturday."""
+    days = [
+        {"calendar": "works", "from": day(11), "to": None, "open": False},
+        {"calendar": "works", "from": day(12), "to": day(13), "open": True},
+    ]
+    found = run(made("working") | {"calendar_days": days})
+    assert days_of(found) == {"A": (day(10), day(12))}
+
+
+def test_public_holidays_of_a_country_are_closed() -> None:
+    """In China 1 to 3 January are closed in 2026, and Sunday the 4th is worked in their place; from Monday the 16th of
+    February to Monday the 23rd it is the Spring Festival, and Saturday the 28th is worked."""
+    rows = made("working", country="CN") | {"demand": wants("A", 48, 54)}
+    orders = sorted(run(rows, buckets=60).plan.orders, key=lambda order: order.start)
+    assert [(o.start, o.due) for o in orders] == [
+        (date(2026, 2, 13), date(2026, 2, 14)),  # wanted on Sunday 22: Saturday 14 was worked
+        (date(2026, 2, 27), date(2026, 2, 28)),  # wanted on Saturday 28
+    ]
+
+
+def bought(lead_in: str, lead: float = 3.0, closed: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    """A is bought of a supplier who is shut at weekends, and wanted on the third Monday."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "A", "price": 100.0}],
+        "calendars": [{"calendar": "office"}],
+        "sites": [{"site": "S", "kind": "supplier", "calendar": "office"}],
+        "offers": [
+            {"offer": "O", "product": "A", "site": "S", "price": 1.0, "lead_days": lead, "lead_in": lead_in},
+        ],
+        "demand": wants("A", 14),
+    }
+    if closed is not None:
+        rows["calendar_days"] = [{"calendar": "office", "from": day(closed), "to": None, "open": False}]
+    return rows
+
+
+def test_a_purchase_in_working_days() -> None:
+    """Three working days before Monday is Wednesday; with that Thursday closed, Tuesday. Three days before Monday by
+    the calendar is Friday."""
+    assert days_of(run(bought("working"))) == {"A": (day(9), day(14))}
+    assert days_of(run(bought("working", closed=10))) == {"A": (day(8), day(14))}
+    assert days_of(run(bought("calendar"))) == {"A": (day(11), day(14))}
+
+
+def test_the_reason_says_which_days_are_closed() -> None:
+    (order,) = run(bought("working", closed=10)).plan.orders
+    (cause,) = [c for c in order.causes if c.text.key == "plan.cause.working_days"]
+    assert cause.evidence == ("calendars:office",)
+    assert cause.text.text("en") == (
+        "its lead time of 3 days counts the working days of calendar office, which has 3 closed days from 2026-01-13 "
+        "to 2026-01-19"
+    )
+    assert "3 天不开工" in cause.text.text("zh")
+    (order,) = run(made()).plan.orders
+    assert "plan.cause.closed_days" in [c.text.key for c in order.causes]
+
+
+def test_goods_leave_and_arrive_on_open_days_of_both_sites_and_of_the_carrier() -> None:
+    """The carrier drives on any day but Thursday, the store gets goods from Tuesday to Saturday. What is wanted there
+    on Thursday leaves on Monday and is there on Wednesday: two days from Tuesday are Thursday, when nobody drives."""
+    rows: Rows = {
+        "products": [{"product": "A", "price": 100.0}],
+        "calendars": [
+            {"calendar": "works"},
+            {"calendar": "store", "monday": False, "saturday": True},
+            {"calendar": "carrier", "thursday": False, "saturday": True, "sunday": True},
+        ],
+        "sites": [{"site": "F", "calendar": "works"}, {"site": "S", "kind": "store", "calendar": "store"}],
+        "lanes": [{"lane": "V", "from_site": "F", "to_site": "S", "lead_days": 2.0, "calendar": "carrier"}],
+        "stock": [{"happened_at": day(-1), "site": "F", "product": "A", "units": 9.0}],
+        "demand": [{"demand": "d", "product": "A", "market": "S", "due": day(3), "units": 5.0}],
+    }
+    rows["stock"][0]["happened_at"] = ChainSettings("t").calendar.midnight(day(-1))
+    moves = [o for o in run(rows).plan.orders if o.kind == "move"]
+    assert [(o.start, o.due) for o in moves] == [(day(0), day(2))]
+
+
+def test_a_week_with_a_closed_day_has_a_fifth_less_hours() -> None:
+    """40 hours a week are 8 on each of five days: a week with a closed Wednesday makes 32 units of an hour, and the
+    rest of 40 that are wanted then is made the week before."""
+    rows = made()
+    recipe = rows["recipes"][0] | {"hours_per_unit": 1.0, "lead_days": 0.0}
+    rows |= {"recipes": [recipe], "calendar_days": [{"calendar": "works", "from": day(9), "to": None, "open": False}]}
+    rows |= {"demand": [{"demand": "d", "product": "A", "due": day(11), "units": 40.0}]}
+    orders = run(rows, "week", 4).plan.orders
+    assert sorted((o.start.isocalendar().week, o.units) for o in orders) == [(2, 8.0), (3, 32.0)]
+
+
+def test_a_calendar_that_never_opens_makes_nothing() -> None:
+    assert run(made(**dict.fromkeys(WEEKDAYS, False))).plan.orders == ()
+
+
+# lead times add up --------------------------------------------------------------------------------
+
+
+def chain_of(leads: list[float], due: int, hours: float = 0.0) -> Rows:
+    """P0 is sold and made of P1, that of P2, and so on. leads: days, of P0 first."""
+    names = [f"P{i}" for i in range(len(leads))]
+    line = {"line": "L", "hours_per_unit": hours} if hours else {}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": p, "price": 100.0 - i} for i, p in enumerate(names)],
+        "recipes": [
+            {"recipe": f"R{p}", "product": p, "lead_days": lead, "cost_per_unit": 1.0} | line
+            for p, lead in zip(names, leads, strict=True)
+        ],
+        "components": [{"product": a, "component": b, "units_per_unit": 1.0} for a, b in pairwise(names)],
+        "demand": wants("P0", due),
+    }
+    if hours:
+        rows["lines"] = [{"line": "L", "hours_per_week": 168.0}]
+    return rows
+
+
+@pytest.mark.parametrize("hours", [0.0, 0.1])
+def test_lead_times_of_days_add_up_before_they_are_rounded(hours: float) -> None:
+    """1 + 1.5 + 1.25 + 2.04 = 5.79 days: what is wanted on day 6 is begun on day 0, and not on day -2."""
+    found = run(chain_of([1.0, 1.5, 1.25, 2.04], 6, hours))
+    assert [days_of(found)[f"P{i}"] for i in range(4)] == [
+        (day(5), day(6)),
+        (day(3), day(5)),
+        (day(2), day(3)),
+        (day(0), day(2)),
+    ]
+
+
+def test_of_a_week_what_takes_no_hours_follows_within_it() -> None:
+    """Goods of 1 + 1.5 + 1.25 days follow one another from Monday to Friday, on which the last of them begins; 2.04
+    days more do not fit into four, and are begun the week before. By weeks it would be four of them."""
+    found = days_of(run(chain_of([1.0, 1.5, 1.25, 2.04], 18), "week", 6))
+    assert found["P0"][0] == day(11)
+    for i in range(3):
+        assert found[f"P{i + 1}"][1] <= found[f"P{i}"][0]
+    assert found["P3"][0] >= day(0)
+
+
+def test_of_a_week_what_takes_hours_keeps_whole_weeks() -> None:
+    """Nobody knows on which days the line has hours for it: each step has its week."""
+    found = days_of(run(chain_of([1.0, 1.5], 18, 0.1), "week", 6))
+    assert found["P1"][0] < day(7) <= found["P0"][0]
+
+
+def exact_there(rows: Rows, orders: Mapping[str, PlannedOrder], product: str) -> float:
+    """Time in days at which an order's units are there, when it begins as soon as its components are there."""
+    lead = next(r["lead_days"] for r in rows["recipes"] if r["product"] == product)
+    parts = [c["component"] for c in rows["components"] if c["product"] == product]
+    begin = max([0.0, *(exact_there(rows, orders, part) for part in parts)])
+    return begin + lead
+
+
+@each_seed(range(30))
+def test_random_trees_are_there_when_their_lead_times_say(seed: int) -> None:
+    """Of a tree without stock and hours the first day on which anything can be served is its longest path, rounded up;
+    the plan serves on that day, no order of it begins before its parts are there, and the bound is not above it."""
+    random = np.random.default_rng(seed)
+    count = int(random.integers(2, 7))
+    names = [f"P{i}" for i in range(count)]
+    rows: Rows = {
+        "products": [{"product": p, "price": 100.0} for p in names],
+        "recipes": [
+            {"recipe": p, "product": p, "lead_days": round(float(random.uniform(0, 3)), 2), "cost_per_unit": 1.0}
+            for p in names
+        ],
+        "components": [
+            {"product": names[int(random.integers(0, i))], "component": names[i], "units_per_unit": 1.0}
+            for i in range(1, count)
+        ],
+        "demand": wants("P0", 0),
+    }
+    found = run(rows)
+    orders = {o.product: o for o in found.plan.orders}
+    longest = exact_there(rows, orders, "P0")
+    assert orders["P0"].due == day(int(np.ceil(longest - 1e-9)))
+    for use in rows["components"]:
+        assert orders[use["component"]].due <= orders[use["product"]].start
+    bounded(found.decision)
+
+
+def bounded(decision: Decision) -> None:
+    for plan in (decision.market, decision.given_out):
+        assert plan.bound <= plan.total_cost + 1e-6 * max(1.0, abs(plan.total_cost))
+
+
+def open_on(calendar: Mapping[str, Any], closed: list[date], when: date) -> bool:
+    usual = WEEKDAYS[when.weekday()] not in ("saturday", "sunday")
+    return bool(calendar.get(WEEKDAYS[when.weekday()], usual)) and when not in closed
+
+
+@each_seed(range(30))
+def test_random_chains_keep_the_working_days(seed: int) -> None:
+    """No order starts or is due on a closed day of its calendar; one in working days has as many open days as it says
+    from its start; and its market is bounded from below."""
+    random = np.random.default_rng(seed)
+    calendar = {"calendar": "C"} | {name: bool(random.random() < 0.7) for name in WEEKDAYS} | {"monday": True}
+    closed = [day(int(n)) for n in random.integers(5, 25, 3)]
+    lead, working = int(random.integers(0, 5)), bool(random.random() < 0.5)
+    parts = {"lead_days": float(lead), "lead_in": "working" if working else "calendar", "cost_per_unit": 1.0}
+    line = {"line": "L", "hours_per_unit": float(random.choice([0.5, 2.0]))}
+    rows: Rows = {
+        "products": [{"product": "A", "price": 100.0}, {"product": "B", "price": 10.0}],
+        "calendars": [calendar],
+        "calendar_days": [{"calendar": "C", "from": d, "to": None, "open": False} for d in sorted(set(closed))],
+        "lines": [{"line": "L", "hours_per_week": 60.0, "calendar": "C"}],
+        "recipes": [{"recipe": p, "product": p} | parts | line for p in ("A", "B")],
+        "components": [{"product": "A", "component": "B", "units_per_unit": 1.0}],
+        "demand": wants("A", *sorted({int(n) for n in random.integers(8, 28, 4)})),
+    }
+    bucket = str(random.choice(["day", "week"]))
+    known = state(rows, bucket, 35 if bucket == "day" else 6)
+    begun = head(known, nothing_learnt(), 0)
+    decision = decide(begun)
+    bounded(decision)
+    for order in run(rows, bucket, 35 if bucket == "day" else 6).plan.orders:
+        assert open_on(calendar, closed, order.start), order
+        assert open_on(calendar, closed, order.due), order
+        between = [order.start + timedelta(days=i) for i in range(1, (order.due - order.start).days + 1)]
+        count = sum(open_on(calendar, closed, d) for d in between) if working else len(between)
+        assert count >= lead, order
