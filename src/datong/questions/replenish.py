@@ -19,7 +19,8 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import with_orders
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
-from datong.network.ways import lead_buckets
+from datong.network.ways import Way, lead_buckets
+from datong.network.working_days import LONGEST_GAP
 from datong.plan.lots_along_clearing import step_of
 from datong.questions.frames import Frame
 from datong.questions.plotted import orders_by_worth
@@ -170,7 +171,8 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     facts = chain_facts(state, starts, nothing_learnt(), demand.items)
     where = located(facts, position(state))
     asked = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
-    sold = _sold(facts, list(asked), starts[0], settings)
+    start = max(state.today, starts[settings.frozen_buckets])
+    sold = _sold(facts, list(asked), starts[0], start, settings)
     paths = np.zeros((len(sold), max(settings.path_count, demand.paths.shape[1]), len(starts)))
     for i, item in enumerate(sold):
         paths[i] = asked[item.label]
@@ -199,7 +201,6 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     overdue = np.where(is_overdue, record.left, 0.0).sum(axis=1)
     # What never comes leaves the window as it was.
     short_after = found.short_after + found.lost_chance * (found.short_before - found.short_after)
-    start = max(state.today, starts[settings.frozen_buckets])
     reach = np.minimum(known.promised_lead + review_buckets, len(starts))
     rows = [
         {
@@ -210,8 +211,8 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "offer": item.way.offer,
             "lane": item.way.lane,
             "units": float(units[i]),
-            "start": start,
-            "due": start + timedelta(days=item.way.lead_days),
+            "start": _begins(item.way, start),
+            "due": _there(item.way, start),
             "cost_per_unit": item.way.cost_per_unit,
             "value": float(found.value[i]),
             "counted": facts.product_of(item.label) in counted,
@@ -242,7 +243,8 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
         if (units := float(paths.sum(axis=1).mean())) < LEAST_UNITS:
             continue
         own = [way for way in facts.ways if way.product == label and not way.serves]
-        closed = [after for way in own for begin, after in way.closed if begin <= first < after]
+        refused = [way for way in own if way.course is None]
+        closed = [after for way in refused for begin, after in way.closed if begin <= first < after]
         days = [way.valid_from for way in own if way.valid_from is not None and way.valid_from > first]
         product = facts.product_of(label)
         rows.append(
@@ -258,18 +260,35 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
     return pa.Table.from_pylist(rows, WITHOUT_WAY_SCHEMA)
 
 
-def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[Sold]:
-    """What is sold and can be had from some way that is valid now, by its cheapest one."""
+def _begins(way: Way, day: date) -> date:
+    """The first day from one on on which a way may start."""
+    found = None if way.course is None else way.course.first_start(day, day + timedelta(days=LONGEST_GAP))
+    return day if found is None else found
+
+
+def _there(way: Way, day: date) -> date:
+    """The day on which its units are there where it is ordered from a day on."""
+    begin = _begins(way, day)
+    there = None if way.course is None else way.course.there(begin)
+    return begin + timedelta(days=way.lead_days) if there is None else there
+
+
+def _sold(facts: ChainFacts, labels: list[str], day: date, start: date, settings: ChainSettings) -> list[Sold]:
+    """What is sold and can be had from some way that is valid now, by its cheapest one. start: the day from which it is
+    ordered; of a way with working days, its first open day from there on counts."""
+    calendar = settings.calendar
     arrays = facts.arrays
     cost = arrays.good_unit_costs(arrays.least_costs([day]))
     best: dict[str, Sold] = {}
     wanted = set(labels)
     for w, way in enumerate(facts.ways):
-        if way.product not in wanted or way.serves or not way.is_open(day):
+        opens = day if way.course is None else calendar.bucket_start(_begins(way, start))
+        if way.product not in wanted or way.serves or not way.is_open(opens):
             continue
         before = best.get(way.product)
         if before is None or cost[w] < before.unit_cost:
-            lead = settings.frozen_buckets + lead_buckets(way, settings.calendar)
+            lead = settings.frozen_buckets
+            lead += lead_buckets(way, calendar) + (0 if way.course is None else calendar.index(opens, start))
             best[way.product] = Sold(way.product, way, float(cost[w]), lead)
     return [best[label] for label in labels if label in best]
 
