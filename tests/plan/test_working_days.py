@@ -153,6 +153,21 @@ def test_goods_leave_and_arrive_on_open_days_of_both_sites_and_of_the_carrier() 
     assert [(o.start, o.due) for o in moves] == [(day(0), day(2))]
 
 
+def test_what_is_done_on_a_day_on_which_nothing_is_sent_leaves_on_the_next() -> None:
+    """24 hours on a line of eight a day are done on Wednesday, when the site sends nothing: they leave on Thursday."""
+    rows: Rows = {
+        "products": [{"product": "A", "price": 100.0}],
+        "calendars": [{"calendar": "line"}, {"calendar": "dock", "wednesday": False}],
+        "sites": [{"site": "F", "calendar": "dock"}, {"site": "S", "kind": "store"}],
+        "lines": [{"line": "L", "site": "F", "hours_per_week": 40.0, "calendar": "line"}],
+        "recipes": [{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 4.8, "cost_per_unit": 1.0}],
+        "lanes": [{"lane": "V", "from_site": "F", "to_site": "S"}],
+        "demand": [{"demand": "d", "product": "A", "market": "S", "due": day(1), "units": 5.0}],
+    }
+    found = {o.kind: (o.start, o.due) for o in run(rows, "week", 3).plan.orders}
+    assert found == {"make": (day(0), day(2)), "move": (day(3), day(3))}
+
+
 def test_a_week_with_a_closed_day_has_a_fifth_less_hours() -> None:
     """40 hours a week are 8 on each of five days: a week with a closed Wednesday makes 32 units of an hour, and the
     rest of 40 that are wanted then is made the week before."""
