@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.cycle import CycleResult, Decision, decide, head, run_cycle
+from cases.random_chains import RandomChain, random_chain
+from datong.cycle import CycleResult, Decision, decide, head, run_cycle, written
 from datong.ledger.state import State, in_state_schema, state_of_tables
+from datong.model.errors import NoPlan
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.working_days import WEEKDAYS
@@ -308,3 +310,45 @@ def test_random_chains_keep_the_working_days(seed: int) -> None:
         between = [order.start + timedelta(days=i) for i in range(1, (order.due - order.start).days + 1)]
         count = sum(open_on(calendar, closed, d) for d in between) if working else len(between)
         assert count >= lead, order
+
+
+def with_calendars(made: RandomChain) -> State:
+    """A chain of any kind, whose sites, lines, recipes, offers and lanes have one of two calendars, or none."""
+    random = np.random.default_rng(made.seed)
+    tables = {name: [dict(row) for row in rows] for name, rows in made.tables.items()}
+    weeks = [{name: bool(random.random() < 0.75) for name in WEEKDAYS} | {"monday": True} for _ in range(2)]
+    tables["calendars"] = [{"calendar": f"C{i}"} | week for i, week in enumerate(weeks)]
+    shut = made.settings.start + timedelta(days=int(random.integers(2, 30)))  # ty: ignore[unsupported-operator]
+    tables["calendar_days"] = [{"calendar": "C0", "from": shut, "to": None, "open": False}]
+    for name in ("sites", "lines", "recipes", "offers", "lanes"):
+        for row in tables.get(name, ()):
+            row["calendar"] = (None, "C0", "C1")[int(random.integers(3))]
+            if name not in ("sites", "lines"):
+                row["lead_in"] = ("calendar", "working")[int(random.integers(2))]
+    found = {}
+    for name, rows in tables.items():
+        columns = dict.fromkeys(column for row in rows for column in row)
+        found[name] = in_state_schema(name, pa.table({c: [row.get(c) for row in rows] for c in columns}))
+    moment = made.settings.calendar.midnight(made.settings.start)  # ty: ignore[invalid-argument-type]
+    return state_of_tables(made.settings, moment, found)
+
+
+@each_seed(range(16))
+def test_chains_with_all_rules_keep_their_calendars(seed: int) -> None:
+    """Orders of every kind start and are there on open days, no sooner than their lead time; the bound holds. A chain
+    whose locked order falls on a closed day has no plan."""
+    try:
+        begun = head(with_calendars(random_chain(seed)), nothing_learnt(), 0)
+    except NoPlan:
+        return
+    decision = decide(begun)
+    bounded(decision)
+    assert decision.chosen is not None
+    ways = decision.chosen.work.facts.ways_of_row
+    for order in written(begun, decision).orders:
+        course = ways[order.kind, order.recipe or order.offer or order.lane or ""][0].course
+        if course is not None:
+            assert course.starts is None or course.starts.on(order.start.toordinal()), order
+            assert course.arrives is None or course.arrives.on(order.due.toordinal()), order
+            there = course.there(order.start)
+            assert there is None or there <= order.due, order

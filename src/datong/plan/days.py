@@ -193,7 +193,10 @@ class _Dealt:
         if way.span > 1 and bucket == lot.arrive:
             last = min(last, aim.there)
         begin = max((first - day).days, 0)
-        return Job(way.line if hours > 0 else None, hours, begin, max((last - day).days, begin), after)
+        days = range(self.work.calendar.bucket_days)
+        is_open = None if way.course is None or way.course.starts is None else way.course.starts
+        closed = () if is_open is None else tuple(d for d in days if not is_open.on(day.toordinal() + d))
+        return Job(way.line if hours > 0 else None, hours, begin, max((last - day).days, begin), after, closed)
 
     def _after(self, lot: Lot, at: Mapping[Lot, int], steps: Steps) -> tuple[tuple[int, int], ...]:
         """What is done before a lot begins, and days in between. Moved or bought goods serve on the day on which they
@@ -381,7 +384,9 @@ def due_by(lot: Lot, pegs: Sequence[Peg], takes: Sequence[date], work: Work) -> 
     named = [peg.use.due for peg in pegs if peg.use.kind in ("request", "out") and peg.use.due >= first]
     days = None if lot.way.course is None else lot.way.course.arrives
     due = min([_last_open(work, days, lot.arrive), *named, *takes])
-    open_day = None if days is None else days.last(due.toordinal(), first.toordinal())
+    if days is None:
+        return due
+    open_day = days.last(due.toordinal(), first.toordinal()) or days.next(due.toordinal())
     return due if open_day is None else date.fromordinal(open_day)
 
 

@@ -64,6 +64,8 @@ class Job:
     last: int
     # Jobs that are done before it begins, and the days in between: 0, the day of their end itself.
     after: tuple[tuple[int, int], ...] = ()
+    # Days on which it is not worked, whatever hours its line has.
+    closed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> li
             again, waiting = False, []
             for j in queue:
                 job = jobs[j]
-                if day < job.first or not _may_begin(job, done, day):
+                if day < job.first or day in job.closed or not _may_begin(job, done, day):
                     waiting.append(j)
                     continue
                 if job.line is not None:
