@@ -61,6 +61,25 @@ def test_an_order_without_a_line_stands_on_the_only_one_that_makes_it(tmp_path: 
         served.close()
 
 
+def test_lines_show_the_days_on_which_their_calendar_is_closed(tmp_path: Path, clock: Clock) -> None:
+    """Orders go from Tuesday 3 to Monday 9 March: A is closed at the weekend between; B has no calendar."""
+    folder = write(
+        tmp_path / "own",
+        orders_csv="order,kind,product,recipe,units,start,due\nE1,make,P,P/1,5,2026-03-03,2026-03-09\n"
+        "E2,make,Q,Q/1,5,2026-03-03,2026-03-05\n",
+        calendars_csv="calendar\nworks\n",
+        lines_csv="line,hours_per_week,calendar\nA,40,works\nB,40,\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\nQ/1,Q,B,1,5\n",
+    )
+    served = serve(folder, None, clock, hasher=QUICK)
+    try:
+        assert [line.line for line in gantt.lines(served, ANN).lines] == ["A", "B"]
+        (found,) = gantt.closed(served, ANN)
+        assert (found.rows, found.spans) == ([0], ((date(2026, 3, 7), date(2026, 3, 9)),))
+    finally:
+        served.close()
+
+
 def test_only_what_is_in_view_comes(planned: Served) -> None:
     whole = gantt.bars(planned, ANN, 0, 10, *FOREVER).rows
     assert whole is not None

@@ -1,5 +1,6 @@
 """Orders on their lines over days, as far as they are in view; where too many are, how full the lines are instead."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,16 +8,21 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow
 from datong.app.service.last_run import table_of_run
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served import Served
 from datong.app.service.sorted_rows import once
+from datong.ledger.state import State
 from datong.model.calendar import Calendar
+from datong.network.line_hours import days_of_lines, lines_with_calendar
 
 # More orders than this in view cannot be told apart on a screen: their load is shown.
 MOST_BARS = 1500
+# Tables that say on which days a line is closed.
+CALENDARS = ("sites", "lines", "calendars", "calendar_days", "line_calendar")
 # Columns of ORDERS_NOW that a bar tells.
 SHOWN = ("order", "product", "name", "line", "start", "due", "state", "origin", "locked", "late", "is_overdue")
 
@@ -37,6 +43,14 @@ class Lines:
     first: date
     last: date
     today: date
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Days on which lines are closed by their calendars. rows: of the lines; spans: first day, and the day after."""
+
+    rows: Sequence[int]
+    spans: Sequence[tuple[date, date]]
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,38 @@ def lines(served: Served, who: Who) -> Lines:
     """Rows of the picture. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
     return _on_lines(served).lines
+
+
+def closed(served: Served, who: Who) -> list[Closed]:
+    """The closed days of lines that have a calendar, between the first and the last order. Raises NotAllowed."""
+    who.require(Permission.SEE_PLAN)
+    told = _on_lines(served).lines
+
+    def spans_of_lines(chain: Chain) -> dict[str, tuple[tuple[date, date], ...]]:
+        return _closed_spans(chain.state(names=CALENDARS), told.first, told.last)
+
+    spans = served.keeper.kept(("gantt.closed", told.first, told.last), spans_of_lines, of=CALENDARS)
+    rows: dict[tuple[tuple[date, date], ...], list[int]] = defaultdict(list)
+    for row, one in enumerate(told.lines):
+        if spans.get(one.line):
+            rows[spans[one.line]].append(row)
+    return [Closed(own, days) for days, own in rows.items()]
+
+
+def _closed_spans(state: State, first: date, last: date) -> dict[str, tuple[tuple[date, date], ...]]:
+    """line with a calendar -> its closed days from one day to another, by spans."""
+    calendar = state.settings.calendar
+    starts = calendar.starts(first, calendar.index(last, first) + 1)
+    has_calendar, found = lines_with_calendar(state, starts), {}
+    for line, days in days_of_lines(state, starts).items():
+        spans: list[tuple[date, date]] = []
+        for day in range(first.toordinal(), last.toordinal() + 1):
+            if not days.on(day):
+                begin = spans.pop()[0] if spans and spans[-1][1].toordinal() == day else date.fromordinal(day)
+                spans.append((begin, date.fromordinal(day + 1)))
+        if line in has_calendar:
+            found[line] = tuple(spans)
+    return found
 
 
 def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last: date) -> Bars:

@@ -84,6 +84,10 @@ def _lines(served: Served, who: Who) -> dict[str, Any]:
     found = gantt.lines(served, who)
     return {
         "lines": [[line.line, line.orders] for line in found.lines],
+        "closed": [
+            [list(one.rows), [[first.isoformat(), after.isoformat()] for first, after in one.spans]]
+            for one in gantt.closed(served, who)
+        ],
         "first": found.first.isoformat(),
         "last": found.last.isoformat(),
         "today": found.today.isoformat(),

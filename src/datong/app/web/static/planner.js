@@ -69,6 +69,7 @@ window.datong = (() => {
     async load() {
       try {
         const found = await get("/planner/data/gantt/lines", {});
+        this.closed = found.closed.flatMap(([rows, spans]) => rows.flatMap((row) => spans.map(([from, to]) => [row, day(from), day(to)])));
         this.lines = found.lines; this.start = day(found.first); this.end = day(found.last) + 1; this.today = day(found.today);
         if (!this.first) this.first = this.start - 1;
         this.host.style.height = `${HEAD + Math.max(3, Math.min(this.lines.length, 14)) * ROW + 1}px`;
@@ -161,6 +162,12 @@ window.datong = (() => {
         g.beginPath(); g.moveTo(x, monday ? 14 : HEAD - 6); g.lineTo(x, height); g.stroke(); g.globalAlpha = 1;
         if (monday) { g.fillStyle = color("--soft"); g.fillText(this.scale * 7 > 76 ? text(d) : text(d).slice(5), x + 4, 18); }
       }
+      g.fillStyle = color("--rule"); g.globalAlpha = 0.5;
+      for (const [row, from, to] of this.closed || []) {
+        const y = HEAD + (row - this.top) * ROW, x = this.x(from);
+        if (y >= HEAD && y < height && x < width) g.fillRect(x, y, this.x(to) - x, ROW);
+      }
+      g.globalAlpha = 1;
       const shares = new Map();
       for (const key of this.wanted()) for (const one of (this.tiles.get(key.join("/")) || {}).load || []) shares.set(one[0] + one[1], one);
       for (const [row, bucket, days, count, share] of shares.values()) {
