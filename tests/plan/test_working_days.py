@@ -16,6 +16,7 @@ from datong.model.errors import NoPlan
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.working_days import WEEKDAYS
+from datong.questions.replenish import replenish
 from each import each_seed
 
 MONDAY = date(2026, 1, 5)
@@ -27,14 +28,14 @@ def day(number: int) -> date:
     return MONDAY + timedelta(days=number)
 
 
-def state(rows: Rows, bucket: str = "day", buckets: int = 30) -> State:
+def state(rows: Rows, bucket: str = "day", buckets: int = 30, today: date = MONDAY) -> State:
     chain = ChainSettings("t", bucket=bucket, horizon_buckets=buckets, path_count=1)  # ty: ignore[invalid-argument-type]
     tables = {}
     for name, own in rows.items():
         columns = sorted({column for row in own for column in row})
         table = pa.table({column: [row.get(column) for row in own] for column in columns})
         tables[name] = in_state_schema(name, table)
-    return state_of_tables(chain, chain.calendar.midnight(MONDAY), tables)
+    return state_of_tables(chain, chain.calendar.midnight(today), tables)
 
 
 def run(rows: Rows, bucket: str = "day", buckets: int = 30) -> CycleResult:
@@ -133,6 +134,15 @@ def test_the_reason_says_which_days_are_closed() -> None:
     assert "3 天不开工" in cause.text.text("zh")
     (order,) = run(made()).plan.orders
     assert "plan.cause.closed_days" in [c.text.key for c in order.causes]
+
+
+def test_on_a_closed_day_what_is_replenished_is_ordered_on_the_next_open_one() -> None:
+    """On Saturday the supplier is shut: ordered on Monday, three working days later on Thursday."""
+    rows = bought("working") | {"demand": wants("A", *range(5, 25))}
+    found = replenish(state(rows, today=day(5)), nothing_learnt(), 0)
+    (order,) = found.tables["orders"].to_pylist()
+    assert order["units"] > 0
+    assert (order["start"], order["due"]) == (day(7), day(10))
 
 
 def test_goods_leave_and_arrive_on_open_days_of_both_sites_and_of_the_carrier() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from datong.app.service.jobs import Job
 from datong.app.service.order_changes import Change
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served import Served, serve
 from datong.model.errors import BadInput, NotFound, Refused
+from mill import write
+from service.conftest import QUICK, Clock
 
 ANN, BOB = (Who(n, login, login, ("planner",)) for n, login in ((1, "ann"), (2, "bob")))
 ANALYST = Who(3, "eve", "Eve", ("analyst",))
@@ -86,6 +89,24 @@ def test_all_that_is_wrong_is_told_and_nothing_is_written(planned: Served) -> No
         edit(planned, ANN, Change(name, units=41.0, way="none"), version(planned, name))
     assert {f.code for f in error.value.findings} >= {"way"}
     assert order(planned, ANN, name).row["origin"] == "plan"
+
+
+def test_an_order_is_not_moved_to_a_closed_day_of_its_line(tmp_path: Path, clock: Clock) -> None:
+    """A is shut at weekends by its calendar: not Saturday 14 March, but Monday the 16th."""
+    lines = "line,hours_per_week,calendar\nA,40,works\n"
+    folder = write(tmp_path / "shut", calendars_csv="calendar\nworks\n", lines_csv=lines)
+    served = serve(folder, None, clock, hasher=QUICK)
+    try:
+        served.keeper.write("test", lambda chain: chain.run())
+        name = made(served)["order"]
+        (found,) = check(served, ANN, Change(name, start=date(2026, 3, 14))).findings
+        assert found.code == "closed"
+        assert dict(found.found.params) | {"first": date(2026, 3, 14), "last": date(2026, 3, 15)} == dict(
+            found.found.params
+        )
+        assert "closed" not in codes(served, Change(name, start=date(2026, 3, 16)))
+    finally:
+        served.close()
 
 
 def test_two_edits_together_must_fit_the_hours(planned: Served) -> None:
