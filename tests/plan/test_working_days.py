@@ -1,6 +1,7 @@
 """Orders keep the working days of whoever does them, and lead times of days add up before they are rounded."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -121,6 +122,13 @@ def test_a_purchase_in_working_days() -> None:
     assert days_of(run(bought("working"))) == {"A": (day(9), day(14))}
     assert days_of(run(bought("working", closed=10))) == {"A": (day(8), day(14))}
     assert days_of(run(bought("calendar"))) == {"A": (day(11), day(14))}
+
+
+def test_a_lead_time_that_was_learnt_is_of_calendar_days() -> None:
+    """Records of three to five days have weekends in them: four days before Monday the 19th is Thursday."""
+    learnt = replace(nothing_learnt(), lead_days={"O": (3.0, 3.0, 4.0, 4.0, 5.0)})
+    found = run_cycle(state(bought("working", lead=1.0)), learnt, (), 0)
+    assert days_of(found) == {"A": (day(10), day(14))}
 
 
 def test_the_reason_says_which_days_are_closed() -> None:

@@ -144,14 +144,15 @@ def recipe_and_offer_ways(
             recipes.append(piece)
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
-        ways.append(_buy(r["offer"], r["product"], r["price"], _lead_time(learnt, r["offer"], r["lead_days"]), r))
+        lead = _lead_time(learnt, r["offer"], r["lead_days"])
+        ways.append(_buy(r["offer"], r["product"], r["price"], lead, r, _in_working(learnt, r["offer"], r)))
     known = {w.product for w in ways}
     shares = state.settings.defaults
     for product in sorted(prices):
         if product not in known:  # someone sells it: an assumed offer
             name = f"{product}{IMPLIED}"
             lead = _lead_time(learnt, name, shares.offer_lead_days)
-            ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
+            ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}, in_working=False))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
 
 
@@ -178,7 +179,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         row=None if row["name"] == row["recipe"] else row["recipe"],
         lead_time=lead_time,
         calendar=row["calendar"],
-        in_working=row["lead_in"] == "working",
+        in_working=_in_working(learnt, row["recipe"], row),
     )
 
 
@@ -191,7 +192,7 @@ def without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
     )
 
 
-def _buy(offer: str, product: str, price: float, lead_time: float, row: Row) -> Way:
+def _buy(offer: str, product: str, price: float, lead_time: float, row: Row, in_working: bool) -> Way:
     name = row.get("name", offer)
     return Way(
         name=name,
@@ -215,7 +216,7 @@ def _buy(offer: str, product: str, price: float, lead_time: float, row: Row) -> 
         row=None if name == offer else offer,
         lead_time=lead_time,
         calendar=row.get("calendar"),
-        in_working=row.get("lead_in") == "working",
+        in_working=in_working,
     )
 
 
@@ -239,6 +240,11 @@ def _lead_time(learnt: Learnt, name: str, given: float) -> float:
     """Days: the lead time met four times out of five where there is a record, else the given one."""
     past = learnt.lead_days.get(name)
     return float(np.quantile(past, LEAD_QUANTILE, method="inverted_cdf")) if past else float(given)
+
+
+def _in_working(learnt: Learnt, name: str, row: Row) -> bool:
+    """Whether its lead time counts working days: one that was learnt is of calendar days, closed ones among them."""
+    return row["lead_in"] == "working" and not learnt.lead_days.get(name)
 
 
 def _whole_days(lead_time: float) -> int:

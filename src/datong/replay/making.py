@@ -100,8 +100,15 @@ def _in_turn(work: Sequence[_Work], there_at_once: set[str]) -> list[_Work]:
 def arrival(scene: Scene, order: PlannedOrder) -> date:
     """Start of the bucket in which an order's units are there: whole buckets of lead time after that of its start."""
     calendar = scene.settings.calendar
-    had = _past_lead_days(scene, order)
-    lead = lead_buckets(known_way(scene, order), calendar) if had is None else calendar.lead_buckets(had)
+    way, had = known_way(scene, order), _past_lead_days(scene, order)
+    lead = lead_buckets(way, calendar)
+    if had is not None:
+        lead_time = way.lead_days if way.lead_time is None else way.lead_time
+        more = math.ceil((had - lead_time) / calendar.bucket_days - 1e-9)
+        # Of one that is timed within its buckets, as many more as it took longer than the plan counts on.
+        lead = (
+            calendar.lead_buckets(had) if way.buckets is None else min(max(lead + more, 0), calendar.lead_buckets(had))
+        )
     return calendar.shift(calendar.bucket_start(order.start), lead)
 
 
