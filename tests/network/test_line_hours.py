@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.ledger.versions import span
 from datong.model.settings import ChainSettings
-from datong.network.line_hours import line_hours, overtime
+from datong.network.line_hours import line_hours, overtime, said_per_hour
+from datong.network.working_days import WEEKDAYS
 
 MONDAY = date(2026, 1, 5)
 WEEKS = 3
@@ -138,3 +139,22 @@ def test_the_hours_of_each_bucket_are_those_of_its_days(
             per_week = max(there)[1]
         expected[number // 7] += per_week / 7
     assert found.tolist() == pytest.approx(expected)
+
+
+def test_a_line_with_working_days_has_its_hours_on_them() -> None:
+    """40 hours on five days; the second Wednesday is closed: 32. What is said of a bucket for 10 hours gives 10, with a
+    closed day in it or not; and a span on a closed Saturday opens it, with a seventh of its hours per week."""
+    own = {
+        "calendars": [{"calendar": "works"} | {name: name not in ("saturday", "sunday") for name in WEEKDAYS}],
+        "calendar_days": [{"calendar": "works", "from": day(9), "to": day(10), "open": False}],
+        "lines": [{"line": "L", "hours_per_week": 40.0, "calendar": "works"}],
+    }
+    assert line_hours(state(**own), STARTS)["L"].tolist() == pytest.approx([40.0, 32.0, 40.0])
+    said = said_per_hour(state(**own), STARTS)["L"]
+    spans = [
+        {"line": "L", "from": first, "to": first + timedelta(days=7), "hours": 10.0 * each}
+        for first, each in zip(STARTS, said.tolist(), strict=True)
+    ]
+    assert line_hours(state(**own, line_calendar=spans), STARTS)["L"].tolist() == pytest.approx([10.0] * 3)
+    saturday = [{"line": "L", "from": day(5), "to": day(6), "hours": 56.0}]
+    assert line_hours(state(**own, line_calendar=saturday), STARTS)["L"].tolist() == pytest.approx([48.0, 32.0, 40.0])
