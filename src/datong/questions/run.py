@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong import __version__
 from datong.balance.books import money_by_bucket, parts, unit_costs, ways
@@ -25,6 +26,8 @@ from datong.questions.tables_out import findings_table, product_names, run_table
 
 # Most findings on rows that were left out that are kept with a run.
 MOST_LEFT_OUT = 500
+# Whole numbers by their width in bits.
+_WHOLE = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,23 @@ def held_table(state: State) -> pa.Table:
 def digest_content(digest: "hashlib._Hash", table: pa.Table) -> None:
     """Feeds a table's rows to a digest as they stream by: a large table in one piece takes several times its memory."""
     with pa.ipc.new_stream(pa.PythonFile(_Digesting(digest), mode="w"), table.schema) as writer:
-        writer.write_table(table.combine_chunks())
+        writer.write_table(_with_zeros_for_nulls(table.combine_chunks()))
+
+
+def _with_zeros_for_nulls(table: pa.Table) -> pa.Table:
+    """The same rows; what lies in memory where a number, day or moment is null is 0 and not chance."""
+    for at, field in enumerate(table.schema):
+        if table[at].null_count and pa.types.is_primitive(field.type):
+            chunks = [_zeroed(chunk) for chunk in table[at].chunks]
+            table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
+    return table
+
+
+def _zeroed(values: pa.Array) -> pa.Array:
+    is_bit = pa.types.is_boolean(values.type)
+    plain = values if is_bit else values.view(_WHOLE[values.type.bit_width])
+    filled = pc.fill_null(plain, False if is_bit else 0).to_numpy(zero_copy_only=False)
+    return pa.array(filled, plain.type, mask=values.is_null().to_numpy(zero_copy_only=False)).view(values.type)
 
 
 class _Digesting(io.RawIOBase):
