@@ -109,22 +109,24 @@ def test_economics_that_change_within_the_horizon() -> None:
 
 
 @pytest.mark.parametrize(
-    ("firm", "beside", "market", "sold_on", "is_said"),
+    ("firm", "beside", "market", "sold_on", "weeks", "is_said"),
     [
-        (True, False, "all", -10, "history_unused"),
-        (True, True, "all", -10, None),  # the order is part of the forecast
-        (False, True, "all", -10, "forecast_given"),
-        (True, False, "shop", -10, None),
-        (True, False, "all", -100, None),
+        (True, False, "all", -10, 4, "history_unused"),
+        (True, True, "all", -10, 4, None),  # the order is part of the forecast
+        (True, True, "all", -10, 3, "history_unused"),  # sold too seldom to be forecast
+        (False, True, "all", -10, 4, "forecast_given"),
+        (True, False, "shop", -10, 4, None),
+        (True, False, "all", -100, 4, None),
     ],
 )
 def test_sales_that_no_forecast_is_made_of_are_told(
-    firm: bool, beside: bool, market: str, sold_on: int, is_said: str | None
+    firm: bool, beside: bool, market: str, sold_on: int, weeks: int, is_said: str | None
 ) -> None:
-    """A given forecast takes the place of Datong's own; an order only where the chain says so."""
-    sold = {"product": "A", "market": "all", "units": 30.0, "state": "ordered", "happened_at": day(sold_on)}
+    """A given forecast takes the place of Datong's own; an order only where the chain says so, or little was sold."""
+    one = {"product": "A", "market": "all", "units": 30.0, "state": "ordered"}
+    sold = [one | {"happened_at": day(sold_on - 7 * week)} for week in range(weeks)]
     order = wanted("A") | {"market": market, "firm": firm}
-    made = state(sales=[sold], demand=[order])
+    made = state(sales=sold, demand=[order])
     told = said(replace(made, settings=replace(made.settings, netting=Netting(own_forecast=beside))))
     assert [key for key in told if key in ("history_unused", "forecast_given")] == ([is_said] if is_said else [])
     if is_said == "history_unused":
