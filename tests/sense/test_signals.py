@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from datong.ledger.state import State, state_of_tables
-from datong.model.flow import WHOLE_CHAIN, Sensed, Signal, Subject
+from datong.model.flow import EVIDENCE_ROWS, WHOLE_CHAIN, Sensed, Signal, Subject
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.sense.found import direction, number
 from datong.sense.level_changes import FALSE_ALARM_SHARE
-from datong.sense.signals import EVIDENCE_ROWS, sense
+from datong.sense.signals import sense
 
 SUPPLYGRAPH = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "supplygraph"
 MONDAY = datetime(2023, 1, 2, tzinfo=UTC)

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from datong.ledger import parts
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.row_checks import REJECTED_SCHEMA, Checked, RowsInHand
 from datong.ledger.state import arrow_type, state_schema
@@ -352,3 +353,29 @@ def test_a_source_that_is_all_new_is_not_read_again_to_find_what_is_gone(store: 
     assert ledger.vanished(report, again) == () and not asked
     report = take_in(ledger, "lines", line(40.0, "K"), now=day(20))
     assert ledger.vanished(report, again) == ("lines:M",) and asked
+
+
+def test_a_large_table_of_a_state_lies_in_a_file_and_says_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a file it is what it is in memory: other units, rows that are withdrawn, a state as of an earlier moment,
+    and one that is in hand while more comes in."""
+    open_one = store.open()
+    take(open_one, "products", {"product": "A"})
+    take(open_one, "unit_conversions", {"product": "A", "unit": "carton", "base_units_per_unit": 12.0})
+    rows = [sale(sale=f"S{n}", product="A", units=float(n), unit="carton" if n % 3 else None) for n in range(20)]
+    take(open_one, "sales", *rows)
+    open_one.withdraw("sales", ["sales:S7"], NOW + timedelta(days=1), by="test")
+    then, now = NOW + timedelta(hours=1), NOW + timedelta(days=2)
+    whole = [open_one.state(moment, ("sales",)).table("sales") for moment in (then, now)]
+    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 4)
+    open_one.close()
+    again = store.open()
+    before = pa.total_allocated_bytes()
+    large = [again.state(moment, ("sales",)) for moment in (then, now)]
+    assert [state.table("sales").num_rows for state in large] == [20, 19]
+    assert all(state.table("sales").equals(rows) for state, rows in zip(large, whole, strict=True))
+    assert pa.total_allocated_bytes() - before < large[0].table("sales").nbytes / 2
+    take(again, "sales", sale(sale="S99", product="A"), source="b.csv", now=NOW + timedelta(days=2))
+    assert large[1].table("sales").equals(whole[1])
+    assert again.state(now + timedelta(days=1), ("sales",)).table("sales").num_rows == 20

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days, pairs
+from datong.ledger.sold import sold_by_day
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import NETTING_SCHEMA, BoolArray, FloatArray, Forecast, IntArray, Item
@@ -175,11 +176,10 @@ def _given_items(state: State) -> frozenset[Item]:
 
 def _sold_buckets(state: State, asked: pa.Table) -> dict[Item, int]:
     """In how many buckets what rows of `demand` ask for was sold, where it was."""
-    sales = state.table("sales").select(["happened_at", "product", "market", "state"])
-    ordered = pc.fill_null(pc.equal(sales["state"], "ordered"), False)
-    sales = sales.filter(pc.and_(ordered, pc.is_in(sales["product"], pc.unique(asked["product"]))))
+    sales = sold_by_day(state)
+    sales = sales.filter(pc.and_(sales["ordered"], pc.is_in(sales["product"], pc.unique(asked["product"]))))
     length, open_day = state.settings.calendar.bucket_days, day_number(state.first_open_bucket)
-    bucket = pa.array((local_days(sales, state) - open_day) // length)
+    bucket = pa.array((sales["day"].to_numpy() - open_day) // length)
     buckets = sales.select(["product", "market"]).append_column("bucket", bucket)
     buckets = buckets.group_by(["product", "market", "bucket"], use_threads=False).aggregate([])
     counted = buckets.group_by(["product", "market"], use_threads=False).aggregate([("bucket", "count")])
@@ -205,7 +205,7 @@ def orders_beside(state: State, items: Collection[Item]) -> pa.Table:
     rows = rows.filter(pc.is_in(named, value_set=pa.array(["\0".join(item) for item in items], pa.string())))
     if not rows.num_rows:
         return rows
-    sales = state.table("sales")
+    sales = state.table("sales").select(["sale", "happened_at"])
     sales = sales.filter(pc.is_in(sales["sale"], value_set=rows["demand"].combine_chunks()))
     if not sales.num_rows:
         return rows

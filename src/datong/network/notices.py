@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import local_days
 from datong.ledger.order_life import Standing
+from datong.ledger.parts import parts
 from datong.ledger.products_held_back import named
+from datong.ledger.sold import sold_by_day, sold_pairs
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
@@ -58,9 +59,8 @@ def _statements(state: State, days: Span) -> Iterator[Finding]:
     told = statements(state)
     if not told:
         return
-    rows = {name: state.table(name).select(["product", "market"]).to_pylist() for name in ("sales", "demand")}
-    sold = {(r["product"], r["market"]) for r in rows["sales"]}
-    wanted = {(r["product"], r["market"]) for r in rows["demand"]}
+    sold = set(sold_pairs(state))
+    wanted = {(r["product"], r["market"]) for r in state.table("demand").select(["product", "market"]).to_pylist()}
     given = given_items(state)
     launched = set(unasked_products(state).launched)
     why: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -88,11 +88,7 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     asked = asked.group_by(["product", "market"], use_threads=False).aggregate([("units", "sum"), ("firm", "min")])
     if not asked.num_rows:
         return
-    sales = state.table("sales").select(["product", "market", "happened_at", "units", "state"])
-    since = pa.scalar(state.as_of - timedelta(weeks=RECENT_WEEKS), sales.schema.field("happened_at").type)
-    recent = pc.and_(pc.greater_equal(sales["happened_at"], since), pc.equal(sales["state"], "ordered"))
-    sold = sales.filter(recent).group_by(["product", "market"], use_threads=False).aggregate([("units", "sum")])
-    units = {(r["product"], r["market"]): r["units_sum"] for r in sold.to_pylist() if r["units_sum"] > 0}
+    units = sold_lately(state)
     given = given_items(state)
     for is_firm, key, severity in ((True, "history_unused", "warning"), (False, "forecast_given", "warning")):
         found = {
@@ -206,10 +202,22 @@ def overdue_orders(state: State) -> tuple[Finding, ...]:
     return (finding("warning", "position.past_due", "orders", column="due", count=len(late), orders=orders),)
 
 
+def sold_lately(state: State) -> dict[tuple[str, str], float]:
+    """Units by product and market that were ordered in the last RECENT_WEEKS, above 0."""
+    units: dict[tuple[str, str], float] = defaultdict(float)
+    for sales in parts(state.table("sales"), ("product", "market", "happened_at", "units", "state")):
+        since = pa.scalar(state.as_of - timedelta(weeks=RECENT_WEEKS), sales.schema.field("happened_at").type)
+        recent = pc.and_(pc.greater_equal(sales["happened_at"], since), pc.equal(sales["state"], "ordered"))
+        sold = sales.filter(recent).group_by(["product", "market"], use_threads=False).aggregate([("units", "sum")])
+        for row in sold.to_pylist():
+            units[row["product"], row["market"]] += row["units_sum"] or 0.0
+    return {item: own for item, own in units.items() if own > 0}
+
+
 def _monthly_sales(state: State) -> Iterator[Finding]:
     """Products whose sales of several months all stand on the first day of one: sums of months, not days."""
-    sales = state.table("sales").select(["product", "happened_at"])
-    days = local_days(sales, state).astype("M8[D]")
+    sales = sold_by_day(state)
+    days = sales["day"].to_numpy().astype("M8[D]")
     months = days.astype("M8[M]")
     firsts = months.astype("M8[D]") == days
     seen = pa.table({"product": sales["product"], "month": months.astype(np.int64), "first": firsts})

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds, pairs
+from datong.ledger.sold import keys_of_sales
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
@@ -169,7 +170,7 @@ def old_sales_owed(state: State) -> tuple[int, float]:
     due = local_days(old, state) + state.settings.promise_days
     oldest = day_number(state.today) - state.settings.max_late_days
     owed_else = (due < day_number(state.first_open_bucket)) & (due >= oldest)
-    return int(owed_else.sum()), float(old["units"].to_numpy()[owed_else].sum())
+    return int(old["lines"].to_numpy()[owed_else].sum()), float(old["units"].to_numpy()[owed_else].sum())
 
 
 def past_firm_rows(state: State) -> pa.Table:
@@ -185,7 +186,7 @@ def _firm_rows(state: State) -> pa.Table:
     rows = rows.filter(pc.and_(rows["firm"], pc.greater(rows["units"], 0.0)))
     if not rows.num_rows:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows["demand"], state.table("sales")["sale"].combine_chunks())))
+    return rows.filter(pc.invert(pc.is_in(rows["demand"], keys_of_sales(state, rows["demand"].to_pylist()))))
 
 
 def _is_planned(rows: pa.Table, state: State) -> pa.ChunkedArray:

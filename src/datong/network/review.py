@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.products_held_back import Held, held_back, held_findings, named, refused_rows
+from datong.ledger.sold import sold_pairs
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
@@ -147,12 +148,8 @@ def markets_at_no_site(state: State, starts: Sequence[date]) -> list[Finding]:
 
 def asked_items(state: State, starts: Sequence[date]) -> list[Item]:
     """Products and markets with sales, or with demand in these buckets, in order."""
-    due = _due_in(state, starts)
-    found: set[Item] = set()
-    for rows in (state.table("sales").select(["product", "market"]), due.select(["product", "market"])):
-        pairs = rows.group_by(["product", "market"], use_threads=False).aggregate([])
-        found |= set(map(Item, pairs["product"].to_pylist(), pairs["market"].to_pylist()))
-    return sorted(found)
+    due = _due_in(state, starts).group_by(["product", "market"], use_threads=False).aggregate([])
+    return sorted({Item(*pair) for pair in sold_pairs(state)} | set(map(Item, *due.to_pydict().values())))
 
 
 def _due_in(state: State, starts: Sequence[date]) -> pa.Table:
@@ -164,7 +161,12 @@ def _due_in(state: State, starts: Sequence[date]) -> pa.Table:
 
 def _given_products(state: State, starts: Sequence[date]) -> set[str]:
     """Products of which all demand is given."""
-    return set(_due_in(state, starts)["product"].to_pylist()) - set(state.table("sales")["product"].to_pylist())
+    return set(_due_in(state, starts)["product"].to_pylist()) - _sold(state)
+
+
+def _sold(state: State) -> set[str]:
+    """Products of which there is a sale."""
+    return {product for product, _ in sold_pairs(state)}
 
 
 def _heaviest_weight(state: State) -> dict[str, float]:
@@ -173,7 +175,7 @@ def _heaviest_weight(state: State) -> dict[str, float]:
     kinds = rows.group_by("product", use_threads=False).aggregate(
         [("priority", "max"), ("firm", "max"), ("firm", "min")]
     )
-    sold = set(pc.unique(state.table("sales")["product"]).to_pylist())
+    sold = _sold(state)
     shares = state.settings.defaults
     result = {}
     for row in kinds.to_pylist():

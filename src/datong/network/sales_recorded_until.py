@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from datong.ledger.columns import as_day, local_days
+from datong.ledger.columns import as_day
+from datong.ledger.sold import days_with_sales, sold_by_day
 from datong.ledger.state import State
 
 # Of the gaps between days with a sale, one in so many may be longer without telling anything.
@@ -31,10 +32,9 @@ def quiet_since(state: State) -> tuple[date, int] | None:
     """Last day with a sale of any product and how many whole buckets without one follow it before the plan's first,
     which count as buckets in which nothing was sold; None where there are none, where these days are not recorded yet
     (`sales_end`), or where such a gap is usual."""
-    sales = state.table("sales").select(["happened_at"])
-    if not sales.num_rows or sales_end(state) is not None:
+    days = days_with_sales(state)
+    if not len(days) or sales_end(state) is not None:
         return None
-    days = np.unique(local_days(sales, state))
     last, calendar = as_day(int(days[-1])), state.settings.calendar
     buckets = calendar.index(state.today, last) - 1
     if buckets < 1:
@@ -50,10 +50,9 @@ def sales_end(state: State) -> SalesEnd | None:
 
     Of one product alone, a long time without a sale is no news about the records. A row of 0 units is a record.
     """
-    sales = state.table("sales").select(["happened_at", "product"])
-    if not sales.num_rows or len(sales["product"].unique()) < 2:
+    if len(sold_by_day(state)["product"].unique()) < 2:
         return None
-    days = np.unique(local_days(sales, state))
+    days = days_with_sales(state)
     gaps = np.diff(days)
     if len(gaps) < FEWEST_GAPS:
         return None

@@ -16,9 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds, pairs
+from datong.ledger.columns import as_day, codes, day_number, distinct, grouped, local_days, microseconds, pairs
 from datong.ledger.order_life import Standing, events_of_table, standings
+from datong.ledger.parts import is_large, parts
 from datong.ledger.row_ids import end_of_local_day
+from datong.ledger.sold import sold_by_day
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
@@ -113,18 +115,32 @@ def first_sent_day(state: State) -> date | None:
 
 def sales_before_shipments(state: State) -> pa.Table:
     """Sales ordered before the day of the first shipment to a buyer, all where there is none: they were served at once,
-    from stock, and nobody wrote it down."""
+    from stock, and nobody wrote it down. As of `_ordered`."""
     return _sales(state, before=True)
 
 
 def sales_since_shipments(state: State) -> pa.Table:
-    """Sales ordered on the day of the first shipment to a buyer or later; none where there is none."""
+    """Sales ordered on the day of the first shipment to a buyer or later; none where there is none. As of
+    `_ordered`."""
     return _sales(state, before=False)
 
 
+def _ordered(state: State) -> pa.Table:
+    """Sales in state 'ordered': happened_at, product, market, units, how many `lines`. Of a large table those of one
+    item and day are one, which happened as the day began."""
+    sales = state.table("sales")
+    if not is_large(sales):
+        sales = sales.filter(pc.equal(sales["state"], "ordered")).select(["happened_at", "product", "market", "units"])
+        return sales.append_column("lines", pa.array(np.ones(sales.num_rows, np.int64)))
+    sold = sold_by_day(state)
+    sold = sold.filter(sold["ordered"]).select(["product", "market", "units", "lines", "day"])
+    days, at = np.unique(sold["day"].to_numpy(), return_inverse=True)
+    begins = pa.array([state.settings.calendar.midnight(as_day(day)) for day in days.tolist()], MOMENT)
+    return sold.append_column("happened_at", begins.take(pa.array(at))).drop_columns(["day"])
+
+
 def _sales(state: State, before: bool) -> pa.Table:
-    sales, first = state.table("sales"), first_sent_day(state)
-    sales = sales.filter(pc.equal(sales["state"], "ordered"))
+    sales, first = _ordered(state), first_sent_day(state)
     if first is None:
         return sales if before else sales.slice(0, 0)
     begins = pa.scalar(state.settings.calendar.midnight(first), MOMENT)
@@ -240,10 +256,32 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
         _moves(_back_on_sale(state), "site", "units", 1),
         _told_moves(state, stands),
     ]
-    sold = _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
+    sold = _sold_moves(state, counts)
     taken = [_used_components(state, stands, counts)]
     (taken if ships_to_buyers(state) else moves).append(sold)
     return Movements(pa.concat_tables(moves), pa.concat_tables(taken))
+
+
+def _sold_moves(state: State, counts: Counts) -> pa.Table:
+    """What sales that nobody sent took. Of a large table those of one place that lie to the same side of its last
+    count are one move, and those of below 0 units another."""
+    if not is_large(state.table("sales")):
+        return _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
+    first = first_sent_day(state)
+    begins = None if first is None else pa.scalar(state.settings.calendar.midnight(first), MOMENT)
+    found: list[pa.Table] = []
+    for rows in parts(state.table("sales"), ("happened_at", "product", "market", "units", "state")):
+        rows = rows.filter(pc.equal(rows["state"], "ordered"))
+        rows = rows if begins is None else rows.filter(pc.less(rows["happened_at"], begins))
+        moves = _moves(_sold_at(rows, state), "site", "units", -1)
+        place, places = pairs(moves["product"], moves["site"])
+        after = pa.array(_after(moves, place, places, counts))
+        moves = moves.append_column("after", after).append_column("out", pc.less(moves["units"], 0.0))
+        same = pa.concat_tables([*found, moves]).group_by(["product", "site", "after", "out"], use_threads=False)
+        sums = same.aggregate([("happened_at", "max"), ("units", "sum")])
+        names = {"happened_at_max": "happened_at", "units_sum": "units"}
+        found = [sums.rename_columns([names.get(name, name) for name in sums.column_names]).select(moves.column_names)]
+    return found[0].drop_columns(["after", "out"])
 
 
 def _back_on_sale(state: State) -> pa.Table:

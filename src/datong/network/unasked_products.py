@@ -6,6 +6,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.sold import sold_by_day
 from datong.ledger.state import State
 from datong.network.rows_in_plan import rows_in_plan
 
@@ -25,8 +26,8 @@ class Unasked:
 
 def unasked_products(state: State) -> Unasked:
     """The products that nobody has bought or asked for, as known at the state's moment."""
-    sales = state.table("sales")
-    sold = sales["product"].filter(pc.equal(sales["state"], "ordered"))
+    sales = sold_by_day(state)
+    sold = sales["product"].filter(sales["ordered"])
     asked = pa.chunked_array([*sold.chunks, *rows_in_plan(state)["product"].chunks], pa.string())
     products = state.table("products").select(["product", "kind", "launched_on"])
     products = products.filter(pc.equal(products["kind"], "finished"))

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from datong.ledger.sold import sold_by_day
 from datong.ledger.state import State
 from datong.model.flow import Forecast
 from datong.model.measures import is_measure
@@ -15,8 +16,9 @@ def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[st
     count fractions of it: in demand, in stock counts, or in what goes into a unit of something else. What is sold, and
     in whole units alone, is ordered in whole units, however an open jar of it is counted.
     """
-    sales = state.table("sales")
-    sold_whole = set(sales["product"].unique().to_pylist()) - _fractions(sales, "product", "units")
+    sold = sold_by_day(state)
+    broken = sold["product"].filter(sold["broken"])
+    sold_whole = set(sold["product"].unique().to_pylist()) - set(broken.unique().to_pylist())
     divisible = _fractions(state.table("stock"), "product", "units") - sold_whole
     divisible |= _fractions(state.table("demand"), "product", "units")
     divisible |= _fractions(state.table("components"), "component", "units_per_unit")

@@ -14,6 +14,7 @@ from datong import __version__
 from datong.balance.books import money_by_bucket, parts, unit_costs, ways
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_by, learnt_table
+from datong.ledger.parts import parts as parts_of_rows
 from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
@@ -81,7 +82,7 @@ def run_record(
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest_content(digest, _as_hashed(tables()[name], state.versions(name)))
+        _digest_table(digest, tables()[name], state.versions(name))
     if state.table(REFUSED).num_rows:
         digest_content(digest, state.table(REFUSED))
     digest_content(digest, kept["learnt_used"])
@@ -90,13 +91,22 @@ def run_record(
     return RunRecord(name, state.as_of, seed, kept, dict(state.worked_out.used))
 
 
-def _as_hashed(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows with customers by number, in the order in which they come: tokens are of keys that no other chain has.
-    Without the minute in which they were said: the same said later is the same plan."""
-    for name in table.personal_columns("customer"):
-        at, numbers = rows.column_names.index(name), rows[name].combine_chunks().dictionary_encode().indices
-        rows = rows.set_column(at, name, pa.chunked_array([numbers.cast(pa.int32())]))
-    return rows.drop_columns([ACTED_AT]) if ACTED_AT in rows.column_names else rows
+def _digest_table(digest: "hashlib._Hash", table: Table, rows: pa.Table) -> None:
+    """Feeds rows to a digest, those of a large table a part at a time. Customers by number, in the order in which they
+    come: tokens are of keys that no other chain has. Without the minute in which they were said: the same said later is
+    the same plan."""
+    known: dict[str, pa.Array] = {}
+    for part in parts_of_rows(rows, [name for name in rows.column_names if name != ACTED_AT]):
+        for name in table.personal_columns("customer"):
+            own = part[name].combine_chunks()
+            encoded = own.dictionary_encode()
+            numbers, fresh = encoded.indices, encoded.dictionary
+            if (before := known.get(name)) is not None:
+                fresh = pa.concat_arrays([before, fresh.filter(pc.invert(pc.is_in(fresh, value_set=before)))])
+                numbers = pc.index_in(own, value_set=fresh, skip_nulls=True)
+            known[name] = fresh
+            part = part.set_column(part.column_names.index(name), name, pa.chunked_array([numbers.cast(pa.int32())]))
+        digest_content(digest, part)
 
 
 def held_table(state: State) -> pa.Table:

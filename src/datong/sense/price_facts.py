@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from datong.ledger.columns import as_day, day_number
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, IntArray, Item, SeriesSet
-from datong.sense.series import SaleRows
+from datong.sense.series import SaleRows, rows_of_sales
 from datong.statistics.price_response import RECENT_BUCKETS, Panel, of_late
 
 # Share of a bucket's days, and of an item's known buckets, that a list of prices must cover to be one.
@@ -149,45 +149,62 @@ def _spans(state: State, series: SeriesSet, sales: SaleRows, days: IntArray) -> 
         if items and share.any():
             yield PromotedSpan(n, items, share)
     told = {(row["promotion"], row["product"]) for row in rows}
-    for (name, item), (first, last) in sorted(_named_in_sales(state, sales).items()):
+    for (name, item), (first, last) in sorted(_named_in_sales(state, sales.items).items()):
         if (name, item.product) not in told:
             share = _overlap(as_day(first), as_day(last + 1), days, length)
             if share.any():
                 yield PromotedSpan(-1, tuple(i for i in of_product[item.product] if series.items[i] == item), share)
 
 
-def _named_in_sales(state: State, sales: SaleRows) -> dict[tuple[str, Item], tuple[int, int]]:
+def _named_in_sales(state: State, items: Sequence[Item]) -> dict[tuple[str, Item], tuple[int, int]]:
     """First and last day, in days since 1970-01-01, on which items were sold under a promotion."""
     column = state.table("sales")["promotion"]
     if column.null_count == len(column):
         return {}
-    sold = pa.table({"name": column.take(sales.row), "item": sales.item, "day": sales.ordered_day})
-    sold = sold.filter(pc.is_valid(sold["name"]))
-    spans = sold.group_by(["name", "item"]).aggregate([("day", "min"), ("day", "max")]).to_pylist()
-    return {(row["name"], sales.items[row["item"]]): (row["day_min"], row["day_max"]) for row in spans}
+    found: dict[tuple[str, Item], tuple[int, int]] = {}
+    for part in rows_of_sales(state, items):
+        sold = pa.table({"name": part.rows["promotion"], "item": part.item, "day": part.ordered_day})
+        sold = sold.filter(pc.is_valid(sold["name"]))
+        for row in sold.group_by(["name", "item"]).aggregate([("day", "min"), ("day", "max")]).to_pylist():
+            key = row["name"], items[row["item"]]
+            first, last = found.get(key, (row["day_min"], row["day_max"]))
+            found[key] = min(first, row["day_min"]), max(last, row["day_max"])
+    return found
 
 
 def _realised(state: State, series: SeriesSet, sales: SaleRows, promoted: FloatArray) -> FloatArray:
     """(item, closed bucket) log of the middle price of its order lines outside promotions, or the one before."""
     shape = promoted.shape
     result = np.full(shape, np.nan)
-    if not shape[1] or not len(sales.row):
+    if not shape[1] or not len(sales.item):
         return result
-    at = {item: i for i, item in enumerate(series.items)}
-    item = np.array([at[one] for one in sales.items], np.int64)[sales.item]
-    bucket = (sales.due_day - day_number(series.bucket_starts[0])) // length_of(series)
-    table = state.table("sales").select(["price", "promotion"]).take(sales.row)
-    price = table["price"].to_numpy(zero_copy_only=False).astype(np.float64)
-    plain = pc.is_null(table["promotion"]).to_numpy(zero_copy_only=False)
-    inside = (bucket >= 0) & (bucket < shape[1]) & plain & (np.nan_to_num(price) > 0)
-    inside[inside] &= promoted[item[inside], bucket[inside]] <= 0
-    cell, value = item[inside] * shape[1] + bucket[inside], price[inside]
-    order = np.lexsort((value, cell))
-    cell, value = cell[order], value[order]
-    there, first, count = np.unique(cell, return_index=True, return_counts=True)
-    middle = (value[first + (count - 1) // 2] + value[first + count // 2]) / 2
+    first_day = day_number(series.bucket_starts[0]) - state.settings.promise_days
+    seen: list[pa.Table] = []
+    for part in rows_of_sales(state, series.items):
+        bucket = (part.ordered_day - first_day) // length_of(series)
+        price = part.rows["price"].to_numpy(zero_copy_only=False).astype(np.float64)
+        plain = pc.is_null(part.rows["promotion"]).to_numpy(zero_copy_only=False)
+        inside = (bucket >= 0) & (bucket < shape[1]) & plain & (np.nan_to_num(price) > 0)
+        inside[inside] &= promoted[part.item[inside], bucket[inside]] <= 0
+        cell = part.item[inside] * shape[1] + bucket[inside]
+        rows = pa.table({"cell": cell, "price": price[inside], "lines": np.ones(len(cell), np.int64)})
+        same = pa.concat_tables([*seen, rows]).group_by(["cell", "price"], use_threads=False)
+        seen = [same.aggregate([("lines", "sum")]).rename_columns(["cell", "price", "lines"])]
+    there, middle = _middles(*(seen[0][name].to_numpy() for name in ("cell", "price", "lines")))
     result.flat[there] = np.log(middle)
     return _carried(result)
+
+
+def _middles(cell: IntArray, value: FloatArray, lines: IntArray) -> tuple[IntArray, FloatArray]:
+    """The distinct cells, ascending, and the median of the values of each. lines: how often a value stands there."""
+    order = np.lexsort((value, cell))
+    cell, value, until = cell[order], value[order], np.cumsum(lines[order])
+    there, first = np.unique(cell, return_index=True)
+    before = np.concatenate([[0], until])[first]
+    count = np.diff(np.append(before, until[-1:] if len(until) else [0]))
+    low = np.searchsorted(until, before + (count - 1) // 2, side="right")
+    high = np.searchsorted(until, before + count // 2, side="right")
+    return there, (value[low] + value[high]) / 2
 
 
 def _carried(values: FloatArray) -> FloatArray:

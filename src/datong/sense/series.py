@@ -1,6 +1,6 @@
 """Clean demand series from the ledger's rows: what was due in each bucket, and where the records do not tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days, pairs
+from datong.ledger.parts import is_large, parts
+from datong.ledger.sold import sold_by_day
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,
@@ -35,10 +37,11 @@ PRODUCT_ATTRIBUTES = ("category_b", "category_c", "brand")
 
 @dataclass(frozen=True, eq=False)
 class SaleRows:
-    """Sales that count as demand, one entry per row of the ledger's table.
+    """Sales that count as demand, one entry per row of the ledger's table, or where that is large (ledger/parts.py) per
+    item and day.
 
     items: sorted (product, market) of all sales. item: index into it. ordered_day, due_day: days since 1970-01-01 in
-    the chain's zone. units. row: position in the state's `sales` table.
+    the chain's zone. units.
     """
 
     items: tuple[Item, ...]
@@ -46,19 +49,50 @@ class SaleRows:
     ordered_day: IntArray
     due_day: IntArray
     units: FloatArray
-    row: IntArray
 
 
 def sale_rows(state: State) -> SaleRows:
     """The `sales` rows in state 'ordered', dated by the chain's local day; due promise_days after the order."""
-    rows = state.table("sales").select(["happened_at", "product", "market", "units", "state"])
-    ordered = pc.fill_null(pc.equal(rows["state"], "ordered"), False)
-    row = np.flatnonzero(ordered.to_numpy())
-    rows = rows.filter(ordered)
+    rows = state.table("sales")
+    if is_large(rows):
+        sold = sold_by_day(state)
+        sold = sold.filter(sold["ordered"])
+        items, item = _coded(sold)
+        return _dated(items, item, sold["day"].to_numpy(), sold["units"].to_numpy(), state)
+    rows = rows.select(["happened_at", "product", "market", "units", "state"])
+    rows = rows.filter(pc.fill_null(pc.equal(rows["state"], "ordered"), False))
     items, item = _coded(rows)
-    ordered_day = local_days(rows, state)
-    units = rows["units"].to_numpy().astype(np.float64)
-    return SaleRows(items, item, ordered_day, ordered_day + state.settings.promise_days, units, row)
+    return _dated(items, item, local_days(rows, state), rows["units"].to_numpy(), state)
+
+
+def _dated(items: tuple[Item, ...], item: IntArray, day: IntArray, units: FloatArray, state: State) -> SaleRows:
+    return SaleRows(items, item, day, day + state.settings.promise_days, units.astype(np.float64))
+
+
+def rows_of_sales(state: State, items: Sequence[Item]) -> Iterator["RowsOfSales"]:
+    """The `sales` rows in state 'ordered', a part of the table at a time. items: of which `item` gives the place."""
+    at = {item: i for i, item in enumerate(items)}
+    begin = 0
+    for part in parts(
+        state.table("sales"), ("happened_at", "product", "market", "units", "state", "price", "promotion")
+    ):
+        row = np.flatnonzero(pc.fill_null(pc.equal(part["state"], "ordered"), False).to_numpy())
+        rows = part.take(pa.array(row))
+        found, item = _coded(rows)
+        own = np.array([at[one] for one in found], np.int64)[item] if len(item) else item
+        yield RowsOfSales(own, local_days(rows, state), row + begin, rows)
+        begin += part.num_rows
+
+
+@dataclass(frozen=True, eq=False)
+class RowsOfSales:
+    """item: by row the place of its item. ordered_day: days since 1970-01-01 in the chain's zone. row: position in the
+    state's `sales` table. rows: units, price, promotion among others."""
+
+    item: IntArray
+    ordered_day: IntArray
+    row: IntArray
+    rows: pa.Table
 
 
 def _coded(rows: pa.Table) -> tuple[tuple[Item, ...], IntArray]:

@@ -9,27 +9,28 @@ Hochberg (1995): of the signals that they show at most that share is expected to
 at most that share of runs shows any. See statistics/changes.py and rates.py for each test and its source.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
-from datong.ledger.columns import local_days
+from datong.ledger.columns import local_days, pairs
+from datong.ledger.parts import parts, taken
 from datong.ledger.state import State
-from datong.model.flow import EVIDENCE_ROWS, WHOLE_CHAIN, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
+from datong.model.flow import WHOLE_CHAIN, FloatArray, Item, Sensed, SeriesSet, Signal
 from datong.network.finding_decisions import Decision, decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.attribute_findings import attribute_findings, is_worth_a_word
 from datong.sense.attribute_shares import attribute_shares, outlooks
 from datong.sense.complaints import complaints
+from datong.sense.evidence_rows import EventRows, best_rows
 from datong.sense.found import Found, by_name, named
 from datong.sense.interest_leads_sales import leading
 from datong.sense.level_changes import WEEK_DAYS, level_changes
 from datong.sense.odd_weeks import odd_weeks
 from datong.sense.prices_ahead import prices_ahead
 from datong.sense.returns_rise import returns_rise
-from datong.sense.series import SaleRows, sale_rows, series_of_sales
+from datong.sense.series import rows_of_sales, sale_rows, series_of_sales
 from datong.sense.stated_demand import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
@@ -86,7 +87,7 @@ def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
     said, adjustments = stated(state, series, made)
     priced, by_price = prices_ahead(state, series, sales, made)
     ahead, led = leading(state, series, made)
-    changes = _with_evidence(state, sales, item, series, shown)
+    changes = _with_evidence(state, series, shown)
     return Sensed(series, (*said, *priced, *ahead, *changes), (*adjustments, *by_price, *led), attributes)
 
 
@@ -126,65 +127,37 @@ def _without_echo(shown: Sequence[Found]) -> list[Found]:
     return [t for t in shown if not echo(t)]
 
 
-def _with_evidence(
-    state: State, sales: SaleRows, item: IntArray, series: SeriesSet, shown: Sequence[Found]
-) -> tuple[Signal, ...]:
+def _with_evidence(state: State, series: SeriesSet, shown: Sequence[Found]) -> tuple[Signal, ...]:
     """The signals with the row_ids that show them: the rows of their items in their days.
 
     Where there are none, since nobody bought, the last rows before those days show it.
     """
-    if not shown:
-        return ()
-    returns = state.table("returns").select(["happened_at", "product", "market", "units"])
-    at = {one: i for i, one in enumerate(series.items)}
-    pairs = zip(returns["product"].to_pylist(), returns["market"].to_pylist(), strict=True)
-    tables = {
-        "sales": _Rows(state.table("sales")["row_id"], item, sales.due_day, sales.units, sales.row),
-        "returns": _Rows(
-            state.table("returns")["row_id"],
-            np.array([at.get(Item(p, m), -1) for p, m in pairs], np.int64),
-            local_days(returns, state),
-            returns["units"].to_numpy(),
-            np.arange(returns.num_rows),
-        ),
-    }
-    nothing = np.zeros(0, np.int64)
-    rows = [nothing if t.signal.evidence else tables[t.signal.evidence_table].rows_of(t) for t in shown]
-    ids: dict[tuple[str, int], str] = {}  # looked up all at once: one by one is dear
-    for name, table in tables.items():
-        own = [r for t, r in zip(shown, rows, strict=True) if t.signal.evidence_table == name]
-        wanted = np.unique(np.concatenate(own)) if own else np.zeros(0, np.int64)
-        ids |= {(name, row): i for row, i in zip(wanted.tolist(), table.row_id.take(wanted).to_pylist(), strict=True)}
-    signals = []
-    for test, of_test in zip(shown, rows, strict=True):
-        if test.signal.evidence:
-            signals.append(test.signal)
-            continue
-        evidence = tuple(sorted(ids[test.signal.evidence_table, row] for row in of_test.tolist()))
-        signals.append(replace(test.signal, evidence=evidence))
-    return tuple(signals)
+    wanted = {name: [t for t in shown if not t.signal.evidence and t.signal.evidence_table == name] for name in _PARTS}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, own in wanted.items():
+        best = best_rows(_PARTS[name](state, series.items), own) if own else []
+        rows = np.unique(np.concatenate(best)) if best else np.zeros(0, np.int64)
+        ids = dict(zip(rows.tolist(), taken(state.table(name)["row_id"], rows).to_pylist(), strict=True))
+        for test, of_test in zip(own, best, strict=True):
+            found[test.signal.signal] = tuple(sorted(ids[row] for row in of_test.tolist()))
+    return tuple(t.signal if t.signal.evidence else replace(t.signal, evidence=found[t.signal.signal]) for t in shown)
 
 
-class _Rows:
-    """Rows of one event table, sorted by item for quick look-up."""
+def _parts_of_sales(state: State, items: Sequence[Item]) -> Iterator[EventRows]:
+    for part in rows_of_sales(state, items):
+        day = part.ordered_day + state.settings.promise_days
+        yield EventRows(part.item, day, part.rows["units"].to_numpy(), part.row)
 
-    def __init__(
-        self, row_id: pa.ChunkedArray, item: IntArray, day: IntArray, units: FloatArray, row: IntArray
-    ) -> None:
-        order = np.lexsort((row, item))
-        self.row_id, self.item, self.day = row_id, item[order], day[order]
-        self.units, self.row = units[order], row[order]
 
-    def rows_of(self, test: Found) -> IntArray:
-        """The rows of the table that show a signal best."""
-        first, last = test.days
-        members = np.sort(test.items)
-        starts, ends = np.searchsorted(self.item, members), np.searchsorted(self.item, members, side="right")
-        of_items = np.concatenate([np.arange(a, b) for a, b in zip(starts, ends, strict=True)])
-        day = self.day[of_items]
-        inside = of_items[(day >= first) & (day <= last)]
-        if not len(inside):
-            before = of_items[day < first]
-            inside = before[np.argsort(-self.day[before], kind="stable")][:EVIDENCE_ROWS]
-        most = inside[np.lexsort((self.row[inside], -self.units[inside]))][:EVIDENCE_ROWS]
-        return self.row[most]
+def _parts_of_returns(state: State, items: Sequence[Item]) -> Iterator[EventRows]:
+    at = {one: i for i, one in enumerate(items)}
+    begin = 0
+    for rows in parts(state.table("returns"), ("happened_at", "product", "market", "units")):
+        of, found = pairs(rows["product"], rows["market"])
+        item = np.array([at.get(Item(*pair), -1) for pair in found], np.int64)[of]
+        yield EventRows(item, local_days(rows, state), rows["units"].to_numpy(), np.arange(rows.num_rows) + begin)
+        begin += rows.num_rows
+
+
+# By event table, its rows with the place of their item among some, a part of the table at a time.
+_PARTS = {"sales": _parts_of_sales, "returns": _parts_of_returns}

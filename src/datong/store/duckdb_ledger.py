@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.incoming import incoming_rows
+from datong.ledger.parts import MOST_IN_MEMORY, in_file, is_large, parts, too_many
 from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
     END_OF_TIME,
@@ -33,7 +34,7 @@ from datong.ledger.protocol import (
 )
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
-from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
+from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema, schema_of
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import versions
 from datong.ledger.worked_out import Kept
@@ -669,7 +670,14 @@ class DuckDBLedger:
             return rows
         calendar = self.settings.calendar
         known = self._conversions(as_of, last_ingest)
-        return in_base_units(table, rows, known, calendar.zone, calendar.local_date(as_of))
+        today = calendar.local_date(as_of)
+        if not _is_in_file(table, rows):
+            return in_base_units(table, rows, known, calendar.zone, today)
+        converted = (
+            in_base_units(table, part, known, calendar.zone, today) if is_told(part) else part
+            for part in parts(rows, rows.column_names)
+        )
+        return in_file(converted, rows.schema, self._spill_folder())
 
     def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
         """The rows as they were taken in. What was read last is not read again: a command looks at most tables several
@@ -682,7 +690,7 @@ class DuckDBLedger:
         if found is None:
             rows = next((r for one in seen if (r := self._read_since(table, one, read)) is not None), None)
             found = _Seen(read, self._read_rows(table, as_of, last_ingest) if rows is None else rows)
-            if found.rows.nbytes > _SEEN_BYTES:
+            if found.rows.nbytes > _SEEN_BYTES and not _is_in_file(table, found.rows):
                 return found.rows
             self._seen[table.name] = (found, *seen[:1])
         return found.rows
@@ -699,7 +707,7 @@ class DuckDBLedger:
     def _read_since(self, table: Table, seen: _Seen, read: tuple[datetime, int]) -> pa.Table | None:
         """The rows as of a moment and an ingest, out of those of an earlier one and of what came between: a hand edit
         touches one row of a hundred thousand. None: they are not of an earlier one, or too much came between."""
-        if seen.read[0] > read[0] or seen.read[1] > read[1]:
+        if seen.read[0] > read[0] or seen.read[1] > read[1] or _is_in_file(table, seen.rows):
             return None
         until = "known_at <= {0} AND _ingest <= {1}"
         after, before = (until.format(moment_sql(moment), ingest) for moment, ingest in (read, seen.read))
@@ -712,9 +720,32 @@ class DuckDBLedger:
     def _read_rows(self, table: Table, as_of: datetime, last_ingest: int, ids: Sequence[str] | None = None) -> pa.Table:
         """ids: of the rows that are wanted; None: all."""
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
+        if ids is None and self._is_large(table):
+            return self._read_large(table, f"{query} ORDER BY row_id, _from")
         some = "" if ids is None else " AND row_id IN (SELECT unnest(?))"
         rows = self._arrow(f"{query}{some} ORDER BY row_id, _from", [] if ids is None else [list(ids)])
         return in_state_schema(table.name, rows)
+
+    def _is_large(self, table: Table) -> bool:
+        """Whether a table may have more rows than a state holds in memory (ledger/parts.py). Of master rows versions
+        are made, which are in memory."""
+        if table.kind != "event":
+            return False
+        ((count,),) = self._rows(f"SELECT count(*) FROM {chain_table(table)}")
+        return too_many(count)
+
+    def _read_large(self, table: Table, query: str) -> pa.Table:
+        """What a query gives, through a file where it is large: it is never in memory as a whole."""
+        folder = self._spill_folder()
+        with _translated(self.path):
+            reader = self._held.relation(query, ()).to_arrow_reader(MOST_IN_MEMORY)
+            made = (in_state_schema(table.name, pa.Table.from_batches([batch])) for batch in reader)
+            return in_file(made, schema_of(table.name), folder)
+
+    def _spill_folder(self) -> Path:
+        """Where what does not fit into memory goes: beside the ledger."""
+        ((place,),) = self._rows("SELECT current_setting('temp_directory')")
+        return Path(place).parent
 
     def _conversions(self, as_of: datetime, last_ingest: int) -> Conversions:
         """The units in which products are counted, as known at a moment. One that was known only later, or was
@@ -1242,6 +1273,11 @@ def _held_from(table: Table) -> str:
         f"SELECT row_id FROM {chain_table(table)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
         " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
     )
+
+
+def _is_in_file(table: Table, rows: pa.Table) -> bool:
+    """Whether the rows of a table were put into a file."""
+    return table.kind == "event" and is_large(rows)
 
 
 def _own_columns(table: Table) -> str:
