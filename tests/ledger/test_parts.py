@@ -141,3 +141,11 @@ def test_a_table_in_a_file_takes_no_memory_and_can_be_pickled(tmp_path: Path) ->
     assert pa.total_allocated_bytes() - before < 100_000
     assert not list(tmp_path.iterdir())
     assert pickle.loads(pickle.dumps(rows.slice(0, 10))).equals(rows.slice(0, 10))
+
+
+def test_places_of_texts_are_counted_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = pa.chunked_array([["b", None, "a"], ["b", "c", None, "a"]], pa.string())
+    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 2)
+    places, names = parts.codes_at(column, np.array([6, 0, 1, 4, 3, 2, 5]))
+    assert names.to_pylist() == ["a", "b", "c"]
+    assert places.tolist() == [0, 1, -1, 2, 1, 0, -1]

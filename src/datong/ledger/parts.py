@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.model.flow import IntArray
 
@@ -53,6 +54,22 @@ def taken(column: pa.ChunkedArray, rows: IntArray) -> pa.ChunkedArray:
     back[order] = np.arange(len(rows))
     together = pa.concat_arrays(found) if found else pa.array([], column.type)
     return pa.chunked_array([together.take(pa.array(back))])
+
+
+def codes_at(column: pa.ChunkedArray, rows: IntArray) -> tuple[IntArray, pa.Array]:
+    """(row) the place of the text at each of some positions of a column among those there are, in the order of their
+    first appearance; -1: null."""
+    found, known = [np.zeros(0, np.int64)], pa.array([], column.type)
+    for begin in range(0, len(rows), MOST_IN_MEMORY):
+        encoded = taken(column, rows[begin : begin + MOST_IN_MEMORY]).combine_chunks().dictionary_encode()
+        own, at = encoded.dictionary, pc.index_in(encoded.dictionary, value_set=known)
+        is_new = pc.is_null(at)
+        place = pc.fill_null(at, -1).to_numpy().astype(np.int64)
+        fresh = own.filter(is_new)
+        place[is_new.to_numpy(zero_copy_only=False)] = len(known) + np.arange(len(fresh))
+        known = pa.concat_arrays([known, fresh])
+        found.append(np.append(place, -1)[pc.fill_null(encoded.indices, len(own)).to_numpy()])
+    return np.concatenate(found), known
 
 
 def in_file(made: Iterable[pa.Table], schema: pa.Schema, folder: Path) -> pa.Table:

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from datong.ledger.parts import taken
 from datong.model.flow import IntArray
 from datong.sense.voice.fakes import Doubt, Reviews, doubts
 from datong.sense.voice.text import clean
@@ -14,9 +15,10 @@ HELD_MAX = 200_000
 WORDS = ("title", "text")
 
 
-def words_of(reviews: pa.Table) -> pa.Table:
-    """(review) title and text, with places of 64 bits: all of a large chain have more letters than 32 bits count."""
-    return reviews.select(WORDS).cast(pa.schema([(name, pa.large_string()) for name in WORDS]))
+def words_at(reviews: pa.Table, row: IntArray) -> pa.Table:
+    """Title and text at some positions, with places of 64 bits: all of a large chain have more letters than 32 bits
+    count."""
+    return pa.table({name: taken(reviews[name], row).cast(pa.large_string()) for name in WORDS})
 
 
 def texts_of(reviews: pa.Table) -> list[str]:
@@ -29,9 +31,10 @@ def doubted(reviews: pa.Table, row: IntArray, day: IntArray) -> Doubt:
     """reviews: the table. row: (review) position in it of each that is asked for. day: (review) local, since
     1970-01-01."""
     held = np.sort(np.argsort(-day, kind="stable")[:HELD_MAX])
-    rows = reviews.select(["product", "customer", "rating", "sale"]).take(row[held])
+    names = ("product", "customer", "rating", "sale")
+    rows = pa.table({name: taken(reviews[name], row[held]) for name in names})
     found = _doubted(
-        tuple(texts_of(words_of(reviews).take(row[held]))),
+        tuple(texts_of(words_at(reviews, row[held]))),
         tuple(rows["product"].to_pylist()),
         tuple(rows["customer"].to_pylist()),
         tuple(rows["rating"].to_pylist()),

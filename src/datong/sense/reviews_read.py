@@ -12,7 +12,7 @@ then words of praise and blame decide, and where a clause has none of them, the 
 those words disagree, nothing is sure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -23,12 +23,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import codes, local_days
+from datong.ledger.columns import local_days
 from datong.ledger.masking import masked
+from datong.ledger.parts import codes_at, parts
 from datong.ledger.state import State
 from datong.ledger.worked_out import WorkedOut
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.doubted import WORDS, doubted, texts_of, words_of
+from datong.sense.doubted import WORDS, doubted, texts_of, words_at
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.fakes import ALIKE, KINDS
@@ -124,23 +125,25 @@ def read_reviews(state: State, end: int) -> ReadReviews | None:
     reviews = state.table("reviews")
     if not reviews.num_rows or not pc.any(pc.is_valid(reviews["text"])).as_py():
         return None
-    day = local_days(reviews, state)
+    day = _days(reviews, state)
     inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
     if not len(inside):
         return None
-    rows = reviews.select(["product", "rating", "customer"]).take(inside)
     reader = reader_of(reviews, inside, np.flatnonzero(day < end))
-    texts = _Texts(words_of(reviews).combine_chunks(), inside)
-    said = _said(state.worked_out, texts, day[inside], _sides(rows), reader)
+    texts = _Texts(reviews.select(WORDS), inside)
+    said = _said(state.worked_out, texts, day[inside], _sides(reviews)[inside], reader)
     doubt = doubted(reviews, inside, day[inside])
-    of, names = codes(rows["product"])
-    own_voice = _first_alike(of, said.alike, rows["customer"])
+    of, names = codes_at(reviews["product"], inside)
+    buyer, buyers = codes_at(reviews["customer"], inside)
+    own_voice = _first_alike(of, said.alike, np.where(buyer == _place_of("", buyers), -1, buyer))
     weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
     sign = np.where((doubt.kind < 0) & ~own_voice, SIGNS.index("alike"), doubt.kind)
     pairs = np.flatnonzero(said.blamed)
     opinions = Opinions(said.blamed, said.praised, pairs, said.letters)
     words = reviews.select(WORDS)
-    return ReadReviews(words, inside, day[inside], of, tuple(names), weight, sign, opinions, not reader.texts)
+    return ReadReviews(
+        words, inside, day[inside], of, tuple(names.to_pylist()), weight, sign, opinions, not reader.texts
+    )
 
 
 def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:
@@ -158,7 +161,7 @@ def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:
         known = reviews["known_at"].cast(pa.int64()).to_numpy()[rows]
         many = LEARNT_MIN << max(int(np.log2(max(len(rows), 1) / LEARNT_MIN)), 0)
         rows = np.sort(rows[np.argsort(known, kind="stable")][:many][-LEARNT_MAX:])
-    texts = texts_of(words_of(reviews).take(rows))
+    texts = texts_of(words_at(reviews, rows))
     kept = np.array([bool(text) for text in texts], bool)
     good = side[rows][kept] > 0
     digest = blake2b(rules_digest().encode(), digest_size=16)
@@ -184,23 +187,22 @@ def unsure(state: State, end: int) -> list[Unsure]:
     """Clauses of the last WEEKS_MAX weeks of which the model is not sure, each once a day, newest days first. end: as
     of `read_reviews`."""
     reviews = state.table("reviews")
-    day = local_days(reviews, state) if reviews.num_rows else np.zeros(0, np.int64)
+    day = _days(reviews, state)
     inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
     if not len(inside):
         return []
-    reader = reader_of(reviews, inside, np.flatnonzero(day < end))
-    models, words = reader.models(), words_of(reviews).combine_chunks()
+    models = reader_of(reviews, inside, np.flatnonzero(day < end)).models()
     found: dict[tuple[int, str], Unsure] = {}
     order = inside[np.argsort(-day[inside], kind="stable")]
     for begin in range(0, len(order), AT_ONCE):
         rows = order[begin : begin + AT_ONCE]
-        texts = texts_of(words.take(rows))
+        texts = texts_of(words_at(reviews, rows))
         for name, at in _by_reader(texts, models).items():
-            parts = split([texts[i] for i in at])
-            silent = verdicts(parts, models[name]) == 0
-            spoken = spoken_of(parts.tokens, len(parts.texts), general()).any(axis=1)
+            clauses = split([texts[i] for i in at])
+            silent = verdicts(clauses, models[name]) == 0
+            spoken = spoken_of(clauses.tokens, len(clauses.texts), general()).any(axis=1)
             for clause in np.flatnonzero(silent & spoken).tolist():
-                one = Unsure(int(day[rows[at[parts.review[clause]]]]), parts.texts[clause])
+                one = Unsure(int(day[rows[at[clauses.review[clause]]]]), clauses.texts[clause])
                 found.setdefault((one.day, one.text), one)
     return sorted(found.values(), key=lambda one: (-one.day, one.text))
 
@@ -268,14 +270,13 @@ def _judged(texts: Sequence[str], side: IntArray, model: Polarity, told: Told) -
 
 @dataclass(frozen=True, eq=False)
 class _Texts:
-    """The titles and texts of reviews. words: of the table, in one piece, so that few are taken out fast. row: (review)
-    position in it."""
+    """The titles and texts of reviews. words: of the table. row: (review) position in it."""
 
     words: pa.Table
     row: IntArray
 
     def take(self, reviews: IntArray) -> pa.Table:
-        return self.words.take(self.row[reviews])
+        return words_at(self.words, self.row[reviews])
 
 
 def _said(kept: WorkedOut, words: _Texts, day: IntArray, side: IntArray, reader: Reader) -> Said:
@@ -288,8 +289,7 @@ def _said(kept: WorkedOut, words: _Texts, day: IntArray, side: IntArray, reader:
         _digest(reader, int(one), words.take(own), side[own], answers)
         for one, own, (answers, _) in zip(days, rows, told, strict=True)
     ]
-    found = {digest: read_back(content) for digest in digests if (content := kept.found(digest)) is not None}
-    missing = [at for at, digest in enumerate(digests) if digest not in found]
+    missing = [at for at, digest in enumerate(digests) if kept.found(digest) is None]
     models = reader.models() if missing else {}
     for some in _at_once(missing, [len(own) for own in rows]):
         own = np.concatenate([rows[at] for at in some])
@@ -297,22 +297,21 @@ def _said(kept: WorkedOut, words: _Texts, day: IntArray, side: IntArray, reader:
         said = said_of(texts_of(words.take(own)), day[own], side[own], models, answers)
         for at, part in zip(some, parted(said, np.cumsum([len(rows[at]) for at in some]).tolist()), strict=True):
             kept.keep(digests[at], int(days[at]), written(part))
-            found[digests[at]] = part
-    return _together([found[digest] for digest in digests], rows)
+    return _together((read_back(kept.used[digest].content) for digest in digests), rows)
 
 
-def _together(parts: Sequence[Said], rows: Sequence[IntArray]) -> Said:
-    """One of many. rows: of each part the places of its reviews in the whole, ascending."""
+def _together(parts: Iterable[Said], rows: Sequence[IntArray]) -> Said:
+    """One of many, which come one at a time. rows: of each the places of its reviews in the whole, ascending."""
     many, aspects = sum(map(len, rows)), len(general().aspects)
     blamed, praised = np.zeros((many, aspects), bool), np.zeros((many, aspects), bool)
     alike = np.zeros(many, np.int64)
-    pairs = []
+    pairs, letters = [], []
     for part, own in zip(parts, rows, strict=True):
         blamed[own], praised[own], alike[own] = part.blamed, part.praised, own[part.alike]
         review, aspect = np.nonzero(part.blamed)
         pairs.append(own[review] * aspects + aspect)
-    letters = np.concatenate([part.letters for part in parts])
-    return Said(blamed, praised, letters[np.argsort(np.concatenate(pairs))], alike)
+        letters.append(part.letters.astype(np.int32))
+    return Said(blamed, praised, np.concatenate(letters)[np.argsort(np.concatenate(pairs))], alike)
 
 
 def _at_once(missing: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -343,19 +342,31 @@ def _digest(reader: Reader, day: int, words: pa.Table, side: IntArray, told: byt
 
 def _sides(reviews: pa.Table) -> IntArray:
     """(review) 1 for good stars, -1 for bad ones, 0 for others or none."""
-    stars = reviews["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
-    return (stars >= GOOD_STARS).astype(np.int64) - (stars <= BAD_STARS)
+    found = []
+    for part in parts(reviews, ("rating",)):
+        stars = part["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
+        found.append((stars >= GOOD_STARS).astype(np.int8) - (stars <= BAD_STARS).astype(np.int8))
+    return np.concatenate(found)
 
 
-def _first_alike(of: IntArray, alike: IntArray, customers: pa.ChunkedArray) -> BoolArray:
+def _days(reviews: pa.Table, state: State) -> IntArray:
+    """(review) local day, in days since 1970-01-01."""
+    return np.concatenate([local_days(part, state) for part in parts(reviews, ("happened_at",))])
+
+
+def _place_of(name: str, names: pa.Array) -> int:
+    """Of a name among some; below -1 where it is none of them."""
+    at = pc.index(names, pa.scalar(name, names.type)).as_py()
+    return at if at >= 0 else -2
+
+
+def _first_alike(of: IntArray, alike: IntArray, buyer: IntArray) -> BoolArray:
     """(review) whether it is the first about its product with these words, or nearly these, on its day, and the first
-    of its buyer. of: (review) its product. alike: (review) the first with these words on its day, of any product."""
-    named = customers.combine_chunks()
-    buyer = pc.fill_null(named.dictionary_encode().indices, -1).to_numpy().astype(np.int64) + 1
-    nobody = pc.fill_null(pc.equal(named, ""), True).to_numpy(zero_copy_only=False)
+    of its buyer. of: (review) its product. alike: (review) the first with these words on its day, of any product.
+    buyer: (review) -1: nobody knows."""
     wide = int(of.max(initial=0)) + 1
     first = _is_first(alike * wide + of)
-    return first & (nobody | _is_first(buyer * wide + of))
+    return first & ((buyer < 0) | _is_first((buyer + 1) * wide + of))
 
 
 def _is_first(keys: IntArray) -> BoolArray:
