@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day
 from datong.ledger.masking import masked
+from datong.ledger.parts import taken
 from datong.ledger.state import State
 from datong.model.words import Message, message
 from datong.questions.finding_pictures import aspect_of
@@ -104,10 +106,11 @@ def quotes_of(state: State, one: MarketFinding, heard: ReadReviews | None) -> tu
     shown = one.signal if one.signal is not None else one.decision
     if shown is None or shown.evidence_table != "reviews" or heard is None:
         return ()
-    wanted = set(shown.evidence)
-    names = state.table("reviews")["row_id"].take(heard.row).to_pylist()
-    places = [i for i, name in enumerate(names) if name in wanted]
-    rows = state.table("reviews").select(["title", "text", "rating"]).take(heard.row[places]).to_pylist()
+    reviews = state.table("reviews")
+    named = pc.is_in(reviews["row_id"], value_set=pa.array(shown.evidence, pa.string()))
+    places = np.flatnonzero(np.isin(heard.row, np.flatnonzero(named.to_numpy()))).tolist()
+    names = ("title", "text", "rating")
+    rows = pa.table({name: taken(reviews[name], heard.row[places]) for name in names}).to_pylist()
     aspect = aspect_of(one) if one.kind == "complaint" else None
     found: dict[str, Quote] = {}
     for i, row in sorted(zip(places, rows, strict=True), key=lambda pair: (-int(heard.day[pair[0]]), pair[0])):

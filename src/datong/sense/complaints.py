@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datong.ledger.columns import day_number
+from datong.ledger.parts import taken
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import message
@@ -52,7 +53,7 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
         own = late_rows[begin[i] : begin[i + 1]]
         for a in np.flatnonzero((late_hits >= BLAMED_MIN) & (late_all > 0)).tolist():
             blaming = own[said.blamed[own, a]]
-            ids = row_ids.take(heard.row[blaming][-EVIDENCE_ROWS:]).to_pylist()
+            ids = taken(row_ids, heard.row[blaming][-EVIDENCE_ROWS:]).to_pylist()
             before = (int(early_hits[a]), early_all)
             in_full = blaming[weight[blaming] == 1]
             quotes = _quotes(heard, a, in_full if len(in_full) else blaming)
