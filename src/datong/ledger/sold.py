@@ -51,11 +51,9 @@ def days_with_sales(state: State) -> IntArray:
     return np.unique(sold_by_day(state)["day"].drop_null().to_numpy())
 
 
-def sold_pairs(state: State, *, ordered: bool = False) -> list[tuple[str, str]]:
-    """Product and market of all sales, each pair once, in order. ordered: of those in that state alone."""
-    sold = sold_by_day(state)
-    rows = sold.filter(sold["ordered"]) if ordered else sold
-    found = rows.group_by(["product", "market"], use_threads=False).aggregate([])
+def sold_pairs(state: State) -> list[tuple[str, str]]:
+    """Product and market of all sales, each pair once, in order."""
+    found = sold_by_day(state).group_by(["product", "market"], use_threads=False).aggregate([])
     return list(zip(found["product"].to_pylist(), found["market"].to_pylist(), strict=True))
 
 
