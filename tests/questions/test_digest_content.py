@@ -5,7 +5,10 @@ import hashlib
 import pyarrow as pa
 import pytest
 
-from datong.questions.run import digest_content
+from datong.ledger import parts
+from datong.ledger.state import in_state_schema
+from datong.model.tables import tables
+from datong.questions.run import _digest_table, digest_content
 
 TYPES = (pa.int64(), pa.int32(), pa.float64(), pa.date32(), pa.timestamp("us", "UTC"), pa.bool_())
 
@@ -34,3 +37,17 @@ def test_rows_that_say_the_same_have_one_digest(kind: pa.DataType) -> None:
 def test_rows_that_say_something_else_have_another(kind: pa.DataType) -> None:
     without, one, other = with_memory(kind, 0b101, 0), with_memory(kind, 0b111, 0), with_memory(kind, 0b111, 7)
     assert len({digest(values) for values in (without, one, other)}) == 3
+
+
+def test_customers_of_a_large_table_are_numbered_over_all_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tokens of the same people are the same rows; one person in two parts is not two."""
+    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 2)
+
+    def digest(*customers: str | None) -> str:
+        rows = in_state_schema("sales", pa.table({"customer": pa.array(customers, pa.string())}))
+        found = hashlib.sha256()
+        _digest_table(found, tables()["sales"], rows)
+        return found.hexdigest()
+
+    assert digest("a", "b", None, "a", "c") == digest("x", "y", None, "x", "z")
+    assert digest("a", "b", None, "a", "c") != digest("a", "b", None, "c", "d")
