@@ -56,7 +56,7 @@ STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _CALENDARS = ("calendars", "calendar_days", "line_calendar")
 _MASTER = ("products", "sites", "lines", *_CALENDARS, "recipes", "components", "offers", "lanes", "economics")
-_RULES = ("demand", "substitutes", "firm_shares")
+_RULES = ("demand", "substitutes", "firm_shares", "stock_rules")
 # What products are, as buyers see them.
 _LOOKED_AT = ("products", "product_attributes")
 # What people say will change demand, and what they decided about findings.

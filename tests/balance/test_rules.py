@@ -462,3 +462,26 @@ def test_part_of_the_demand_keeps_its_own_substitutes_and_when_they_may_serve():
     part = rule.part(Part(demanded=np.array([1, 2]), products=np.ones(7, dtype=bool), ways=np.zeros(0, int), buckets=2))
     assert (part.demand.tolist(), part.product.tolist(), part.cost.tolist()) == ([1], [6], [2.0])
     assert part.is_open.tolist() == [[False, True]]
+
+
+# safety stock and largest stock -------------------------------------------------------------------
+
+
+def kept(**row):
+    return {"stock_rules": [{"product": "A"} | row]}
+
+
+def closing(clearing):
+    return [r["closing_units"] for r in clearing.flow.sort_by([("bucket", "ascending")]).to_pylist()]
+
+
+def test_a_safety_stock_is_there_and_demand_may_use_it():
+    """6 are to lie in stock, each below that 3 a week; ten hours a week, 4, 14 and 4 wanted. Week 0: 10 made, 6 lie.
+    Week 1: 10 made, 14 served, 2 lie, 4 short x 3. Week 2: 8 made, 6 lie. 28 x 2 + (6 + 2 + 6) x 1 + 4 x 3 = 82.
+    Serving 4 late instead would be 4 x 5, and hold as many again."""
+    state = chain(3, **press(**kept(smallest_units=6.0, below_cost_per_unit_week=3.0)))
+    clearing = cleared(state, given(state, A=[4.0, 14.0, 4.0]))
+    assert closing(clearing) == [pytest.approx(6.0), pytest.approx(2.0), pytest.approx(6.0)]
+    assert clearing.cost["safety_stock"] == pytest.approx(12.0)
+    assert clearing.cost["late"] == 0.0
+    assert clearing.total_cost == pytest.approx(82.0)

@@ -17,6 +17,7 @@ from datong.network.economics import Economics, honest_salvage
 from datong.network.facts import ChainFacts
 from datong.network.position import Position, UnderWay
 from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
+from datong.network.stock_targets import StockTarget
 from datong.network.way_arrays import unit_costs
 from datong.network.ways import Way
 from planning import served_in
@@ -30,6 +31,8 @@ RULES = (
     "change charge",
     "firm shares",
     "overtime",
+    "safety stock",
+    "largest stock",
 )
 
 
@@ -133,7 +136,25 @@ def random_rules(random, facts, sold, asked, buckets, names):
     if "overtime" in names:
         extra = {lines[0]: facts.line_hours[lines[0]] * random.uniform(0, 0.5, buckets)}
         rules = replace(rules, overtime_hours=extra, overtime_cost={lines[0]: random.uniform(0, 30, buckets)})
+    groups = [(product,) for product in [*sold[:2], "Q"]] + [tuple(sold[:2])]
+    if "safety stock" in names or "largest stock" in names:
+        targets = [random_target(random, facts, points, buckets, names) for points in groups]
+        rules = replace(rules, stock_targets=tuple(targets))
     return rules
+
+
+def random_target(random, facts, points, buckets, names):
+    """A target of stock points; a unit below it costs at most what holding and lateness cost together."""
+    holding, late = (min(getattr(facts.economics[p], n) for p in points) for n in ("holding_per_bucket", "late_per_bucket"))
+    at_end = min(facts.economics[p].waiting_at_end - facts.economics[p].salvage for p in points)
+    share = (0.5 if len(points) == 1 else 0.2) * random.uniform(0.0, 1.0, buckets)  # of two targets of a product
+    below = share * (holding + late)
+    below[-1] += 0.5 * max(at_end, 0.0)
+    smallest = np.floor(random.uniform(0, 20, buckets)) if "safety stock" in names else np.zeros(buckets)
+    largest = smallest + np.floor(random.uniform(0, 20, buckets))
+    if "largest stock" not in names:
+        largest = np.full(buckets, np.inf)
+    return StockTarget(points[0], None, points, smallest, largest, below, random.uniform(0.0, 1.5, buckets) * late)
 
 
 def parts(solution):

@@ -13,6 +13,7 @@ import numpy as np
 from datong.balance.arrays import Market
 from datong.balance.rules import charges
 from datong.balance.rules.rule import Charges
+from datong.balance.rules.safety_stock import KeptWorth, worth_kept
 from datong.balance.rules.shelf_life import make_room
 from datong.balance.rules.substitutes import worth_elsewhere, worth_left
 from datong.balance.solution import Prices
@@ -38,7 +39,7 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
 @dataclass(frozen=True, eq=False)
 class _Priced:
     """ways: (way, bucket), cheapest: (product, bucket), of a good unit there. holding: (product, bucket) with the price
-    of shelf life. rules_worth: money that the bound takes off for the rules beyond the linear core."""
+    of shelf life and those of stock limits. rules_worth: money that the bound takes off for the rules beyond the linear core."""
 
     ways: FloatArray
     cheapest: FloatArray
@@ -46,14 +47,15 @@ class _Priced:
     rules_worth: float
 
 
-def _priced(market: Market, prices: Prices) -> _Priced:
+def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
     """`unit_prices` and what comes with them.
 
     Where the price of a product's shelf life had to be lowered, what its substitutes are worth by it has risen: then
-    it is left out.
+    it is left out. Where that of a safety stock has to be lower, all is worked out anew with it; after so many tries
+    without it.
     """
     charge = charges(market, prices)
-    elsewhere = worth_elsewhere(market, charge.shelf_life)
+    elsewhere = worth_elsewhere(market, charge)
     credit = market.rules.shelf_life.credit(charge.shelf_life)
     given = charge.shelf_life.copy()
     earns = any(rule.earns for rule in market.rules.there)
@@ -61,6 +63,7 @@ def _priced(market: Market, prices: Prices) -> _Priced:
     leftovers = bool((market.money.salvage[market.products.is_component] > 0).any())
     most = most_started(market) if earns or leftovers else np.zeros(0)
     rules_worth = 0.0
+    worth, kept = KeptWorth.of(market, charge), np.ones(len(charge.safety_stock))
     ways = np.full(market.ways.is_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
     line_price = np.maximum(prices.line, 0.0)
@@ -78,26 +81,31 @@ def _priced(market: Market, prices: Prices) -> _Priced:
         if earns:
             rules_worth += _earn_nothing(market, of, price, elsewhere, charge, credit, most)
         elif leftovers:
-            kept = np.flatnonzero(market.products.is_component[market.ways.product[of]])
-            raised = price[kept]
-            rules_worth += _earn_nothing(market, of[kept], raised, elsewhere, charge, credit, most)
-            price[kept] = raised
+            part = np.flatnonzero(market.products.is_component[market.ways.product[of]])
+            raised = price[part]
+            rules_worth += _earn_nothing(market, of[part], raised, elsewhere, charge, credit, most)
+            price[part] = raised
         price = np.where(market.ways.is_open[of], price / market.ways.yield_share[of, None], np.inf)
         there = shifted(price, market.ways.lead[of], np.inf)
         make_room(market, of, there, elsewhere, charge, credit)
         there -= credit[market.ways.product[of]]
+        market.rules.safety_stock.kept_share(market, of, there, worth, kept)
         ways[of] = there
         for turn in step.way_turns:
             product = market.ways.product[of[turn]]
             cheapest[product] = np.minimum(cheapest[product], there[turn])
         part = step.products[market.products.is_component[step.products]]
-        holding = market.money.holding[part, None] + charge.shelf_life[part]
-        least = np.maximum(worth_left(market, part, holding), elsewhere[part])
+        holding = market.money.holding[part, None] + charge.held(part)
+        least = worth_kept(market, part, holding, elsewhere[part])
         cheapest[part] = _held(holding, np.maximum(np.minimum(cheapest[part], prices.component[part]), least))
     if market.rules.substitutes.is_there and (charge.shelf_life < given * (1 - 1e-9)).any():
         return _priced(market, replace(prices, rule={**prices.rule, "shelf life": np.zeros(given.shape)}))
+    if (kept < 1).any():
+        kept = kept if tries else np.where(kept < 1, 0.0, 1.0)
+        return _priced(market, market.rules.safety_stock.lowered(prices, kept), max(tries - 1, 0))
     rules_worth += sum(rule.worth(market, prices, charge) for rule in market.rules.by_name)
-    return _Priced(ways, cheapest, market.money.holding[:, None] + charge.shelf_life, rules_worth)
+    every = np.arange(len(market.products))
+    return _Priced(ways, cheapest, market.money.holding[:, None] + charge.held(every), rules_worth)
 
 
 def _earn_nothing(
@@ -116,7 +124,7 @@ def _earn_nothing(
     is a price of what can be started at most (hours or a limit).
     """
     product = market.ways.product[of]
-    left = worth_left(market, product, market.money.holding[product, None] + charge.shelf_life[product])
+    left = worth_left(market, product, market.money.holding[product, None] + charge.held(product))
     arrival = np.minimum(np.arange(market.buckets) + market.ways.lead[of, None], market.buckets - 1)
     worth = np.maximum(left, elsewhere[product]) + credit[product]
     short = np.maximum(np.take_along_axis(worth, arrival, axis=1) * market.ways.yield_share[of, None] - price, 0.0)
@@ -161,7 +169,7 @@ def lower_bound(market: Market, prices: Prices) -> float:
     """
     priced = _priced(market, prices)
     cheapest = priced.cheapest
-    away_price = np.maximum(prices.turned_away, _least_away_price(market))
+    away_price = np.maximum(prices.turned_away, _least_away_price(market, priced.holding))
     bound = -float((np.maximum(prices.line, 0.0) * market.lines.hours).sum())
     limited = np.isfinite(market.ways.limit)
     bound -= float((np.maximum(prices.limit, 0.0)[limited] * market.ways.limit[limited]).sum())
@@ -187,11 +195,11 @@ def lower_bound(market: Market, prices: Prices) -> float:
     return bound
 
 
-def _least_away_price(market: Market) -> FloatArray:
-    """(demanded, bucket) the price at which nobody turns a buyer away to earn the salvage of the unit; at least 0."""
+def _least_away_price(market: Market, holding: FloatArray) -> FloatArray:
+    """(demanded, bucket) the price at which nobody turns a buyer away to earn what the unit is worth left over; at
+    least 0. holding: (product, bucket)."""
     product = market.demand.product
-    held = market.money.holding[product, None] * np.arange(market.buckets, 0, -1)
-    return np.maximum((market.money.salvage[product] - market.lost_cost)[:, None] - held, 0.0)
+    return np.maximum(worth_left(market, product, holding[product]) - market.lost_cost[:, None], 0.0)
 
 
 def _least_cost(market: Market, d: int, price: FloatArray, holding: FloatArray) -> float:

@@ -175,6 +175,7 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     """(product) good units that all its ways together need to bring at most.
 
         need(p) = most over buckets and paths of (demand - what comes anyway) + sum of uses of p by what may be made
+                  + the most of its safety stock
         most(p) = need(p) + one lot more
 
     A plan that brings more has a last lot without which all that is needed is there as well. Leaving it out, or taking
@@ -183,6 +184,7 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     need = np.zeros(len(market.products))
     for d, product in enumerate(market.demand.product):
         need[product] += max(float(market.net_demand(d).max()), 0.0)
+    need += market.rules.safety_stock.most(len(need))
     taken = -np.cumsum(market.stock.fixed, axis=1).min(axis=1, initial=0.0)  # by orders under way, beyond what comes
     need += np.where(market.products.is_component, taken, 0.0)
     lot = np.maximum(rules.smallest, rules.step) * market.ways.yield_share

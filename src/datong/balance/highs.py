@@ -109,6 +109,7 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
                 priorities=Priorities(none),
                 max_lateness=MaxLateness(np.zeros((0, market.buckets))),
                 smallest_delivery=SmallestDelivery(none, (), ()),
+                safety_stock=rules.safety_stock.without(),
             ),
         )
     )

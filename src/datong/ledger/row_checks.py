@@ -450,8 +450,11 @@ def _known_columns(table: Table, headers: Sequence[str], source: str) -> tuple[d
     """Header of each column of the table that the source has, and findings on the others."""
     named: dict[str, str] = {}
     unknown = []
+    own = {column_name(table, header) for header in headers}
+    also = {other: c.name for c in table.columns.values() if c.name not in own for other in c.also}
     for header in headers:
         name = column_name(table, header)
+        name = also.get(name, name)
         if name in table.columns and name not in named:
             named[name] = header
         else:

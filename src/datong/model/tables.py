@@ -47,6 +47,8 @@ class Column:
     kept (ledger/masking.py). personal: about whom or from whom it is ('customer', 'words', 'contact', 'staff'), ''
     where it is about no person; a customer is kept as a keyed hash alone (ledger/persons.py).
 
+    also: other headers by which files know it, where the file has no column of its own name.
+
     largest: the most that a number of its unit may be (`LARGEST`), None where `maximum` or `below` says less.
     """
 
@@ -68,6 +70,7 @@ class Column:
     unit_of: str | None = None
     masked: bool = False
     personal: Personal = ""
+    also: tuple[str, ...] = ()
 
     @property
     def largest(self) -> float | None:
@@ -147,5 +150,6 @@ def _column(name: str, spec: dict[str, Any]) -> Column:
     if spec["type"] not in get_args(ColumnType):
         raise ValueError(f"tables.toml: column {name} has unknown type {spec['type']}")
     spec = dict(spec)
-    spec["choices"] = tuple(spec.get("choices", ()))
+    for several in ("choices", "also"):
+        spec[several] = tuple(spec.get(several, ()))
     return Column(name=name, **spec)

@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from datong.model.flow import FloatArray, Forecast, Item
+from datong.model.flow import FloatArray, Forecast, IntArray, Item
 from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.network.facts import ChainFacts
@@ -60,12 +60,8 @@ def planned_demand(
     return {product: with_recourse(paths, response.get(product, 1)) for product, paths in asked.items()}
 
 
-def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings) -> dict[str, int]:
-    """By product: buckets from seeing demand to having more of it there, when nothing is in stock.
-
-    One bucket of review, the frozen ones, and the lead time of the product's cheapest way with that of its slowest
-    component before it.
-    """
+def usual_ways(facts: ChainFacts, bucket_starts: Sequence[date]) -> tuple[IntArray, IntArray]:
+    """Indices of the products that can be had in the horizon, and of the cheapest way of each."""
     arrays = facts.arrays
     unit_cost = arrays.good_unit_costs(arrays.least_costs(bucket_starts))
     is_open, _ = arrays.open_in(bucket_starts)
@@ -73,7 +69,17 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
     order = name[np.lexsort((unit_cost[name], arrays.product[name]))]
     order = order[is_open[order].any(axis=1)]
     made, first = np.unique(arrays.product[order], return_index=True)
-    usual = order[first]
+    return made, order[first]
+
+
+def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings) -> dict[str, int]:
+    """By product: buckets from seeing demand to having more of it there, when nothing is in stock.
+
+    One bucket of review, the frozen ones, and the lead time of the product's cheapest way with that of its slowest
+    component before it.
+    """
+    arrays = facts.arrays
+    made, usual = usual_ways(facts, bucket_starts)
     is_usual = np.zeros(len(facts.ways), dtype=bool)
     is_usual[usual] = True
     lead = np.zeros(len(facts.products), dtype=np.int64)

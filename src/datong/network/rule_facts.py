@@ -23,6 +23,7 @@ from datong.network.facts import ChainFacts
 from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
+from datong.network.stock_targets import StockTarget, stock_targets
 from datong.network.ways import way_on
 
 # Less demand than this is rounding.
@@ -92,6 +93,7 @@ class RuleFacts:
     hour_worth_factor: float = 1.0
     overtime_hours: Mapping[str, FloatArray] = field(default_factory=dict)
     overtime_cost: Mapping[str, FloatArray] = field(default_factory=dict)
+    stock_targets: tuple[StockTarget, ...] = ()
 
 
 NO_RULES = RuleFacts()
@@ -120,6 +122,7 @@ def rule_facts(
         hour_worth_factor=settings.defaults.firm_share_factor,
         overtime_hours=overtime_hours,
         overtime_cost=overtime_cost,
+        stock_targets=stock_targets(state, demand, asked, facts),
     )
 
 

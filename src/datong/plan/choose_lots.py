@@ -107,7 +107,8 @@ def _all_used(work: Work, lots: Sequence[Lot]) -> list[Lot]:
         last = sorted(of_product[product], key=lambda i: (-kept[i].arrive, -kept[i].start, kept[i].way.name))
         for i in last:
             lot = kept[i]
-            units = _units_used(lot, float(np.cumsum(flow[product])[lot.arrive :].min()), work.whole[product])
+            lying = np.cumsum(flow[product]) - work.asked.kept_units(product)
+            units = _units_used(lot, float(lying[lot.arrive :].min()), work.whole[product])
             _book(work, flow, lot, units - lot.units)
             kept[i] = replace(lot, units=units)
     return [lot for lot in kept if lot.units > NOTHING]
@@ -158,8 +159,9 @@ def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
 
 def _shop(work: Work) -> Shop:
     choices = {p: [_choice(work, way) for way in work.ways_of[p]] for p in work.order}
+    parts = work.components | (work.asked.kept.keys() - work.asked.curves.keys())
     usual = {}
-    for part in sorted(work.components):
+    for part in sorted(p for p in parts if choices[p]):
         cleared = work.by_market.cleared.get(part, {})
         of_way = [(-float(cleared[c.way.name].sum()) if c.way.name in cleared else 0.0, c) for c in choices[part]]
         usual[part] = min(of_way, key=lambda u: (u[0], u[1].way.cost_per_unit, u[1].way.name))[1]
@@ -171,12 +173,17 @@ def _shop(work: Work) -> Shop:
         choices=choices,
         usual=usual,
         curves={p: work.asked.curves[p] for p in work.order if p in work.asked.curves},
-        holding={c: work.facts.economics[c].holding_per_bucket for c in work.components},
+        holding={c: work.facts.economics[c].holding_per_bucket for c in parts},
         hours={line: hours - work.promised.hours[line] for line, hours in lines.items()},
         hour_price={line: work.by_market.price.over_time("line", line) for line in lines},
-        comes={p: np.cumsum(work.promised.units[p]) for p in work.order},
+        comes={p: np.cumsum(work.promised.units[p]) - _kept_of_component(work, p) for p in work.order},
         at_least={p: _cleared_arrivals(work, p) for p in work.components if p in work.asked.products},
     )
+
+
+def _kept_of_component(work: Work, product: str) -> FloatArray | float:
+    """(bucket) units of a component that are to be left in stock: a product that is sold has them in its curve."""
+    return work.asked.kept_units(product) if product not in work.asked.curves else 0.0
 
 
 def _choice(work: Work, way: Way) -> Choice:
@@ -216,12 +223,15 @@ def _lots(work: Work) -> list[Lot]:
         elif product in work.asked.curves:
             quantities = work.by_market.cleared.get(product, {})
             shifts = DemandShifts(work.asked.curves[product])
+        elif product in work.asked.kept:
+            quantities = work.by_market.cleared.get(product, {})
+            shifts = PartShifts(work.facts.economics[product].holding_per_bucket, buckets)
         else:
             continue
         needs = [_need(work, name, t, u[t]) for name, u in quantities.items() for t in np.nonzero(u > NOTHING)[0]]
         needs.sort(key=lambda n: (n.arrive, n.start, n.way.name))
         made = size_lots(needs, shifts, work.whole[product])
-        if product not in work.components:
+        if product in work.asked.curves:
             made = _worth_having(work, made)
         for lot in made:
             for use in lot.way.uses:
@@ -277,10 +287,12 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
     """Units to start by way so that a component is there for the lots that use it.
 
     Arrivals so far are those cleared, but never fewer than the lots need by then and, where it is not sold itself,
-    never more than they need in all:  min(max(cleared_t, needed_t), needed_T).
+    never more than they need in all:  min(max(cleared_t, needed_t), needed_T). What the market leaves in stock for a
+    smallest stock is needed as well.
     """
     buckets = len(work.starts)
-    needed = np.maximum.accumulate(np.maximum(np.cumsum(used - work.promised.units[product]), 0.0))
+    left = np.cumsum(used - work.promised.units[product]) + work.asked.kept_units(product)
+    needed = np.maximum.accumulate(np.maximum(left, 0.0))
     target = np.maximum(_cleared_arrivals(work, product), needed)
     if product not in work.asked.products:
         target = np.minimum(target, needed[-1])

@@ -66,8 +66,8 @@ class Choice:
 class Shop:
     """What lots are chosen from. order: products, components first; choices by product; usual: the choice of a
     component on which others may count. curves: of the products that are sold; holding: of the components, money per
-    unit and bucket. hours, hour_price: line -> (bucket). comes: product -> (bucket) cumulative units that come anyway.
-    at_least: component -> (bucket) cumulative units to bring in any case. first_start: the first bucket not frozen.
+    unit and bucket. hours, hour_price: line -> (bucket). comes: product -> (bucket) cumulative units that come anyway,
+    of a component less those that are to be left in stock. at_least: component -> (bucket) cumulative units to bring in any case. first_start: the first bucket not frozen.
     """
 
     buckets: int
@@ -319,7 +319,8 @@ class _Turns:
         """The turn of a product that is sold. penalty: of hours beyond the line's; without one it keeps to them."""
         curve, comes = self.shop.curves[product], self.shop.comes[product]
         self._give_back(product)
-        most = max(float((curve.demand.ordered[:, -1] - comes).max()), 0.0)
+        kept = 0.0 if curve.target is None else float(curve.target.smallest.max())
+        most = max(float((curve.demand.ordered[:, -1] - comes).max()) + kept, 0.0)
         grid, level = self._levels(product, most)
         self._choose(product, curve.cost(comes + level[:, None]), grid, price_share, penalty, None)
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -19,10 +19,12 @@ from datong.network.horizon import valid_on
 from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
+from datong.network.stock_targets import stock_targets
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, lead_buckets, way_on
 from datong.network.whole_units import whole_products
 from datong.plan.lots_along_clearing import Lot, lots_matter
+from datong.plan.stock_kept import StockKept, stock_kept
 from datong.plan.worth import Curve
 
 
@@ -69,6 +71,12 @@ class Asked:
     curves: Mapping[str, Curve]
     # Product -> (bucket) units that it serves for others, less what others serve for it.
     substituted: Mapping[str, FloatArray]
+    # Product -> what of it is to lie in stock.
+    kept: Mapping[str, StockKept] = field(default_factory=dict)
+
+    def kept_units(self, product: str) -> FloatArray | float:
+        """(bucket) units that the market leaves in stock at its end for a smallest stock."""
+        return self.kept[product].units if product in self.kept else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +135,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
     demanded = planned_demand(demand, where, facts, starts, settings)
     whole = whole_products(state, demand, facts)
     takes_turns = _takes_turns(state, demand, demanded, facts, where)
+    kept = stock_kept(stock_targets(state, demand, demanded, facts), clearing, facts, starts)
     comes = {p: units + promised.units[p] for p, units in _arrivals(facts, cleared, calendar, len(starts)).items()}
     # Along the cleared quantities hours cost what they are worth to parts of a unit, which no lot of whole ones earns.
     whole_asked = [p for p in facts.products if whole[p]] if takes_turns else ()
@@ -143,7 +152,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         promised=promised,
         whole=whole,
         plain_cost=_plain_costs(facts, starts),
-        asked=_asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar),
+        asked=_with_kept(_asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar), kept),
         by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared)),
         takes_turns=takes_turns,
     )
@@ -183,11 +192,17 @@ def _asked(
     return Asked(products, wanted, curves, substituted)
 
 
+def _with_kept(asked: Asked, kept: Mapping[str, StockKept]) -> Asked:
+    """The same with what is to lie in stock."""
+    curves = {p: replace(c, target=kept[p].target) if p in kept else c for p, c in asked.curves.items()}
+    return replace(asked, curves=curves, kept=kept)
+
+
 def _takes_turns(
     state: State, demand: Forecast, demanded: Mapping[str, FloatArray], facts: ChainFacts, where: Position
 ) -> bool:
     """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
-    no rule looks at more than costs, hours and components. demanded: `planned_demand`."""
+    no rule looks at more than costs, hours, components and stock. demanded: `planned_demand`."""
     if facts.stock_points or not any(lots_matter(w) for w in facts.ways):
         return False
     rules = rule_facts(state, demand, where, demanded, facts)

@@ -8,6 +8,7 @@ import numpy as np
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
+from datong.network.stock_targets import StockTarget
 
 # Less than this part is missing of a whole unit: rounding.
 PART_OF_A_UNIT = 1e-6
@@ -24,6 +25,8 @@ class Curve:
     supply: FloatArray
     # Only whole units serve: what a yield leaves of one lies.
     whole: bool = False
+    # What is to lie in stock; None: anything.
+    target: StockTarget | None = None
 
     @cached_property
     def base(self) -> FloatArray:
@@ -40,9 +43,16 @@ class Curve:
         can = np.floor(supply + PART_OF_A_UNIT) if self.whole else supply
         over, short = self.demand.over_and_short(can)
         over = over + (supply - can) if self.whole else over
-        cost = e.holding_per_bucket * over + e.late_per_bucket * short
+        cost = e.holding_per_bucket * over + e.late_per_bucket * short + self._beside_target(over)
         cost[:, -1] += e.waiting_at_end * short[:, -1] - e.salvage * over[:, -1]
         return cost
+
+    def _beside_target(self, over: FloatArray) -> FloatArray | float:
+        """(plan, bucket) money for stock (plan, bucket) below the smallest or above the largest that it is to be."""
+        if self.target is None:
+            return 0.0
+        below = self.target.below * np.maximum(self.target.smallest - over, 0.0)
+        return below + self.target.above * np.maximum(over - self.target.largest, 0.0)
 
     def saved_by(self, units: FloatArray, arrive: IntArray) -> FloatArray:
         """(lot) cost that units (lot) there from bucket `arrive` (lot) on save, being part of the plan; what is short
@@ -72,7 +82,7 @@ class Curve:
         can = np.floor(supply + PART_OF_A_UNIT) if self.whole else supply
         over, short = self.demand.over_and_short(can)
         over = over + (supply - can) if self.whole else over
-        cost = e.holding_per_bucket * over.sum(axis=1) - e.salvage * over[:, -1]
+        cost = (e.holding_per_bucket * over + self._beside_target(over)).sum(axis=1) - e.salvage * over[:, -1]
         buckets = short.shape[1]
         level = np.concatenate([np.zeros((len(short), 1)), short, np.zeros((len(short), 1))], axis=1)
         for first in range(buckets):

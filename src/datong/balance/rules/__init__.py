@@ -8,12 +8,14 @@ import numpy as np
 
 from datong.balance.rules.change_charge import ChangeCharge
 from datong.balance.rules.firm_shares import FirmShares
+from datong.balance.rules.largest_stock import LargestStock
 from datong.balance.rules.long_lots import LongLots
 from datong.balance.rules.max_lateness import MaxLateness
 from datong.balance.rules.order_lateness import OrderLateness
 from datong.balance.rules.overtime import Overtime
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Chain, Charges, Part, Rule
+from datong.balance.rules.safety_stock import SafetyStock
 from datong.balance.rules.shelf_life import ShelfLife
 from datong.balance.rules.smallest_delivery import SmallestDelivery
 from datong.balance.rules.substitutes import Substitutes
@@ -38,6 +40,8 @@ class Rules:
     priorities: Priorities
     order_lateness: OrderLateness
     smallest_delivery: SmallestDelivery
+    safety_stock: SafetyStock
+    largest_stock: LargestStock
     long_lots: LongLots
 
     @classmethod
@@ -52,6 +56,8 @@ class Rules:
             priorities=Priorities.of(facts, chain),
             order_lateness=OrderLateness.of(facts, chain),
             smallest_delivery=SmallestDelivery.of(facts, chain),
+            safety_stock=SafetyStock.of(facts, chain),
+            largest_stock=LargestStock.of(facts, chain),
             long_lots=LongLots.of(facts, chain),
         )
 
@@ -85,22 +91,28 @@ class Rules:
 def pools(rules: Rules, demanded: IntArray, is_component: BoolArray) -> BoolArray:
     """(product) whether its units lie in one stock until they are used or set aside for one demand.
 
-    Components do. So do products whose demand has several classes or smallest deliveries, substitutes, and what is
-    asked for and goes bad.
+    Components do. So do products whose demand has several classes or smallest deliveries, substitutes, what is asked
+    for and goes bad, and what nobody asks for and is to lie in stock.
     """
     pooled = is_component.copy()
     pooled[rules.substitutes.product] = True
     asked = np.bincount(demanded, minlength=len(pooled))
     pooled |= asked > 1
     pooled[demanded[rules.smallest_delivery.smallest > 0]] = True
+    for rule in (rules.safety_stock, rules.largest_stock):
+        pooled[rule.stock.product[asked[rule.stock.product] == 0]] = True
     return pooled | ((rules.shelf_life.life >= 0) & (asked > 0))
 
 
 def charges(market: "Market", prices: "Prices") -> Charges:
     """The rules' own prices."""
-    rules = market.rules
+    rules, count = market.rules, len(market.products)
+    safety, largest = rules.safety_stock.price(prices), rules.largest_stock.price(prices)
     return Charges(
         change=rules.change_charge.price(market, prices),
         hour=rules.firm_shares.price(market, prices),
         shelf_life=rules.shelf_life.price(market, prices),
+        safety_stock=safety,
+        largest_stock=largest,
+        stock=rules.largest_stock.stock.by_product(largest, count) - rules.safety_stock.stock.by_product(safety, count),
     )

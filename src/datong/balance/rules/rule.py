@@ -120,6 +120,16 @@ class Charges:
     hour: FloatArray
     # (product, bucket) money per unit in stock: the shelf life's.
     shelf_life: FloatArray
+    # (target, bucket) money per unit in stock that is not below the smallest: the safety stock's.
+    safety_stock: FloatArray
+    # (target, bucket) money per unit in stock that is not above the largest: the largest stock's.
+    largest_stock: FloatArray
+    # (product, bucket) money per unit in stock: what the largest stocks add, less what the safety stocks take off.
+    stock: FloatArray
+
+    def held(self, product: IntArray) -> FloatArray:
+        """(product, bucket) what the rules add to holding. product: indices."""
+        return self.shelf_life[product] + self.stock[product]
 
 
 class Rule:

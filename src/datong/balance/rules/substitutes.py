@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from datong.balance.rules.rule import Chain, Found, Part, Reader, Rule, Walk
+from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
 from datong.balance.within import assert_within
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
@@ -92,15 +92,12 @@ def worth_left(market: "Market", product: IntArray, holding: FloatArray) -> Floa
     return market.money.salvage[product, None] - np.cumsum(holding[:, ::-1], axis=1)[:, ::-1]
 
 
-def worth_elsewhere(market: "Market", shelf_life: FloatArray) -> FloatArray:
-    """(product, bucket) what it is worth at least by standing in for one that is left over, or by being thrown away.
-
-    shelf_life: (product, bucket) its price.
-    """
+def worth_elsewhere(market: "Market", charges: Charges) -> FloatArray:
+    """(product, bucket) what it is worth at least by standing in for one that is left over, or by being thrown away."""
     rule = market.rules.substitutes
     perishes = market.rules.shelf_life.life[:, None] >= 0
     worth = np.where(perishes, 0.0, np.full(market.stock.fixed.shape, -np.inf))
     of = market.demand.product[rule.demand]
-    left = worth_left(market, of, market.money.holding[of, None] + shelf_life[of])
+    left = worth_left(market, of, market.money.holding[of, None] + charges.held(of))
     np.maximum.at(worth, rule.product, left - rule.cost[:, None])
     return worth

@@ -82,6 +82,8 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "产品别名": "product_aliases",
     "替代品": "substitutes",
     "企业份额": "firm_shares",
+    "库存规则": "stock_rules",
+    "安全库存": "stock_rules",
 }
 
 

@@ -1,0 +1,81 @@
+"""Largest stock (`stock_rules.largest_units`): no more is made or bought than brings the stock of a target k up to L,
+unless demand needs it.
+
+    sum over t of v_k(t) x max(I_k(t) - L_k(t), 0),     I: rules/stock_held.py
+
+It is soft: v is between holding and lateness (network/stock_targets.py), so that what demand needs early, for want of
+hours later say, is still made, and what is there above L is no contradiction.
+
+HiGHS: a column of what is beyond, and I - beyond <= L. Its price n, 0 <= n <= v, is on top of the holding of the stock
+points of k, and the bound takes off n L, as v max(I - L, 0) >= n (I - L).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
+from datong.balance.rules.stock_held import StockHeld
+from datong.model.flow import FloatArray, IntArray
+from datong.network.rule_facts import RuleFacts
+
+if TYPE_CHECKING:
+    from datong.balance.arrays import Market
+    from datong.balance.highs import Programme
+    from datong.balance.solution import Prices
+
+
+@dataclass(frozen=True, eq=False)
+class LargestStock(Rule):
+    name: ClassVar[str] = "largest stock"
+    in_lots: ClassVar[bool] = True
+
+    # Whose stock counts.
+    stock: StockHeld
+    # (target, bucket) units at its end at most; inf: any.
+    largest: FloatArray
+    # (target, bucket) money for a unit above that.
+    cost: FloatArray
+
+    @classmethod
+    def of(cls, facts: RuleFacts, chain: Chain) -> "LargestStock":
+        targets = [target for target in facts.stock_targets if np.isfinite(target.largest).any()]
+        shape = (len(targets), chain.buckets)
+        largest, cost = (
+            np.array([getattr(target, name) for target in targets]).reshape(shape) for name in ("largest", "above")
+        )
+        return cls(StockHeld.of(targets, chain), largest, cost)
+
+    @property
+    def is_there(self) -> bool:
+        return bool(np.isfinite(self.largest).any())
+
+    def part(self, part: Part) -> Self:
+        stock, kept = self.stock.part(part)
+        return type(self)(stock, self.largest[kept], self.cost[kept])
+
+    def add_to(self, programme: "Programme", column_of: IntArray) -> Reader:
+        rows = programme.add_rows(np.full(self.largest.size, -np.inf), np.zeros(self.largest.size))
+        at = rows.reshape(self.largest.shape)
+        most = self.largest - self.stock.add_to(programme, at)
+        programme.limits[-1] = (programme.limits[-1][0], most.ravel())
+        beyond = programme.add_columns(self.cost.ravel(), np.full(self.largest.size, np.inf))
+        programme.add_entries(rows, beyond, -1.0)
+        return lambda _value, dual: Found(price=-dual[at])
+
+    def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
+        if not self.is_there:
+            return {}
+        beyond = np.maximum(self.stock.together(walk.stock, len(self.largest)) - self.largest, 0.0)
+        return {"largest_stock": float((self.cost * beyond).sum())}
+
+    def price(self, prices: "Prices") -> FloatArray:
+        """(target, bucket) n, in the bound; none where the stock may be any."""
+        given = np.clip(prices.rule.get(self.name, np.zeros(self.cost.shape)), 0.0, self.cost)
+        return np.where(np.isfinite(self.largest), given, 0.0)
+
+    def worth(self, market: "Market", prices: "Prices", charges: Charges) -> float:
+        is_limited = np.isfinite(self.largest)
+        return float((charges.largest_stock[is_limited] * self.largest[is_limited]).sum())
