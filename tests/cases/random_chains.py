@@ -52,8 +52,9 @@ FEATURES: Mapping[str, float] = {
 }
 
 
-# Chance of a chain to have rules of single orders.
+# Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
+STOCK_RULES = 0.4
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ class _Maker:
         )
         if self.random.random() < ORDER_RULES:
             self._order_rules()
+        if self.random.random() < STOCK_RULES:
+            self._stock_rules()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -301,6 +304,29 @@ class _Maker:
             row["status"] = self.pick(*("open",) * 12, "closed", "cancelled", "quote", "inquiry")
         if all(row["status"] != "open" for row in self.tables["demand"]):
             self.tables["demand"][0]["status"] = "open"
+
+    def _stock_rules(self) -> None:
+        """Smallest and largest stocks, at stated prices between holding and lateness."""
+        rows = []
+        for product in [*self.finished, "M"]:
+            price = next(r["price"] for r in self.tables["products"] if r["product"] == product)
+            own = next((r for r in self.tables.get("economics", ()) if r["product"] == product), {})
+            holding = own.get("holding_cost_per_unit_week", 0.004 * price)
+            sites = (None, "F") if product == "M" else (None, "F", "W")
+            row = {
+                "product": product,
+                "site": self.pick(*sites) if "lanes" in self.has else None,
+                "smallest_units": self.pick(None, 3.0, 8.0),
+                "largest_units": self.pick(None, None, 10.0),
+                "below_cost_per_unit_week": 1.5 * holding,
+                "above_cost_per_unit_week": self.pick(0.5, 1.0) * holding,
+            }
+            rows.append({**row, "valid_from": None, "valid_to": None})
+            if self.with_chance(0.3):
+                day = self.start_of(int(self.random.integers(1, self.buckets)))
+                rows[-1]["valid_to"] = day
+                rows.append({**row, "smallest_units": self.whole(1, 12), "valid_from": day})
+        self.tables["stock_rules"] = rows
 
     def _stock(self) -> None:
         counted = datetime(2023, 12, 31, 20, tzinfo=UTC)

@@ -524,6 +524,87 @@ def money(chain: Chain, product: str) -> Money:
     )
 
 
+@dataclass(frozen=True)
+class StockRule:
+    """What is to lie of a product, at one site or at all together, by bucket: units at its end at least and at most, and
+    money for a unit below or above."""
+
+    product: str
+    site: str | None
+    smallest: Sequence[float]
+    largest: Sequence[float]
+    below: Sequence[float]
+    above: Sequence[float]
+
+    def counts(self, place: Place) -> bool:
+        return place[0] == self.product and self.site in (None, place[1])
+
+
+def stock_rules(chain: Chain) -> list[StockRule]:
+    """Rows of `stock_rules` with stated prices, at most one a product. A unit that lies for one at the end is worth what
+    it costs, but a buyer is never refused to keep it."""
+    found = []
+    for product in sorted({r["product"] for r in chain.rows("stock_rules")}):
+        rows = [r for r in chain.rows("stock_rules") if r["product"] == product]
+        held = [in_force(rows, chain.starts(t)) or {} for t in range(chain.buckets)]
+        weeks, each = chain.days / 7, money(chain, product)
+        smallest = [r.get("smallest_units") or 0.0 for r in held]
+        largest = [math.inf if r.get("largest_units") is None else r["largest_units"] for r in held]
+        below = [(r.get("below_cost_per_unit_week") or 0.0) * weeks for r in held]
+        above = [(r.get("above_cost_per_unit_week") or 0.0) * weeks for r in held]
+        site = rows[0].get("site") if chain.has_lanes else None
+        places = [(product, site)] if site else _places(chain, product)
+        cost = min(_least_cost(chain, place) for place in places)
+        is_asked = any(r["product"] == product for r in _net(chain))
+        at_end = max((min(cost, each.lost) if is_asked else cost) - each.salvage, 0.0)
+        below[-1] += min(at_end, max(_lost_by(chain, product) - each.salvage - sum(below), 0.0))
+        found.append(StockRule(product, site, smallest, [max(m, s) for m, s in zip(largest, smallest, strict=True)], below, above))
+    return found
+
+
+def _places(chain: Chain, product: str) -> list[Place]:
+    sites = [r["site"] for r in chain.rows("sites")] if chain.has_lanes else [""]
+    return [(product, site) for site in sites if math.isfinite(_least_cost(chain, (product, site)))]
+
+
+def _least_cost(chain: Chain, place: Place) -> float:
+    """Money for a good unit there by its cheapest way on the cheapest first day of a bucket."""
+    return min(_cost_on(chain, place, chain.starts(t)) for t in range(chain.buckets))
+
+
+def _cost_on(chain: Chain, place: Place, day: date) -> float:
+    product, site = place
+    found = [math.inf]
+
+    def held(table: str, key: str) -> list[Row]:
+        names = sorted({r[key] for r in chain.rows(table)})
+        rows = [in_force(ways(chain, table, name), day) for name in names]
+        return [r for r in rows if r is not None and r.get("product") in (None, product)]
+
+    for r in held("recipes", "recipe"):
+        if chain.site(r.get("site") or _line_site(chain, r)) == site:
+            parts = bill(chain, product, r["recipe"], day)
+            cost = r["cost_per_unit"] + sum(units * _cost_on(chain, (p, site), day) for p, units in parts.items())
+            found.append(cost / r["yield_share"])
+    found += [r["price"] for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
+    for r in held("lanes", "lane"):
+        if r["to_site"] == site:
+            on_the_way = money(chain, product).holding * chain.lead(r["lead_days"])
+            found.append(r["cost_per_unit"] + on_the_way + _cost_on(chain, (product, r["from_site"]), day))
+    return min(found)
+
+
+def _lost_by(chain: Chain, product: str) -> float:
+    """Money lost at least by a unit that is missing: by who asks for it, or by what it goes into."""
+    found = [money(chain, product).lost] if any(r["product"] == product for r in _net(chain)) else []
+    for r in chain.rows("recipes"):
+        for t in range(chain.buckets):
+            each = bill(chain, r["product"], r["recipe"], chain.starts(t)).get(product)
+            if each:
+                found.append(_lost_by(chain, r["product"]) * r["yield_share"] / each)
+    return min(found, default=math.inf)
+
+
 # lines --------------------------------------------------------------------------------------------
 
 
@@ -644,6 +725,11 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
                     out.cost["lost"] += units * each[w.product].lost * w.weight
     for place in places:
         out.cost["salvage"] -= max(left[place], 0.0) * each[place[0]].salvage
+    for kept in stock_rules(chain):
+        for t in range(chain.buckets):
+            lies = sum(out.stock[place][t] for place in places if kept.counts(place))
+            out.cost["safety_stock"] = out.cost.get("safety_stock", 0.0) + kept.below[t] * max(kept.smallest[t] - lies, 0.0)
+            out.cost["largest_stock"] = out.cost.get("largest_stock", 0.0) + kept.above[t] * max(lies - kept.largest[t], 0.0)
     out.broken += conserved(out)
     return out
 
@@ -681,9 +767,8 @@ class Goods:
             sums[place] += units
         return sums
 
-    def free(self) -> dict[Place, list[float]]:
-        """Units that can have gone to demand by the end of each bucket: what nothing made or moved later needs; of what
-        comes in pieces whole ones, for a yield leaves parts of one."""
+    def left(self) -> dict[Place, list[float]]:
+        """Units by the end of each bucket where nobody is served."""
         stock = opening(self.chain)
         found = {}
         for place in self.places | set(stock):
@@ -691,6 +776,14 @@ class Goods:
             for t in range(self.chain.buckets):
                 left += self.into.get((place, t), 0.0) - self.out_of.get((place, t), 0.0)
                 levels.append(left)
+            found[place] = levels
+        return found
+
+    def free(self) -> dict[Place, list[float]]:
+        """Units that can have gone to demand by the end of each bucket: what nothing made or moved later needs; of what
+        comes in pieces whole ones, for a yield leaves parts of one."""
+        found = {}
+        for place, levels in self.left().items():
             for t in reversed(range(self.chain.buckets - 1)):
                 levels[t] = min(levels[t], levels[t + 1])
             pieces = comes_whole(self.chain, place[0])
@@ -932,12 +1025,13 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
     """The deliveries that cost least for these orders, holding, lateness and loss together.
 
     By product a transport problem: a unit of a want that is served in bucket t costs its waiting and is held no longer;
-    one that is refused costs its loss. By the end of no bucket has more gone from a place than was free there.
+    one that is refused costs its loss, and so does stock below or above what is to lie. By the end of no bucket has more gone from a place than was free there.
     """
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
 
-    free = _goods(chain, orders).free()
+    goods = _goods(chain, orders)
+    free, left, rules = goods.free(), goods.left(), stock_rules(chain)
     found: list[Delivery] = []
     queue = wants(chain)
     for product in sorted({w.product for w in queue}):
@@ -956,26 +1050,38 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
                         cost.append(w.weight * each.late * (t - w.bucket) - held)
         rows: list[tuple[int, int]] = []
         right: list[float] = []
+        beside: list[tuple[int, int, float]] = []  # row, column and value of units below and above what is to lie
+        count = len(columns)
+        for rule in (rule for rule in rules if rule.product == product):
+            for t in range(chain.buckets):
+                own = [i for i, (_, p, u) in enumerate(columns) if p and rule.counts(p) and u is not None and u <= t]
+                lies = sum(left[place][t] for place in left if rule.counts(place))
+                for sign, limit, price in ((1.0, rule.smallest[t], rule.below[t]), (-1.0, rule.largest[t], rule.above[t])):
+                    if math.isfinite(limit):  # sign (what lies - what is delivered) + beside >= sign limit
+                        beside += [(len(right), i, sign) for i in own] + [(len(right), count, -1.0)]
+                        right.append(sign * (lies - limit))
+                        cost.append(price)
+                        count += 1
+        own = [w for w in queue if w.product == product]
         for place in sorted(p for p in free if p[0] == product):
             for t in range(chain.buckets):
                 inside = [i for i, (_, p, u) in enumerate(columns) if p == place and u is not None and u <= t]
                 rows += [(len(right), i) for i in inside]
                 right.append(free[place][t])
-        limits = {} if not rows else {"A_ub": _matrix(coo_array, rows, len(right), len(columns)), "b_ub": right}
-        sums = [(own.index(w), i) for i, (w, _, _) in enumerate(columns)]
-        best = linprog(
-            cost, A_eq=_matrix(coo_array, sums, len(own), len(columns)), b_eq=[w.units for w in own], **limits
-        )
+        entries = [*((r, i, 1.0) for r, i in rows), *beside]
+        limits = {} if not entries else {"A_ub": _matrix(coo_array, entries, len(right), count), "b_ub": right}
+        sums = [(own.index(w), i, 1.0) for i, (w, _, _) in enumerate(columns)]
+        best = linprog(cost, A_eq=_matrix(coo_array, sums, len(own), count), b_eq=[w.units for w in own], **limits)
         assert best.status == 0, best.message
-        for (w, place, t), units in zip(columns, best.x, strict=True):
+        for (w, place, t), units in zip(columns, best.x[: len(columns)], strict=True):
             if units > NOTHING * 1e-3:
                 found.append(Delivery(w, t, float(units), "" if place is None else place[1]))
     return found
 
 
-def _matrix(kind: Any, cells: Sequence[tuple[int, int]], rows: int, columns: int) -> Any:
-    at = ([r for r, _ in cells], [c for _, c in cells])
-    return kind(([1.0] * len(cells), at), shape=(rows, columns)).tocsr()
+def _matrix(kind: Any, cells: Sequence[tuple[int, int, float]], rows: int, columns: int) -> Any:
+    at = ([r for r, _, _ in cells], [c for _, c, _ in cells])
+    return kind(([value for _, _, value in cells], at), shape=(rows, columns)).tocsr()
 
 
 def at_best(chain: Chain, orders: Sequence[Order]) -> Outcome:

@@ -145,7 +145,7 @@ def test_both_sides_read_the_same_tables():
     for seed in range(20):
         made = random_chain(seed)
         for name in made.tables:
-            assert made.state.table(name).num_rows == len(made.chain.rows(name)), (seed, name)
+            assert made.state.versions(name).num_rows == len(made.chain.rows(name)), (seed, name)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

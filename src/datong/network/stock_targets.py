@@ -10,7 +10,8 @@ the end:
 
 It is more than holding, so that the stock is there, and less than lateness and loss, so that demand may use it.
 b and l of a component are those of the units that one of it more would make. A unit of the safety stock at the end is
-worth e, what it costs, as the need of it does not end with the horizon.
+worth e, what it costs, as the need of it does not end with the horizon; but no more than leaves T below + e at most l,
+so that nobody is refused to keep it.
 """
 
 import math
@@ -61,7 +62,7 @@ class _Prices:
     holding: Mapping[str, float]
     # Of lateness for a bucket.
     late: Mapping[str, float]
-    # Of a lost sale.
+    # Of a lost sale, beyond what the unit is worth left over.
     lost: Mapping[str, float]
     # Of a unit at the end.
     at_end: Mapping[str, float]
@@ -108,9 +109,8 @@ def _within_lateness(targets: Sequence[StockTarget], prices: _Prices) -> tuple[S
     found = []
     for target in targets:
         most = min((prices.holding[p] + prices.late[p]) / count[p] for p in target.points)
-        at_end = min(prices.at_end[p] / count[p] for p in target.points)
         below = np.minimum(target.below, most)
-        below[-1] += at_end
+        below[-1] += min(min(prices.at_end[p], max(prices.lost[p] - below.sum(), 0.0)) / count[p] for p in target.points)
         found.append(replace(target, below=below))
     return tuple(found)
 
@@ -192,7 +192,7 @@ def _prices(facts: ChainFacts, asked: Mapping[str, FloatArray], starts: Sequence
     return _Prices(
         {p: e.holding_per_bucket for p, e in facts.economics.items()},
         {p: x if math.isfinite(x) else e.late_per_bucket for p, x, e in zip(facts.products, late, economics, strict=True)},
-        dict(zip(facts.products, lost, strict=True)),
+        {p: x - e.salvage for p, x, e in zip(facts.products, lost, economics, strict=True)},
         at_end,
     )
 

@@ -38,7 +38,9 @@ def stock_kept(
         total = np.sum([closing[p] for p in target.points], axis=0)
         for point in target.points:
             share = np.where(total > 0, closing[point] / np.where(total > 0, total, 1.0), 1.0 / len(target.points))
-            own = replace(target, points=(point,), smallest=target.smallest * share, largest=target.largest * share)
+            is_limited = np.isfinite(target.largest)
+            largest = np.where(is_limited, np.where(is_limited, target.largest, 0.0) * share, np.inf)
+            own = replace(target, points=(point,), smallest=target.smallest * share, largest=largest)
             found[point] = _both(found[point], own) if point in found else own
     return {p: StockKept(target, np.minimum(target.smallest, closing[p])) for p, target in sorted(found.items())}
 
