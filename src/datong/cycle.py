@@ -30,6 +30,7 @@ from datong.balance.solvers import (
     states_lots,
     with_set_up_prices,
 )
+from datong.balance.stock_limits import stock_told
 from datong.balance.unformed import unformed
 from datong.dispatch.due_for_release import dispatch
 from datong.forecast.paths import forecast
@@ -156,7 +157,8 @@ def decide(
     if whole is None:
         whole = states_lots(market.market) or market.market.ways.is_open.sum() <= WHOLE_UP_TO
     if not whole:
-        return Decision(market, market, market.tables(head.demand), None, of_demand(head))
+        found = (*of_demand(head), *stock_told(market.market, market.outcome.stock, head.state.settings))
+        return Decision(market, market, market.tables(head.demand), None, found)
     on_stage("plan")
     state, demand = head.state, head.demand
     chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
@@ -171,7 +173,8 @@ def decide(
     if within is not given_out:
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
-    found = (*of_demand(head), *unformed(given_out, rules))
+    stock = stock_told(given_out.market, given_out.outcome.stock, state.settings)
+    found = (*of_demand(head), *stock, *unformed(given_out, rules))
     return Decision(market, given_out, given_out.tables(demand), chosen, found)
 
 

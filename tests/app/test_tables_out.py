@@ -28,7 +28,19 @@ def test_every_stage_has_its_tables(result):
         *("series", "holidays", "signals", "adjustments", "attributes", "forecast", "forecast_total", "demand"),
         "netting",
         *("clearing", "prices", "gaps"),
-        *("deliveries", "flow", "hours", "money", "futures", "cost", "certificate", "orders", "reasons", "kept"),
+        *(
+            "deliveries",
+            "flow",
+            "stock_limits",
+            "hours",
+            "money",
+            "futures",
+            "cost",
+            "certificate",
+            "orders",
+            "reasons",
+            "kept",
+        ),
         *("after_due", "findings", "messages", "scores"),
     ]
     assert tables["series"].num_rows == 2 * 4

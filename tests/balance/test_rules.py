@@ -485,3 +485,107 @@ def test_a_safety_stock_is_there_and_demand_may_use_it():
     assert clearing.cost["safety_stock"] == pytest.approx(12.0)
     assert clearing.cost["late"] == 0.0
     assert clearing.total_cost == pytest.approx(82.0)
+
+
+def test_a_safety_stock_of_days_is_the_demand_of_the_days_after_each_week():
+    """14 days of cover: after week 0 the 2 + 6 of the next two weeks, after week 1 the 6 and half of 2 + 6 + 1 ... the
+    horizon ends with week 2, and the mean of weeks 1 and 2, 4, goes on: 8, 10, 8."""
+    state = chain(3, **press(**kept(smallest_days=14.0, below_cost_per_unit_week=3.0)))
+    clearing = cleared(state, given(state, A=[0.0, 2.0, 6.0]))
+    assert closing(clearing) == [pytest.approx(8.0), pytest.approx(10.0), pytest.approx(8.0)]
+
+
+def test_days_of_cover_of_a_component_are_what_its_parents_need():
+    """2 Q go into each A. 4, 6 and 8 A are made: 7 days of cover of Q are 12, 16 and, as the mean of weeks 1 and 2 goes
+    on, 14. Q is bought at 1 and holds for 0.1; a Q that lies at the end is worth what it costs."""
+    components = [{"product": "A", "component": "Q", "units_per_unit": 2.0}]
+    products = [{"product": "A", "price": 100.0}, {"product": "Q", "kind": "material", "price": 1.0}]
+    costs = press()["economics"] + [{"product": "Q", "holding_cost_per_unit_week": 0.1}]
+    offers = [{"offer": "O", "product": "Q", "price": 1.0, "lead_days": 0.0}]
+    tables = press() | {"products": products, "economics": costs}
+    state = chain(
+        3, **tables, components=components, offers=offers, stock_rules=[{"product": "Q", "smallest_days": 7.0}]
+    )
+    clearing = cleared(state, given(state, A=[4.0, 6.0, 8.0]))
+    flow = clearing.flow.sort_by([("bucket", "ascending")]).to_pylist()
+    assert [r["closing_units"] for r in flow if r["product"] == "Q"] == [pytest.approx(u) for u in (12.0, 16.0, 14.0)]
+
+
+def test_what_nobody_asks_for_is_made_for_its_safety_stock_alone():
+    """6 of A and no demand: 6 made at 2 in week 0 and held for 2 weeks at 1 are 24, less 2 that each is worth at
+    the end, as demand may come after it."""
+    state = chain(2, **press(**kept(smallest_units=6.0, below_cost_per_unit_week=3.0)) | {"demand": []})
+    clearing = cleared(state, given(state))
+    assert closing(clearing) == [pytest.approx(6.0), pytest.approx(6.0)]
+    assert clearing.total_cost == pytest.approx(24.0 - 12.0)
+
+
+def test_the_default_price_lies_between_holding_and_lateness():
+    """sqrt(1 x 5) a week, at least 2 x 1; of a buyer that is lost, (100 - 2) / 3 weeks would be more."""
+    state = chain(3, **press(**kept(smallest_units=6.0)))
+    demand = given(state, A=[0.0, 0.0, 0.0])
+    rule = pack(state, demand, nothing_learnt(), position(state)).rules.safety_stock
+    assert rule.cost.tolist() == [[pytest.approx(5**0.5), pytest.approx(5**0.5), pytest.approx(5**0.5 + 2.0)]]
+
+
+def test_a_price_above_lateness_counts_as_serving_late():
+    state = chain(3, **press(**kept(smallest_units=6.0, below_cost_per_unit_week=50.0)))
+    rule = pack(state, given(state, A=[0.0, 0.0, 0.0]), nothing_learnt(), position(state)).rules.safety_stock
+    assert rule.cost[0, 0] == pytest.approx(1.0 + 5.0)
+
+
+@pytest.mark.parametrize(("largest", "made"), [(None, 24.0), (20.0, 20.0), (30.0, 24.0)])
+def test_no_more_is_made_than_brings_stock_up_to_the_largest(largest, made):
+    """24 wanted in week 1 and made at 2 in week 0, at 9 later: all is made in week 0, but no more than may lie."""
+    recipes = [
+        {"recipe": "A/L", "product": "A", "hours_per_unit": 0.0, "cost_per_unit": 2.0, "valid_to": MONDAY + WEEK},
+        {"recipe": "A/M", "product": "A", "hours_per_unit": 0.0, "cost_per_unit": 9.0, "valid_from": MONDAY + WEEK},
+    ]
+    rule = {} if largest is None else kept(largest_units=largest, above_cost_per_unit_week=100.0)
+    state = chain(2, **press(**rule) | {"recipes": recipes})
+    clearing = cleared(state, given(state, A=[0.0, 24.0]))
+    assert closing(clearing)[0] == pytest.approx(made)
+    assert clearing.cost["late"] == 0.0 and clearing.cost["lost"] == 0.0
+
+
+def test_more_than_the_largest_is_made_where_demand_needs_it():
+    """Ten hours a week, and 30 wanted in week 2: 10 and 20 lie before, though no more than 8 are to; 2 and 12 of them
+    above it x 3 = 42 are less than coming late."""
+    state = chain(3, **press(**kept(largest_units=8.0, above_cost_per_unit_week=3.0)))
+    clearing = cleared(state, given(state, A=[0.0, 0.0, 30.0]))
+    assert closing(clearing) == [pytest.approx(10.0), pytest.approx(20.0), pytest.approx(0.0)]
+    assert clearing.cost["largest_stock"] == pytest.approx(42.0)
+
+
+def test_a_target_without_a_site_is_of_all_sites_together_and_one_with_a_site_of_that():
+    """A is made at F and moved to W, where 4 are asked for each week: 6 lie at F and W together, or 6 at W alone."""
+    tables = press() | {
+        "sites": [{"site": "F"}, {"site": "W"}],
+        "lines": [{"line": "L", "site": "F", "hours_per_week": 40.0}],
+        "lanes": [{"lane": "FW", "from_site": "F", "to_site": "W", "lead_days": 0.0, "cost_per_unit": 1.0}],
+    }
+    lying = {}
+    for site in (None, "W"):
+        rule = {"product": "A", "site": site, "smallest_units": 6.0, "below_cost_per_unit_week": 3.0}
+        state = chain(3, **tables, stock_rules=[rule])
+        demand = replace(given(state, A=[4.0, 4.0, 4.0]), items=(Item("A", "W"),))
+        rows = cleared(state, demand).flow.sort_by([("bucket", "ascending")]).to_pylist()
+        lying[site] = {at: [r["closing_units"] for r in rows if r["site"] == at] for at in ("F", "W")}
+    assert [sum(pair) for pair in zip(lying[None]["F"], lying[None]["W"], strict=True)] == [pytest.approx(6.0)] * 3
+    assert lying["W"] == {"F": [pytest.approx(0.0)] * 3, "W": [pytest.approx(6.0)] * 3}
+
+
+def test_a_rule_holds_on_its_days_alone():
+    rows = [
+        {"product": "A", "smallest_units": 2.0, "below_cost_per_unit_week": 3.0, "valid_to": MONDAY + WEEK},
+        {"product": "A", "smallest_units": 7.0, "below_cost_per_unit_week": 3.0, "valid_from": MONDAY + WEEK},
+    ]
+    state = chain(3, **press(stock_rules=rows))
+    clearing = cleared(state, given(state, A=[0.0, 0.0, 0.0]))
+    assert closing(clearing) == [pytest.approx(2.0), pytest.approx(7.0), pytest.approx(7.0)]
+
+
+def test_the_search_of_prices_refuses_a_chain_with_a_safety_stock():
+    state = chain(3, **press(**kept(smallest_units=6.0)))
+    with pytest.raises(Refused, match="safety stock"):
+        balance(state, given(state, A=[0.0, 0.0, 0.0]), nothing_learnt(), door="prices")

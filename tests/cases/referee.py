@@ -526,8 +526,8 @@ def money(chain: Chain, product: str) -> Money:
 
 @dataclass(frozen=True)
 class StockRule:
-    """What is to lie of a product, at one site or at all together, by bucket: units at its end at least and at most, and
-    money for a unit below or above."""
+    """What is to lie of a product, at one site or at all together, by bucket: units at its end at least and at most,
+    and money for a unit below or above."""
 
     product: str
     site: str | None
@@ -541,8 +541,8 @@ class StockRule:
 
 
 def stock_rules(chain: Chain) -> list[StockRule]:
-    """Rows of `stock_rules` with stated prices, at most one a product. A unit that lies for one at the end is worth what
-    it costs, but a buyer is never refused to keep it."""
+    """Rows of `stock_rules` with stated prices, at most one a product. A unit that lies for one at the end is worth
+    what it costs, but a buyer is never refused to keep it."""
     found = []
     for product in sorted({r["product"] for r in chain.rows("stock_rules")}):
         rows = [r for r in chain.rows("stock_rules") if r["product"] == product]
@@ -558,7 +558,11 @@ def stock_rules(chain: Chain) -> list[StockRule]:
         is_asked = any(r["product"] == product for r in _net(chain))
         at_end = max((min(cost, each.lost) if is_asked else cost) - each.salvage, 0.0)
         below[-1] += min(at_end, max(_lost_by(chain, product) - each.salvage - sum(below), 0.0))
-        found.append(StockRule(product, site, smallest, [max(m, s) for m, s in zip(largest, smallest, strict=True)], below, above))
+        found.append(
+            StockRule(
+                product, site, smallest, [max(m, s) for m, s in zip(largest, smallest, strict=True)], below, above
+            )
+        )
     return found
 
 
@@ -728,8 +732,12 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
     for kept in stock_rules(chain):
         for t in range(chain.buckets):
             lies = sum(out.stock[place][t] for place in places if kept.counts(place))
-            out.cost["safety_stock"] = out.cost.get("safety_stock", 0.0) + kept.below[t] * max(kept.smallest[t] - lies, 0.0)
-            out.cost["largest_stock"] = out.cost.get("largest_stock", 0.0) + kept.above[t] * max(lies - kept.largest[t], 0.0)
+            out.cost["safety_stock"] = out.cost.get("safety_stock", 0.0) + kept.below[t] * max(
+                kept.smallest[t] - lies, 0.0
+            )
+            out.cost["largest_stock"] = out.cost.get("largest_stock", 0.0) + kept.above[t] * max(
+                lies - kept.largest[t], 0.0
+            )
     out.broken += conserved(out)
     return out
 
@@ -1025,7 +1033,8 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
     """The deliveries that cost least for these orders, holding, lateness and loss together.
 
     By product a transport problem: a unit of a want that is served in bucket t costs its waiting and is held no longer;
-    one that is refused costs its loss, and so does stock below or above what is to lie. By the end of no bucket has more gone from a place than was free there.
+    one that is refused costs its loss, and so does stock below or above what is to lie. By the end of no bucket has
+    more gone from a place than was free there.
     """
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
@@ -1056,7 +1065,10 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
             for t in range(chain.buckets):
                 own = [i for i, (_, p, u) in enumerate(columns) if p and rule.counts(p) and u is not None and u <= t]
                 lies = sum(left[place][t] for place in left if rule.counts(place))
-                for sign, limit, price in ((1.0, rule.smallest[t], rule.below[t]), (-1.0, rule.largest[t], rule.above[t])):
+                for sign, limit, price in (
+                    (1.0, rule.smallest[t], rule.below[t]),
+                    (-1.0, rule.largest[t], rule.above[t]),
+                ):
                     if math.isfinite(limit):  # sign (what lies - what is delivered) + beside >= sign limit
                         beside += [(len(right), i, sign) for i in own] + [(len(right), count, -1.0)]
                         right.append(sign * (lies - limit))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,57 @@ def textbook(plan: Plan) -> None:
 def negative_stock(plan: Plan) -> None:
     """-5 counted: 55 to have 50, or 50 where the count is read as nothing; never the 100 of an older count."""
     assert plan.bought("M") in (exactly(50), exactly(55))
+
+
+def stock_of(gaps_and_flow: Any, product: str) -> list[float]:
+    """Units at the end of each bucket."""
+    rows = gaps_and_flow.tables["flow"].sort_by([("bucket", "ascending")]).to_pylist()
+    return [row["closing_units"] for row in rows if row["product"] == product]
+
+
+def safety_stock_kept(plan: Plan) -> None:
+    """12 in stock, 20 are to lie, 5 asked for in week 3: 8 at once, which are there a week later, and 5 in time for the
+    order; 20 from then on at the end of every week."""
+    on_time(plan, M=5)
+    assert plan.units("buy", "M") == {date(2026, 1, 5): exactly(8), date(2026, 1, 19): exactly(5)}
+    assert stock_of(plan.result, "M") == [exactly(12), *[exactly(20)] * 11]
+
+
+def as_stock_rule(columns: str, cells: str) -> Callable[[Path], None]:
+    """The same with a row of stock_rules in place of the column."""
+
+    def right(folder: Path) -> None:
+        (folder / "products.csv").write_text("product,kind,price\nM,finished,10\n", encoding="utf-8")
+        (folder / "stock_rules.csv").write_text(f"product,{columns}\nM,{cells}\n", encoding="utf-8")
+        with Chain(folder, now=lambda: NOW) as chain:
+            for result in (chain.run(), chain.balance(gap=0.0001)):
+                assert stock_of(result, "M") == [exactly(12), *[exactly(20)] * 11]
+
+    return right
+
+
+def renamed(before: str, after: str) -> Callable[[Path], None]:
+    """The same with another header over the column."""
+
+    def right(folder: Path) -> None:
+        text = (folder / "products.csv").read_text(encoding="utf-8")
+        (folder / "products.csv").write_text(text.replace(before, after), encoding="utf-8")
+        with Chain(folder, now=lambda: NOW) as chain:
+            assert stock_of(chain.run(), "M") == [exactly(12), *[exactly(20)] * 11]
+
+    return right
+
+
+def used_by_demand(folder: Path) -> None:
+    """10 asked for in the first week, before anything can come: served of the safety stock, and refilled at once."""
+    with (folder / "demand.csv").open("a", encoding="utf-8") as rows:
+        rows.write("d2,M,2026-01-07,10,2026-01-01\n")
+    with Chain(folder, now=lambda: NOW) as chain:
+        result = chain.balance(gap=0.0001)
+        assert stock_of(result, "M") == stock_of(chain.run(), "M") == [exactly(2), *[exactly(20)] * 11]
+        told = next(f.found for f in result.findings if f.code == "below")
+        assert "M: 18 short of 20 in the week of 2026-01-05, there from 2026-01-12 on" in told.text("en")
+        assert "M：2026-01-05 当周低于 20 共 18，2026-01-12 起达到" in told.text("zh")
 
 
 def before_the_weekend(plan: Plan) -> None:
@@ -398,7 +450,17 @@ CASES: dict[str, Case] = {
     "P11-negative-stock": Case(negative_stock, found=("stock", "-5"), without=SAYS),
     "P12-weekend-day-buckets": Case(before_the_weekend),
     "P14-co-product": Case(co_product, found=("recipe_outputs",), shown=("recipe_outputs",)),
-    "P16-safety-stock-column": Case(lambda plan: on_time(plan, M=5), found=("safety_stock",)),
+    "P16-safety-stock-column": Case(
+        safety_stock_kept,
+        found=("safety_stock",),
+        shown=("safety stock", "8 short of 20"),
+        also={
+            "by a rule": as_stock_rule("smallest_units", "20"),
+            "with a largest": as_stock_rule("smallest_units,largest_units", "20,22"),
+            "in Chinese": renamed("safety_stock", "安全库存"),
+            "used by demand": used_by_demand,
+        },
+    ),
     "P17-circular-bom": Case(nothing_of_a_circle, found=("A → B → A",), also={"the rest": the_rest_is_planned}),
     "P18-same-part-twice-in-bom": Case(screws, found=("SCREW",)),
     # The day on which the overdue purchase is counted is for the learnt lead times to say, and the referee takes it to

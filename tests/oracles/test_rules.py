@@ -145,7 +145,9 @@ def random_rules(random, facts, sold, asked, buckets, names):
 
 def random_target(random, facts, points, buckets, names):
     """A target of stock points; a unit below it costs at most what holding and lateness cost together."""
-    holding, late = (min(getattr(facts.economics[p], n) for p in points) for n in ("holding_per_bucket", "late_per_bucket"))
+    holding, late = (
+        min(getattr(facts.economics[p], n) for p in points) for n in ("holding_per_bucket", "late_per_bucket")
+    )
     at_end = min(facts.economics[p].waiting_at_end - facts.economics[p].salvage for p in points)
     share = (0.5 if len(points) == 1 else 0.2) * random.uniform(0.0, 1.0, buckets)  # of two targets of a product
     below = share * (holding + late)

@@ -18,6 +18,7 @@ from datong.balance.kept import Kept, kept, where_kept
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
+from datong.balance.stock_limits import stock_limits
 from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
@@ -122,6 +123,7 @@ def read_back(
         door=solution.door,
         iterations=solution.iterations,
         substitutions=_substitutions(market, solution),
+        stock_limits=stock_limits(market, outcome.stock),
     )
 
 

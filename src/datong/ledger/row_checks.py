@@ -452,15 +452,18 @@ def _known_columns(table: Table, headers: Sequence[str], source: str) -> tuple[d
     unknown = []
     own = {column_name(table, header) for header in headers}
     also = {other: c.name for c in table.columns.values() if c.name not in own for other in c.also}
+    findings = []
     for header in headers:
-        name = column_name(table, header)
-        name = also.get(name, name)
-        if name in table.columns and name not in named:
-            named[name] = header
-        else:
+        written = column_name(table, header)
+        name = also.get(written, written)
+        if name not in table.columns or name in named:
             unknown.append(header)
+            continue
+        named[name] = header
+        if name != written:
+            findings.append(finding("note", "check.read_as", source, column=header, name=name, table=table.name))
     free = [name for name in table.columns if name not in named]
-    findings = [
+    findings += [
         finding("warning", "check.unknown_column", source, column=h, table=table.name, hint=nearest_hint(h, free))
         for h in unknown[:ROWS_NAMED_ONE_BY_ONE]
     ]

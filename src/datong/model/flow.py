@@ -298,6 +298,21 @@ def _model_message(name: str) -> Message:
 # balance -----------------------------------------------------------------------------------------
 
 
+# By target of `stock_rules` and bucket, what is to lie in stock at its end, and what does (balance/stock_limits.py).
+STOCK_LIMITS_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("site", pa.string()),
+        ("bucket", pa.date32()),
+        ("stock_units", pa.float64()),
+        ("smallest_units", pa.float64()),
+        ("missing_units", pa.float64()),
+        ("largest_units", pa.float64()),
+        ("beyond_units", pa.float64()),
+        ("economic_units", pa.float64()),
+        ("difference_cost", pa.float64()),
+    ]
+)
 SUBSTITUTIONS_SCHEMA = pa.schema(
     [("product", pa.string()), ("substitute", pa.string()), ("bucket", pa.date32()), ("units", pa.float64())]
 )
@@ -325,9 +340,10 @@ class Clearing:
     flow, hours, money: the plan's books in units, hours and money (balance/books.py).
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
-        overtime, changes (of the plan before) and firm_shares (missed).
+        overtime, changes (of the plan before), firm_shares (missed), safety_stock (below it) and largest_stock (above).
     substitutions: product, substitute (with lanes, their labels), bucket, units of the substitute that are set aside
         for the product's demand.
+    stock_limits: by target of stock_rules and bucket (STOCK_LIMITS_SCHEMA).
     lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / cost without the salvage credit.
     """
 
@@ -343,6 +359,7 @@ class Clearing:
     door: str
     iterations: int
     substitutions: pa.Table = field(default_factory=SUBSTITUTIONS_SCHEMA.empty_table)
+    stock_limits: pa.Table = field(default_factory=STOCK_LIMITS_SCHEMA.empty_table)
 
     @property
     def total_cost(self) -> float:

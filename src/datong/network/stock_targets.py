@@ -110,7 +110,9 @@ def _within_lateness(targets: Sequence[StockTarget], prices: _Prices) -> tuple[S
     for target in targets:
         most = min((prices.holding[p] + prices.late[p]) / count[p] for p in target.points)
         below = np.minimum(target.below, most)
-        below[-1] += min(min(prices.at_end[p], max(prices.lost[p] - below.sum(), 0.0)) / count[p] for p in target.points)
+        below[-1] += min(
+            min(prices.at_end[p], max(prices.lost[p] - below.sum(), 0.0)) / count[p] for p in target.points
+        )
         found.append(replace(target, below=below))
     return tuple(found)
 
@@ -191,7 +193,10 @@ def _prices(facts: ChainFacts, asked: Mapping[str, FloatArray], starts: Sequence
         at_end[product] = max((min(cost, e.waiting_at_end) if product in asked else cost) - e.salvage, 0.0)
     return _Prices(
         {p: e.holding_per_bucket for p, e in facts.economics.items()},
-        {p: x if math.isfinite(x) else e.late_per_bucket for p, x, e in zip(facts.products, late, economics, strict=True)},
+        {
+            p: x if math.isfinite(x) else e.late_per_bucket
+            for p, x, e in zip(facts.products, late, economics, strict=True)
+        },
         {p: x - e.salvage for p, x, e in zip(facts.products, lost, economics, strict=True)},
         at_end,
     )

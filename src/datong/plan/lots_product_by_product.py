@@ -67,7 +67,8 @@ class Shop:
     """What lots are chosen from. order: products, components first; choices by product; usual: the choice of a
     component on which others may count. curves: of the products that are sold; holding: of the components, money per
     unit and bucket. hours, hour_price: line -> (bucket). comes: product -> (bucket) cumulative units that come anyway,
-    of a component less those that are to be left in stock. at_least: component -> (bucket) cumulative units to bring in any case. first_start: the first bucket not frozen.
+    of a component less those that are to be left in stock. at_least: component -> (bucket) cumulative units to bring in
+    any case. first_start: the first bucket not frozen.
     """
 
     buckets: int

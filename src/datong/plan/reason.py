@@ -34,6 +34,7 @@ from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.signals_behind import SignalsBehind
 from datong.plan.stand_ins import refusals_behind
+from datong.plan.stock_kept import closing_units
 from datong.plan.work import Work
 
 # What moved since a count.
@@ -65,6 +66,7 @@ class Reasons:
         found: Pegged,
     ) -> None:
         self.found = found
+        self.closing = closing_units(clearing, work.facts, work.starts) if work.asked.kept else {}
         self.served_by: dict[str, list[tuple[Lot, set[int]]]] = defaultdict(list)
         self.work, self.numbers, self.demand = work, numbers, demand
         self.currency = state.settings.currency
@@ -154,11 +156,37 @@ class Reasons:
             key = "plan.cause.for_forecast" if first == last else "plan.cause.for_forecasts"
             causes.append(Cause("plan", message(key, units=units, first=self.when(first), last=self.when(last))))
             causes += self._late_part(expected)
+        causes += (kept := self._kept_causes(lot))
         left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs)
+        if left >= LEAST_TOLD and (lies := self._lies_at_end(lot)) > 0:
+            if not kept:
+                causes.append(Cause("plan", message("plan.cause.kept_at_end", units=shown(min(left, lies)))))
+            left -= lies
         # A part of a unit that comes in whole units lies until the rest of it is there.
         if left >= (1.0 - NOTHING if self.work.whole.get(lot.way.product) else LEAST_TOLD):
             causes.append(Cause("plan", self._left_over(lot, left)))
         return causes
+
+    def _kept_causes(self, lot: Lot) -> list[Cause]:
+        """That the product's stock would be below its smallest at the end of the bucket in which the lot is there, by
+        so many units, without it: what of it is not wanted by then."""
+        product = lot.way.product
+        if product not in self.work.asked.kept:
+            return []
+        smallest = float(self.work.asked.kept[product].target.smallest[lot.arrive])
+        closing = float(self.closing[product][lot.arrive])
+        units = min(closing, smallest) - max(closing - lot.units * lot.way.yield_share, 0.0)
+        if units < LEAST_TOLD:
+            return []
+        words = {"units": shown(units), "smallest": shown(smallest), "when": self.when(lot.arrive)}
+        return [Cause("plan", message("plan.cause.kept", **words), "stock_rules")]
+
+    def _lies_at_end(self, lot: Lot) -> float:
+        """Units of its product that lie at the end for its smallest stock."""
+        if lot.way.product not in self.work.asked.kept:
+            return 0.0
+        smallest = float(self.work.asked.kept[lot.way.product].target.smallest[-1])
+        return min(smallest, float(self.closing[lot.way.product][-1]))
 
     def _request(self, peg: Peg) -> Message:
         key = "plan.request_late" if peg.use.late else "plan.request"

@@ -32,7 +32,7 @@ def stock_kept(
     the smallest largest one."""
     if not targets:
         return {}
-    closing = _closing(clearing, facts, starts)
+    closing = closing_units(clearing, facts, starts)
     found: dict[str, StockTarget] = {}
     for target in targets:
         total = np.sum([closing[p] for p in target.points], axis=0)
@@ -55,7 +55,7 @@ def _both(one: StockTarget, other: StockTarget) -> StockTarget:
     )
 
 
-def _closing(clearing: Clearing, facts: ChainFacts, starts: Sequence[date]) -> Mapping[str, FloatArray]:
+def closing_units(clearing: Clearing, facts: ChainFacts, starts: Sequence[date]) -> Mapping[str, FloatArray]:
     """(bucket) units that the market has lie at the end of each, by product or label of a stock point."""
     at = {start: t for t, start in enumerate(starts)}
     closing = {p: np.zeros(len(starts)) for p in facts.products}

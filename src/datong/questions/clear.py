@@ -155,6 +155,7 @@ def clear(
         "gaps": decision.clearing.gaps,
         "deliveries": decision.clearing.deliveries,
         "flow": decision.clearing.flow,
+        "stock_limits": decision.clearing.stock_limits,
         "hours": decision.clearing.hours,
         "money": decision.clearing.money,
         "products": product_names(state),

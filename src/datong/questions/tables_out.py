@@ -157,6 +157,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "gaps": clearing.gaps,
         "deliveries": clearing.deliveries,
         "flow": clearing.flow,
+        "stock_limits": clearing.stock_limits,
         "hours": clearing.hours,
         "money": clearing.money,
         "futures": result.futures,

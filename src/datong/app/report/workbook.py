@@ -36,6 +36,7 @@ SHEETS = {
     "kept": (),
     "gaps": ("demand_units", "on_time_units", "late_units", "lost_units", "refused_units", "served_units"),
     "flow": (),
+    "stock_limits": (),
     "hours": ("run_hours", "setup_hours", "under_way_hours", "free_hours", "available_hours", "overtime_hours"),
     "money": ("money",),
     "prices": (),

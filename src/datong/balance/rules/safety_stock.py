@@ -1,5 +1,5 @@
-"""Safety stock (`stock_rules`: smallest_units, smallest_days; `products.safety_stock_units`): the stock of a target k is
-to be no less than s at the end of each bucket, at a price.
+"""Safety stock (`stock_rules`: smallest_units, smallest_days; `products.safety_stock_units`): the stock of a target
+k is to be no less than s at the end of each bucket, at a price.
 
     sum over t of u_k(t) x max(s_k(t) - I_k(t), 0),     I: rules/stock_held.py
 

@@ -16,7 +16,6 @@ from datong.model.layers import expected_over_and_short
 from datong.network.stock_targets import StockTarget
 
 if TYPE_CHECKING:
-    from datong.balance.arrays import Market
     from datong.balance.highs import Programme
     from datong.balance.rules.rule import Chain, Part
 
