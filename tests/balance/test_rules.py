@@ -585,7 +585,17 @@ def test_a_rule_holds_on_its_days_alone():
     assert closing(clearing) == [pytest.approx(2.0), pytest.approx(7.0), pytest.approx(7.0)]
 
 
-def test_the_search_of_prices_refuses_a_chain_with_a_safety_stock():
-    state = chain(3, **press(**kept(smallest_units=6.0)))
+def test_the_search_keeps_a_safety_stock_of_what_is_sold_and_refuses_one_of_a_component():
+    """The optimum worked out by hand above, 82; Q goes into A."""
+    state = chain(3, **press(**kept(smallest_units=6.0, below_cost_per_unit_week=3.0)))
+    found = balance(state, given(state, A=[4.0, 14.0, 4.0]), nothing_learnt(), door="prices")
+    assert found.total_cost == pytest.approx(82.0, rel=0.01)
+    assert found.lower_bound == pytest.approx(82.0, rel=0.01)
+    tables = press() | {
+        "products": [{"product": "A", "price": 100.0}, {"product": "Q", "kind": "material", "price": 1.0}],
+        "components": [{"product": "A", "component": "Q", "units_per_unit": 2.0}],
+        "stock_rules": [{"product": "Q", "smallest_units": 5.0}],
+    }
+    state = chain(3, **tables)
     with pytest.raises(Refused, match="safety stock"):
         balance(state, given(state, A=[0.0, 0.0, 0.0]), nothing_learnt(), door="prices")

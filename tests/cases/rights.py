@@ -136,6 +136,18 @@ def used_by_demand(folder: Path) -> None:
         assert "M：2026-01-05 当周低于 20 共 18，2026-01-12 起达到" in told.text("zh")
 
 
+def safety_stock_replenished(folder: Path) -> None:
+    """So does `replenish`: 12 in stock and nothing asked for in two weeks, 8 are ordered; the economics order none. With
+    6 asked for next week, 14."""
+    with Chain(folder, now=lambda: NOW) as chain:
+        row = chain.replenish().orders.arrow.to_pylist()[0]
+        assert (row["units"], row["economic_order_units"], row["safety_stock_units"]) == (8, 0, 20)
+    with (folder / "demand.csv").open("a", encoding="utf-8") as rows:
+        rows.write("d2,M,2026-01-14,6,2026-01-01\n")
+    with Chain(folder, now=lambda: NOW) as chain:
+        assert chain.replenish().orders.arrow["units"].to_pylist() == [14]
+
+
 def before_the_weekend(plan: Plan) -> None:
     """Due on Monday with a lead time of a day and no hours at the weekend: started on Friday the 16th."""
     on_time(plan, F=20)
@@ -459,6 +471,7 @@ CASES: dict[str, Case] = {
             "with a largest": as_stock_rule("smallest_units,largest_units", "20,22"),
             "in Chinese": renamed("safety_stock", "安全库存"),
             "used by demand": used_by_demand,
+            "replenished": safety_stock_replenished,
         },
     ),
     "P17-circular-bom": Case(nothing_of_a_circle, found=("A → B → A",), also={"the rest": the_rest_is_planned}),

@@ -20,7 +20,6 @@ FAULTS: dict[tuple[str, str], str] = {
     ("fp_resource_5", "run right"): "at the default shares late is cheaper than held: 330 unit-days of e1",
     ("fp_operation_routing", "balance right"): "its steps are emulated, and whole units of them come later than parts",
     ("fp_operation_routing", "run right"): "its steps are emulated, and whole units of them come later than parts",
-    ("me_newsvendor", "replenish right"): "orders 609 for a promise that may be broken, where there is no lead time",
 }
 
 # What a fault raises; anything else is a fault of the test.

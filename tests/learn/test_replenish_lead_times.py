@@ -30,6 +30,15 @@ def test_before_any_order_most_is_as_promised():
     assert furthest_lead(np.array([1])).tolist() == [5]
 
 
+def test_what_is_there_at_once_and_was_never_ordered_is_no_promise_to_doubt():
+    """Without a lead time nothing was promised; after an order that did not come there is something to doubt."""
+    none = np.zeros((1, 4))
+    chances = lead_chances(np.array([0]), none, np.full((1, 4), np.nan))
+    assert chances[0].tolist() == [1.0, *[0.0] * (chances.shape[1] - 1)]
+    ordered = np.array([[0.0, 5.0, 0.0, 0.0]])
+    assert lead_chances(np.array([0]), ordered, np.full((1, 4), np.nan))[0, 0] < 1.0
+
+
 def test_an_order_that_is_not_there_counts_for_what_is_left():
     """Chances 1/2, 1/4, lost 1/4; one order of age 1: 1/2 is left, so half of it counts for lead 1, half for lost."""
     assert _expected(np.array([[0.5, 0.25, 0.25]]), np.array([[0.0, 1.0, 0.0]])).tolist() == [[0.0, 0.5, 0.5]]

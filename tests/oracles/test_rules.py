@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from datong.balance import highs
+from datong.balance import prices as prices_door
 from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts
-from datong.balance.solution import Prices
+from datong.balance.rules.stock_held import StockHeld
+from datong.balance.solution import USUAL_LIMITS, Prices
 from datong.model.calendar import Calendar
 from datong.network.bills import ComponentUse
 from datong.network.economics import Economics, honest_salvage
@@ -136,8 +138,9 @@ def random_rules(random, facts, sold, asked, buckets, names):
     if "overtime" in names:
         extra = {lines[0]: facts.line_hours[lines[0]] * random.uniform(0, 0.5, buckets)}
         rules = replace(rules, overtime_hours=extra, overtime_cost={lines[0]: random.uniform(0, 30, buckets)})
-    groups = [(product,) for product in [*sold[:2], "Q"]] + [tuple(sold[:2])]
+    groups = [(product,) for product in [*sold[:2], "Q"]]
     if "safety stock" in names or "largest stock" in names:
+        groups += [tuple(sold[:2])] if random.random() < 0.5 else []  # of several products together
         targets = [random_target(random, facts, points, buckets, names) for points in groups]
         rules = replace(rules, stock_targets=tuple(targets))
     return rules
@@ -270,3 +273,36 @@ def test_a_plan_that_breaks_a_rule_is_refused():
     ):
         with pytest.raises(AssertionError, match=name):
             evaluate(market, *parts(replace(solution, **change)))
+
+
+def test_the_search_keeps_stock_as_the_linear_programme_does():
+    """Targets of products that are asked for and lie in no pool stand in their curves: both doors pay about the same,
+    and the bound of the search lies below the optimum and near it."""
+    searched = kept = 0
+    for seed in range(120):
+        market = random_market(seed, "safety stock", "largest stock")
+        if market.rules.unknown_to_search:
+            rules = market.rules
+            own = {name: only_own(getattr(rules, name)) for name in ("safety_stock", "largest_stock")}
+            market = replace(market, rules=replace(rules, **own))
+        if not market.rules.in_curves.any():
+            continue
+        searched += 1
+        _, cost, bound = objective(market)
+        assert bound == pytest.approx(cost, rel=1e-6, abs=1e-5), seed
+        found = prices_door.solve(market, replace(USUAL_LIMITS, gap_share=0.002))
+        total, room = sum(found.outcome.cost.values()), 1e-6 * max(abs(cost), 1.0)
+        assert 0.98 * cost - room <= found.bound <= cost + room, seed
+        assert cost - room <= total <= 1.02 * cost + room, seed
+        kept += found.outcome.cost.get("safety_stock", 0.0) > 0
+    assert searched > 30
+    assert kept > 20
+
+
+def only_own(rule):
+    """The rule for the targets that stand in the curve of their demand alone."""
+    at = np.flatnonzero(rule.own >= 0)
+    some = np.isin(rule.stock.target, at)
+    stock = StockHeld(np.searchsorted(at, rule.stock.target[some]), rule.stock.product[some])
+    limit = "smallest" if rule.name == "safety stock" else "largest"
+    return type(rule)(stock, getattr(rule, limit)[at], rule.cost[at], rule.own[at])

@@ -184,14 +184,14 @@ def lower_bound(market: Market, prices: Prices) -> float:
     away = np.where(market.demand.sure > 0, market.lost_cost[:, None] + away_price, np.inf)
     price = np.minimum(cheapest[product], away)
     market.rules.substitutes.cheapen(price, cheapest)
-    if market.given_demand is None:
-        bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]]) for d in range(len(product)))
-    else:
-        pieces = range(0, len(product), PRODUCTS_AT_ONCE)
-        bound += sum(
-            _least_given_cost(market, np.arange(i, min(i + PRODUCTS_AT_ONCE, len(product))), price, priced.holding)
-            for i in pieces
-        )
+    beyond = market.rules.safety_stock.most(len(cheapest))[product]
+    given = np.zeros(0, dtype=np.int64)
+    if market.given_demand is not None:
+        given = np.flatnonzero(~market.rules.in_curves & (beyond == 0))
+    others = np.setdiff1d(np.arange(len(product)), given)
+    bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]], beyond[d]) for d in others.tolist())
+    pieces = [given[i : i + PRODUCTS_AT_ONCE] for i in range(0, len(given), PRODUCTS_AT_ONCE)]
+    bound += sum(_least_given_cost(market, piece, price, priced.holding) for piece in pieces)
     bound += _idle_stock_cost(market)
     return bound
 
@@ -203,18 +203,24 @@ def _least_away_price(market: Market, holding: FloatArray) -> FloatArray:
     return np.maximum(worth_left(market, product, holding[product]) - market.lost_cost[:, None], 0.0)
 
 
-def _least_cost(market: Market, d: int, price: FloatArray, holding: FloatArray) -> float:
+def _least_cost(market: Market, d: int, price: FloatArray, holding: FloatArray, beyond: float) -> float:
     """What the d-th demanded product costs at least when a unit in bucket a is to be had at price (bucket).
 
-    holding: (bucket) of its units.
+    holding: (bucket) of its units. beyond: units that may come beyond its largest demand.
     """
     salvage = float(market.money.salvage[market.demand.product[d]])
     late, waiting = float(market.late_cost[d]), float(market.end_cost[d])
     net = market.net_demand(d)
     over, short = expected_over_and_short(np.zeros(market.buckets), net)
     base = holding @ over + late * short.sum() + waiting * short[-1] - salvage * over[-1]
-    width, chance = layer_grid(net, market.least_supply[d])
-    saving = np.cumsum(layer_slopes(chance, holding, late, waiting, salvage)[:, ::-1], axis=1)[:, ::-1] + price
+    stock = market.rules.stock_curve(d, net)
+    further = [market.least_supply[d], [max(net.max(), market.least_supply[d].max()) + beyond] if beyond else []]
+    width, chance = layer_grid(net, np.concatenate(further if stock is None else [*further, stock.edges]))
+    slopes = layer_slopes(chance, holding, late, waiting, salvage)
+    if stock is not None:
+        base += stock.base
+        slopes += stock.slopes(np.concatenate([[0.0], np.cumsum(width)]), chance)
+    saving = np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1] + price
     least = _in_time(saving, np.cumsum(width), market.least_supply[d])
     return float(base + width @ least) if len(width) else float(base)
 

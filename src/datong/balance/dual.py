@@ -220,6 +220,7 @@ class Dual:
         self.net = net_of_one_path(market)
         certain = (np.diff(self.net, axis=1) >= 0).all(axis=1) & ~np.isnan(self.net).any(axis=1)
         self.certain: BoolArray = np.asarray(certain)
+        self.certain[market.rules.in_curves] = False  # what lies for a rule is layers beyond the demand
         self.turning_away_pays = _away_can_pay(market)
         self.away = self.turning_away_pays & ~self.certain[:, None]
         self.away_count = int(self.away.sum())
@@ -820,12 +821,16 @@ def _layers(market: Market, demanded: IntArray, most_layers: int) -> tuple[Float
     found = []
     for d in demanded:
         product = market.demand.product[d]
-        width, chance = _blocks_of_layers(market.net_demand(int(d)), most_layers)
+        net = market.net_demand(int(d))
+        stock = market.rules.stock_curve(int(d), net)
+        width, chance = _blocks_of_layers(net, most_layers, np.zeros(0) if stock is None else stock.edges)
         economics = (
             float(a[product])
             for a in (market.money.holding, market.money.late, market.money.waiting_at_end, market.money.salvage)
         )
         slopes = layer_slopes(chance, *economics)
+        if stock is not None:
+            slopes += stock.slopes(np.concatenate([[0.0], np.cumsum(width)]), chance)
         found.append((width, np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]))
     most = max((len(w) for w, _ in found), default=0)
     width, after = np.zeros((most, len(demanded))), np.zeros((market.buckets, most, len(demanded)))
@@ -834,15 +839,16 @@ def _layers(market: Market, demanded: IntArray, most_layers: int) -> tuple[Float
     return width, after
 
 
-def _blocks_of_layers(net: FloatArray, most_layers: int) -> tuple[FloatArray, FloatArray]:
+def _blocks_of_layers(net: FloatArray, most_layers: int, further: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Widths (block) and mean chances (block, bucket) of layers of cumulative demand (path, bucket).
 
-    Edges are quantiles of all its values; the mean chance in each block keeps the expected demand.
+    Edges are quantiles of all its values, and further units; the mean chance in each block keeps the expected demand.
     """
     values = net[net > 0]
     edges = np.unique(np.concatenate([[0.0], values]))
     if len(edges) > most_layers + 1:
         edges = np.unique(np.quantile(edges, np.linspace(0.0, 1.0, most_layers + 1), method="inverted_cdf"))
+    edges = np.unique(np.concatenate([edges, further]))
     width = np.diff(edges)
     ordered = np.sort(np.maximum(net, 0.0), axis=0)
     chance = np.empty((len(width), net.shape[1]))

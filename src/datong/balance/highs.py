@@ -110,6 +110,7 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
                 max_lateness=MaxLateness(np.zeros((0, market.buckets))),
                 smallest_delivery=SmallestDelivery(none, (), ()),
                 safety_stock=rules.safety_stock.without(),
+                largest_stock=rules.largest_stock.without(),
             ),
         )
     )
@@ -283,13 +284,14 @@ class Programme:
     def _build_demand(self) -> None:
         market, buckets = self.market, self.buckets
         self.turned_away: list[IntArray] = []
+        beyond = market.rules.safety_stock.most(len(market.products))
         self.over: list[tuple[IntArray, IntArray, FloatArray]] = []  # columns, buckets, share of them that is left over
         for d in range(len(market.demand)):
             edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
-            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where
-            # a rule can make that pay.
-            most = np.inf if self.leave_over else edges[-1].max()
+            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon and what
+            # is to lie in stock, but where a rule can make that pay.
+            most = np.inf if self.leave_over else edges[-1].max() + beyond[market.demand.product[d]]
             width = np.concatenate([width, most - edges[-1:]])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])

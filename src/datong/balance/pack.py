@@ -78,6 +78,7 @@ def pack_facts(
     is_component[arrays.use_component] = True
     is_component = pools(its_rules, demand.product, is_component)
     its_rules = replace(its_rules, shelf_life=its_rules.shelf_life.only(is_component))
+    its_rules = its_rules.in_no_pool(is_component, demand.product)
     plain_cost = arrays.least_costs(bucket_starts)
     if any(rule.earns for rule in its_rules.there):  # nobody makes what nobody asks for, only to have worked
         idle = ~is_component

@@ -9,7 +9,8 @@ Laird and Rubin 1977, J. Royal Statistical Society B 39; for censored counts Tur
 order that does not come is more and more believed lost, and makes later ones look less sure.
 
 The odds of "keeps his word" are multiplied by BROKEN for each promise that was broken and by the ratio of both
-likelihoods for those that were kept.
+likelihoods for those that were kept. What is there in the bucket in which it is ordered, and was never ordered yet, is
+no promise to doubt.
 """
 
 import numpy as np
@@ -58,6 +59,7 @@ def lead_chances(
         loose = prior + came + _expected(loose / loose.sum(axis=1, keepdims=True), waiting, losses_told)
     loose = loose / loose.sum(axis=1, keepdims=True)
     keeps = _keeps_word(promised_lead, prior, came, waiting)[:, None]
+    keeps[(promised_lead == 0) & ~(came + waiting).any(axis=1)] = 1.0  # no promise that could be broken
     word = np.zeros_like(loose)
     word[np.arange(len(word)), promised_lead] = 1.0
     return keeps * word + (1 - keeps) * loose

@@ -19,12 +19,14 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import with_orders
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
+from datong.network.stock_targets import stock_targets
 from datong.network.ways import Way, lead_buckets
 from datong.network.working_days import LONGEST_GAP
 from datong.plan.lots_along_clearing import step_of
 from datong.questions.frames import Frame
 from datong.questions.plotted import orders_by_worth
 from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past_orders
+from datong.questions.replenish_stock import StockWanted
 from datong.questions.tables_out import product_names
 from datong.reorder import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
@@ -57,6 +59,8 @@ REPLENISHMENT_SCHEMA = pa.schema(
         ("short_before", pa.float64()),
         ("short_after", pa.float64()),
         ("lost_chance", pa.float64()),
+        ("economic_order_units", pa.float64()),
+        ("safety_stock_units", pa.float64()),
     ]
 )
 # Products that are sold, or will be, and that nothing which is valid now makes, brings or sells. units: of them asked
@@ -87,7 +91,9 @@ class ReplenishResult:
     day. stock_then_units: expected when it arrives. demand_units: expected from now to the end of the window that only
     this order can serve; demand_known: it is given, or the same on every path, so that only lead times are uncertain.
     short_before, short_after: chance that demand is not met in the window without and with the
-    order. lost_chance: that it never comes.
+    order. lost_chance: that it never comes. economic_order_units: what the economics alone would order, of which value
+    and short_after are told; safety_stock_units: the smallest stock at the window's end (`stock_rules`), 0 where there
+    is none. units bring the stock expected there to it, and no higher than the largest one.
     `without_way`: what is asked for and no way brings now, so that nothing is proposed for it (WITHOUT_WAY_SCHEMA).
     `products`: names and units.
     """
@@ -132,6 +138,8 @@ class ReplenishResult:
         names = {row["product"]: row["name"] for row in self.tables["products"].to_pylist()}
         shown = ("units", "start", "due", "on_hand_units", "under_way_units", "demand_units", "value")
         rows = [row for row in self.orders.arrow.to_pylist() if row["units"] > 0]
+        if any(row["safety_stock_units"] > 0 for row in rows):
+            shown = (*shown, "safety_stock_units", "economic_order_units")
         named = any(names.get(row["product"]) for row in rows)
         return [
             {
@@ -184,24 +192,29 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     known = _known(facts, sold, record, on_hand, backorders)
     steps = [step_of(item.way, bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]
     lots = Lots(np.array(steps) * share, np.array([item.way.min_units for item in sold]) * share)
+    most_units = _most_units(facts, sold, settings, review_buckets, record.ordered) * share
     found = decide(
         known,
         paths,
         seed=seed,
-        most_units=_most_units(facts, sold, settings, review_buckets, record.ordered) * share,
+        most_units=most_units,
         review_buckets=review_buckets,
         backorders=backorders,
         lots=lots,
         coming=record.coming,
     )
-    units = found.units / share
-    units = np.where(lots.step > 0, np.round(units, 6), units)  # a share of a lot and back leaves last digits
     waiting = record.left.sum(axis=1) + record.coming.sum(axis=1)
     is_overdue = np.arange(RECORD_BUCKETS, 0, -1) > known.promised_lead[:, None]
     overdue = np.where(is_overdue, record.left, 0.0).sum(axis=1)
     # What never comes leaves the window as it was.
     short_after = found.short_after + found.lost_chance * (found.short_before - found.short_after)
     reach = np.minimum(known.promised_lead + review_buckets, len(starts))
+    window = np.array([paths[i, :, : reach[i]].sum(axis=1).mean() for i in range(len(sold))])
+    targets = stock_targets(state, demand, asked, facts)
+    wanted = StockWanted.of(targets, {item.label: i for i, item in enumerate(sold)}, window, reach - 1)
+    good = np.array([found.units, wanted.orders(found.units, on_hand + waiting - window, lots, most_units)]) / share
+    # A share of a lot and back leaves last digits.
+    economic, units = np.where(lots.step > 0, np.round(good, 6), good)
     rows = [
         {
             "product": facts.product_of(item.label),
@@ -220,11 +233,13 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "under_way_units": float(waiting[i]),
             "overdue_units": float(overdue[i]),
             "stock_then_units": float(found.stock_then[i]),
-            "demand_units": float(paths[i, :, : reach[i]].sum(axis=1).mean()),
+            "demand_units": float(window[i]),
             "demand_known": bool((paths[i, :1, : reach[i]] == paths[i, :, : reach[i]]).all()),
             "short_before": float(found.short_before[i]),
             "short_after": float(short_after[i]),
             "lost_chance": float(found.lost_chance[i]),
+            "economic_order_units": float(economic[i]),
+            "safety_stock_units": float(wanted.smallest[i]),
         }
         for i, item in enumerate(sold)
     ]

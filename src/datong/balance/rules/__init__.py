@@ -1,6 +1,6 @@
 """The rules beyond the linear core, one a file. rule.py says what a rule is, and where its terms stand."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ from datong.balance.rules.rule import Chain, Charges, Part, Rule
 from datong.balance.rules.safety_stock import SafetyStock
 from datong.balance.rules.shelf_life import ShelfLife
 from datong.balance.rules.smallest_delivery import SmallestDelivery
+from datong.balance.rules.stock_held import StockCurve
 from datong.balance.rules.substitutes import Substitutes
-from datong.model.flow import BoolArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
 if TYPE_CHECKING:
@@ -82,7 +83,45 @@ class Rules:
     @property
     def unknown_to_search(self) -> tuple[str, ...]:
         """Names of those that the search of prices does not keep."""
-        return tuple(rule.name for rule in self.there if not rule.in_search)
+        return tuple(rule.name for rule in self.there if not rule.is_in_search)
+
+    def in_no_pool(self, is_pooled: BoolArray, demanded: IntArray) -> "Rules":
+        """The rules of stock, in the curves of demand where that can be. is_pooled: (product); demanded: (demanded)."""
+        safety, largest = (rule.in_no_pool(is_pooled, demanded) for rule in (self.safety_stock, self.largest_stock))
+        return replace(self, safety_stock=safety, largest_stock=largest)
+
+    def stock_curve(self, d: int, net: FloatArray) -> StockCurve | None:
+        """What the rules of stock add to the curve of a class of demand; None: nothing. net: (path, bucket) its
+        cumulative units net of what comes anyway."""
+        below, above = (at.get(d) for at in self._targets_of)
+        if below is None and above is None:
+            return None
+        none = np.zeros(net.shape[1])
+        smallest, cost = (
+            none if below is None else rows[below] for rows in (self.safety_stock.smallest, self.safety_stock.cost)
+        )
+        largest, beyond = (
+            otherwise if above is None else rows[above]
+            for rows, otherwise in ((self.largest_stock.largest, none + np.inf), (self.largest_stock.cost, none))
+        )
+        return StockCurve(smallest, largest, cost, beyond, net)
+
+    @cached_property
+    def _targets_of(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Class of demand -> the target of a smallest, and of a largest stock, that stands in its curve."""
+        below, above = (
+            {d: k for k, d in enumerate(rule.own.tolist()) if d >= 0}
+            for rule in (self.safety_stock, self.largest_stock)
+        )
+        return below, above
+
+    @cached_property
+    def in_curves(self) -> BoolArray:
+        """(demanded) whether rules of stock stand in its curve."""
+        found = np.zeros(len(self.priorities.weight), dtype=bool)
+        own = np.concatenate([self.safety_stock.own, self.largest_stock.own])
+        found[own[own >= 0]] = True
+        return found
 
     def part(self, part: Part) -> "Rules":
         return Rules(**{f.name: getattr(self, f.name).part(part) for f in fields(self)})

@@ -11,14 +11,14 @@ points of k, and the bound takes off n L, as v max(I - L, 0) >= n (I - L).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
-from datong.balance.rules.stock_held import StockHeld
-from datong.model.flow import FloatArray, IntArray
+from datong.balance.rules.stock_held import StockHeld, own_demand
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class LargestStock(Rule):
     largest: FloatArray
     # (target, bucket) money for a unit above that.
     cost: FloatArray
+    # (target) the class of demand in whose curve it stands (`own_demand`), -1: none.
+    own: IntArray
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "LargestStock":
@@ -46,7 +48,18 @@ class LargestStock(Rule):
         largest, cost = (
             np.array([getattr(target, name) for target in targets]).reshape(shape) for name in ("largest", "above")
         )
-        return cls(StockHeld.of(targets, chain), largest, cost)
+        stock = StockHeld.of(targets, chain)
+        return cls(stock, largest, cost, own_demand(stock, len(targets), chain.classes))
+
+    def in_no_pool(self, is_pooled: BoolArray, demanded: IntArray) -> Self:
+        """The same, in the curves of demand for products alone that lie in no pool. is_pooled: (product); demanded:
+        (demanded) its product."""
+        pooled = is_pooled[demanded[self.own]] if len(demanded) else np.ones(len(self.own), dtype=bool)
+        return replace(self, own=np.where(pooled, -1, self.own))
+
+    @property
+    def is_in_search(self) -> bool:
+        return bool((self.own >= 0).all())
 
     @property
     def is_there(self) -> bool:
@@ -54,7 +67,12 @@ class LargestStock(Rule):
 
     def part(self, part: Part) -> Self:
         stock, kept = self.stock.part(part)
-        return type(self)(stock, self.largest[kept], self.cost[kept])
+        return type(self)(stock, self.largest[kept], self.cost[kept], np.full(len(kept), -1))
+
+    def without(self) -> Self:
+        """The rule of no target."""
+        none = np.zeros(0, dtype=np.int64)
+        return type(self)(StockHeld(none, none), self.largest[:0], self.cost[:0], none)
 
     def add_to(self, programme: "Programme", column_of: IntArray) -> Reader:
         rows = programme.add_rows(np.full(self.largest.size, -np.inf), np.zeros(self.largest.size))
@@ -72,9 +90,10 @@ class LargestStock(Rule):
         return {"largest_stock": float((self.cost * beyond).sum())}
 
     def price(self, prices: "Prices") -> FloatArray:
-        """(target, bucket) n, in the bound; none where the stock may be any."""
+        """(target, bucket) n, in the bound; none where the stock may be any, and of targets that stand in the curve of
+        their demand."""
         given = np.clip(prices.rule.get(self.name, np.zeros(self.cost.shape)), 0.0, self.cost)
-        return np.where(np.isfinite(self.largest), given, 0.0)
+        return np.where(np.isfinite(self.largest) & (self.own[:, None] < 0), given, 0.0)
 
     def worth(self, market: "Market", prices: "Prices", charges: Charges) -> float:
         is_limited = np.isfinite(self.largest)

@@ -147,6 +147,11 @@ class Rule:
     earns: ClassVar[bool] = False
 
     @property
+    def is_in_search(self) -> bool:
+        """Whether the search of prices keeps it as this chain has it."""
+        return self.in_search
+
+    @property
     def is_there(self) -> bool:
         """Whether the chain has the rule."""
         raise NotImplementedError

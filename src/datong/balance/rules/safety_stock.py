@@ -10,7 +10,8 @@ HiGHS: a column of what is missing, and I + missing >= s. Its price m, 0 <= m <=
 points of k: with holding h - m and m s on top, the bound is that of the market without the rule (`worth`), as
 u max(s - I, 0) >= m (s - I). The slopes of the cost curves still rise, as m is at most h and b together, so that the
 pieces of expected stock fill in order. No m counts by which keeping a unit to the end would earn more than it costs
-(`kept_share`).
+(`kept_share`). Search: a target of one class of demand alone stands in its curve, also in the bound (`StockCurve`);
+with others the search is refused.
 """
 
 from collections import defaultdict
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
-from datong.balance.rules.stock_held import StockHeld
+from datong.balance.rules.stock_held import StockHeld, own_demand
 from datong.balance.rules.substitutes import worth_elsewhere, worth_left
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ MARGIN, LEAST_SHARE = 1e-9, 1e-3
 class SafetyStock(Rule):
     name: ClassVar[str] = "safety stock"
     in_lots: ClassVar[bool] = True
-    leaves_over: ClassVar[bool] = True
 
     # Whose stock counts.
     stock: StockHeld
@@ -47,6 +47,8 @@ class SafetyStock(Rule):
     smallest: FloatArray
     # (target, bucket) money for a unit below that.
     cost: FloatArray
+    # (target) the class of demand in whose curve it stands (`own_demand`), -1: none.
+    own: IntArray
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "SafetyStock":
@@ -55,7 +57,18 @@ class SafetyStock(Rule):
         smallest, cost = (
             np.array([getattr(target, name) for target in targets]).reshape(shape) for name in ("smallest", "below")
         )
-        return cls(StockHeld.of(targets, chain), smallest, cost)
+        stock = StockHeld.of(targets, chain)
+        return cls(stock, smallest, cost, own_demand(stock, len(targets), chain.classes))
+
+    def in_no_pool(self, is_pooled: BoolArray, demanded: IntArray) -> Self:
+        """The same, in the curves of demand for products alone that lie in no pool. is_pooled: (product); demanded:
+        (demanded) its product."""
+        pooled = is_pooled[demanded[self.own]] if len(demanded) else np.ones(len(self.own), dtype=bool)
+        return replace(self, own=np.where(pooled, -1, self.own))
+
+    @property
+    def is_in_search(self) -> bool:
+        return bool((self.own >= 0).all())
 
     @property
     def is_there(self) -> bool:
@@ -63,15 +76,15 @@ class SafetyStock(Rule):
 
     def part(self, part: Part) -> Self:
         stock, kept = self.stock.part(part)
-        return type(self)(stock, self.smallest[kept], self.cost[kept])
+        return type(self)(stock, self.smallest[kept], self.cost[kept], np.full(len(kept), -1))
 
     def without(self) -> Self:
         """The rule of no target."""
         none = np.zeros(0, dtype=np.int64)
-        return type(self)(StockHeld(none, none), self.smallest[:0], self.cost[:0])
+        return type(self)(StockHeld(none, none), self.smallest[:0], self.cost[:0], none)
 
     def most(self, products: int) -> FloatArray:
-        """(product) units that the rule can want of it at most."""
+        """(product) units that the rule can want in stock at most: supply may go so far beyond the largest demand."""
         most = np.zeros(products)
         np.maximum.at(most, self.stock.product, self.smallest.max(axis=1, initial=0.0)[self.stock.target])
         return most
@@ -95,8 +108,9 @@ class SafetyStock(Rule):
         return np.maximum(self.smallest - self.stock.together(stock, len(self.smallest)), 0.0)
 
     def price(self, prices: "Prices") -> FloatArray:
-        """(target, bucket) m, in the bound."""
-        return np.clip(prices.rule.get(self.name, np.zeros(self.cost.shape)), 0.0, self.cost)
+        """(target, bucket) m, in the bound; none of targets that stand in the curve of their demand."""
+        given = np.clip(prices.rule.get(self.name, np.zeros(self.cost.shape)), 0.0, self.cost)
+        return np.where(self.own[:, None] < 0, given, 0.0)
 
     def worth(self, market: "Market", prices: "Prices", charges: Charges) -> float:
         return -float((charges.safety_stock * self.smallest).sum())

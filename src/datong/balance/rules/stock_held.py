@@ -7,6 +7,7 @@ at the end of bucket t, as expected: what lies in pools and what is set aside fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -72,3 +73,69 @@ class StockHeld:
                 programme.add_entries(rows[k, bucket], columns, share)
                 anyway[k] += expected_over_and_short(market.least_supply[d], market.net_demand(d))[0]
         return anyway
+
+
+def own_demand(held: StockHeld, targets: int, classes: Sequence[tuple[int, object]]) -> IntArray:
+    """(target) the class of demand whose stock alone counts for it and for no other target of the rule, -1: none.
+
+    Of such a target the rule is a part of the demand's own curve, where the product lies in no pool.
+    """
+    demanded: dict[int, list[int]] = {}
+    for d, (product, _) in enumerate(classes):
+        demanded.setdefault(product, []).append(d)
+    points = np.bincount(held.target, minlength=targets)
+    own = np.full(targets, -1)
+    for k, product in zip(held.target.tolist(), held.product.tolist(), strict=True):
+        of = demanded.get(product, [])
+        if points[k] == 1 and len(of) == 1 and (held.product == product).sum() == 1:
+            own[k] = of[0]
+    return own
+
+
+@dataclass(frozen=True, eq=False)
+class StockCurve:
+    """What stock below a smallest and above a largest one adds to the curve of one class of demand, bucket by bucket:
+
+    below x max(smallest - E max(X - D, 0), 0)  +  above x max(E max(X - D, 0) - largest, 0)
+    """
+
+    # (bucket) units; 0, and inf: any.
+    smallest: FloatArray
+    largest: FloatArray
+    # (bucket) money per unit.
+    below: FloatArray
+    above: FloatArray
+    # (path, bucket) cumulative units of the demand net of what comes anyway.
+    net: FloatArray
+
+    @cached_property
+    def levels(self) -> tuple[FloatArray, FloatArray]:
+        """(bucket) supply, at least 0, at which the stock is the smallest, and the largest one; inf: never."""
+        found = np.zeros((2, self.net.shape[1]))
+        for t in range(self.net.shape[1]):
+            ordered = np.sort(self.net[:, t])
+            so_far = np.concatenate([[0.0], np.cumsum(ordered)[:-1]])
+            over = (np.arange(len(ordered)) * ordered - so_far) / len(ordered)
+            for i, units in enumerate((self.smallest[t], self.largest[t])):
+                level = float(np.interp(units, over, ordered)) + max(units - float(over[-1]), 0.0)
+                found[i, t] = max(level, 0.0)
+        return np.where(self.smallest > 0, found[0], 0.0), found[1]
+
+    @property
+    def edges(self) -> FloatArray:
+        """Units of supply at which a slope changes, no further than anybody can want it."""
+        every = np.concatenate(self.levels)
+        return every[every <= max(float(self.net.max()), 0.0) + float(self.smallest.max())]
+
+    def slopes(self, edges: FloatArray, chance: FloatArray) -> FloatArray:
+        """(layer, bucket) money per unit of layers of supply between edges (layer + 1). chance: (layer, bucket) G."""
+        lower, width = edges[:-1, None], np.diff(edges)[:, None]
+        smallest, largest = (np.clip((level - lower) / width, 0.0, 1.0) for level in self.levels)
+        return (self.above * (1.0 - largest) - self.below * smallest) * (1.0 - chance)
+
+    @property
+    def base(self) -> float:
+        """Money without any supply."""
+        over, _ = expected_over_and_short(np.zeros(self.net.shape[1]), self.net)
+        short, beyond = np.maximum(self.smallest - over, 0.0), np.maximum(over - self.largest, 0.0)
+        return float((self.below * short + self.above * beyond).sum())
