@@ -137,8 +137,8 @@ def used_by_demand(folder: Path) -> None:
 
 
 def safety_stock_replenished(folder: Path) -> None:
-    """So does `replenish`: 12 in stock and nothing asked for in two weeks, 8 are ordered; the economics order none. With
-    6 asked for next week, 14."""
+    """So does `replenish`: 12 in stock, nothing asked for in two weeks: 8 are ordered; the economics order none. With 6
+    asked for next week, 14."""
     with Chain(folder, now=lambda: NOW) as chain:
         row = chain.replenish().orders.arrow.to_pylist()[0]
         assert (row["units"], row["economic_order_units"], row["safety_stock_units"]) == (8, 0, 20)

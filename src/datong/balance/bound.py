@@ -39,7 +39,7 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
 @dataclass(frozen=True, eq=False)
 class _Priced:
     """ways: (way, bucket), cheapest: (product, bucket), of a good unit there. holding: (product, bucket) with the price
-    of shelf life and those of stock limits. rules_worth: money that the bound takes off for the rules beyond the linear
+    of shelf life and that of safety stock. rules_worth: money that the bound takes off for the rules beyond the linear
     core."""
 
     ways: FloatArray

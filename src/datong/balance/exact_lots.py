@@ -146,7 +146,7 @@ class _Found:
 
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
-    return all(rule.in_lots for rule in market.rules.there) and not market.has_circles
+    return all(rule.is_in_lots for rule in market.rules.there) and not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:

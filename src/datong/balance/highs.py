@@ -178,7 +178,7 @@ class Programme:
 
     def __init__(self, market: Market, leave_over: bool = False) -> None:
         self.market = market
-        self.leave_over = leave_over or any(rule.leaves_over for rule in market.rules.there)
+        self.leave_over = leave_over or any(rule.can_leave_over for rule in market.rules.there)
         self.buckets = market.buckets
         self.costs: list[FloatArray] = []
         self.uppers: list[FloatArray] = []

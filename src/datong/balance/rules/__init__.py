@@ -146,12 +146,11 @@ def pools(rules: Rules, demanded: IntArray, is_component: BoolArray) -> BoolArra
 def charges(market: "Market", prices: "Prices") -> Charges:
     """The rules' own prices."""
     rules, count = market.rules, len(market.products)
-    safety, largest = rules.safety_stock.price(prices), rules.largest_stock.price(prices)
+    safety = rules.safety_stock.price(prices)
     return Charges(
         change=rules.change_charge.price(market, prices),
         hour=rules.firm_shares.price(market, prices),
         shelf_life=rules.shelf_life.price(market, prices),
         safety_stock=safety,
-        largest_stock=largest,
-        stock=rules.largest_stock.stock.by_product(largest, count) - rules.safety_stock.stock.by_product(safety, count),
+        off_holding=rules.safety_stock.stock.by_product(safety, count),
     )

@@ -6,8 +6,10 @@ unless demand needs it.
 It is soft: v is between holding and lateness (network/stock_targets.py), so that what demand needs early, for want of
 hours later say, is still made, and what is there above L is no contradiction.
 
-HiGHS: a column of what is beyond, and I - beyond <= L. Its price n, 0 <= n <= v, is on top of the holding of the stock
-points of k, and the bound takes off n L, as v max(I - L, 0) >= n (I - L).
+HiGHS: a column of what is beyond, and I - beyond <= L. It can pay to bring what is too much at one point to another,
+or to make something of it. Search and bound: a target of one class of demand alone stands in its curve (`StockCurve`);
+with others the search is refused, lots are those of the plan stage, and the bound is that of the market without them,
+which costs no more.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
+from datong.balance.rules.rule import Chain, Part, Reader, Rule, Walk, nothing_found
 from datong.balance.rules.stock_held import StockHeld, own_demand
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
@@ -24,13 +26,11 @@ from datong.network.rule_facts import RuleFacts
 if TYPE_CHECKING:
     from datong.balance.arrays import Market
     from datong.balance.highs import Programme
-    from datong.balance.solution import Prices
 
 
 @dataclass(frozen=True, eq=False)
 class LargestStock(Rule):
     name: ClassVar[str] = "largest stock"
-    in_lots: ClassVar[bool] = True
 
     # Whose stock counts.
     stock: StockHeld
@@ -58,6 +58,14 @@ class LargestStock(Rule):
         return replace(self, own=np.where(pooled, -1, self.own))
 
     @property
+    def can_leave_over(self) -> bool:
+        return bool((self.own < 0).any())
+
+    @property
+    def is_in_lots(self) -> bool:
+        return not self.can_leave_over
+
+    @property
     def is_in_search(self) -> bool:
         return bool((self.own >= 0).all())
 
@@ -81,20 +89,10 @@ class LargestStock(Rule):
         programme.limits[-1] = (programme.limits[-1][0], most.ravel())
         beyond = programme.add_columns(self.cost.ravel(), np.full(self.largest.size, np.inf))
         programme.add_entries(rows, beyond, -1.0)
-        return lambda _value, dual: Found(price=-dual[at])
+        return nothing_found
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         if not self.is_there:
             return {}
         beyond = np.maximum(self.stock.together(walk.stock, len(self.largest)) - self.largest, 0.0)
         return {"largest_stock": float((self.cost * beyond).sum())}
-
-    def price(self, prices: "Prices") -> FloatArray:
-        """(target, bucket) n, in the bound; none where the stock may be any, and of targets that stand in the curve of
-        their demand."""
-        given = np.clip(prices.rule.get(self.name, np.zeros(self.cost.shape)), 0.0, self.cost)
-        return np.where(np.isfinite(self.largest) & (self.own[:, None] < 0), given, 0.0)
-
-    def worth(self, market: "Market", prices: "Prices", charges: Charges) -> float:
-        is_limited = np.isfinite(self.largest)
-        return float((charges.largest_stock[is_limited] * self.largest[is_limited]).sum())

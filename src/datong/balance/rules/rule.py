@@ -122,14 +122,12 @@ class Charges:
     shelf_life: FloatArray
     # (target, bucket) money per unit in stock that is not below the smallest: the safety stock's.
     safety_stock: FloatArray
-    # (target, bucket) money per unit in stock that is not above the largest: the largest stock's.
-    largest_stock: FloatArray
-    # (product, bucket) money per unit in stock: what the largest stocks add, less what the safety stocks take off.
-    stock: FloatArray
+    # (product, bucket) money per unit in stock: what the safety stocks take off.
+    off_holding: FloatArray
 
     def held(self, product: IntArray) -> FloatArray:
         """(product, bucket) what the rules add to holding. product: indices."""
-        return self.shelf_life[product] + self.stock[product]
+        return self.shelf_life[product] - self.off_holding[product]
 
 
 class Rule:
@@ -145,6 +143,16 @@ class Rule:
     leaves_over: ClassVar[bool] = False
     # Whether its price can make it pay to start a way for nothing but having started it.
     earns: ClassVar[bool] = False
+
+    @property
+    def can_leave_over(self) -> bool:
+        """Whether it can make it pay, as this chain has it, to have more than anyone asks for."""
+        return self.leaves_over
+
+    @property
+    def is_in_lots(self) -> bool:
+        """Whether the integer programme keeps it as this chain has it."""
+        return self.in_lots
 
     @property
     def is_in_search(self) -> bool:

@@ -169,7 +169,7 @@ class KeptWorth:
             none = np.zeros((len(market.products), market.buckets))
             return cls(none, none)
         every = np.arange(len(market.products))
-        plain = replace(charges, stock=np.maximum(charges.stock, 0.0))
+        plain = replace(charges, off_holding=np.zeros(charges.off_holding.shape))
         without, with_all = (
             worth_kept(market, every, market.money.holding[:, None] + c.held(every), worth_elsewhere(market, c))
             for c in (plain, charges)
