@@ -146,7 +146,7 @@ class _Found:
 
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
-    return all(rule.is_in_lots for rule in market.rules.there) and not market.has_circles
+    return all(rule.in_lots for rule in market.rules.there) and not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:
@@ -326,6 +326,8 @@ class _Lots:
             best = self._in_parts(best, bound, first, WORK_OF_PARTS * int(solver.getInfo().simplex_iteration_count))
         exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
         is_below = bound <= best.objective + ROUNDING * max(abs(best.objective), 1.0)  # HiGHS can be wrong
+        # What is wanted at most (`most_wanted`) is not known where having more than anyone asks for can pay.
+        exact = exact and not any(rule.can_leave_over for rule in self.market.rules.there)
         gap = max(best.objective - bound, 0.0) if exact and is_below else math.inf
         return self._read(best.value, gap, nodes)
 

@@ -8,8 +8,7 @@ hours later say, is still made, and what is there above L is no contradiction.
 
 HiGHS: a column of what is beyond, and I - beyond <= L. It can pay to bring what is too much at one point to another,
 or to make something of it. Search and bound: a target of one class of demand alone stands in its curve (`StockCurve`);
-with others the search is refused, lots are those of the plan stage, and the bound is that of the market without them,
-which costs no more.
+with others the search is refused, and the bound is that of the market without them, which costs no more, also for lots.
 """
 
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class LargestStock(Rule):
     name: ClassVar[str] = "largest stock"
+    in_lots: ClassVar[bool] = True
 
     # Whose stock counts.
     stock: StockHeld
@@ -60,10 +60,6 @@ class LargestStock(Rule):
     @property
     def can_leave_over(self) -> bool:
         return bool((self.own < 0).any())
-
-    @property
-    def is_in_lots(self) -> bool:
-        return not self.can_leave_over
 
     @property
     def is_in_search(self) -> bool:

@@ -150,11 +150,6 @@ class Rule:
         return self.leaves_over
 
     @property
-    def is_in_lots(self) -> bool:
-        """Whether the integer programme keeps it as this chain has it."""
-        return self.in_lots
-
-    @property
     def is_in_search(self) -> bool:
         """Whether the search of prices keeps it as this chain has it."""
         return self.in_search
