@@ -84,6 +84,7 @@ def test_the_command_writes_tables_and_certificate(
         "orders.parquet",
         "prices.parquet",
         "products.parquet",
+        "stock_limits.parquet",
     ]
     told = json.loads((out / "certificate.json").read_text(encoding="utf-8"))
     assert told["total_cost"] == pytest.approx(1550)

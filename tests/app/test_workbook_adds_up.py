@@ -269,7 +269,8 @@ NEVER = "not served before the plan ends"
 def the_grid_is_the_same_plan(book: Book) -> None:
     names = ("Demand", "Made or received", "Used in orders", "Delivered", "Taken by orders that are out", "Wasted")
     levels = ("On the way (left, not yet there)", "Closing stock")
-    rows = {name: {} for name in (*names, *levels)}
+    beside = "Safety stock"  # what is to lie, and no part of the sum
+    rows = {name: {} for name in (*names, *levels, beside)}
     opening = {}
     for r in book["Product by week"]:
         for day, value in r.items():
@@ -277,12 +278,14 @@ def the_grid_is_the_same_plan(book: Book) -> None:
                 rows[r["Row"]][r["Product"], date.fromisoformat(day)] = value
         if r["Row"] == "Closing stock":
             opening[r["Product"]] = r["Opening stock (units)"] or 0.0
-        if r["Row"] not in levels:
+        if r["Row"] not in (*levels, beside):
             assert r[TOTAL] == pytest.approx(sum(v or 0.0 for d, v in r.items() if d[:2] == "20"), **NEAR)
     keys = ("Product", "From")
     near(rows["Demand"], summed(book["Gaps"], keys, "Demand (units)"))
     near(rows["Used in orders"], summed(book["Flow"], keys, "Used in orders (units)"))
     near(rows["Delivered"], summed(book["Flow"], keys, "Delivered (units)"))
+    limits = book.sheets.get("Safety and largest stock", [])
+    near(rows[beside], summed([r for r in limits if r["Safety stock (units)"]], keys, "Safety stock (units)"))
     near(rows["Closing stock"], summed(book["Flow"], keys, "Closing stock (units)"))
     comes = [
         r | {"comes": r["Made (units)"] + r["Received, or still to come of orders out (units)"]} for r in book["Flow"]

@@ -47,7 +47,8 @@ class StockWanted:
             np.isfinite(self.largest), np.maximum(np.maximum(self.largest, self.smallest) - left, 0.0), np.inf
         )
         raised, lowered = _up(least, lots), _down(most, lots)
-        return np.minimum(np.maximum(np.minimum(units, lowered), raised), np.maximum(_down(most_units, lots), 0.0))
+        within = np.minimum(np.maximum(np.minimum(units, lowered), raised), np.maximum(_down(most_units, lots), 0.0))
+        return np.where((self.smallest > 0) | np.isfinite(self.largest), within, units)
 
 
 def _up(units: FloatArray, lots: Lots) -> FloatArray:

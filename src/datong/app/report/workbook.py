@@ -48,6 +48,8 @@ SHEETS = {
     "signals": (),
     "reasons": (),
 }
+# Of these a sheet without rows is left out.
+WHERE_ANY = frozenset({"stock_limits"})
 # Columns under other titles than those of their name.
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
@@ -78,7 +80,7 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     _write_grid(write, _name("grid", language), view)
     _write_market(write, view)
     for name, totals in SHEETS.items():
-        if name in tables:
+        if name in tables and (tables[name].num_rows or name not in WHERE_ANY):
             placed[name] = write.table(_name(name, language), tables[name], TITLES.get(name), totals)
     write.table(_name("assumed", language), _assumed(inputs))
     write_first_sheet(write, first, view, placed)

@@ -75,7 +75,7 @@ def grid(tables: Mapping[str, pa.Table], starts: Sequence[date]) -> list[Block]:
 def _of_all_sites(limits: pa.Table, products: Sequence[str]) -> pa.Table:
     """Rows of these products with a smallest stock: those of all sites together, where there are any, else by site."""
     rows = limits.filter(
-        pc.and_(pc.is_valid(limits["smallest_units"]), pc.is_in(limits["product"], pa.array(products)))
+        pc.and_(pc.is_valid(limits["smallest_units"]), pc.is_in(limits["product"], pa.array(products, pa.string())))
     )
     together = rows.filter(pc.is_null(rows["site"]))
     others = rows.filter(pc.invert(pc.is_in(rows["product"], pc.unique(together["product"]))))
