@@ -112,8 +112,9 @@ class _Spread:
 
     # (path) units, rising.
     ordered: FloatArray
-    # Money per unit and bucket.
+    # Money per unit and bucket in stock.
     holding: float
+    # Money per unit and bucket of waiting.
     late: float
 
     @property

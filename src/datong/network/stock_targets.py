@@ -137,9 +137,11 @@ def _rows(state: State) -> dict[str, dict[str | None, list[dict[str, Any]]]]:
 
 @dataclass(frozen=True, eq=False)
 class _Needed:
-    """(bucket) units that are expected to be taken of a stock point, in all and not to be moved."""
+    """What is expected to be taken of a stock point."""
 
+    # (bucket) units.
     in_all: FloatArray
+    # (bucket) units that are not moved to another one.
     not_moved: FloatArray
 
     def of(self, together: bool) -> FloatArray:
@@ -226,8 +228,9 @@ class _Limits:
     cover: FloatArray
     # Units at most.
     largest: FloatArray
-    # Money per unit and week below the smallest and above the largest; nan: no row says it.
+    # Money per unit and week below the smallest; nan: no row says it.
     below: FloatArray
+    # Money per unit and week above the largest; nan: no row says it.
     above: FloatArray
     # Days in a bucket.
     days: int

@@ -17,9 +17,11 @@ from datong.reorder import ROUNDING, Lots
 
 @dataclass(frozen=True, eq=False)
 class StockWanted:
-    """(item) units at the end of the window, at least and at most; 0, and inf: any."""
+    """What is to lie at the end of the window."""
 
+    # (item) units at least; 0: any.
     smallest: FloatArray
+    # (item) units at most; inf: any.
     largest: FloatArray
 
     @classmethod

@@ -99,11 +99,13 @@ class StockCurve:
     below x max(smallest - E max(X - D, 0), 0)  +  above x max(E max(X - D, 0) - largest, 0)
     """
 
-    # (bucket) units; 0, and inf: any.
+    # (bucket) units at least; 0: any.
     smallest: FloatArray
+    # (bucket) units at most; inf: any.
     largest: FloatArray
-    # (bucket) money per unit.
+    # (bucket) money per unit below the smallest.
     below: FloatArray
+    # (bucket) money per unit above the largest.
     above: FloatArray
     # (path, bucket) cumulative units of the demand net of what comes anyway.
     net: FloatArray
