@@ -1,7 +1,7 @@
 """The right answer of each shared case, as ../shared/cases/cases.csv and peers/README.md give it.
 
-Where a case can be read in two ways the careful reading is right. What waits for a later table (safety stock,
-co-products, routing steps, alternate components) asks here only what is true without it.
+Where a case can be read in two ways the careful reading is right. What waits for a later table (co-products,
+routing steps, alternate components) asks here only what is true without it.
 """
 
 from collections.abc import Callable, Mapping
