@@ -622,11 +622,25 @@ def hours_of(chain: Chain, line: str, bucket: int) -> tuple[float, float, float]
             continue
         spans = [r for r in chain.rows("line_calendar") if r["line"] == line and r["from"] <= day < r["to"]]
         span = max(spans, key=lambda r: (r["from"], r["to"]), default=None)
-        usual += (row["hours_per_week"] if span is None else span["hours"]) / 7
+        usual += on_day(chain, row["hours_per_week"] if span is None else span["hours"], day, span)
         if span is not None:
-            overtime += span["overtime_hours"] / 7
+            overtime += on_day(chain, span["overtime_hours"], day, span)
             cost = span["overtime_cost_per_hour"]
     return usual, overtime, cost
+
+
+def on_day(chain: Chain, hours: float, day: date, span: Mapping[str, Any] | None) -> float:
+    """A week's hours on one of its days: in weeks on Monday to Friday, and on Saturday and Sunday beyond 24 a day."""
+    if chain.days != 7:
+        return hours / 7
+    if (
+        span is not None
+        and span["from"].weekday() >= 5
+        and (span["to"] - span["from"]).days <= 7 - span["from"].weekday()
+    ):
+        return hours / 7
+    days = 5 if hours <= 120 else 6 if hours <= 144 else 7
+    return hours / days if day.weekday() < days else 0.0
 
 
 # the walk -----------------------------------------------------------------------------------------

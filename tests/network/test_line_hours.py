@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.ledger.versions import span
 from datong.model.settings import ChainSettings
-from datong.network.line_hours import line_hours, overtime, said_per_hour
+from datong.network.line_hours import hours_by_day, line_hours, overtime, said_per_hour
 from datong.network.working_days import WEEKDAYS
 
 MONDAY = date(2026, 1, 5)
@@ -38,9 +38,9 @@ def line(hours: float, valid_from: date | None = None, valid_to: date | None = N
 
 
 def test_a_line_has_hours_from_the_day_it_opens_to_the_day_it_closes() -> None:
-    """It opens on the first Thursday: 4 of 7 days of 70 hours; it closes on the Tuesday of the third week: one day."""
+    """It opens on the first Thursday: 2 of 5 days of 70 hours; it closes on the Tuesday of the third week: one day."""
     found = line_hours(state(lines=[line(70.0, day(3), day(15))]), STARTS)
-    assert found["L"].tolist() == pytest.approx([40.0, 70.0, 10.0])
+    assert found["L"].tolist() == pytest.approx([28.0, 70.0, 14.0])
 
 
 def test_a_line_that_opens_after_the_horizon_or_has_closed_before_it_has_none() -> None:
@@ -50,30 +50,30 @@ def test_a_line_that_opens_after_the_horizon_or_has_closed_before_it_has_none() 
 
 
 def test_a_second_shift_begins_in_the_middle_of_a_week() -> None:
-    """35 hours, from the second Wednesday on 70: 2 days of 5 and 5 of 10 are 60."""
+    """35 hours, from the second Wednesday on 70: 2 days of 7 and 3 of 14 are 56."""
     found = line_hours(state(lines=[line(35.0), line(70.0, day(9))]), STARTS)
-    assert found["L"].tolist() == pytest.approx([35.0, 60.0, 70.0])
+    assert found["L"].tolist() == pytest.approx([35.0, 56.0, 70.0])
 
 
 def test_a_shutdown_counts_by_its_days_and_only_while_it_holds() -> None:
-    """70 hours. Down from the first Saturday for three days: 2 days of the first week, one of the second. In the third
-    week it would be down too, but that row holds no longer."""
+    """70 hours. Down from the first Saturday for three days: nothing of the first week, one day of the second. In the
+    third week it would be down too, but that row holds no longer."""
     calendar = [
         {"line": "L", "from": day(5), "to": day(8), "hours": 0.0},
         {"line": "L", "from": day(14), "to": day(21), "hours": 0.0, "valid_to": day(14)},
     ]
     found = line_hours(state(lines=[line(70.0)], line_calendar=calendar), STARTS)
-    assert found["L"].tolist() == pytest.approx([50.0, 60.0, 70.0])
+    assert found["L"].tolist() == pytest.approx([70.0, 56.0, 70.0])
 
 
 def test_of_a_week_that_has_begun_the_days_that_are_left_count() -> None:
-    """On Wednesday 5 days are left; the line opens on Thursday: 4."""
+    """On Wednesday 3 days are left; the line opens on Thursday: 2."""
     found = line_hours(state(day(2), lines=[line(70.0, day(3))]), STARTS)
-    assert found["L"].tolist() == pytest.approx([40.0, 70.0, 70.0])
+    assert found["L"].tolist() == pytest.approx([28.0, 70.0, 70.0])
 
 
 def test_overtime_and_its_cost_by_day() -> None:
-    """14 hours at 3 in the first three days, at 5 in the next four: 6 and 8 hours of the week's 14."""
+    """14 hours at 3 in the first three days, at 5 in the next two: 8.4 and 5.6 hours of the week's 14."""
     calendar = [
         {
             "line": "L",
@@ -94,7 +94,7 @@ def test_overtime_and_its_cost_by_day() -> None:
     ]
     hours, cost = overtime(state(lines=[line(70.0)], line_calendar=calendar), STARTS)
     assert hours["L"].tolist() == pytest.approx([14.0, 0.0, 0.0])
-    assert cost["L"].tolist() == pytest.approx([(6 * 3 + 8 * 5) / 14, 0.0, 0.0])
+    assert cost["L"].tolist() == pytest.approx([(8.4 * 3 + 5.6 * 5) / 14, 0.0, 0.0])
 
 
 limits = st.one_of(st.none(), st.integers(-3, 7 * WEEKS + 3).map(day))
@@ -131,14 +131,39 @@ def test_the_hours_of_each_bucket_are_those_of_its_days(
             continue
         per_week = max(own)[1]
         there = [
-            (first, hours)
+            (first, hours, count)
             for first, count, hours, a, b in spans
             if first <= number < first + count and holds(a, b, number)
         ]
         if there:
             per_week = max(there)[1]
-        expected[number // 7] += per_week / 7
+        weekday = number % 7
+        if there and max(there)[0] % 7 >= 5 and max(there)[0] % 7 + max(there)[2] <= 7:
+            expected[number // 7] += per_week / 7
+        elif weekday < 5:
+            expected[number // 7] += per_week / 5
     assert found.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("hours", "first", "count", "said", "found"),
+    [
+        (40.0, 3, 2, 0.0, 24.0),  # shut on Thursday and Friday
+        (40.0, 5, 2, 0.0, 40.0),  # shut at the weekend alone
+        (40.0, 5, 1, 56.0, 48.0),  # opened on a Saturday: a seventh of 56
+        (40.0, 5, 1, 40.0, 40.0 + 40.0 / 7),
+        (120.0, 0, 1, 0.0, 96.0),  # five days of 24 hours
+        (144.0, 5, 2, 0.0, 120.0),  # its Saturday is the sixth day of 24 hours, and it is shut
+        (168.0, 4, 3, 0.0, 96.0),  # seven days of 24 hours
+    ],
+)
+def test_a_week_is_worked_from_monday_to_friday_and_longer_where_it_has_more_hours(
+    hours: float, first: int, count: int, said: float, found: float
+) -> None:
+    calendar = [{"line": "L", "from": day(first), "to": day(first + count), "hours": said}]
+    own = state(lines=[line(hours)], line_calendar=calendar)
+    assert line_hours(own, STARTS)["L"].tolist() == pytest.approx([found, hours, hours])
+    assert hours_by_day(own, STARTS)["L"].sum(axis=1).tolist() == pytest.approx([found, hours, hours])
 
 
 def test_a_line_with_working_days_has_its_hours_on_them() -> None:

@@ -1,10 +1,12 @@
 """Hours that lines can work, day by day: of a line that is open, and where a span of the calendar says otherwise.
 
-A week's hours are spread evenly over its days; of a line with working days (working_days.py), over those of a usual
-week, and on its closed days it has none, so that a week with a holiday has less. A line has none before its valid_from
-and from its valid_to on; in a bucket in which it opens, ends, or changes its hours it has those of each day. Of spans
-of the line's calendar that overlap, the one that starts last holds; one that lies on closed days alone opens them, each
-with a seventh of its hours per week. Of a bucket that has begun, only the days that are left count.
+Where a chain plans by weeks, a week's hours are worked from Monday to Friday, on as many days more as they need where
+that were beyond 24 hours a day; where it plans by days, on every day alike; of a line with working days
+(working_days.py), on those of a usual week, and on its closed days it has none, so that a week with a holiday has less.
+A line has none before its valid_from and from its valid_to on; in a bucket in which it opens, ends, or changes its
+hours it has those of each day. Of spans of the line's calendar that overlap, the one that starts last holds; one that
+lies on closed days alone opens them, each with a seventh of its hours per week. Of a bucket that has begun, only the
+days that are left count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +22,13 @@ from datong.network.working_days import OpenDays, monday_to_friday, narrowed, wo
 
 # Days of a week that are worked where no calendar says which: Monday to Friday.
 WORKING_DAYS = 5
+DAYS_OF_WEEK, HOURS_OF_DAY = 7, 24.0
 
 
 def line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
     """line -> (bucket) hours, of every line that the chain has, has had or will have."""
     days = _Days(state, bucket_starts)
-    return {line: days.in_buckets(per_week) for line, per_week in days.usual().items()}
+    return {line: days.in_buckets(line, per_week) for line, per_week in days.usual().items()}
 
 
 def hours_by_day(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
@@ -33,7 +36,7 @@ def hours_by_day(state: State, bucket_starts: Sequence[date]) -> dict[str, Float
     days = _Days(state, bucket_starts)
     found = {}
     for line, per_week in days.usual().items():
-        found[line] = per_week.reshape(-1, days.per_bucket) / 7
+        found[line] = days.worked(line, per_week).reshape(-1, days.per_bucket) / 7
         found[line][:1, : days.gone] = 0.0
     return found
 
@@ -60,14 +63,15 @@ def days_of_lines(state: State, bucket_starts: Sequence[date]) -> dict[str, Open
     for row in days.calendar:
         overtime_days[row["line"]][days.of_calendar(row)] = row["overtime_hours"] > 0
     for line, per_week in days.usual().items():
-        works = (per_week > 0) | (overtime_days[line] & days.is_open[line])
+        works = (days.worked(line, per_week) > 0) | (overtime_days[line] & days.is_open[line])
         has = days.open_days.get(line)
+        is_told = has is not None or days.is_by_week
 
-        def on(day: int, works: BoolArray = works, has: OpenDays | None = has) -> bool | None:
+        def on(day: int, works: BoolArray = works, is_told: bool = is_told) -> bool | None:
             at = day - days.first
             if not 0 <= at < days.count:
                 return None
-            return bool(works[at]) if has is not None or not works[at] else None
+            return bool(works[at]) if is_told or not works[at] else None
 
         found[line] = narrowed(has or monday_to_friday(days.first, days.count), on)
     return found
@@ -86,8 +90,8 @@ def overtime(state: State, bucket_starts: Sequence[date]) -> tuple[dict[str, Flo
     found, cost = {}, {}
     for line, of_line in hours.items():
         open_hours = np.where(days.is_open[line], of_line, 0.0)
-        found[line] = days.in_buckets(open_hours)
-        cost[line] = days.means(each[line], open_hours)
+        found[line] = days.in_buckets(line, open_hours)
+        cost[line] = days.means(each[line], days.worked(line, open_hours))
     return found, cost
 
 
@@ -95,7 +99,8 @@ class _Days:
     """The days of the open buckets, and the rows that say something of them.
 
     lines, calendar: rows of these tables in the order in which they hold. is_open: line -> (day). open_days: line ->
-    its working days, where a calendar says them. share: line -> (day) part of a week's hours, times seven.
+    its working days, where a calendar says them. share: line -> (day) part of a week's hours, times seven. opened: line
+    -> (day) whether a span of nothing but a weekend opens it.
     """
 
     def __init__(self, state: State, bucket_starts: Sequence[date]) -> None:
@@ -111,6 +116,13 @@ class _Days:
             self.is_open[row["line"]][self.of(span(row["valid_from"], row["valid_to"]))] = True
         rows = (row for row in state.versions("line_calendar").to_pylist() if row["line"] in self.is_open)
         self.calendar = sorted(rows, key=lambda r: (r["line"], r["from"], r["to"]))
+        self.is_by_week = self.per_bucket == DAYS_OF_WEEK
+        self.opened = {line: np.zeros(self.count, dtype=bool) for line in self.is_open}
+        for row in self.calendar:
+            own = span(row["from"], row["to"])
+            weekday = (own.first - 1) % DAYS_OF_WEEK
+            is_weekend = weekday >= WORKING_DAYS and own.after - own.first <= DAYS_OF_WEEK - weekday
+            self.opened[row["line"]][self.of_calendar(row)] = is_weekend
         self.open_days = working_days(state, bucket_starts).of_line
         self.share = {line: self._shares(days) for line, days in self.open_days.items()}
 
@@ -146,11 +158,19 @@ class _Days:
         first = max(own.first, holds.first)
         return self.of(Span(first, max(min(own.after, holds.after), first)))
 
-    def in_buckets(self, per_week: FloatArray) -> FloatArray:
+    def worked(self, line: str, per_week: FloatArray) -> FloatArray:
+        """(day) what a week's hours are on each day, times seven."""
+        if not self.is_by_week or line in self.share:
+            return per_week
+        weekday = np.arange(self.count) % DAYS_OF_WEEK
+        number = np.clip(np.ceil(per_week / HOURS_OF_DAY), WORKING_DAYS, DAYS_OF_WEEK)
+        return np.where(self.opened[line], per_week, per_week * (DAYS_OF_WEEK / number) * (weekday < number))
+
+    def in_buckets(self, line: str, per_week: FloatArray) -> FloatArray:
         """(bucket) of hours per week by day."""
-        by_bucket = per_week.reshape(-1, self.per_bucket)
-        even = (by_bucket == by_bucket[:, :1]).all(axis=1)
-        hours = np.where(even, by_bucket[:, 0] * (self.per_bucket / 7), by_bucket.sum(axis=1) / 7)
+        raw, by_bucket = (of_day.reshape(-1, self.per_bucket) for of_day in (per_week, self.worked(line, per_week)))
+        even = (raw == raw[:, :1]).all(axis=1) & ~self.opened[line].reshape(-1, self.per_bucket).any(axis=1)
+        hours = np.where(even, raw[:, 0] * (self.per_bucket / 7), by_bucket.sum(axis=1) / 7)
         if self.gone:
             hours[:1] = by_bucket[:1, self.gone :].sum(axis=1) / 7
         return hours
