@@ -196,22 +196,23 @@ def test_a_recipe_gets_faster_and_dearer(tmp_path: Path, door: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_line_gets_a_second_shift_in_the_middle_of_a_week(tmp_path: Path, door: str) -> None:
-    """7 hours a week, from Thursday 15 January on 14: 3 of 7 days of one hour and 4 of two are 11 in that week."""
-    lines = "line,hours_per_week,valid_from\nL,7,\nL,14,2026-01-15"
+    """5 hours a week, from Thursday 15 January on 10: 3 of 5 days of one hour and 2 of two are 7 in that week."""
+    lines = "line,hours_per_week,valid_from\nL,5,\nL,10,2026-01-15"
     recipes = "recipe,product,line,hours_per_unit\nR,FG,L,1"
-    demand = "demand,product,due,units\nd,FG,2026-01-05,32"
+    demand = "demand,product,due,units\nd,FG,2026-01-05,22"
     found = written(tmp_path / "c", door, lines=lines, recipes=recipes, demand=demand)["orders"]
-    assert units(found, "start") == {"2026-01-05": 7.0, "2026-01-12": 11.0, "2026-01-19": 14.0}
+    assert units(found, "start") == {"2026-01-05": 5.0, "2026-01-12": 7.0, "2026-01-19": 10.0}
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_line_closes(tmp_path: Path, door: str) -> None:
-    lines = "line,hours_per_week,valid_to\nL,7,2026-01-15"
+    """10 hours a week, until Wednesday 14 January: 3 of 5 days of two hours in that week."""
+    lines = "line,hours_per_week,valid_to\nL,10,2026-01-15"
     recipes = "recipe,product,line,hours_per_unit\nR,FG,L,1"
     demand = "demand,product,due,units\nd,FG,2026-02-02,32"
     found = written(tmp_path / "c", door, lines=lines, recipes=recipes, demand=demand)
-    assert units(found["orders"], "start") == {"2026-01-05": 7.0, "2026-01-12": 3.0}
-    assert total(found["gaps"], "lost_units") == pytest.approx(22.0)
+    assert units(found["orders"], "start") == {"2026-01-05": 10.0, "2026-01-12": 6.0}
+    assert total(found["gaps"], "lost_units") == pytest.approx(16.0)
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -365,7 +366,7 @@ def test_no_row_is_used_on_a_day_on_which_it_does_not_hold(
         )
         in_bill, each_hour = lasting(bill, 7 * week), lasting(recipe, 7 * week)
         assert made < 1e-6 or (each_hour is not None and (in_bill is not None or 7 * week > last_begins))
-        there = sum((lasting(hours, 7 * week + day) or 0.0) / 7 for day in range(7))
+        there = sum((lasting(hours, 7 * week + day) or 0.0) / 5 for day in range(5))
         assert made * (each_hour or 0.0) <= there + 1e-6
         own_price = lasting(price, 7 * week)
         bought_at = {row["cost_per_unit"] for row in found if row["start"] == start and row["kind"] == "buy"}
