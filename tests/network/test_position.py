@@ -9,12 +9,13 @@ import pytest
 
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, state_of_tables
-from datong.model.flow import Forecast, Item
+from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.owed import SENT_AHEAD_DAYS
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
-from datong.network.stock import ships_to_buyers
+from datong.network.position_notices import position_notices
+from datong.network.sent_to_buyers import ships_to_buyers
 
 A = Item("A", "all")
 
@@ -467,3 +468,64 @@ def test_the_queue_is_that_of_one_unit_after_the_other(seed: int) -> None:
     if ships_to_buyers(s) and tables["sales"]["units"]:
         assert found.owed_units == owed
         assert found.served_ahead_units == served
+
+
+def told_of(s: State, key: str) -> list[tuple[int, str]]:
+    """Count and units of the notices of a kind."""
+    figures = [dict(n.found.params) for n in position_notices(s, nothing_learnt()) if f"position.{n.code}" == key]
+    return [(f["count"], f["units"]) for f in figures]
+
+
+def sold_and_sent_a_day_later(first: datetime, every: int, count: int, unsent: int) -> dict[str, dict]:
+    """10, 11, 12 ... units sold each `every` days, each sent on the day after but the last ones."""
+    days = [first + timedelta(days=every * n) for n in range(count)]
+    units = [10.0 + n for n in range(count)]
+    sent = [d + timedelta(days=1) for d in days[: count - unsent]]
+    return {
+        "sales": {"happened_at": days, "product": ["A"] * count, "units": units},
+        "shipments": {"happened_at": sent, "product": ["A"] * len(sent), "units": units[: len(sent)]},
+    }
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_first_shipment_the_day_after_the_first_sale_is_of_that_sale(every: int) -> None:
+    """Of five sales the last two are not sent: 13 and 14 are owed, though the first came before any shipment."""
+    s = state(as_of=day(12), **sold_and_sent_a_day_later(day(11 - 5 * every), every, 5, 2))
+    assert sorted(position(s).owed_units.values()) == [13.0, 14.0]
+    assert told_of(s, "position.old_sales_wait") == [(1, "10")]
+
+
+def test_records_of_shipments_that_begin_late_leave_open_what_they_are_of() -> None:
+    """100 sold on each of 40 Mondays and sent the day after; shipments are recorded from the Tuesday of week 37 on.
+    That one is of the Monday before it; the sales of the weeks before are served, the last four of which could else be
+    owed (60 days late at most); what was sold last is owed."""
+    mondays = [day(12) - timedelta(days=7 * n) for n in range(40, 0, -1)]
+    sent = [d + timedelta(days=1) for d in mondays[36:39]]
+    s = state(
+        ChainSettings("t", max_late_days=60),
+        sales={"happened_at": mondays, "product": ["A"] * 40, "units": [100.0] * 40},
+        shipments={"happened_at": sent, "product": ["A"] * 3, "units": [100.0] * 3},
+    )
+    assert position(s).owed_units == {(A, date(2026, 1, 5)): 100.0}
+    assert told_of(s, "position.old_sales") == [(4, "400")]
+    assert told_of(s, "position.old_sales_wait") == [(1, "100")]
+
+
+def test_units_of_a_sale_that_a_shipment_served_leave_the_stock_once() -> None:
+    """50 counted on the 1st; 10 sold on the 2nd, sent on the 3rd: 40 left, not 30."""
+    s = state(
+        stock={"happened_at": [datetime(2026, 1, 1, 12, tzinfo=UTC)], "product": ["A"], "units": [50.0]},
+        **sold_and_sent_a_day_later(day(2), 1, 1, 0),
+    )
+    assert position(s).on_hand_units == {"A": 40.0}
+    assert position(s).owed_units == {}
+
+
+def test_sales_served_at_once_that_are_due_ahead_are_told() -> None:
+    """No shipments; 5 sold on the 11th are promised for the 14th, in the open week: taken as served, and said."""
+    s = state(
+        ChainSettings("t", promise_days=3),
+        sales={"happened_at": [day(1), day(11)], "product": ["A"] * 2, "units": [9.0, 5.0]},
+    )
+    assert position(s).served_ahead_units == {(A, date(2026, 1, 14)): 5.0}
+    assert told_of(s, "position.served_at_once") == [(1, "5")]

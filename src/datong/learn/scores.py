@@ -15,7 +15,7 @@ from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
 from datong.network.position import Position, position
-from datong.network.stock import ships_to_buyers
+from datong.network.sent_to_buyers import ships_to_buyers
 
 if TYPE_CHECKING:
     import pandas as pd

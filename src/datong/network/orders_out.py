@@ -12,7 +12,8 @@ from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
-from datong.network.stock import MOMENT, Counts, order_sites
+from datong.network.sent_to_buyers import MOMENT
+from datong.network.stock import Counts, order_sites
 
 # How far an order is: 'fixed': a planner locked it and it has not begun (what a run proposed and gave out is no word of
 # a planner); 'out': given out and not begun; 'begun': a start, or units of it, were reported.

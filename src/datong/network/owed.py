@@ -6,9 +6,9 @@ item, which wait max_late_days from the day they are due; what finds none serves
 SENT_AHEAD_DAYS days. A product that is sent in market 'all' and not sold or wanted there has one queue for all its
 markets.
 
-Sales from before the first shipment to a buyer are served: nobody wrote down what was sent for them. A chain that
-records no shipments serves every sale at once, so that those due in open buckets are served ahead and no more asked
-for; its firm rows stay owed until they are taken out of `demand`. A firm row with the key of a sale is that sale.
+Sales from before the first shipment to a buyer are served, but for those that wait for it (sent_to_buyers.py). A chain
+that records no shipments serves every sale at once, so that those due in open buckets are served ahead and no more
+asked for; its firm rows stay owed until they are taken out of `demand`. A firm row with the key of a sale is that sale.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds, pairs
+from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds
 from datong.ledger.sold import keys_of_sales
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
-from datong.network.stock import MOMENT, first_sent_day, sales_before_shipments, sales_since_shipments
+from datong.network.sent_to_buyers import (
+    MOMENT,
+    items_of,
+    queues,
+    sales_before_shipments,
+    sales_since_shipments,
+)
 
 # Units that were sent before anyone ordered them serve orders of the next promise_days and so many days more: clocks
 # differ and orders are entered late, but what was sent long before was not sent for that order.
@@ -114,16 +120,21 @@ def owed(state: State) -> Owed:
     return replace(waits, served_ahead_units=dict(sorted(ahead.items())))
 
 
-def _served_at_once(state: State) -> dict[tuple[Item, date], float]:
-    """Units by item and due day of sales that are due in open buckets and were served from stock as they were made."""
+def sales_served_ahead(state: State) -> pa.Table:
+    """Sales that are due in open buckets and were served from stock as they were made."""
     promise, calendar = timedelta(days=state.settings.promise_days), state.settings.calendar
     first = pa.scalar(calendar.midnight(state.first_open_bucket - promise), MOMENT)
     sales = sales_before_shipments(state)
-    sales = sales.filter(pc.greater_equal(sales["happened_at"], first))
+    return sales.filter(pc.greater_equal(sales["happened_at"], first))
+
+
+def _served_at_once(state: State) -> dict[tuple[Item, date], float]:
+    """Units of `sales_served_ahead` by item and due day."""
+    sales = sales_served_ahead(state)
     if not sales.num_rows:
         return {}
-    due = local_days(sales, state) + promise.days
-    item, items = _items(sales)
+    due = local_days(sales, state) + state.settings.promise_days
+    item, items = items_of(sales)
     days, at = _days_of(item, due)
     units = np.bincount(at, sales["units"].to_numpy(), len(days)).astype(np.float64)
     return {(items[i], as_day(day)): u for (i, day), u in zip(days.tolist(), units.tolist(), strict=True)}
@@ -139,7 +150,7 @@ def _waiting(state: State) -> Owed:
     keep = settings.max_late_days + settings.promise_days + 1  # days from the day of the order
     ahead = settings.promise_days + SENT_AHEAD_DAYS
     sent_item, sent_day, sent_units = asked.sent
-    queue_of = _queues(items, set(rows.item.tolist()), set(sent_item.tolist()))
+    queue_of = queues(items, set(rows.item.tolist()), set(sent_item.tolist()))
     rows = replace(rows, queue=queue_of[rows.item])
     past, went = rows.take(rows.day <= today), sent_day <= today
     ordered = _by_day(past.queue, past.day, past.units)
@@ -160,17 +171,6 @@ def _waiting(state: State) -> Owed:
     )
     left = _Rows(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Rows)))
     return _told(state, asked, left, unasked)
-
-
-def old_sales_owed(state: State) -> tuple[int, float]:
-    """Sales from before the first shipment that would be owed if they counted: rows, units."""
-    if first_sent_day(state) is None:
-        return 0, 0.0
-    old = sales_before_shipments(state)
-    due = local_days(old, state) + state.settings.promise_days
-    oldest = day_number(state.today) - state.settings.max_late_days
-    owed_else = (due < day_number(state.first_open_bucket)) & (due >= oldest)
-    return int(old["lines"].to_numpy()[owed_else].sum()), float(old["units"].to_numpy()[owed_else].sum())
 
 
 def past_firm_rows(state: State) -> pa.Table:
@@ -202,21 +202,21 @@ def _asked(state: State) -> _Asked:
     firm, named = firm.filter(kept), named[kept.to_numpy()]
     sales = sales_since_shipments(state)
     columns = ["product", "market", "units"]
-    item, items = _items(pa.concat_tables([side.select(columns) for side in (sales, firm, rest)]))
+    item, items = items_of(pa.concat_tables([side.select(columns) for side in (sales, firm, rest)]))
     of_sales, of_firm, of_rest = np.split(item, np.cumsum([sales.num_rows, firm.num_rows]))
     sold = _by_day(of_sales, local_days(sales, state), sales["units"].to_numpy())
     due = firm["due"].cast(pa.int32()).to_numpy().astype(np.int64)
     none, of_sale = np.zeros(len(sold.day)), np.zeros(len(sold.day), np.int64)
-    items_of = np.concatenate([sold.queue, of_firm])
+    of = np.concatenate([sold.queue, of_firm])
     rows = _Rows(
-        item=items_of,
-        queue=items_of,
+        item=of,
+        queue=of,
         day=np.concatenate([sold.day, due - state.settings.promise_days]),
         units=np.concatenate([sold.units, firm["units"].to_numpy() - named]),
         sent=np.concatenate([none, named]),
         firm=np.concatenate([of_sale - 1, np.arange(firm.num_rows)]),
         priority=np.concatenate([of_sale, firm["priority"].to_numpy()]),
-        waits=np.zeros(len(items_of)),
+        waits=np.zeros(len(of)),
     )
     sent_rows = of_rest, local_days(rest, state), rest["units"].to_numpy().astype(np.float64)
     own = pc.fill_null(firm["max_late_days"], state.settings.max_late_days).to_numpy().astype(np.int64)
@@ -380,21 +380,6 @@ def waiting_units(
         most_ahead[sent.queue[new]] += sent.units[new]
         net[sent.queue[new]] -= sent.units[new]
     return net
-
-
-def _queues(items: list[Item], sold: set[int], shipped: set[int]) -> IntArray:
-    """(item) its queue: itself, or the first item of a product that is sent in market 'all' and not sold there."""
-    of_all = {items[i].product for i in shipped if items[i].market == "all" and i not in sold}
-    first: dict[str, int] = {}
-    return np.array(
-        [first.setdefault(item.product, i) if item.product in of_all else i for i, item in enumerate(items)], np.int64
-    )
-
-
-def _items(rows: pa.Table) -> tuple[IntArray, list[Item]]:
-    """(row) position of its (product, market) in the list of those there are."""
-    item, found = pairs(rows["product"], rows["market"])
-    return item, [Item(*pair) for pair in found]
 
 
 def _by_day(queue: IntArray, day: IntArray, units: FloatArray) -> UnitsByDay:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import day_number
+from datong.ledger.columns import day_number, local_days
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import COUNTS, named
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
@@ -25,15 +25,19 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import netted
 from datong.network.orders_out import UnderWay, orders_out
 from datong.network.overdue_arrivals import Expected, expected_arrivals
-from datong.network.owed import old_sales_owed, past_firm_rows
+from datong.network.owed import past_firm_rows, sales_served_ahead
 from datong.network.position import Position, position
 from datong.network.sales_recorded_until import quiet_since, sales_end
+from datong.network.sent_to_buyers import (
+    first_sent_day,
+    old_sales_waiting,
+    sales_before_shipments,
+    ships_to_buyers,
+)
 from datong.network.stock import (
     Counts,
     booked_without_order,
-    first_sent_day,
     last_counts,
-    ships_to_buyers,
     unbooked_done,
 )
 from datong.network.ways import Way
@@ -188,11 +192,20 @@ def _firm_rows(state: State, where: Position) -> Iterator[Finding]:
 
 
 def _old_sales(state: State) -> Iterator[Finding]:
-    count, units = old_sales_owed(state)
-    if count:
-        yield finding(
-            "note", "position.old_sales", "sales", count=count, units=f"{units:,g}", day=first_sent_day(state)
-        )
+    """Sales that are taken as served with no shipment of them, and those from before the first one that are not; of
+    both those that could be owed today."""
+    day = first_sent_day(state)
+    told = {"position.old_sales": sales_before_shipments, "position.old_sales_wait": old_sales_waiting}
+    if day is None:
+        told = {"position.served_at_once": sales_served_ahead}
+    oldest = day_number(state.today) - state.settings.max_late_days - state.settings.promise_days
+    for key, of in told.items():
+        rows = of(state)
+        rows = rows.filter(pa.array(local_days(rows, state) >= oldest))
+        if rows.num_rows:
+            units = f"{math.fsum(rows['units'].to_pylist()):,g}"
+            count = pc.sum(rows["lines"]).as_py()
+            yield finding("note", key, "sales", count=count, units=units, day=day or state.first_open_bucket)
 
 
 # orders --------------------------------------------------------------------------------------------

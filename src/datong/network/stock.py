@@ -9,27 +9,32 @@ the rest is still to take (`Counts.taken`). Good units come in as they are repor
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import as_day, codes, day_number, distinct, grouped, local_days, microseconds, pairs
+from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds, pairs
 from datong.ledger.order_life import Standing, events_of_table, standings
 from datong.ledger.parts import is_large, parts
 from datong.ledger.row_ids import end_of_local_day
-from datong.ledger.sold import sold_by_day
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills
+from datong.network.sent_to_buyers import (
+    MOMENT,
+    first_sent_day,
+    old_sales_waiting,
+    sales_before_shipments,
+    ships_to_buyers,
+)
 from datong.network.site_transfers import arrived
 
-MOMENT = pa.timestamp("us", tz="UTC")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = np.iinfo(np.int64).min
 # The table in which what comes of an order of a kind is booked, and its column of units.
@@ -94,58 +99,6 @@ class Movements:
 
     moves: pa.Table
     taken: pa.Table
-
-
-def ships_to_buyers(state: State) -> bool:
-    """Does the chain record what it sends to buyers? Transfers between its own sites are not that, nor are 0 units."""
-    return pc.any(_to_buyers(state)).as_py() or False
-
-
-def _to_buyers(state: State) -> pa.ChunkedArray:
-    """Whether each row of `shipments` tells of units that went to a buyer."""
-    shipments = state.table("shipments")
-    return pc.and_(pc.is_null(shipments["to_site"]), pc.not_equal(shipments["units"], 0.0))
-
-
-def first_sent_day(state: State) -> date | None:
-    """Local day of the first shipment to a buyer; None where none is recorded."""
-    first = pc.min(state.table("shipments")["happened_at"].filter(_to_buyers(state))).as_py()
-    return None if first is None else state.settings.calendar.local_date(first)
-
-
-def sales_before_shipments(state: State) -> pa.Table:
-    """Sales ordered before the day of the first shipment to a buyer, all where there is none: they were served at once,
-    from stock, and nobody wrote it down. As of `_ordered`."""
-    return _sales(state, before=True)
-
-
-def sales_since_shipments(state: State) -> pa.Table:
-    """Sales ordered on the day of the first shipment to a buyer or later; none where there is none. As of
-    `_ordered`."""
-    return _sales(state, before=False)
-
-
-def _ordered(state: State) -> pa.Table:
-    """Sales in state 'ordered': happened_at, product, market, units, how many `lines`. Of a large table those of one
-    item and day are one, which happened as the day began."""
-    sales = state.table("sales")
-    if not is_large(sales):
-        sales = sales.filter(pc.equal(sales["state"], "ordered")).select(["happened_at", "product", "market", "units"])
-        return sales.append_column("lines", pa.array(np.ones(sales.num_rows, np.int64)))
-    sold = sold_by_day(state)
-    sold = sold.filter(sold["ordered"]).select(["product", "market", "units", "lines", "day"])
-    days, at = np.unique(sold["day"].to_numpy(), return_inverse=True)
-    begins = pa.array([state.settings.calendar.midnight(as_day(day)) for day in days.tolist()], MOMENT)
-    return sold.append_column("happened_at", begins.take(pa.array(at))).drop_columns(["day"])
-
-
-def _sales(state: State, before: bool) -> pa.Table:
-    sales, first = _ordered(state), first_sent_day(state)
-    if first is None:
-        return sales if before else sales.slice(0, 0)
-    begins = pa.scalar(state.settings.calendar.midnight(first), MOMENT)
-    compare = pc.less if before else pc.greater_equal
-    return sales.filter(compare(sales["happened_at"], begins))
 
 
 def on_hand(state: State, counts: Counts, movements: Movements) -> dict[str, float]:
@@ -281,7 +234,9 @@ def _sold_moves(state: State, counts: Counts) -> pa.Table:
         sums = same.aggregate([("happened_at", "max"), ("units", "sum")])
         names = {"happened_at_max": "happened_at", "units_sum": "units"}
         found = [sums.rename_columns([names.get(name, name) for name in sums.column_names]).select(moves.column_names)]
-    return found[0].drop_columns(["after", "out"])
+    # Those that wait for a shipment all the same leave with it.
+    waiting = _moves(_sold_at(old_sales_waiting(state), state), "site", "units", 1)
+    return pa.concat_tables([found[0].drop_columns(["after", "out"]), waiting])
 
 
 def _back_on_sale(state: State) -> pa.Table:

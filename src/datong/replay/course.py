@@ -14,7 +14,7 @@ from datong.model.flow import IMPLIED, Item, PlannedOrder, nothing_learnt
 from datong.network.facts import chain_facts
 from datong.network.places import ANYWHERE
 from datong.network.position import position
-from datong.network.stock import ships_to_buyers
+from datong.network.sent_to_buyers import ships_to_buyers
 from datong.replay.making import true_lead_days
 from datong.replay.parts import NOTHING, Batch
 from datong.replay.simulate import Simulation

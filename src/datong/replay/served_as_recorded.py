@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
-from datong.network.stock import ships_to_buyers
+from datong.network.sent_to_buyers import ships_to_buyers
 
 RECORDED_SERVICE_SCHEMA = pa.schema([("within_days", pa.int64()), ("share", pa.float64())])
 WITHIN_DAYS = (0, 1, 3, 7, 14)
