@@ -12,6 +12,7 @@ from datong.network.position import position
 SHANGHAI = timedelta(hours=8)
 # Sunday 2026-12-06 in Shanghai, as a date alone is kept: the moment at which it begins there.
 DAY = datetime(2026, 12, 6, tzinfo=UTC) - SHANGHAI
+DAY_ITSELF = date(2026, 12, 6)
 
 
 def on_hand(counted_at: datetime, made_at: datetime, sold_at: datetime, start: date | None = None) -> float:
@@ -43,5 +44,32 @@ def test_a_count_with_a_clock_is_of_its_moment() -> None:
 def test_a_count_of_the_day_on_which_planning_starts_is_what_it_starts_with() -> None:
     """Counted as the 6th begins, 80 made and 5 sold on it: 161. A day that is not the start is counted as it ends."""
     day = DAY + timedelta(hours=14)
-    assert on_hand(DAY, day, day, start=date(2026, 12, 6)) == 161
+    assert on_hand(DAY, day, day, start=DAY_ITSELF) == 161
     assert on_hand(DAY, day, day, start=date(2026, 12, 7)) == 86
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_what_an_order_of_the_first_day_used_goes_off_a_count_of_that_day(hours: int) -> None:
+    """80 clay counted as the 6th begins, on which planning starts. W, to start that day, made 20 pots of 2 clay two
+    days later: 40 left. Told to have begun at 1 o'clock, the same."""
+    tables = {
+        "products": [{"product": "POT"}, {"product": "CLAY"}],
+        "components": [{"product": "POT", "component": "CLAY", "units_per_unit": 2.0}],
+        "stock": [{"product": "CLAY", "units": 80.0, "happened_at": DAY}],
+        "orders": [
+            {"order": "W", "kind": "make", "product": "POT", "units": 20.0, "start": DAY_ITSELF, "due": DAY_ITSELF}
+        ],
+        "order_events": [
+            *([{"order": "W", "state": "started", "happened_at": DAY + timedelta(hours=hours)}] if hours else []),
+            {"order": "W", "state": "done", "good_units": 20.0, "happened_at": DAY + timedelta(days=2)},
+        ],
+    }
+    rows = {name: pa.Table.from_pylist(own) for name, own in tables.items()}
+    settings = ChainSettings("shop", time_zone="Asia/Shanghai", start=DAY_ITSELF)
+    state = state_of_tables(settings, DAY + timedelta(days=3), rows)
+    assert position(state).on_hand_units == {"CLAY": 40.0, "POT": 20.0}
+
+
+def test_what_came_on_the_first_day_without_a_clock_comes_on_top_of_its_count() -> None:
+    """86 counted as the 6th begins, on which planning starts; 80 are booked in and 5 sold on that date: 161."""
+    assert on_hand(DAY, DAY, DAY, start=DAY_ITSELF) == 161

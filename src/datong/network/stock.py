@@ -143,13 +143,15 @@ def on_hand_by_site(counts: Counts, movements: Movements) -> dict[tuple[str, str
 
 def _holds_from(moments: IntArray, settings: ChainSettings) -> IntArray:
     """Moments of counts (us): of those at the very beginning of a local day, which are days without a clock, its end. A
-    count of the day on which planning starts is what it starts with, and stays at its beginning."""
+    count of the day on which planning starts is what it starts with: of the moment before it, so that all of that day
+    comes after it, and orders that begin on it take their components from it."""
     from_then = {}
     for moment in set(moments.tolist()):
         at = _BEGINNING + timedelta(microseconds=moment)
         day = settings.calendar.local_date(at)
-        if at == settings.calendar.midnight(day) and day != settings.start:
-            at = end_of_local_day(at, settings.calendar) - timedelta(microseconds=1)
+        if at == settings.calendar.midnight(day):
+            ends = at if day == settings.start else end_of_local_day(at, settings.calendar)
+            at = ends - timedelta(microseconds=1)
         from_then[moment] = (at - _BEGINNING) // timedelta(microseconds=1)
     return np.array([from_then[moment] for moment in moments.tolist()], np.int64)
 
