@@ -314,3 +314,27 @@ def test_the_rest_of_an_order_that_is_partly_done_is_still_to_be_worked(partly: 
     assert one.units["A"].tolist()[:2] == [0.0, 25.0]
     short = found(plain(hours=20.0), {}, replace(order, partly=True))
     assert short.hours["L"].tolist()[:3] == [20.0, 5.0, 0.0]
+
+
+def test_hours_that_run_over_the_weekend_bring_an_order_in_the_next_week():
+    """12 hours from Friday on, 8 a day: 8 on Friday, 4 in the next week, and its 12 A are there then. Of two from
+    Wednesday on, 16 and 12 hours, the second has 8 in the week and 4 in the next. From Monday on 40 fit."""
+    friday = {"start": MONDAY + timedelta(days=4), "due": MONDAY + timedelta(days=4)}
+    one = found(plain(), {"Q": 500.0}, make("K", 12.0, 0, **friday))
+    assert one.hours["L"].tolist() == [8.0, 4.0, 0.0, 0.0, 0.0, 0.0]
+    assert one.units["A"].tolist() == [0.0, 12.0, 0.0, 0.0, 0.0, 0.0]
+    assert [(late.start, late.arrives, late.line) for late in one.put_off] == [(0, 1, "L")]
+    wednesday = {"start": MONDAY + timedelta(days=2), "due": MONDAY + timedelta(days=4)}
+    two = found(plain(), {"Q": 500.0}, make("K", 16.0, 0, **wednesday), make("M", 12.0, 0, **wednesday))
+    assert two.hours["L"].tolist() == [24.0, 4.0, 0.0, 0.0, 0.0, 0.0]
+    assert two.units["A"].tolist() == [16.0, 12.0, 0.0, 0.0, 0.0, 0.0]
+    assert found(plain(), {"Q": 500.0}, make("K", 40.0, 0, weeks=0)).put_off == ()
+
+
+def test_hours_after_the_last_of_its_components_came_are_those_that_an_order_has():
+    """24 hours that wait for Q until Thursday: 16 are left in that week. With the Q in stock all fit."""
+    coming = UnderWay("P", "buy", "Q", None, None, 48.0, MONDAY, MONDAY + timedelta(days=3))
+    one = found(plain(), {}, make("K", 24.0, 0, weeks=0), coming)
+    assert one.hours["L"].tolist() == [16.0, 8.0, 0.0, 0.0, 0.0, 0.0]
+    assert one.units["A"].tolist() == [0.0, 24.0, 0.0, 0.0, 0.0, 0.0]
+    assert found(plain(), {"Q": 48.0}, make("K", 24.0, 0, weeks=0), coming).units["A"].tolist()[0] == 24.0

@@ -303,3 +303,34 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
         for day in range(calendar.bucket_days):
             needed = sum(h for d, h in due.items() if d <= day)
             assert needed <= sum(there[: day + 1]) + 1e-6, (line, first, day)
+
+
+def test_an_order_that_is_out_and_is_worked_over_the_weekend_makes_its_customer_late() -> None:
+    """K is out: 12 A from Friday on, on a line of 8 hours a day. It is there on Monday; its customer wants 12 by
+    Friday, and nothing else is begun in the frozen week."""
+    rows: Rows = {
+        "products": [{"product": "A", "price": 100.0}],
+        "lines": [{"line": "L", "hours_per_week": 40.0}],
+        "recipes": [{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0}],
+        "orders": [
+            {
+                "order": "K",
+                "kind": "make",
+                "product": "A",
+                "recipe": "R",
+                "line": "L",
+                "units": 12.0,
+                "start": MONDAY + timedelta(days=4),
+                "due": MONDAY + timedelta(days=4),
+            }
+        ],
+        "order_events": [{"order": "K", "state": "released", "happened_at": datetime(2026, 1, 2, tzinfo=UTC)}],
+        "demand": [{"demand": "z", "product": "A", "due": MONDAY + timedelta(days=4), "units": 12.0}],
+    }
+    settings = ChainSettings("t", horizon_buckets=2, frozen_buckets=1, max_late_days=28, time_zone="UTC")
+    tables = {name: pa.Table.from_pylist(own) for name, own in rows.items()}
+    state = state_of_tables(settings, datetime(2026, 1, 5, tzinfo=UTC), tables)
+    run = run_cycle(state, nothing_learnt(), (), 0)
+    delivered = run.decision.clearing.deliveries.to_pylist()
+    assert [(d["bucket"], d["units"]) for d in delivered] == [(MONDAY + timedelta(days=7), 12.0)]
+    assert run.plan.kept["counted_on"].to_pylist() == [MONDAY + timedelta(days=7)]

@@ -1,9 +1,9 @@
 """What stock and orders under way fix before anything is planned: the units that come, and what is still taken.
 
 An order that has not begun takes its components at its start, all at once, and its line's hours, its set-up's among
-them, from then on, in the buckets in which the line has some left: orders that a planner locked before others, those
-due first before those due later. So the chain must have its components there by then: `units` may fall below nothing,
-and what is missing is made or bought by the plan.
+them, from that day on, in the buckets in which the line has some left: orders that a planner locked before others,
+those due first before those due later. So the chain must have its components there by then: `units` may fall below
+nothing, and what is missing is made or bought by the plan.
 
 Where that cannot be, the order starts in the first bucket in which it can: the components that are neither there nor
 coming are taken to be started as late as possible by the cheapest way, in its lots, within its limits and the hours
@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -148,7 +148,8 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
 @dataclass(eq=False)
 class _Task:
     """An order that still takes hours or components. start, due: buckets. worked: (bucket) hours; level: of its
-    product; takes: components; short: the component it was first found to lack."""
+    product; takes: components; short: the component it was first found to lack; by_day: bucket -> (day) of `worked`;
+    ready: the day on which the last of what it takes is there, where it waits for that in its bucket."""
 
     order: UnderWay
     way: Way
@@ -162,6 +163,13 @@ class _Task:
     worked: FloatArray
     takes: bool
     short: str | None = None
+    by_day: dict[int, FloatArray] = field(default_factory=dict)
+    ready: date = date.min
+
+    def first_day(self, t: int, starts: date) -> int:
+        """The day of a bucket, from 0, on which it can first be worked. starts: the bucket's first."""
+        is_own = t == self.start and self.order.stage != "begun"
+        return max(((self.order.start if is_own else starts) - starts).days, (self.ready - starts).days, 0)
 
     @property
     def turn(self) -> tuple[int, int, bool, int, str]:
@@ -205,6 +213,10 @@ class _Schedule:
             if product in self.at:
                 self.came[self.at[product], 0] = max(units, 0.0)
         self.free = {line: np.maximum(hours, 0.0) for line, hours in facts.line_hours.items()}
+        # line -> (bucket, day) hours that orders leave.
+        self.free_by_day = {
+            line: self.free[line][:, None] * shares for line, shares in facts.shares_by_day.items() if line in self.free
+        }
         self.taken = {line: np.zeros(self.buckets) for line in facts.line_hours}
         self.pulls: list[Pull] = []
         self.put_off: list[PutOff] = []
@@ -303,9 +315,16 @@ class _Schedule:
                 tasks = [task for task in tasks if left[id(task)] > 0]
 
     def _work(self, task: _Task, t: int, hours: float) -> float:
-        """Takes up to so many hours of the task's line in a bucket."""
+        """Takes up to so many hours of the task's line in a bucket, from the day on on which it is to begin."""
         assert task.line is not None
         some = min(float(self.free[task.line][t]), hours)
+        if (by_day := self.free_by_day.get(task.line)) is not None:
+            first = task.first_day(t, self.starts[t])
+            there = np.clip(some - (np.cumsum(by_day[t, first:]) - by_day[t, first:]), 0.0, by_day[t, first:])
+            if there.sum() < some - NOTHING:
+                some = round(float(there.sum()), 9)
+            by_day[t, first:] -= there
+            task.by_day.setdefault(t, np.zeros(by_day.shape[1]))[first:] += there
         task.worked[t] += some
         self.free[task.line][t] -= some
         self.taken[task.line][t] += some
@@ -315,7 +334,9 @@ class _Schedule:
         if task.line is not None:
             self.free[task.line] += task.worked
             self.taken[task.line] -= task.worked
-            task.worked = np.zeros(self.buckets)
+            for t, hours in task.by_day.items():
+                self.free_by_day[task.line][t] += hours
+            task.worked, task.by_day = np.zeros(self.buckets), {}
 
     def _work_from(self, task: _Task, t: int, share: float = 1.0) -> None:
         """Works the task anew, from a bucket on, in what hours are left."""
@@ -332,12 +353,33 @@ class _Schedule:
             self._work_from(task, t)
         if task.begins > t:
             return False
+        ready = self._parts_there(task, t)
+        if task.line in self.free_by_day and ready > self.starts[t] + timedelta(days=task.first_day(t, self.starts[t])):
+            task.ready = ready
+            self._work_from(task, t)
+            if task.begins > t:
+                return False
         missing = self.cover.take(self._needs(task, t))
         if missing is None:
             self._start(task, t, 1.0)
         else:
             task.short = task.short or missing
         return missing is None
+
+    def _parts_there(self, task: _Task, t: int) -> date:
+        """The day of a bucket on which the last of what the task takes is there, of what comes of orders in it; the
+        first one where it finds all of it before."""
+        last = self.starts[t]
+        for part, units, _ in self._needs(task, t):
+            spare = self.cover.there(part, t) - units
+            name = self.facts.products[part]
+            own = [one for one in self.comes if one.bucket == t and one.product == name]
+            for one in sorted(own, key=lambda one: one.day, reverse=True):
+                if spare < one.units - TOLERANCE * max(one.units, 1.0):
+                    last = max(last, one.day)
+                    break
+                spare -= one.units
+        return last
 
     def _needs(self, task: _Task, t: int, share: float = 1.0) -> list[tuple[int, float, int]]:
         """(component, units, bucket) of a start in a bucket."""

@@ -25,7 +25,7 @@ from datong.network.lanes import (
     with_holding,
 )
 from datong.network.lead_times import has_parts, timed
-from datong.network.line_hours import line_hours
+from datong.network.line_hours import line_hours, shares_by_day
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
 from datong.network.refusals import RECALLED, Refusal, refusals
@@ -48,6 +48,7 @@ class ChainFacts:
 
     ready_arrays: those of the ways, where they are at hand. In a chain with lanes the products are stock points, by
     their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
+    shares_by_day: line -> (bucket, day) of its hours in the bucket; empty: hours are not looked at by day.
     refusals: those that close ways in the open buckets, and those of shortly before, which close nothing (RECALLED).
     """
 
@@ -59,6 +60,7 @@ class ChainFacts:
     places: Places | None = None
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
+    shares_by_day: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @cached_property
     def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
@@ -105,7 +107,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = prices_of(state)
     ways = without_held(recipe_and_offer_ways(state, prices, learnt, bucket_starts), held_back(state, bucket_starts))
-    hours = line_hours(state, bucket_starts)
+    hours, by_day = line_hours(state, bucket_starts), shares_by_day(state, bucket_starts)
     if len(ways) * len(bucket_starts) <= LONG_LOTS_UP_TO:
         ways = long_lots(ways, hours, state.settings.calendar.bucket_days)
     lanes = lanes_of(state, bucket_starts)
@@ -113,13 +115,14 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     if lanes:
         items = [*asked, *asked_items(state)]
         facts = _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
-        return replace(facts, ways=with_closed_days(facts.ways, refused, facts.product_of), refusals=refused)
+        ways = with_closed_days(facts.ways, refused, facts.product_of)
+        return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = economics_of(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, hours, arrays, refusals=refused)
+    return ChainFacts(products, economics, ways, hours, arrays, refusals=refused, shares_by_day=by_day)
 
 
 def _with_lanes(

@@ -77,6 +77,27 @@ def days_of_lines(state: State, bucket_starts: Sequence[date]) -> dict[str, Open
     return found
 
 
+def shares_by_day(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
+    """line -> (bucket, day) the share of its hours in a bucket that is worked on each of its days."""
+    gone = max((state.today - bucket_starts[0]).days, 0) if bucket_starts else 0
+    found = hours_by_day(state, bucket_starts)
+    for of_line in found.values():
+        for t, by_day in enumerate(of_line):
+            of_line[t] = day_shares(by_day, gone if t == 0 else 0)
+    return found
+
+
+def day_shares(by_day: FloatArray, gone: int) -> FloatArray:
+    """(day) the share of a bucket's hours that is worked on each of its days: by its usual hours, and where it has
+    none, on its working days. gone: days that are past."""
+    days = np.arange(len(by_day))
+    there = days >= gone
+    for weights in (by_day, there & (days < WORKING_DAYS), there):
+        if weights.sum() > 0:
+            return weights / weights.sum()
+    return np.zeros(len(by_day))
+
+
 def overtime(state: State, bucket_starts: Sequence[date]) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Overtime hours, and the cost of one: line -> (bucket), of the lines that have any."""
     days = _Days(state, bucket_starts)

@@ -15,7 +15,7 @@ import numpy as np
 
 from datong.ledger.state import State
 from datong.model.flow import Clearing, FloatArray
-from datong.network.line_hours import WORKING_DAYS, hours_by_day
+from datong.network.line_hours import day_shares, hours_by_day
 
 # Hours below this are rounding.
 LEAST_HOURS = 1e-6
@@ -33,20 +33,9 @@ def worked_hours(state: State, clearing: Clearing, starts: Sequence[date]) -> di
             continue
         by_day = usual[line][t]
         used = row["run_hours"] + row["setup_hours"] + row["under_way_hours"]
-        in_all = max(float(by_day.sum()), used) * _shares(by_day, gone if t == 0 else 0)
+        in_all = max(float(by_day.sum()), used) * day_shares(by_day, gone if t == 0 else 0)
         there.setdefault(line, np.zeros(usual[line].shape))[t] = in_all
     return there
-
-
-def _shares(by_day: FloatArray, gone: int) -> FloatArray:
-    """(day) the share of a bucket's hours that is worked on each of its days: by its usual hours, and where it has
-    none, on its working days. gone: days that are past."""
-    days = np.arange(len(by_day))
-    there = days >= gone
-    for weights in (by_day, there & (days < WORKING_DAYS), there):
-        if weights.sum() > 0:
-            return weights / weights.sum()
-    return np.zeros(len(by_day))
 
 
 @dataclass(frozen=True, slots=True)
