@@ -13,6 +13,7 @@ from datong.ledger.state import state_of_tables
 from datong.model.errors import NoPlan
 from datong.model.flow import Plan, PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.plan.orders_already_out import late_for
 from datong.plan.work import Work
 from each import each_seed
 
@@ -334,3 +335,64 @@ def test_an_order_that_is_out_and_is_worked_over_the_weekend_makes_its_customer_
     delivered = run.decision.clearing.deliveries.to_pylist()
     assert [(d["bucket"], d["units"]) for d in delivered] == [(MONDAY + timedelta(days=7), 12.0)]
     assert run.plan.kept["counted_on"].to_pylist() == [MONDAY + timedelta(days=7)]
+
+
+def clay(stock: float, begins: int = 0) -> Rows:
+    """R is out: 24 vases of 3 clay, to begin on a day of the week. 72 tiles of 1 clay are wanted by Wednesday, when 400
+    clay come. Vases and tiles have a line each."""
+    return {
+        "products": [{"product": p, "price": price} for p, price in (("VASE", 70.0), ("TILE", 12.0), ("CLAY", 2.0))],
+        "lines": [{"line": "V", "hours_per_week": 40.0}, {"line": "T", "hours_per_week": 40.0}],
+        "recipes": [
+            {"recipe": "VASE/1", "product": "VASE", "line": "V", "hours_per_unit": 0.3},
+            {"recipe": "TILE/1", "product": "TILE", "line": "T", "hours_per_unit": 0.1},
+        ],
+        "components": [
+            {"product": "VASE", "component": "CLAY", "units_per_unit": 3.0},
+            {"product": "TILE", "component": "CLAY", "units_per_unit": 1.0},
+        ],
+        "stock": [{"product": "CLAY", "units": stock, "happened_at": datetime(2026, 1, 4, tzinfo=UTC)}],
+        "orders": [
+            {
+                "order": "R",
+                "kind": "make",
+                "product": "VASE",
+                "recipe": "VASE/1",
+                "line": "V",
+                "units": 24.0,
+                "start": MONDAY + timedelta(days=begins),
+                "due": MONDAY + timedelta(days=begins),
+            },
+            {
+                "order": "P",
+                "kind": "buy",
+                "product": "CLAY",
+                "units": 400.0,
+                "start": MONDAY - timedelta(days=7),
+                "due": MONDAY + timedelta(days=2),
+            },
+        ],
+        "order_events": [
+            {"order": order, "state": "released", "happened_at": datetime(2026, 1, 2, tzinfo=UTC)} for order in "RP"
+        ],
+        "demand": [
+            {"demand": "d", "product": "TILE", "due": MONDAY + timedelta(days=2), "units": 72.0},
+            {"demand": "e", "product": "VASE", "due": MONDAY, "units": 24.0},
+        ],
+    }
+
+
+def test_an_order_that_is_out_has_its_components_before_new_ones() -> None:
+    """80 clay: the 72 of R on Monday, and 8 of the tiles; the other 64 come on Wednesday, so these begin then. To begin
+    on Thursday, R leaves the clay of Monday to the tiles. With 60 clay R waits for Wednesday, and says for what."""
+    plan = chain(clay(80.0))
+    assert by_kind(plan, "make").start == MONDAY + timedelta(days=2)
+    assert [late_for(row) for row in plan.kept.to_pylist()] == [None, None]
+    assert plan.kept["counted_on"].to_pylist() == [MONDAY + timedelta(days=2), MONDAY]
+    later = chain(clay(80.0, begins=3))
+    assert by_kind(later, "make").start == MONDAY
+    assert later.kept["counted_on"].to_pylist()[1] == MONDAY + timedelta(days=3)
+    waits = chain(clay(60.0)).kept.to_pylist()[1]
+    why = late_for(waits)
+    assert why is not None
+    assert (waits["counted_on"], why.text("en")) == (MONDAY + timedelta(days=2), "it waits for CLAY")

@@ -1,7 +1,7 @@
 """Runs that the ledger keeps: what later ones learn from and are held against, and what one of them said."""
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +17,9 @@ from datong.model.errors import NotFound
 from datong.model.flow import SCORES_SCHEMA, Learnt, OrderMessage
 from datong.model.tables import tables
 from datong.model.words import Message, message, shown
+from datong.network.orders_out import UnderWay
 from datong.network.position import position
+from datong.plan.orders_already_out import late_for
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import planned_orders
 
@@ -144,20 +146,27 @@ def recorded(at: Opened, state: State, order: str) -> Message | None:
         due=row["due"],
         state=message(f"code.state_{state_of(row, stand)}"),
         good=shown(stand.good_units),
-        rest=message("app.recorded_counted", units=shown(ahead.units), day=_counted_on(at, order) or ahead.due)
-        if ahead is not None
-        else message("app.recorded_nothing"),
+        rest=_rest(_kept_row(at, order), ahead) if ahead is not None else message("app.recorded_nothing"),
     )
 
 
-def _counted_on(at: Opened, order: str) -> date | None:
-    """The day on which the last plan counts on an order that is out."""
+def _rest(kept: Mapping[str, Any], ahead: UnderWay) -> Message:
+    """What is still to come of an order that is out, when, and why then. kept: its row in the last plan."""
+    figures = {"units": shown(ahead.units), "day": kept.get("counted_on") or ahead.due}
+    why = late_for(kept)
+    if why is None:
+        return message("app.recorded_counted", **figures)
+    return message("app.recorded_later" if kept["counted_on"] else "app.recorded_never", **figures, why=why)
+
+
+def _kept_row(at: Opened, order: str) -> dict[str, Any]:
+    """The row of an order that is out in the last plan; empty where there is none."""
     runs = [row for row in at.ledger.runs().to_pylist() if row["branch"] == at.branch]
     if not runs:
-        return None
+        return {}
     kept = at.ledger.run_tables(max(runs, key=lambda row: row["saved"])["run"], ("kept",)).get("kept")
     found = [] if kept is None else kept.filter(pc.equal(kept["order"], order)).to_pylist()
-    return found[0].get("counted_on") if found else None
+    return found[0] if found else {}
 
 
 def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:

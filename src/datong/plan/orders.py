@@ -74,7 +74,7 @@ def orders_of(
                 behind=behind.get(lot),
             )
         )
-    kept = with_days_counted_on(kept_orders(state), work)
+    kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
     return Plan(tuple(orders), kept, after_due(found, days, work.facts.product_of))
 
 

@@ -1,12 +1,15 @@
 """Orders that are out already, or locked, as a plan keeps them beside those that it proposes."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.tables import tables
+from datong.model.words import Message, message
 from datong.plan.work import Work
 
 
@@ -24,11 +27,13 @@ def kept_orders(state: State) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
 
 
-def with_days_counted_on(kept: pa.Table, work: Work) -> pa.Table:
+def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -> pa.Table:
     """Kept orders with `to_come_units`, what is still to come of each as ordered; `counted_units`, the good units of
     these, after the yield, on which the plan counts; and `counted_on`, the day of that: their due day, or where that
     has passed when they can be expected, or the day by which the hours and components that the plan has for them let it
-    come (out_by_day.py); null where nothing comes within the horizon.
+    come (out_by_day.py); null where nothing comes within the horizon. Where work comes later than its due day,
+    `waits_for` is the component that it has to wait for, or else `short_line` the line whose hours are too few.
+    lacks: order -> component that it waits for in its bucket.
     """
     orders = {order.order: order for order in work.position.under_way}
     arrives = work.promised.arrives
@@ -39,6 +44,19 @@ def with_days_counted_on(kept: pa.Table, work: Work) -> pa.Table:
             return None
         return max(orders[order].due, comes.get(order, work.starts[arrives.get(order) or 0]))
 
+    component_of = {one.order.order: one.component for one in work.promised.put_off if one.component is not None}
+    component_of.update(lacks)
+    line_of = {own.order.order: own.line for own in work.promised.worked}
+
+    def cause(order: str) -> tuple[str | None, str | None]:
+        expected = day(order)
+        if order not in arrives or (expected is not None and expected <= orders[order].due):
+            return None, None
+        if order in component_of:
+            return work.facts.product_of(component_of[order]), None
+        line = line_of.get(order)
+        return None, None if line in work.facts.shared else line
+
     names = kept["order"].to_pylist()
     left = [orders[name].units if name in orders else 0.0 for name in names]
     good: dict[str, float] = dict.fromkeys(names, 0.0)
@@ -46,4 +64,14 @@ def with_days_counted_on(kept: pa.Table, work: Work) -> pa.Table:
         good[one.order] = good.get(one.order, 0.0) + one.units
     kept = kept.append_column("to_come_units", pa.array(left, pa.float64()))
     kept = kept.append_column("counted_units", pa.array([good[name] for name in names], pa.float64()))
-    return kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
+    kept = kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
+    causes = [cause(name) for name in names]
+    kept = kept.append_column("waits_for", pa.array([component for component, _ in causes], pa.string()))
+    return kept.append_column("short_line", pa.array([line for _, line in causes], pa.string()))
+
+
+def late_for(kept: Mapping[str, Any]) -> Message | None:
+    """Why work that is out comes later than its due day, of its row in `kept`; None where it does not."""
+    if kept.get("waits_for"):
+        return message("plan.out_waits", component=kept["waits_for"])
+    return message("plan.out_short", line=kept["short_line"]) if kept.get("short_line") else None

@@ -32,6 +32,8 @@ class Dated:
     found: Pegged
     # Lot -> its days.
     days: Mapping[Lot, Days]
+    # Order that is out and begins later for want of a component in its bucket -> that component.
+    lacks: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +54,18 @@ def dated(work: Work, clearing: Clearing, lots: Sequence[Lot], there: Mapping[st
     each turn one begins later. lots: those that serve markets among them. there: `worked_hours`."""
     ours = [lot for lot in lots if not lot.way.serves]
     ready: dict[str, date] = {}
+    lacks: dict[str, str] = {}
     while True:
         out = out_by_day(work, there, today, ready)
         now = replace(work, promised=_with_days(work.promised, out, work.starts))
         found = pegged(now, clearing, lots)
         days = days_of(now, ours, found, today, out.free)
-        waits = {o: day for o, day in _parts_there(now, found, days).items() if o in out.begins}
-        later = {order: day for order, day in waits.items() if day > out.begins[order]}
+        waits = {o: last for o, last in _parts_there(now, found, days).items() if o in out.begins}
+        later = {order: last for order, last in waits.items() if last[0] > out.begins[order]}
         if not later:
-            return Dated(now, found, days)
-        ready |= later
+            return Dated(now, found, days, lacks)
+        ready |= {order: day for order, (day, _) in later.items()}
+        lacks |= {order: component for order, (_, component) in later.items()}
 
 
 def out_by_day(work: Work, there: Mapping[str, FloatArray], today: date, ready: Mapping[str, date]) -> OutByDay:
@@ -133,14 +137,19 @@ def _with_days(promised: Committed, out: OutByDay, starts: Sequence[date]) -> Co
     return replace(promised, comes=tuple(sorted(comes, key=lambda c: (c.product, c.day, c.order))), pulls=tuple(pulls))
 
 
-def _parts_there(work: Work, found: Pegged, days: Mapping[Lot, Days]) -> dict[str, date]:
+def _parts_there(work: Work, found: Pegged, days: Mapping[Lot, Days]) -> dict[str, tuple[date, str]]:
     """Order that is out -> day on which the last of what it takes is there, of what comes in the bucket in which it
-    begins, and by its last day."""
-    comes = [(one.bucket, one.day, peg.use) for one, peg in found.of_out]
-    comes += [(lot.arrive, days[lot].due, peg.use) for lot, own in found.pegs.items() if lot in days for peg in own]
-    there: dict[str, date] = {}
-    for bucket, day, use in comes:
+    begins, and by its last day; and that component."""
+    comes = [(one.bucket, one.day, one.product, peg.use) for one, peg in found.of_out]
+    comes += [
+        (lot.arrive, days[lot].due, lot.way.product, peg.use)
+        for lot, own in found.pegs.items()
+        if lot in days
+        for peg in own
+    ]
+    there: dict[str, tuple[date, str]] = {}
+    for bucket, day, component, use in comes:
         if use.kind == "out" and bucket == use.bucket:
             by = min(day, work.calendar.shift(work.starts[bucket], 1) - timedelta(days=1))
-            there[use.name] = max(there.get(use.name, by), by)
+            there[use.name] = max(there.get(use.name, (by, component)), (by, component))
     return there

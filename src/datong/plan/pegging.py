@@ -1,5 +1,8 @@
 """Pegging: which requests, forecast demand and orders use what each lot brings, first come first used.
 
+In a bucket an order that is out takes its components before lots that begin on its day, and before everything else
+where it would else wait for what comes later in the bucket: work that is out goes first.
+
 Both sides are what the plan does: what comes is opening stock, orders out and lots, by the bucket in which it is there;
 what is used are deliveries, by the bucket of delivery, and components, by the bucket in which their order starts.
 """
@@ -98,7 +101,7 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     before: dict[Lot, Before] = {}
     waits: dict[Lot, list[Wait]] = defaultdict(list)
     for product, sources in comes.items():
-        queue = sorted(uses.get(product, ()), key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.name))
+        queue = _queue(uses.get(product, ()), sources)
         place = 0
         left = queue[0].units if queue else 0.0
         stock = on_order = planned = 0.0
@@ -134,6 +137,27 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
         uses,
         comes,
     )
+
+
+def _queue(uses: Iterable[Use], sources: "Sequence[Source]") -> list[Use]:
+    """What uses a product, in the order in which it takes what comes."""
+    queue = sorted(uses, key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.kind == "order", u.name))
+    if not any(use.kind == "out" for use in queue):
+        return queue
+    there = np.cumsum([units for _, units in sources])
+    until = np.cumsum([use.units for use in queue])
+    for use, last in zip(queue, np.searchsorted(there + NOTHING, until).tolist(), strict=True):
+        source = sources[last][0] if last < len(sources) else None
+        if use.kind == "out" and _waits_in_bucket(use, source):
+            return sorted(queue, key=lambda u: (u.bucket, u.kind != "out"))
+    return queue
+
+
+def _waits_in_bucket(use: Use, source: "Lot | Comes | None") -> bool:
+    """Whether a source is there in the bucket of a use, and perhaps after the day on which it is wanted."""
+    if isinstance(source, Lot):
+        return source.arrive == use.bucket
+    return source is not None and source.bucket == use.bucket and source.day > use.due
 
 
 def _in_whole_units(uses: Sequence[Use]) -> bool:

@@ -13,6 +13,7 @@ from datong.app.wording.late import most_important
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
 from datong.network.netting_told import PART_ORDERED
+from datong.plan.orders_already_out import late_for
 from datong.questions.tables_out import REASONS_SCHEMA, kept_findings, message_of
 from datong.questions.totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 
@@ -144,9 +145,11 @@ def _out_later(view: RunView) -> str:
     later = sorted((r for r in made if r["counted_on"] > r["due"]), key=lambda r: (r["due"], r["order"]))
     if not later:
         return ""
-    parts = [
-        view.say("week.out_later_one", order=r["order"], due=r["due"], expected=r["counted_on"]) for r in later[:NAMED]
-    ]
+    parts = []
+    for row in later[:NAMED]:
+        days, why = {"order": row["order"], "due": row["due"], "expected": row["counted_on"]}, late_for(row)
+        one = view.say("week.out_later_one", **days)
+        parts.append(one if why is None else view.say("week.out_later_why", **days, why=why.text(view.language)))
     if len(later) > NAMED:
         parts.append(view.say("week.short_more", count=len(later) - NAMED))
     return view.say("week.out_later", orders=_joined(view, parts))
