@@ -224,12 +224,13 @@ def test_an_order_given_out_that_its_hours_do_not_let_come_in_time_is_told(
     folder = works(tmp_path / "c", "D1,A,2026-01-09,21\n", **files)
     out = tmp_path / "out"
     assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
-    told = "expected after the promised day: X (promised 2026-01-05, expected 2026-01-06)."
+    why = "line L has too few hours for it before"
+    told = f"expected after the promised day: X (promised 2026-01-05, expected 2026-01-06: {why})."
     assert told in " ".join(capsys.readouterr().out.split())
     kept = {r["order"]: str(r["counted_on"]) for r in pq.read_table(out / "kept.parquet").to_pylist()}
     assert kept == {"X": "2026-01-06", "Y": "2026-01-09"}
     assert main(["why", "X", "--chain", str(folder), "--lang", "zh"]) == 0
-    assert "其余 13 计划按 2026-01-06 到货" in capsys.readouterr().out
+    assert "其余 13 计划按 2026-01-06 到货：产线 L 此前工时不足" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("locked", [True, False])

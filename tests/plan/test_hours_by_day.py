@@ -396,3 +396,43 @@ def test_an_order_that_is_out_has_its_components_before_new_ones() -> None:
     why = late_for(waits)
     assert why is not None
     assert (waits["counted_on"], why.text("en")) == (MONDAY + timedelta(days=2), "it waits for CLAY")
+
+
+def in_two_parts(**recipe: float) -> Rows:
+    """30 A of an hour each are wanted by Thursday on a line of 8 hours a day. 10 of their M are there, the others come
+    on Wednesday, when 24 hours are left."""
+    return {
+        "products": [{"product": "A", "price": 100.0}, {"product": "M", "kind": "material", "price": 5.0}],
+        "lines": [{"line": "L", "hours_per_week": 40.0}],
+        "recipes": [{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0} | recipe],
+        "components": [{"product": "A", "component": "M", "units_per_unit": 1.0}],
+        "stock": [{"product": "M", "units": 10.0, "happened_at": datetime(2026, 1, 4, tzinfo=UTC)}],
+        "orders": [
+            {
+                "order": "P",
+                "kind": "buy",
+                "product": "M",
+                "units": 40.0,
+                "start": MONDAY - timedelta(days=7),
+                "due": MONDAY + timedelta(days=2),
+            }
+        ],
+        "order_events": [{"order": "P", "state": "released", "happened_at": datetime(2026, 1, 2, tzinfo=UTC)}],
+        "demand": [{"demand": "x", "product": "A", "due": MONDAY + timedelta(days=3), "units": 30.0}],
+    }
+
+
+def test_what_can_be_made_before_the_last_of_its_components_comes_is_an_order_of_its_own() -> None:
+    """10 from Monday on and 20 from Wednesday on: all 30 in the week, under numbers of their own. Where each order has
+    to be of 12 at least, 10 are none, and what 24 hours do not make comes in the next week."""
+    plan = chain(in_two_parts())
+    made = [(order.order, order.units, order.start, order.due) for order in plan.orders]
+    friday = MONDAY + timedelta(days=4)
+    assert [one[:3] for one in made] == [
+        ("W20260105-001", 10.0, MONDAY),
+        ("W20260105-002", 20.0, MONDAY + timedelta(days=2)),
+    ]
+    assert max(one[3] for one in made) <= friday
+    at_least = chain(in_two_parts(min_lot_units=12.0))
+    assert all(order.units >= 12 for order in at_least.orders)
+    assert max(order.due for order in at_least.orders) > friday

@@ -61,6 +61,8 @@ class Lot:
     arrive: int
     # Units started.
     units: float
+    # Which part it is of what its way starts in the bucket, from 0, where that is split by day.
+    part: int = 0
 
 
 class Shifts(Protocol):

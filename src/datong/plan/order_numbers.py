@@ -14,14 +14,14 @@ from datong.plan.work import Work
 def order_numbers(state: State, work: Work, lots: Sequence[Lot], proposed: Iterable[pa.Table]) -> dict[Lot, str]:
     """W, P or T, the first open bucket, and a running number.
 
-    A lot keeps the number that an earlier run proposed for its way and bucket, so long as that was not given out; no
-    number that was ever given out or proposed stands for anything else.
+    A lot keeps the number that an earlier run proposed for its way, bucket and part, so long as that was not given out;
+    no number that was ever given out or proposed stands for anything else.
     """
     first = work.starts[0]
     out = set(state.table("orders")["order"].to_pylist())
     earlier = _proposed(proposed, f"{first:%Y%m%d}-", work.calendar)
     running = dict.fromkeys("WPT", 0)
-    for name in [*out, *earlier.values()]:
+    for name in [*out, *(name for names in earlier.values() for name in names)]:
         letter, rest = name[:1], name[len(f"W{first:%Y%m%d}-") :]
         if letter in running and name[1:].startswith(f"{first:%Y%m%d}-") and rest.isdigit():
             running[letter] = max(running[letter], int(rest))
@@ -31,7 +31,8 @@ def order_numbers(state: State, work: Work, lots: Sequence[Lot], proposed: Itera
             way = lot.way
             row = way.recipe or way.offer or way.lane or ""
             site = (way.site or "") if work.facts.stock_points else ""
-            name = earlier.get((kind, work.facts.product_of(way.product), row, site, work.starts[lot.start]))
+            names = earlier.get((kind, work.facts.product_of(way.product), row, site, work.starts[lot.start]), [])
+            name = names[lot.part] if lot.part < len(names) else None
             if name is None or name in out:
                 running[letter] += 1
                 name = f"{letter}{first:%Y%m%d}-{running[letter]:03d}"
@@ -39,14 +40,19 @@ def order_numbers(state: State, work: Work, lots: Sequence[Lot], proposed: Itera
     return result
 
 
-def _proposed(runs: Iterable[pa.Table], prefix: str, calendar: Calendar) -> dict[tuple[str, str, str, str, date], str]:
+def _proposed(
+    runs: Iterable[pa.Table], prefix: str, calendar: Calendar
+) -> dict[tuple[str, str, str, str, date], list[str]]:
     """Numbers of orders proposed in the same first bucket, the latest run's: (kind, product, row of its way, site,
-    bucket of start) -> number."""
+    bucket of start) -> number of each part."""
     names = ["order", "kind", "product", "recipe", "offer", "lane", "site", "start"]
-    found: dict[tuple[str, str, str, str, date], str] = {}
+    found: dict[tuple[str, str, str, str, date], list[str]] = {}
     for orders in runs:
+        of_run: dict[tuple[str, str, str, str, date], list[str]] = {}
         for r in orders.select(names).to_pylist():
             if r["order"][1:].startswith(prefix):
                 row = r["recipe"] or r["offer"] or r["lane"] or ""
-                found[r["kind"], r["product"], row, r["site"] or "", calendar.bucket_start(r["start"])] = r["order"]
+                key = r["kind"], r["product"], row, r["site"] or "", calendar.bucket_start(r["start"])
+                of_run.setdefault(key, []).append(r["order"])
+        found |= of_run
     return found

@@ -38,11 +38,14 @@ def orders_of(
     clearing: what the lots do (quantities, deliveries, hours). proposed: orders of earlier runs, oldest first, whose
     numbers are not given to anything else.
     """
-    ordered = sorted(lots, key=lambda x: (x.start, _line(work, x.way) or "", x.way.product, x.way.name))
-    ours = [lot for lot in ordered if not lot.way.serves]
+
+    def place(lot: Lot) -> tuple[int, str, str, str, int]:
+        return lot.start, _line(work, lot.way) or "", lot.way.product, lot.way.name, lot.part
+
+    ordered = sorted(lots, key=place)
     with_days = dated(work, clearing, ordered, worked_hours(state, clearing, work.starts), state.today)
     work, found, days = with_days.work, with_days.found, with_days.days
-    pegs = found.pegs
+    ours, pegs = sorted(days, key=place), found.pegs
     numbers = order_numbers(state, work, ours, proposed)
     reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
     value = _values(work, ours)

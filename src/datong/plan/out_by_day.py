@@ -19,6 +19,7 @@ from datong.plan.days import Days, days_of, last_working_day
 from datong.plan.line_sequence import LEAST_HOURS, Course, Job, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged, pegged
+from datong.plan.split_lots import split_lots
 from datong.plan.work import Work
 
 
@@ -30,7 +31,7 @@ class Dated:
     work: Work
     # Who uses what.
     found: Pegged
-    # Lot -> its days.
+    # Lot -> its days. A lot may be split into parts (split_lots.py).
     days: Mapping[Lot, Days]
     # Order that is out and begins later for want of a component in its bucket -> that component.
     lacks: Mapping[str, str]
@@ -51,19 +52,22 @@ class OutByDay:
 def dated(work: Work, clearing: Clearing, lots: Sequence[Lot], there: Mapping[str, FloatArray], today: date) -> Dated:
     """The days of orders that are out and of lots. An order that is out waits for what it takes in its bucket, and lots
     for what they take of it: so both are dealt until none begins before what it takes is there, which they do, since
-    each turn one begins later. lots: those that serve markets among them. there: `worked_hours`."""
-    ours = [lot for lot in lots if not lot.way.serves]
+    each turn one begins later, or a lot is split. lots: those that serve markets among them. there: `worked_hours`."""
+    lots = list(lots)
     ready: dict[str, date] = {}
     lacks: dict[str, str] = {}
     while True:
         out = out_by_day(work, there, today, ready)
         now = replace(work, promised=_with_days(work.promised, out, work.starts))
         found = pegged(now, clearing, lots)
-        days = days_of(now, ours, found, today, out.free)
+        days = days_of(now, [lot for lot in lots if not lot.way.serves], found, today, out.free)
         waits = {o: last for o, last in _parts_there(now, found, days).items() if o in out.begins}
         later = {order: last for order, last in waits.items() if last[0] > out.begins[order]}
         if not later:
-            return Dated(now, found, days, lacks)
+            split = split_lots(now, lots, found, {lot for lot, own in days.items() if own.short_of is not None})
+            if split == lots:
+                return Dated(now, found, days, lacks)
+            lots = split
         ready |= {order: day for order, (day, _) in later.items()}
         lacks |= {order: component for order, (_, component) in later.items()}
 

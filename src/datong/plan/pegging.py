@@ -181,7 +181,7 @@ def _comes(work: Work, lots: Sequence[Lot], taken: Iterable[str]) -> dict[str, l
     out: dict[str, list[Comes]] = defaultdict(list)
     for one in work.promised.comes:
         out[one.product].append(one)
-    for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name)):
+    for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name, x.part)):
         of_product.setdefault(lot.way.product, []).append(lot)
     for product, own in of_product.items():
         sources: list[Source] = [(None, max(work.position.on_hand_units.get(product, 0.0), 0.0))]
