@@ -331,10 +331,10 @@ class Clearing:
         later bucket) + lost_units (refused_units, or never served within the horizon); served_units in the bucket and
         waiting_units at its end; binding (name of the scarce thing that stands in the way, or ''), binding_price (what
         one more unit of it there and then would save, nothing where some lies idle); of what is late or lost also
-        binding_bucket (in which it is short, or the way would start), needed_amount of the scarce thing with which more
-        is served, this or what counts more, needed_unit, and needed_days later at which it could be served instead (0:
-        it was due before the plan begins, and is served at once); kept_units of them lie there when the bucket ends and
-        are kept for later requests or orders, kept_for: the first of these with their days.
+        binding_bucket (in which it is short, or the way would start), needed_amount of the scarce thing by which it
+        is short for this, which was not tried, needed_unit, and needed_days later at which it could be served instead
+        (0: it was due before the plan begins, and is served at once); kept_units of them lie there when the bucket ends
+        and are kept for later requests or orders, kept_for: the first of these with their days.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
     flow, hours, money: the plan's books in units, hours and money (balance/books.py).

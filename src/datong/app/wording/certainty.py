@@ -19,7 +19,9 @@ def certainty_lines(certificate: Mapping[str, Any], settings: ChainSettings, lan
         return figures.money(value, settings.currency, language)
 
     futures = certificate.get("futures") or 1
-    key = "certainty.cost" if futures == 1 else "certainty.cost_expected"
+    # The worth of what is left is the only term that can be below nothing.
+    given = "certainty.cost_credit" if certificate["total_cost"] < 0 else "certainty.cost"
+    key = given if futures == 1 else "certainty.cost_expected"
     bucket = say("certainty.week" if settings.bucket == "week" else "certainty.day", language)
     lines = [say(key, language, money=money(certificate["total_cost"]), futures=futures, bucket=bucket)]
     bound, market = certificate["lower_bound"], certificate.get("market_bound")

@@ -113,8 +113,13 @@ def _there_on(summary: Mapping[str, Any], language: str) -> list[str]:
 
 
 def _changes(exact: Mapping[str, Any], product: str, language: str) -> str:
-    changes = {name: figures.signed(exact[name]) for name in exact if name.endswith("_units")}
-    return say("quote.exact_changes", language, product=product, **changes)
+    changes = []
+    for name in ("own_late", "own_lost", "other_late", "other_lost"):
+        units = exact[f"{name}_units"]
+        if abs(units) >= LEAST_LOST:
+            key = f"quote.change_{name}_{'more' if units > 0 else 'fewer'}"
+            changes.append(say(key, language, units=figures.fitting(abs(units)), product=product))
+    return say("quote.exact_changes", language, changes=say("quote.and", language).join(changes))
 
 
 def way_words(row: Mapping[str, Any], language: str) -> str:
