@@ -254,10 +254,8 @@ def test_a_change_is_cleared_on_a_branch_with_its_price(
     assert told["cost_change"] == pytest.approx(price)
     assert pq.read_table(out / "changes.parquet").num_rows > 0
     if name == "late":
-        assert (
-            "20 of P due in the week of 2026-03-02, late: M is short: by the orders of this plan they would take 40 more units"
-            in printed
-        )
+        short = "late: M is short: by the orders of this plan they would take 40 more units"
+        assert f"20 of P due in the week of 2026-03-02, {short}" in printed
 
 
 def test_an_order_that_is_out_can_be_added(chain: Chain) -> None:
