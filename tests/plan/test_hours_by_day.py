@@ -436,3 +436,15 @@ def test_what_can_be_made_before_the_last_of_its_components_comes_is_an_order_of
     at_least = chain(in_two_parts(min_lot_units=12.0))
     assert all(order.units >= 12 for order in at_least.orders)
     assert max(order.due for order in at_least.orders) > friday
+
+
+def test_an_order_that_its_week_has_too_few_hours_for_says_when_it_is_done() -> None:
+    """30 A with a set-up of 2 hours take 32; from Wednesday on 24 are left, and no other week is open to them: the other
+    8 are done on the Monday after."""
+    rows = in_two_parts(min_lot_units=30.0, setup_hours=2.0)
+    rows["recipes"][0] |= {"valid_to": MONDAY + timedelta(days=7)}
+    (order,) = [one for one in chain(rows).orders if one.kind == "make"]
+    assert told(order, "waits_short_until") == [
+        "from 2026-01-07 on line L has about 24 hours left in the week of 2026-01-05, and it takes 32: not all of it "
+        "can be done in that time; with the rest before all else after it, it is done on 2026-01-12"
+    ]

@@ -17,12 +17,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
+import numpy as np
+
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.line_hours import WORKING_DAYS
 from datong.network.ways import Way
 from datong.network.working_days import OpenDays
-from datong.plan.line_sequence import Course, Job, all_fit, worked
+from datong.plan.line_sequence import LEAST_HOURS, Course, Job, all_fit, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work
@@ -46,6 +48,9 @@ class Days:
     by_hours: bool
     # Hours that its line has for it in its bucket, where these are too few; else None.
     short_of: float | None
+    # Where these are too few, the day on which it is done if the rest goes before all lots in later buckets; None: in
+    # no open one.
+    done_by: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +278,19 @@ class _Dealt:
             due = max(end, _after_lead(lot.way, start)) if lot.way.lead_days > 0 else end
         else:
             due = max(aim.there, _there(lot, start) if aim.waits or start > aim.begin else start)
-        return Days(start, max(due, start), 0, by_hours=False, short_of=short)
+        done_by = None if short is None else self._rest_done(lot, course)
+        return Days(start, max(due, start), 0, by_hours=False, short_of=short, done_by=done_by)
+
+    def _rest_done(self, lot: Lot, course: Course) -> date | None:
+        """The day on which what a lot's bucket has too few hours for is done, before all other lots of later ones."""
+        left = lot.units * lot.way.hours_per_unit + lot.way.setup_hours - course.hours
+        for t in range(lot.start + 1, len(self.work.starts)):
+            until = np.cumsum(self.free[lot.way.line or ""][t])
+            done = np.flatnonzero(until >= left - LEAST_HOURS)
+            if len(done):
+                return self.work.starts[t] + timedelta(days=int(done[0]))
+            left -= float(until[-1])
+        return None
 
     def _put_off(self, lot: Lot) -> None:
         """What takes of a lot in a later bucket than it starts waits for it, where it begins later than it should."""

@@ -361,7 +361,10 @@ class Reasons:
         if days.short_of is not None:
             hours = lot.units * lot.way.hours_per_unit + lot.way.setup_hours
             figures = {"line": lot.way.line, "hours": shown(hours), "left": shown(days.short_of), "day": days.start}
-            causes.append(Cause("plan", message("plan.cause.waits_short", **figures, when=when)))
+            key = "plan.cause.waits_short"
+            if days.done_by is not None:
+                key, figures = "plan.cause.waits_short_until", figures | {"done": days.done_by}
+            causes.append(Cause("plan", message(key, **figures, when=when)))
         first = self.work.starts[lot.arrive]
         early = {
             (peg.use.due, peg.use.name)

@@ -23,8 +23,8 @@ Row = dict[str, Any]
 FORECAST_REPLACED = ("history_unused", "forecast_given")
 # So many are named in a sentence.
 NAMED = 3
-# The reason of an order that its week is too short for.
-SHORT_WEEK = "plan.cause.waits_short"
+# Reasons of an order that its week is too short for.
+SHORT_WEEK = ("plan.cause.waits_short", "plan.cause.waits_short_until")
 KINDS = ("make", "buy", "move")
 
 
@@ -164,16 +164,16 @@ def ordered_already(view: RunView) -> list[str]:
 def _too_short_a_week(view: RunView) -> str:
     """Orders that their line has too few hours for, in the week in which they are counted; '' where there are none."""
     reasons = view.inputs.tables.get("reasons", REASONS_SCHEMA.empty_table())
-    rows = reasons.filter(pc.equal(reasons["text_key"], SHORT_WEEK))
+    rows = reasons.filter(pc.is_in(reasons["text_key"], pa.array(SHORT_WEEK)))
     if not rows.num_rows:
         return ""
     parts = []
     for row in rows.slice(0, NAMED).to_pylist():
         told = dict(message_of(row["text_key"], row["text_params"]).params)
         hours, left = (figures.fitting(float(told[name])) for name in ("hours", "left"))
-        parts.append(
-            view.say("week.short_order", order=row["order"], line=told["line"], day=told["day"], hours=hours, left=left)
-        )
+        words = {"order": row["order"], "line": told["line"], "day": told["day"], "hours": hours, "left": left}
+        until = {"done": told["done"]} if "done" in told else {}
+        parts.append(view.say("week.short_order_until" if until else "week.short_order", **words, **until))
     if rows.num_rows > len(parts):
         parts.append(view.say("week.short_more", count=rows.num_rows - len(parts)))
     return view.say("week.short_week", count=rows.num_rows, orders=_joined(view, parts))
