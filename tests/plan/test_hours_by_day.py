@@ -439,8 +439,8 @@ def test_what_can_be_made_before_the_last_of_its_components_comes_is_an_order_of
 
 
 def test_an_order_that_its_week_has_too_few_hours_for_says_when_it_is_done() -> None:
-    """30 A with a set-up of 2 hours take 32; from Wednesday on 24 are left, and no other week is open to them: the other
-    8 are done on the Monday after."""
+    """30 A with a set-up of 2 hours take 32; from Wednesday on 24 are left, and no other week is open to them: the
+    other 8 are done on the Monday after."""
     rows = in_two_parts(min_lot_units=30.0, setup_hours=2.0)
     rows["recipes"][0] |= {"valid_to": MONDAY + timedelta(days=7)}
     (order,) = [one for one in chain(rows).orders if one.kind == "make"]

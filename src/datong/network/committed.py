@@ -222,6 +222,8 @@ class _Schedule:
         self.put_off: list[PutOff] = []
         self.arrives: dict[str, int | None] = {}
         self.comes: list[Comes] = []
+        # (bucket, product) -> those of `comes`.
+        self.comes_in: dict[tuple[int, str], list[Comes]] = defaultdict(list)
         self.worked: list[Worked] = []
         self.tasks: list[_Task] = []
         ways = {w.name: w for w in facts.ways}
@@ -276,6 +278,7 @@ class _Schedule:
             day = max(order.due, self.starts[bucket])
             day = day if self.calendar.index(day, self.starts[0]) == bucket else self.starts[bucket]
             self.comes.append(Comes(order.order, order.product, bucket, day, units))
+            self.comes_in[bucket, order.product].append(self.comes[-1])
 
     def run(self) -> Committed:
         self._share_hours()
@@ -373,8 +376,7 @@ class _Schedule:
         for part, units, _ in self._needs(task, t):
             spare = self.cover.there(part, t) - units
             name = self.facts.products[part]
-            own = [one for one in self.comes if one.bucket == t and one.product == name]
-            for one in sorted(own, key=lambda one: one.day, reverse=True):
+            for one in sorted(self.comes_in[t, name], key=lambda one: one.day, reverse=True):
                 if spare < one.units - TOLERANCE * max(one.units, 1.0):
                     last = max(last, one.day)
                     break
