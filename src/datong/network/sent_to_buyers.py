@@ -21,7 +21,7 @@ from datong.ledger.parts import is_large
 from datong.ledger.sold import sold_by_day
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
-from datong.model.flow import FloatArray, IntArray, Item
+from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 
 MOMENT = pa.timestamp("us", tz="UTC")
 # Records of sales and of shipments begin together where the first shipment comes within promise_days and so many days.
@@ -48,19 +48,20 @@ def first_sent_day(state: State) -> date | None:
 def sales_before_shipments(state: State) -> pa.Table:
     """Sales that are taken as served, see the module; all where no shipment is recorded. As of `_ordered`."""
     old, _, waiting = _old_and_new(state)
-    return _with_units(old, old["units"].to_numpy() - waiting)
+    left = old["units"].to_numpy() - waiting
+    return _with_units(old, left, (waiting == 0) | (left > LEAST_UNITS))
 
 
 def sales_since_shipments(state: State) -> pa.Table:
     """Sales that wait for shipments; none where none is recorded. As of `_ordered`."""
     old, new, waiting = _old_and_new(state)
-    return pa.concat_tables([_with_units(old, waiting), new])
+    return pa.concat_tables([_with_units(old, waiting, waiting != 0), new])
 
 
 def old_sales_waiting(state: State) -> pa.Table:
     """Sales from before the day of the first shipment that wait for shipments all the same, with their units."""
     old, _, waiting = _old_and_new(state)
-    return _with_units(old, waiting)
+    return _with_units(old, waiting, waiting != 0)
 
 
 def queues(items: list[Item], sold: set[int], shipped: set[int]) -> IntArray:
@@ -78,13 +79,11 @@ def items_of(rows: pa.Table) -> tuple[IntArray, list[Item]]:
     return item, [Item(*pair) for pair in found]
 
 
-def _with_units(rows: pa.Table, units: FloatArray) -> pa.Table:
-    """Rows with so many units each, without those of none."""
-    if np.array_equal(units, rows["units"].to_numpy()):
-        return rows
+def _with_units(rows: pa.Table, units: FloatArray, kept: BoolArray) -> pa.Table:
+    """Those rows that are kept, with so many units each."""
     place = rows.schema.get_field_index("units")
     column = pa.array(units).cast(rows.schema.field(place).type)
-    return rows.set_column(place, "units", column).filter(pa.array(units > LEAST_UNITS))
+    return rows.set_column(place, "units", column).filter(pa.array(kept))
 
 
 def _ordered(state: State) -> pa.Table:
@@ -141,8 +140,9 @@ def _sent_for(old: pa.Table, new: pa.Table, first: int, state: State) -> FloatAr
         queue_of[of_sent], local_days(shipments, state) - first, shipments["units"].to_numpy(), (keep, count)
     )
     expires = np.maximum(local_days(old, state) + most - first, 0)  # days from the first one on that it still waits
-    lost = _by_day(queue_of[of_old], expires, old["units"].to_numpy(), (keep, count))
-    may_wait = np.bincount(queue_of[of_old], old["units"].to_numpy(), count)
+    queue, units = queue_of[of_old], np.maximum(old["units"].to_numpy(), 0.0)
+    may_wait = np.bincount(queue, units, count)
+    lost = _by_day(queue, expires, units, (keep, count))
     waiting, sent_for = np.zeros(count), np.zeros(count)
     for asked_today, went_today, lost_today in zip(asked, went, lost, strict=True):
         may_wait -= lost_today
@@ -150,7 +150,6 @@ def _sent_for(old: pa.Table, new: pa.Table, first: int, state: State) -> FloatAr
         for_old = np.clip(-waiting, 0.0, np.maximum(may_wait - sent_for, 0.0))
         waiting += for_old
         sent_for += for_old
-    queue, units = queue_of[of_old], old["units"].to_numpy()
     newest_first = np.lexsort((-microseconds(old), queue))
     newer = np.empty(old.num_rows)
     newer[newest_first] = before_in_group(queue[newest_first], units[newest_first])

@@ -7,7 +7,7 @@ the rest is still to take (`Counts.taken`). Good units come in as they are repor
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -229,16 +229,27 @@ def _sold_moves(state: State, counts: Counts) -> pa.Table:
         rows = rows.filter(pc.equal(rows["state"], "ordered"))
         rows = rows if begins is None else rows.filter(pc.less(rows["happened_at"], begins))
         moves = _moves(_sold_at(rows, state), "site", "units", -1)
-        place, places = pairs(moves["product"], moves["site"])
-        after = pa.array(_after(moves, place, places, counts))
-        moves = moves.append_column("after", after).append_column("out", pc.less(moves["units"], 0.0))
-        same = pa.concat_tables([*found, moves]).group_by(["product", "site", "after", "out"], use_threads=False)
-        sums = same.aggregate([("happened_at", "max"), ("units", "sum")])
-        names = {"happened_at_max": "happened_at", "units_sum": "units"}
-        found = [sums.rename_columns([names.get(name, name) for name in sums.column_names]).select(moves.column_names)]
+        found = [_summed_moves([*found, _beside_counts(moves, pc.less(moves["units"], 0.0), counts)])]
     # Those that wait for a shipment all the same leave with it.
     waiting = _moves(_sold_at(old_sales_waiting(state), state), "site", "units", 1)
-    return pa.concat_tables([found[0].drop_columns(["after", "out"]), waiting])
+    out = pa.array(np.ones(waiting.num_rows, dtype=bool))
+    return _summed_moves([*found, _beside_counts(waiting, out, counts)]).drop_columns(["after", "out"])
+
+
+def _beside_counts(moves: pa.Table, out: pa.Array | pa.ChunkedArray, counts: Counts) -> pa.Table:
+    """Moves with `after`, whether they are after the last count of their place, and `out`."""
+    place, places = pairs(moves["product"], moves["site"])
+    after = pa.array(_after(moves, place, places, counts))
+    return moves.append_column("after", after).append_column("out", out)
+
+
+def _summed_moves(moves: Sequence[pa.Table]) -> pa.Table:
+    """Moves of one place, to one side of its last count, and both out or both in, as one."""
+    names = moves[0].column_names
+    same = pa.concat_tables(moves).group_by(["product", "site", "after", "out"], use_threads=False)
+    sums = same.aggregate([("happened_at", "max"), ("units", "sum")])
+    given = {"happened_at_max": "happened_at", "units_sum": "units"}
+    return sums.rename_columns([given.get(name, name) for name in sums.column_names]).select(names)
 
 
 def _back_on_sale(state: State) -> pa.Table:
