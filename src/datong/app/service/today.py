@@ -209,7 +209,7 @@ def _said(served: Served, plan: LastPlan) -> _OfRun:
         reasons = run_table(chain, plan.run, "reasons")  # a large table, of which few rows are told here
         if reasons is None:
             return tables
-        return tables | {"reasons": reasons.filter(pc.equal(reasons["text_key"], SHORT_WEEK))}
+        return tables | {"reasons": reasons.filter(pc.is_in(reasons["text_key"], pa.array(SHORT_WEEK)))}
 
     def work_out() -> _OfRun:
         return _of_run(served.keeper.read(read), served.keeper.settings, plan)
