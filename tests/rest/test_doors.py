@@ -100,6 +100,7 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("POST", "/proposals/{proposal}/refusal"): (None, None),
     ("GET", "/plan/lines"): (P.SEE_PLAN, None),
     ("GET", "/plan/bars"): (P.SEE_PLAN, None),
+    ("GET", "/plan/closed-days"): (P.SEE_PLAN, None),
     ("GET", "/plan/stock"): (P.SEE_PLAN, None),
     ("GET", "/plan/runs"): (P.SEE_PLAN, None),
     ("GET", "/plan/difference"): (P.SEE_PLAN, None),

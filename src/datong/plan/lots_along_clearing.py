@@ -61,6 +61,11 @@ class Lot:
     arrive: int
     # Units started.
     units: float
+
+    def __hash__(self) -> int:
+        """Without all that its way is: lots are looked up many times."""
+        return hash((self.way.name, self.start, self.units))
+
     # Which part it is of what its way starts in the bucket, from 0, where that is split by day.
     part: int = 0
 

@@ -9,7 +9,7 @@ from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.plain import Rows, many, plain, shape
 from datong.app.rest.shapes import Day
 from datong.app.service import gantt, plan_differences, stock
-from datong.app.service.gantt import Bars, Line
+from datong.app.service.gantt import Bars, Closed, Line
 from datong.app.service.plan_differences import Difference, KeptRun
 
 router = APIRouter(prefix="/plan", tags=["plan"], route_class=OfChain)
@@ -39,6 +39,12 @@ def bars(call: Called, from_row: Row, to_row: Row, first: OnDay, last: OnDay) ->
     """Orders of the rows from `from_row` to before `to_row`, and of the days from `first` to `last`; where too many are
     in view, how full each line is by bucket."""
     return plain(gantt.bars(call.served, call.who, from_row, to_row, first, last))
+
+
+@router.get("/closed-days", response_model=many(Closed))
+def closed_days(call: Called) -> Any:
+    """Closed days of lines that have a calendar, from the first order to the last: rows of lines, spans of days."""
+    return plain(gantt.closed(call.served, call.who))
 
 
 @router.get("/stock")
