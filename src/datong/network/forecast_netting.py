@@ -156,18 +156,16 @@ class _Buckets:
 
 
 def given_items(state: State) -> frozenset[Item]:
-    """Products and markets of whose demand the plan knows nothing but rows of `demand`: they have forecast rows that
-    are due in the horizon, or sold in fewer than `FEWEST_SOLD_BUCKETS` buckets, or have firm rows there and the chain
-    wants nothing beside them."""
+    """Products and markets of whose demand the plan knows nothing but rows of `demand`: they were never sold, or have
+    forecast rows that are due in the horizon, or have firm rows there and sold in fewer than `FEWEST_SOLD_BUCKETS`
+    buckets, or the chain wants nothing beside those."""
     return state.once("given items", lambda: _given_items(state))
 
 
 def _given_items(state: State) -> frozenset[Item]:
-    first = state.first_open_bucket
-    end = state.settings.calendar.shift(first, state.settings.horizon_buckets)
     rows = rows_in_plan(state).select(["product", "market", "due", "firm"])
-    is_ahead = pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end)))
-    ahead, forecast = rows.filter(is_ahead), rows.filter(pc.and_(is_ahead, pc.invert(rows["firm"])))
+    ahead = _in_horizon(state, rows)
+    forecast = ahead.filter(pc.invert(ahead["firm"]))
     buckets = _sold_buckets(state, rows)
     sold, often = set(buckets), {item for item, count in buckets.items() if count >= FEWEST_SOLD_BUCKETS}
     beside = often if state.settings.netting.own_forecast else set()
@@ -192,15 +190,24 @@ def _items(rows: pa.Table) -> set[Item]:
     return set(map(Item, found["product"].to_pylist(), found["market"].to_pylist()))
 
 
+def _horizon(state: State) -> tuple[date, date]:
+    """First day of the horizon, and the day after its last one."""
+    first = state.first_open_bucket
+    return first, state.settings.calendar.shift(first, state.settings.horizon_buckets)
+
+
+def _in_horizon(state: State, rows: pa.Table) -> pa.Table:
+    """Rows of `demand` that are due in the horizon."""
+    first, end = _horizon(state)
+    return rows.filter(pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end))))
+
+
 def orders_beside(state: State, items: Collection[Item]) -> pa.Table:
     """Firm rows of `demand`, closed ones too, that are due in the horizon and are of these items, which Datong
     forecasts itself. What has the key of a sale that is due in the horizon is among what the forecast knows to be
     ordered."""
-    rows = rows_that_net(state)
-    first = state.first_open_bucket
-    end = state.settings.calendar.shift(first, state.settings.horizon_buckets)
-    ahead = pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less(rows["due"], pa.scalar(end)))
-    rows = rows.filter(pc.and_(ahead, pc.and_(rows["firm"], pc.greater(rows["units"], 0.0))))
+    rows = _in_horizon(state, rows_that_net(state))
+    rows = rows.filter(pc.and_(rows["firm"], pc.greater(rows["units"], 0.0)))
     named = pc.binary_join_element_wise(rows["product"], rows["market"], "\0")
     rows = rows.filter(pc.is_in(named, value_set=pa.array(["\0".join(item) for item in items], pa.string())))
     if not rows.num_rows:
@@ -210,6 +217,7 @@ def orders_beside(state: State, items: Collection[Item]) -> pa.Table:
     if not sales.num_rows:
         return rows
     days = local_days(sales, state) + state.settings.promise_days
+    first, end = _horizon(state)
     is_ahead = [first <= as_day(day) < end for day in days.tolist()]
     known = sales["sale"].filter(pa.array(is_ahead, pa.bool_())).combine_chunks()
     return rows.filter(pc.invert(pc.is_in(rows["demand"], value_set=known)))
