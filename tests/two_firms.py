@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from datong.app.chain import Chain
-from datong.app.release import release
+from datong.app.release_orders import release
 from datong.app.service.permissions import Who
 from datong.app.service.served import Served
 from mill import write

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from datong.app.chain import Chain
 from datong.app.cli.commands import prepare_demo
 from datong.app.http.signed_in import COOKIE
-from datong.app.release import release
+from datong.app.release_orders import release
 from datong.app.service.guide import close_guide
 from datong.app.service.permissions import ROLES
 from datong.app.service.served import Served, serve

@@ -32,7 +32,7 @@ from datong.balance.solvers import (
 )
 from datong.balance.stock_limits import stock_told
 from datong.balance.unformed import unformed
-from datong.dispatch.due_for_release import dispatch
+from datong.dispatch.which_orders_go_out import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord

@@ -13,7 +13,7 @@ from datong.app.cli.main import main
 from datong.app.wiring import Opened, wire
 from datong.connectors.files.starter import write_starter
 from datong.dispatch.answers import answers
-from datong.dispatch.release import release_rows
+from datong.dispatch.rows_of_released_orders import release_rows
 from datong.ledger.order_life import OrderEvent, OrderReport
 from datong.model.errors import Refused
 from datong.model.findings import Finding

@@ -13,7 +13,7 @@ import pytest
 
 import mill
 from datong import cycle
-from datong.app import counter_offers, exchange, release
+from datong.app import counter_offers, exchange, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.cli.terminal_counter_offers import cost_line
@@ -65,7 +65,7 @@ class Plant:
         """The first plan, its orders given out and sent: numbers of what is made and what is bought."""
         with self.at(0) as chain:
             chain.run()
-            out = release.release(chain, (), all_due=True)
+            out = release_orders.release(chain, (), all_due=True)
             self.exchange(chain)
         made, bought = sorted(out, key=lambda order: order[0] != "W")
         return made, bought
@@ -533,8 +533,8 @@ def test_a_release_that_is_not_of_the_current_plan_is_refused_by_its_key(tmp_pat
         assert changed
         for asked, run in ((changed[:1], None), ([f"00000000:{next(iter(now.values()))}"], None), ((), first.run)):
             with pytest.raises(Refused):
-                release.release(chain, asked, all_due=not asked, run_name=run)
-        assert release.release(chain, [next(iter(now.values()))], all_due=False) == [next(iter(now))]
+                release_orders.release(chain, asked, all_due=not asked, run_name=run)
+        assert release_orders.release(chain, [next(iter(now.values()))], all_due=False) == [next(iter(now))]
 
 
 # out once, counted once ----------------------------------------------------------------------------
@@ -545,7 +545,7 @@ def test_a_delivery_of_unknown_outcome_goes_again_under_its_key_and_says_so(tmp_
     plant = Plant(mill.write(tmp_path / "mill", **FILES))
     with plant.at(0) as chain:
         chain.run()
-        release.release(chain, (), all_due=True)
+        release_orders.release(chain, (), all_due=True)
         drop = exchange.file_drop(chain, plant.drop, "en")
 
         class Killed(FileDrop):
@@ -633,19 +633,19 @@ def test_a_release_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setattr(type(chain.ledger), "ingest", killed)
             with pytest.raises(KeyboardInterrupt):
-                release.release(chain, (), all_due=True)
+                release_orders.release(chain, (), all_due=True)
         assert chain.state().table("orders").num_rows == 0
-        assert len(release.release(chain, (), all_due=True)) == 2
+        assert len(release_orders.release(chain, (), all_due=True)) == 2
 
 
 def test_an_order_that_starts_later_is_said_to_and_only_what_still_waits_is_named(tmp_path: Path) -> None:
     plant = Plant(mill.write(tmp_path / "mill", **FILES))
     with plant.at(0) as chain:
         rows = {r["order"]: r for r in chain.run().tables["orders"].to_pylist()}
-        first, *others = release.release(chain, (), all_due=True)
+        first, *others = release_orders.release(chain, (), all_due=True)
         later = next(o for o in sorted(rows) if o not in (first, *others))
         with pytest.raises(NotFound) as told:
-            release.release(chain, [later, "W9-none"], all_due=False)
+            release_orders.release(chain, [later, "W9-none"], all_due=False)
     assert f"{later} starts on {rows[later]['start']}" in told.value.message.text("en")
     assert "before 2026-03-09" in told.value.message.text("en")
     assert "W9-none is no order of the last run" in told.value.message.text("en")
@@ -658,8 +658,8 @@ def test_what_waits_of_a_plan_is_named_beside_an_order_that_starts_later(tmp_pat
         run = chain.run()
         due = run.tables["messages"]["order"].to_pylist()
         later = next(o for o in run.tables["orders"]["order"].to_pylist() if o not in due)
-        release.release(chain, due[:1], all_due=False)
+        release_orders.release(chain, due[:1], all_due=False)
         with pytest.raises(NotFound) as told:
-            release.release(chain, [later], all_due=False)
+            release_orders.release(chain, [later], all_due=False)
     assert told.value.message.text("en").endswith(": " + ", ".join(due[1:]))
     assert due[0] not in told.value.message.text("zh")

@@ -14,7 +14,7 @@ from tests.app.test_promotions import day, shop
 from tests.app.test_report import Page
 from tests.app.test_workbook import sheets
 
-from datong.app import release
+from datong.app import release_orders
 from datong.app.chain import Chain
 from datong.app.cli.market import show_findings
 from datong.app.cli.terminal import make_console
@@ -72,7 +72,7 @@ class Shown:
             self.now += timedelta(hours=2)
             reasons = first.tables["reasons"].to_pylist()
             self.named = {r["order"] for r in reasons if r["stage"] == "sense" and r["evidence_table"] == "reviews"}
-            self.given_out = release.release(chain, [], all_due=True)
+            self.given_out = release_orders.release(chain, [], all_due=True)
             self.accepted = min(set(self.given_out) & self.named)
             one = next(f for f in market_findings(chain) if f.kind == "complaint")
             decide_finding(chain, one.finding, TAKEN, WHY)

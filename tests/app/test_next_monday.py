@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mill
-from datong.app import clock, exchange, release
+from datong.app import clock, exchange, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.commands import warn_of_findings
 from datong.model.findings import Finding
@@ -115,13 +115,13 @@ def test_what_is_given_out_on_saturday_is_counted_on_monday(tmp_path: Path, hist
     moment = MONDAY if by == "as_of" else None
     with at(folder, SATURDAY) as chain:
         first = asked(chain, moment)
-        out = release.release(chain, (), True)
+        out = release_orders.release(chain, (), True)
         assert len(out) == 2
         exchange.exchange(chain, *[exchange.file_drop(chain, folder / "exchange", "en")] * 2)
         again = asked(chain)
         assert [o for o in first if o not in again] == [("M", 50.0, date(2026, 3, 9)), ("P", 40.0, date(2026, 3, 9))]
         assert set(again) < set(first)
-        assert release.release(chain, (), True) == []
+        assert release_orders.release(chain, (), True) == []
     with at(folder, MONDAY + timedelta(hours=9)) as chain:
         assert codes(chain.unheeded) == []
         assert chain.default_as_of() == MONDAY

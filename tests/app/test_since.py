@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import mill
-from datong.app import exchange, release
+from datong.app import exchange, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.terminal_since import first_of, show_since
 from datong.model.errors import Refused
@@ -61,7 +61,7 @@ class Factory:
             exchange.exchange(chain, *[exchange.file_drop(chain, self.folder / "exchange", "en")] * 2)
             result = chain.run()
             if give_out and result.tables["messages"].num_rows:
-                release.release(chain, (), all_due=True)
+                release_orders.release(chain, (), all_due=True)
             self.on_hand = dict(position(chain.state()).on_hand_units)
         return result
 
@@ -224,10 +224,10 @@ def test_orders_of_a_week_that_is_over_are_not_all_given_out(factory: Factory) -
     number = first.tables["messages"]["order"].to_pylist()[0]
     with factory.at(7) as chain:
         with pytest.raises(Refused, match=r"2026-03-02.*2026-03-09"):
-            release.release(chain, (), all_due=True)
-        assert release.release(chain, (number,), all_due=False) == [number]
+            release_orders.release(chain, (), all_due=True)
+        assert release_orders.release(chain, (number,), all_due=False) == [number]
         chain.run()
-        release.release(chain, (), all_due=True)
+        release_orders.release(chain, (), all_due=True)
 
 
 def test_what_was_not_given_out_is_missed_or_moved(factory: Factory) -> None:
@@ -258,7 +258,7 @@ def test_a_run_of_the_same_moment_is_held_against_the_same_plan(factory: Factory
     first = factory.week(0)
     with factory.at(7) as chain:
         one, other, again = chain.run(), chain.run(seed=5), chain.run()
-        release.release(chain, (), all_due=True)
+        release_orders.release(chain, (), all_due=True)
         later = chain.run()
     assert [rows(r, "before") for r in (one, other)] == [[("run", first.run)]] * 2
     assert (one.run, one.tables["since"].equals(again.tables["since"])) == (again.run, True)

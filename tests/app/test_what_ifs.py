@@ -13,7 +13,7 @@ from datong.app.branch_changes import Change, parse_change
 from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.exchange import exchange, file_drop
-from datong.app.release import release
+from datong.app.release_orders import release
 from datong.app.wiring import user_of_this_machine
 from datong.connectors.files.starter import write_starter
 from datong.model.errors import BadInput, NotFound, Refused

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from datong.app.release import release
+from datong.app.release_orders import release
 from datong.app.service.edit_prices import change_of
 from datong.app.service.edits import Conflict, can_undo, check, edit, price, redo, undo, ways
 from datong.app.service.fresh_prices import is_current, last_price

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datong.app.release import release
+from datong.app.release_orders import release
 from datong.app.service.all_orders import ORDERS_NOW
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.orders import everything, evidence, order, orders

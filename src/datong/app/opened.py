@@ -77,9 +77,9 @@ class Chain(BareChain):
         Raises NotFound for a number that is not due for release; Refused where the plan is one of before, or not the
         one that is meant, or on a branch.
         """
-        from datong.app import release
+        from datong.app import release_orders
 
-        return release.release(self, orders, due, run)
+        return release_orders.release(self, orders, due, run)
 
     def exchange(self, drop: str | PathLike[str] | None = None, again: Sequence[str] = ()) -> Exchanged:
         """Send released orders by e-mail, where a firm has an address and the settings a section [email], and to the

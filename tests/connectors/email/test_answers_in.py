@@ -21,7 +21,7 @@ from datong.connectors.email.journal import Journal
 from datong.connectors.email.mailbox import _quoted
 from datong.connectors.email.post import EmailPost
 from datong.dispatch.answers import answers
-from datong.dispatch.release import release_rows
+from datong.dispatch.rows_of_released_orders import release_rows
 from datong.model.calendar import Calendar
 from datong.model.errors import DatongError
 from datong.model.findings import Finding

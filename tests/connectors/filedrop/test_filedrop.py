@@ -25,7 +25,7 @@ from datong.connectors.filedrop.report import Came, ReportRead, _cell
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.protocol import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
-from datong.dispatch.release import release_rows
+from datong.dispatch.rows_of_released_orders import release_rows
 from datong.ledger.can_be_planned import beyond_limits
 from datong.ledger.standings import order_standings, order_states
 from datong.ledger.state import State, in_state_schema, state_of_tables

@@ -670,12 +670,12 @@ def answer_profiles(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
-    from datong.app import release  # what reads reports takes a second to import
+    from datong.app import release_orders  # what reads reports takes a second to import
 
     if options.without and not options.due:
         raise Refused(message("app.without_alone"))
     with opened(options.chain, language, options.branch) as chain:
-        released = release.release(chain, options.orders, options.due, options.run, options.without)
+        released = release_orders.release(chain, options.orders, options.due, options.run, options.without)
     if not released:
         asked = ", ".join(options.orders)
         raise Refused(message("app.out_already", order=asked) if asked else message("app.nothing_to_release"))

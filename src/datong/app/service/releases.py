@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.orders_told import release_locked
-from datong.app.release import release as release_planned
+from datong.app.release_orders import release as release_planned
 from datong.app.service.all_orders import OrdersNow, row_of
 from datong.app.service.edits import written
 from datong.app.service.notes import Note
@@ -46,7 +46,7 @@ def refuse_undue(row: Mapping[str, Any]) -> None:
 
 def release(served: Served, who: Who, names: Sequence[str] | None = None, why: str = "") -> Released:
     """Give out orders by their numbers; None: all that are due. All of them, or none. Raises NotAllowed, NotFound,
-    Refused for one that is out or not due, for all of a plan whose first bucket is over, and what app.exchange.release
+    Refused for one that is out or not due, for all of a plan whose first bucket is over, and what app.release_orders.release
     raises."""
     who.require(Permission.RELEASE_ORDERS)
 

@@ -9,7 +9,7 @@ from functools import reduce
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.connectors.protocol import chain_of, chain_tag
-from datong.dispatch.release import release_rows
+from datong.dispatch.rows_of_released_orders import release_rows
 from datong.ledger.standings import READ_FOR_STANDINGS, order_states
 from datong.model import errors
 from datong.model.flow import OrderMessage
