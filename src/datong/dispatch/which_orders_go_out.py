@@ -1,19 +1,18 @@
-"""Which proposed orders go out now, and to whom. Pure: connectors deliver what this returns."""
+"""Which proposed orders go out now. Pure: connectors deliver what this returns."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from datong.dispatch.counterparty_of_order import counterparties
 from datong.ledger.order_life import events_of_table, standing
 from datong.ledger.state import State
-from datong.model.flow import ANY_SUPPLIER, OWN_WORKS, OrderMessage, Plan, PlannedOrder
+from datong.model.flow import OrderMessage, Plan, PlannedOrder
 
 _TEXT = pa.string()
 
-# Orders whose line or offer names no site go to these.
 _OUT = frozenset({"released", "offered", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
 
 
@@ -63,30 +62,3 @@ def _keys_out(state: State) -> set[str]:
         for row in state.table("orders").select(list(_ASKED)).to_pylist()
         if standing(events.get(row["order"], [])).state in _OUT
     }
-
-
-def counterparties(state: State, orders: pa.Table) -> pa.Array:
-    """Who makes, delivers or sends each of these orders (columns of `orders`, with from_site of transfers): the firm
-    that runs the site of the recipe, line or offer, or where a transfer starts; else the site itself."""
-    recipe = pc.coalesce(orders["recipe"], "")
-    line = pc.coalesce(orders["line"], _of(state, "recipes", "recipe", "line", recipe), "")
-    made_at = pc.coalesce(
-        _of(state, "recipes", "recipe", "site", recipe),
-        _of(state, "lines", "line", "site", line),
-        pa.scalar(None, _TEXT),
-    )
-    bought_at = _of(state, "offers", "offer", "site", orders["offer"])
-    kind = orders["kind"]
-    site = pc.case_when(
-        pc.make_struct(pc.equal(kind, "buy"), pc.equal(kind, "move")), bought_at, orders["from_site"], made_at
-    )
-    nobody = pc.if_else(pc.equal(kind, "buy"), ANY_SUPPLIER, OWN_WORKS)
-    found = pc.coalesce(_of(state, "sites", "site", "firm", site), site, nobody)
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-
-
-def _of(state: State, table: str, key: str, value: str, keys: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The value that a table has for each of these keys; null where it has none, or ''."""
-    rows = state.table(table)
-    found = rows[value].take(pc.index_in(keys, rows[key].combine_chunks()))
-    return pc.if_else(pc.equal(found, ""), pa.scalar(None, _TEXT), found)

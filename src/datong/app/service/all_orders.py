@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.last_plan import LastPlan, last_plan, of_run, run_table
 from datong.app.service.where_orders_stand import Stands, where_orders_stand
-from datong.dispatch.which_orders_go_out import counterparties
+from datong.dispatch.counterparty_of_order import counterparties
 from datong.ledger.protocol import Ledger
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, only_orders, with_lines
 from datong.ledger.state import State

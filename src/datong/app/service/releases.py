@@ -46,8 +46,8 @@ def refuse_undue(row: Mapping[str, Any]) -> None:
 
 def release(served: Served, who: Who, names: Sequence[str] | None = None, why: str = "") -> Released:
     """Give out orders by their numbers; None: all that are due. All of them, or none. Raises NotAllowed, NotFound,
-    Refused for one that is out or not due, for all of a plan whose first bucket is over, and what app.release_orders.release
-    raises."""
+    Refused for one that is out or not due, for all of a plan whose first bucket is over, and what
+    app.release_orders.release raises."""
     who.require(Permission.RELEASE_ORDERS)
 
     def write(chain: Chain, now: OrdersNow) -> list[dict[str, object]]:
