@@ -29,7 +29,6 @@ from datong.model.words import message
 from datong.store.held_connection import Held
 from datong.store.migrations import quoted
 from datong.store.postgres.address import shown
-from datong.store.postgres.connection import connect, is_quiet, translated
 from datong.store.postgres.layout import (
     PLACE,
     Kept,
@@ -38,6 +37,7 @@ from datong.store.postgres.layout import (
     refuse_wrong_role,
     table_here,
 )
+from datong.store.postgres.server_connection import connect, is_quiet, translated
 
 # A session gives its rows places of its own: its number, then a count.
 _PLACES = 2**32
