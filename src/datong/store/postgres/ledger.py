@@ -6,7 +6,8 @@ from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import DuckDBLedger, connect_to
 from datong.store.postgres import layout
 from datong.store.postgres.reads_and_writes import Session
-from datong.store.postgres.server_connection import connect, translated
+from datong.store.postgres.server_connection import connect
+from datong.store.postgres.server_errors import translated
 
 
 class PostgresLedger(DuckDBLedger):

@@ -37,7 +37,8 @@ from datong.store.postgres.layout import (
     refuse_wrong_role,
     table_here,
 )
-from datong.store.postgres.server_connection import connect, is_quiet, translated
+from datong.store.postgres.server_connection import connect, is_quiet
+from datong.store.postgres.server_errors import translated
 
 # A session gives its rows places of its own: its number, then a count.
 _PLACES = 2**32

@@ -1,20 +1,17 @@
-"""A connection to a PostgreSQL server, its errors in words, and the settings that Datong's sessions have."""
+"""A connection to a PostgreSQL server, and the settings that Datong's sessions have. Its errors: server_errors.py."""
 
-import re
 import selectors
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import psycopg
 
-from datong.model.errors import BadInput, DatongError, LedgerBusy, Refused
+from datong.model.errors import BadInput, Refused
 from datong.model.words import message
 from datong.store.postgres.address import read_address, shown
+from datong.store.postgres.server_errors import LOCK_SECONDS, last_line, not_connected, translated
 
 # Of these on, everything that the layout needs is there.
 OLDEST = 14
-# Waiting for another writer of the chain ends after this.
-LOCK_SECONDS = 120
 _SETTINGS = {
     "application_name": "datong",
     "timezone": "UTC",
@@ -41,9 +38,9 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> psycopg.Conn
             url, autocommit=True, connect_timeout=10, keepalives_idle=15, keepalives_interval=5, keepalives_count=3
         )
     except psycopg.ProgrammingError as error:  # not even an address
-        raise BadInput(message("store.postgres_address", url=shown(url), reason=_line(error)), ()) from error
+        raise BadInput(message("store.postgres_address", url=shown(url), reason=last_line(error)), ()) from error
     except psycopg.Error as error:
-        raise _not_connected(url, error) from error
+        raise not_connected(url, error) from error
     try:
         with translated(url):
             if (version := connection.info.server_version // 10_000) < OLDEST:
@@ -70,38 +67,3 @@ def is_quiet(connection: psycopg.Connection) -> bool:
             return not selector.select(0)
     except (psycopg.Error, OSError, ValueError):  # it was closed, perhaps meanwhile
         return False
-
-
-def _not_connected(url: str, error: psycopg.Error) -> DatongError:
-    """Why there is no connection. The server says it in its own language, so what is not recognised is quoted."""
-    reason = str(error)
-    if re.search(r"password authentication failed|no password supplied|fe_sendauth", reason):
-        return Refused(message("store.postgres_password", url=shown(url), reason=_line(error)))
-    if re.search(r'database ".*" does not exist', reason):
-        return Refused(message("store.postgres_no_database", url=shown(url), reason=_line(error)))
-    return Refused(message("store.postgres_away", url=shown(url), reason=_line(error)))
-
-
-@contextmanager
-def translated(url: str) -> Generator[None]:
-    """Errors of the server that a user can do something about, as ours; those that broken code makes stay as they
-    are."""
-    try:
-        yield
-    except psycopg.errors.LockNotAvailable as error:
-        raise LedgerBusy(message("store.postgres_locked", url=shown(url), seconds=LOCK_SECONDS)) from error
-    except psycopg.errors.ReadOnlySqlTransaction as error:
-        raise Refused(message("store.postgres_read_only", url=shown(url))) from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise Refused(message("store.postgres_rights", url=shown(url), reason=_line(error))) from error
-    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as error:
-        raise DatongError(message("store.postgres_full", url=shown(url), reason=_line(error))) from error
-    except psycopg.DataError as error:  # a text with a character that no text of PostgreSQL may have
-        raise Refused(message("store.postgres_text", url=shown(url), reason=_line(error))) from error
-    except psycopg.OperationalError as error:  # the line was cut, or the server stopped
-        raise DatongError(message("store.postgres_lost", url=shown(url), reason=_line(error))) from error
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
