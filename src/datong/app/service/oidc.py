@@ -23,8 +23,9 @@ from joserfc.jwk import KeySet
 
 from datong.app.service.accounts import People
 from datong.app.service.desk import Desk
-from datong.app.service.outside_sign_in import Begun, Entered, Given, Outsiders, Tries, Vouched
+from datong.app.service.outside_sign_in import Begun, Entered, Outsiders, Tries, Vouched
 from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_by_claim import Given, is_texts, read_given, roles_by_claim
 from datong.model.errors import Refused
 from datong.model.words import message
 
@@ -67,26 +68,15 @@ def read_configuration(file: Path) -> Configuration:
     wrong = sorted(told.keys() - known) + [name for name in ("issuer", "client_id", "address") if name not in told]
     given = told.pop("given", {})
     is_text = all(isinstance(told[name], str) for name in told.keys() - {"amr", "acr"})
-    is_list = all(_is_texts(told[name]) for name in told.keys() & {"amr", "acr"})
+    is_list = all(is_texts(told[name]) for name in told.keys() & {"amr", "acr"})
     if wrong or not is_text or not is_list or not isinstance(given, dict):
         raise Refused(message("outside.wrong_file", file=file, why=", ".join(wrong) or "type"))
     values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
-    made = Configuration(**values, given={value: _given(one, file) for value, one in given.items()})
+    made = Configuration(**values, given={value: read_given(one, file) for value, one in given.items()})
     for address in (made.issuer, made.address):
         if not _is_safe(address):
             raise Refused(message("outside.not_safe", address=address))
     return made
-
-
-def _given(told: Any, file: Path) -> Given:
-    roles, firm = (told.get("roles"), told.get("firm")) if isinstance(told, dict) else (None, None)
-    if not _is_texts(roles) or not roles or not isinstance(firm, str | None) or told.keys() - {"roles", "firm"}:
-        raise Refused(message("outside.wrong_file", file=file, why="given"))
-    return Given(tuple(roles), firm)
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _is_safe(address: Any) -> bool:
@@ -202,7 +192,7 @@ class Oidc:
             return jwt.decode(token, self._knowledge(not_older_than=AGAIN).keys, list(ALGORITHMS))
 
     def _vouched(self, claims: Mapping[str, Any]) -> Vouched:
-        """Raises NotSignedIn for claims that say no login."""
+        """Raises NotSignedIn for claims that say no login, or name two firms."""
         ours = self._configuration
         login, subject = claims.get(ours.login_claim), claims["sub"]
         is_sure = ours.login_claim != "email" or claims.get("email_verified") is True
@@ -212,18 +202,14 @@ class Oidc:
         amr, acr = claims.get("amr") or [], claims.get("acr")
         has_factor = any(one in ours.amr for one in amr) or acr in ours.acr
         shown = name if isinstance(name, str) else login
-        return Vouched(ours.issuer, subject, login, shown[:200], self._given(claims), has_factor)
-
-    def _given(self, claims: Mapping[str, Any]) -> Given | None:
-        """What the values of a claim give together. Raises NotSignedIn where they name two firms."""
-        said = claims.get(self._configuration.role_claim)
-        values = [said] if isinstance(said, str) else said if isinstance(said, list) else []
-        found = [self._configuration.given[one] for one in values if one in self._configuration.given]
-        firms = {one.firm for one in found if one.firm is not None}
-        if len(firms) > 1:
-            raise NotSignedIn(message("outside.two_firms", firms=", ".join(sorted(firms))))
-        roles = sorted({role for one in found for role in one.roles})
-        return Given(tuple(roles), next(iter(firms), None)) if roles else None
+        return Vouched(
+            ours.issuer,
+            subject,
+            login,
+            shown[:200],
+            roles_by_claim(claims.get(ours.role_claim), ours.given),
+            has_factor,
+        )
 
     def _knowledge(self, not_older_than: timedelta = KEPT) -> _Known:
         """What the server says of itself, and its keys. Raises NotSignedIn where it does not, or names itself

@@ -1,8 +1,8 @@
 """Signing in by another server that vouches for people: tries, whose account it is, and second factors.
 
 What that server says is checked in oidc.py; here it counts already. An account has to exist, unless the configuration
-says which roles a claim gives. From the first time on an account belongs to that person there, by the server's own
-number of them: a login that is given to somebody else there does not become theirs here.
+says which roles a claim gives (roles_by_claim.py). From the first time on an account belongs to that person there, by
+the server's own number of them: a login that is given to somebody else there does not become theirs here.
 """
 
 import secrets
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from datong.app.service.accounts import People, Session, digest_of
 from datong.app.service.desk import Desk
 from datong.app.service.permissions import NotSignedIn, Who
+from datong.app.service.roles_by_claim import Given
 from datong.model.errors import DatongError
 from datong.model.words import message
 
@@ -23,14 +24,6 @@ OIDC_FILE = "oidc.toml"
 LASTS, MOST_TRIES = timedelta(minutes=10), 1000
 # Who is noted where that server's word makes or changes an account; no login has a blank.
 BY_OUTSIDE = Who(0, "sign-in server", "", ("administrator",))
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a claim gives whom it is about. firm: of the role factory."""
-
-    roles: tuple[str, ...]
-    firm: str | None = None
 
 
 @dataclass(frozen=True)
