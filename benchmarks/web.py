@@ -255,7 +255,7 @@ PAINTED = """() => new Promise((told) => new PerformanceObserver((list) => {
 }).observe({ type: "paint", buffered: true }))"""
 # Milliseconds from each turn of the wheel until the picture moved, and until all that came into view is drawn.
 TURNED = """async ([turns, isZoom]) => {
-  const picture = datong.picture(), canvas = picture.canvas, found = [], box = canvas.getBoundingClientRect();
+  const picture = datongGantt.picture(), canvas = picture.canvas, found = [], box = canvas.getBoundingClientRect();
   const whole = (tile) => tile && !tile.stale && (tile.bars || tile.load);
   const there = (key) => whole(picture.tiles.get(key.join("/")));
   const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -309,7 +309,7 @@ def looked_at(address: str, process: int, secrets: Mapping[str, str]) -> Looked:
                 seen.paints.setdefault(name, []).append(where.evaluate(PAINTED) / 1000)
                 seen.spent.setdefault(name, []).append(processor_seconds(process) - before)
         page.goto(f"{address}/planner/plan")
-        page.wait_for_function("() => window.datong && datong.picture() && datong.picture().lines.length")
+        page.wait_for_function("() => window.datongGantt && datongGantt.picture()?.lines.length")
         seen.turned = {name: page.evaluate(TURNED, [TURNS, name == "zoom"]) for name in ("pan", "zoom", "pan again")}
         browser.close()
     return seen

@@ -145,7 +145,7 @@ def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browse
     page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
     units = page.get_by_role("complementary").get_by_label("Units", exact=True)
     units.fill("20")
-    page.wait_for_function("((datong.picture() || {}).shown || new Map()).size")
+    page.wait_for_function("((datongGantt.picture() || {}).shown || new Map()).size")
     page.wait_for_load_state("networkidle")  # what the page asks for by itself would tell as well
     with sqlite3.connect(planned.desk) as desk:
         kept = desk.execute("SELECT * FROM sessions").fetchall()
@@ -178,11 +178,10 @@ def test_an_order_is_dragged_to_another_day_checked_and_priced(browser: Browser,
     problems: list[str] = []
     page = planned.page(browser, "ann", problems)
     page.goto(f"{planned.address}/planner/plan")
-    drawn = (
-        "datong.picture() && [...(datong.picture().shown || new Map()).values()].find(b => b[0] === 'W20260302-004')"
-    )
+    picture = "datongGantt.picture()"
+    drawn = f"{picture} && [...({picture}.shown || new Map()).values()].find(b => b[0] === 'W20260302-004')"
     page.wait_for_function(drawn)
-    x, y, width, height, scale = page.evaluate(f"(b => [...datong.picture().box(b), datong.picture().scale])({drawn})")
+    x, y, width, height, scale = page.evaluate(f"(b => [...{picture}.box(b), {picture}.scale])({drawn})")
     place = page.locator("#picture canvas").bounding_box()
     assert place is not None
     at = (place["x"] + x + width / 2, place["y"] + y + height / 2)
@@ -199,9 +198,9 @@ def test_an_order_is_dragged_to_another_day_checked_and_priced(browser: Browser,
     page.locator("#picture canvas").focus()
     for _ in range(4):
         page.keyboard.press("+")
-    first = page.evaluate("datong.picture().first")
+    first = page.evaluate(f"{picture}.first")
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("datong.picture().first") < first
+    assert page.evaluate(f"{picture}.first") < first
     assert problems == []
 
 

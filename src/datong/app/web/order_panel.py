@@ -88,7 +88,7 @@ class OrderPanel:
             self._reasons()
             self._stock(stocked)
             self._history()
-        self.visit.script(f"datong.choose({json.dumps(name)})")
+        self._mark(name)
         await self._priced_before(name)
         if start is not None and self.fields is not None:
             self.fields.start.value = start
@@ -99,7 +99,12 @@ class OrderPanel:
         self.shown = self.fields = self.price = self.pricing = self.priced = None
         self.place.clear()
         self.aside.classes("empty")
-        self.visit.script("datong.choose(null)")
+        self._mark(None)
+
+    def _mark(self, name: str | None) -> None:
+        """Mark an order on its line, and have the page show it again when it is loaded anew."""
+        order = json.dumps(name)
+        self.visit.script(f"datongGantt.mark({order}); datongPage.keepInAddress('order', {order})")
 
     async def heard(self, name: str) -> None:
         """Somebody changed the order that is shown: it is said, and what was typed stays."""

@@ -59,7 +59,8 @@ WIDTHS = {
 
 async def build(visit: Visit, request: Request) -> None:
     """The page. Its question may name an order to show, and what the list is narrowed to."""
-    ui.add_head_html(f'<script src="{static("planner.js")}" defer></script>')
+    for script in ("gantt.js", "order_grid.js"):
+        ui.add_head_html(f'<script src="{static(script)}" defer></script>')
     page = _PlanPage(visit, request.query_params.get("show", "open"))
     head = await visit.asked(lambda who: page.head(who))
     await show_brought(visit, request)
@@ -134,7 +135,7 @@ class _PlanPage:
             ui.element("span").classes("grow")
             with ui.element("span").classes("together"):
                 for sign, by, words in (("+", 0.7, "zoom_in"), ("−", 1.4, "zoom_out")):
-                    button = action(sign, lambda by=by: self.visit.script(f"datong.zoom({by})"))
+                    button = action(sign, lambda by=by: self.visit.script(f"datongGantt.zoom({by})"))
                     button.props(f'aria-label="{visit.say(f"web_plan.{words}")}"')
         ui.element("div").classes("picture").props('id="picture"')
         words = {
@@ -142,7 +143,7 @@ class _PlanPage:
             "none": visit.say("web_plan.no_line"),
             "count": catalogue()["web_plan.orders_on_line"][visit.language],
         }
-        ui.timer(0.05, lambda: self.visit.script(f"datong.draw('picture', {json.dumps(words)})"), once=True)
+        ui.timer(0.05, lambda: self.visit.script(f"datongGantt.draw('picture', {json.dumps(words)})"), once=True)
 
     def _bar(self) -> None:
         visit = self.visit
@@ -185,7 +186,7 @@ class _PlanPage:
                 "rowClassRules": marks,
                 "localeText": _grid_words(visit),
                 ":getRowId": "p => p.data.order",
-                ":datasource": f"datong.orders({self._filters()})",
+                ":datasource": f"datongOrderGrid.orders({self._filters()})",
             },
             theme="balham",
             auto_size_columns=False,
@@ -198,7 +199,7 @@ class _PlanPage:
         return json.dumps(json.dumps([*NARROWED[self.narrowed], *kind]))
 
     def _ask_anew(self) -> None:
-        self.visit.script(f"datong.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
+        self.visit.script(f"datongOrderGrid.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
 
     def _narrow(self, event: Any) -> None:
         self.narrowed = event.value
@@ -222,7 +223,7 @@ class _PlanPage:
         await self.visit.asked(lambda _who: None)
 
     def refresh(self) -> None:
-        self.visit.script(f"datong.refresh({self.grid.id})")
+        self.visit.script(f"datongOrderGrid.refresh({self.grid.id}); datongGantt.refresh()")
 
     async def heard(self, events: list[Event]) -> None:
         self.refresh()

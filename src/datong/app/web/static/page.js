@@ -1,5 +1,6 @@
 // What every planner's page does in the browser: a button that acts is off until its answer is there; where the server
-// is gone, the page says so, and what was typed and not saved is put back once the server is there again.
+// is gone, the page says so, and what was typed and not saved is put back once the server is there again. The page's own
+// scripts (gantt.js, order_grid.js) ask the server through it.
 "use strict";
 window.datongPage = (() => {
   const words = document.currentScript.dataset;
@@ -114,7 +115,26 @@ window.datongPage = (() => {
   });
   window.addEventListener("pageshow", () => { for (const form of document.forms) delete form.dataset.isSent; free(); });
 
+  // what a page's own scripts ask for ------------------------------------------------------------------
+  async function get(path, query) {
+    const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { credentials: "same-origin" });
+    const body = await answer.json().catch(() => ({ error: String(answer.status) }));
+    if (!answer.ok) {
+      if (answer.status === 401) emitEvent("signed_out", {});
+      throw new Error(body.error || String(answer.status));
+    }
+    return body;
+  }
+
+  // A page that is loaded anew shows the same.
+  function keepInAddress(name, value) {
+    const asked = new URLSearchParams(location.search);
+    if (value === null) asked.delete(name);
+    else asked.set(name, value);
+    history.replaceState(history.state, "", asked.size ? `${location.pathname}?${asked}` : location.pathname);
+  }
+
   watch();
   restore(keptAs(), 100);
-  return { press, free };
+  return { press, free, get, keepInAddress };
 })();

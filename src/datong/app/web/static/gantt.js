@@ -1,48 +1,6 @@
-// What the planner's pages do in the browser: rows of the grid of orders, and the picture of orders on their lines.
+// Orders on their lines over days (the Gantt of the page Plan): asked for in tiles, drawn, turned, zoomed and dragged.
 "use strict";
-window.datong = (() => {
-  const asked = { filters: "[]", search: "" };
-  const told = { problem: null };
-
-  async function get(path, query, signal) {
-    const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { credentials: "same-origin", signal });
-    const body = await answer.json().catch(() => ({ error: String(answer.status) }));
-    if (!answer.ok) {
-      if (answer.status === 401) emitEvent("signed_out", {});
-      throw new Error(body.error || String(answer.status));
-    }
-    return body;
-  }
-
-  // rows of the grid -------------------------------------------------------------------------------
-  function orders(filters) {
-    asked.filters = filters;
-    return {
-      getRows: async (p) => {
-        const sort = p.sortModel[0];
-        try {
-          const found = await get("/planner/data/orders", {
-            skip: p.startRow, count: p.endRow - p.startRow, filters: asked.filters, search: asked.search,
-            ...(sort ? { sort: sort.colId, descending: sort.sort === "desc" } : {}),
-          });
-          const count = document.getElementById("order-count");
-          if (count) count.textContent = count.dataset.words.replace("{count}", found.total.toLocaleString("en-US"));
-          p.successCallback(found.rows, found.total);
-        } catch (error) {
-          told.problem = error.message;
-          p.failCallback();
-        }
-      },
-    };
-  }
-
-  function ask(grid, filters, search) {
-    asked.filters = filters;
-    asked.search = search;
-    getElement(grid).api.purgeInfiniteCache();
-  }
-
-  // orders on their lines --------------------------------------------------------------------------
+window.datongGantt = (() => {
   const ROW = 30, HEAD = 36, NAMES = 120, DAY = 86400000;
   const day = (text) => Date.parse(text + "T00:00:00Z") / DAY;
   const text = (number) => new Date(number * DAY).toISOString().slice(0, 10);
@@ -68,7 +26,7 @@ window.datong = (() => {
 
     async load() {
       try {
-        const found = await get("/planner/data/gantt/lines", {});
+        const found = await datongPage.get("/planner/data/gantt/lines", {});
         this.closed = found.closed.flatMap(([rows, spans]) => rows.flatMap((row) => spans.map(([from, to]) => [row, day(from), day(to)])));
         this.lines = found.lines; this.start = day(found.first); this.end = day(found.last) + 1; this.today = day(found.today);
         if (!this.first) this.first = this.start - 1;
@@ -107,7 +65,7 @@ window.datong = (() => {
       tile.stale = false;  // what it shows stays until the answer is there
       this.tiles.set(key, tile);
       try {
-        const found = await get("/planner/data/gantt", {
+        const found = await datongPage.get("/planner/data/gantt", {
           from: r * 8, to: r * 8 + 8, first: text(d * span), last: text(d * span + span - 1) });
         Object.assign(tile, { bars: found.bars, load: found.load });
         for (const bar of tile.bars || []) { bar.begin = day(bar[2]); bar.end = day(bar[3]) + 1; }
@@ -282,21 +240,10 @@ window.datong = (() => {
 
   let picture = null;
   return {
-    orders, ask,
     draw(id, words) { picture = new Picture(document.getElementById(id), words); },
     zoom(by) { if (picture) picture.zoom(by); },
-    choose(order) {
-      if (picture) { picture.chosen = order; picture.later(); }
-      const asked = new URLSearchParams(location.search);  // a page that is loaded anew shows the same order
-      if (order === null) asked.delete("order");
-      else asked.set("order", order);
-      history.replaceState(history.state, "", asked.size ? `${location.pathname}?${asked}` : location.pathname);
-    },
-    refresh(grid) {
-      const element = grid && getElement(grid);
-      if (element && element.api) element.api.refreshInfiniteCache();
-      if (picture) picture.load();
-    },
+    mark(order) { if (picture) { picture.chosen = order; picture.later(); } },
+    refresh() { if (picture) picture.load(); },
     picture: () => picture,
   };
 })();
