@@ -52,12 +52,12 @@ from datong.ledger.state import State
 from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
 from datong.questions.run import RunAsked
-from datong.sense import reviews_read
+from datong.sense import blame_and_praise
+from datong.sense.blame_and_praise import ReadReviews, read_reviews
 from datong.sense.complaints import sums_by_product
-from datong.sense.doubted import _doubted
 from datong.sense.level_changes import level_changes
-from datong.sense.reviews_read import ReadReviews, read_reviews
 from datong.sense.series import demand_series
+from datong.sense.which_reviews_count import _doubted
 from datong.store.duckdb_ledger import open_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,8 +120,8 @@ class Counted:
 
     def __init__(self) -> None:
         self.many = 0
-        self.way = reviews_read.said_of
-        reviews_read.said_of = self
+        self.way = blame_and_praise.said_of
+        blame_and_praise.said_of = self
 
     def __call__(self, texts: Sequence[str], *rest: Any) -> Any:
         self.many += len(texts)

@@ -18,7 +18,7 @@ from datong.connectors.models.chat import MOST_LETTERS, ChatModel, sides_in
 from datong.ledger.columns import day_number
 from datong.model.errors import DatongError, Refused
 from datong.model.settings import VoiceSettings
-from datong.sense.reviews_read import read_reviews, unsure
+from datong.sense.blame_and_praise import read_reviews, unsure
 
 ODD = "the zipper is what it is"
 SETTINGS = 'name = "bags"\nstart = 2026-03-02\n'

@@ -12,7 +12,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Signal
 from datong.model.settings import ChainSettings
 from datong.model.words import catalogue
-from datong.sense.reviews_read import read_reviews
+from datong.sense.blame_and_praise import read_reviews
 from datong.sense.signals import sense
 from datong.sense.voice.aspects import general
 

@@ -12,7 +12,7 @@ from datong.connectors.models.chat import KEY_VARIABLE, ChatModel
 from datong.ledger.columns import day_number
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message
-from datong.sense.reviews_read import unsure
+from datong.sense.blame_and_praise import unsure
 from datong.sense.voice.told import by_model, digest_of, kept_of
 
 

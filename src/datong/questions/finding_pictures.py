@@ -20,10 +20,10 @@ from datong.network.product_attributes import product_attributes
 from datong.questions.finding_strength import LEADING_KINDS, returned_by_week, rows_about
 from datong.questions.market_findings import MarketFinding
 from datong.questions.weeks_sold import WeeksSold
+from datong.sense.blame_and_praise import ReadReviews
 from datong.sense.complaints import first_recent_day
 from datong.sense.interest_leads_sales import COMPLAINT_STARS
 from datong.sense.odd_weeks import WEEK_DAYS
-from datong.sense.reviews_read import ReadReviews
 from datong.sense.voice.aspects import general
 
 # Rows of what runs ahead of sales that name no market stand for every one.

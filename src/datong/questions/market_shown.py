@@ -15,7 +15,7 @@ from datong.questions.finding_strength import STATED_KINDS
 from datong.questions.hours_to_order import HoursToOrder
 from datong.questions.market_findings import MarketFinding, market_findings, seen_by_run, seen_by_sense
 from datong.questions.review_aspects import Quote, quotes_of, review_aspects, reviews_less
-from datong.sense.reviews_read import read_reviews
+from datong.sense.blame_and_praise import read_reviews
 from datong.sense.series import sale_rows, series_of_sales
 
 # Findings that carry a picture and quotes: more would make a page heavy. And most whose effect is worked out.

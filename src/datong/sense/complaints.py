@@ -1,6 +1,6 @@
 """What buyers complain of more than before: by product and aspect, with the reviews that say so.
 
-Every clause of a review is read for its aspects and whether it praises or blames (reviews_read.py). A review counts
+Every clause of a review is read for its aspects and whether it praises or blames (blame_and_praise.py). A review counts
 once for an aspect, however often it blames it. The same words about a product, or nearly the same, on one day count
 once, and so do the reviews of it by one buyer: they are one voice. Reviews that are likely made up or sent in concert
 count less (voice/fakes.py), and it is said how many do.
@@ -16,9 +16,9 @@ from datong.ledger.parts import taken
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import message
+from datong.sense.blame_and_praise import ReadReviews, read_reviews
 from datong.sense.found import Found, Shown, found, who
 from datong.sense.odd_weeks import WEEK_DAYS
-from datong.sense.reviews_read import ReadReviews, read_reviews
 from datong.sense.voice.aspects import Aspect, general
 from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise

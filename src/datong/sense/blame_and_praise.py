@@ -29,7 +29,6 @@ from datong.ledger.parts import codes_at, parts
 from datong.ledger.state import State
 from datong.ledger.worked_out import WorkedOut
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.doubted import WORDS, doubted, texts_of, words_at
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.fakes import ALIKE, KINDS
@@ -41,6 +40,7 @@ from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
 from datong.sense.voice.text import clean
 from datong.sense.voice.told import Told, sides_of, told_on
 from datong.sense.voice.tones import tone_words, toned
+from datong.sense.which_reviews_count import WORDS, doubted, texts_of, words_at
 
 # Fewest reviews with stars, and of them good and bad ones, of which a model is learnt; most that it is learnt from.
 LEARNT_MIN, EACH_MIN, LEARNT_MAX = 300, 30, 5_000
@@ -52,7 +52,7 @@ AT_ONCE = 20_000
 # Why a review counts less than one: it is likely made up or sent in concert, or says what another said that day.
 SIGNS = (*KINDS, "alike")
 # Of what a reading is made, beside the texts.
-_RULES = (("datong.sense", ("voice", "reviews_read.py")), ("datong.ledger", ("masking.py",)))
+_RULES = (("datong.sense", ("voice", "blame_and_praise.py")), ("datong.ledger", ("masking.py",)))
 _MADE_OF = (".py", ".toml", ".txt", ".npz")
 _LIBRARIES = ("numpy", "scipy")
 

@@ -13,8 +13,8 @@ from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State, state_of_tables
 from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
-from datong.sense import reviews_read
-from datong.sense.reviews_read import Reader, ReadReviews, read_reviews, reader_of, said_of
+from datong.sense import blame_and_praise
+from datong.sense.blame_and_praise import Reader, ReadReviews, read_reviews, reader_of, said_of
 from datong.sense.signals import sense
 from datong.sense.voice.aspects import general
 from datong.sense.voice.said import parted, read_back, written
@@ -45,7 +45,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(texts))
         return said_of(texts, *rest)  # ty: ignore[invalid-argument-type]
 
-    monkeypatch.setattr(reviews_read, "said_of", spied)
+    monkeypatch.setattr(blame_and_praise, "said_of", spied)
     return calls
 
 
@@ -70,7 +70,7 @@ def test_what_was_kept_gives_the_same_answers_and_only_new_days_are_read(monkeyp
 def test_how_many_are_read_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch, stars: bool) -> None:
     state = shop(late_on_a, stars)
     once = heard(replace(state, worked_out=WorkedOut()))
-    monkeypatch.setattr(reviews_read, "AT_ONCE", 7)
+    monkeypatch.setattr(blame_and_praise, "AT_ONCE", 7)
     assert same(once, heard(replace(state, worked_out=WorkedOut())))
     assert once.by_shipped != stars
 
@@ -86,7 +86,7 @@ def test_a_changed_review_or_star_or_reader_is_read_again(monkeypatch: pytest.Mo
         calls.clear()
         heard(replace(state.with_tables(reviews=changed), worked_out=WorkedOut(dict(kept.used))))
         assert len(calls) == 1 and 0 < calls[0] < 30
-    monkeypatch.setattr(reviews_read, "rules_digest", lambda: "others")
+    monkeypatch.setattr(blame_and_praise, "rules_digest", lambda: "others")
     calls.clear()
     found = heard(replace(state, worked_out=WorkedOut(dict(kept.used))))
     assert sum(calls) == len(found.row)
@@ -154,7 +154,7 @@ def reader(reviews: pa.Table) -> Reader:
 
 def test_a_large_chain_learns_anew_when_it_has_twice_as_many_stars(monkeypatch: pytest.MonkeyPatch) -> None:
     """With at most 500: of 300 all; of 501 to 599 the first 300; of 600 and of 1,199 the last 500 of the first 600."""
-    monkeypatch.setattr(reviews_read, "LEARNT_MAX", 500)
+    monkeypatch.setattr(blame_and_praise, "LEARNT_MAX", 500)
     assert len(reader(rated(300)).texts) == 300 and len(reader(rated(500)).texts) == 500
     assert reader(rated(501)).texts == tuple(f"text {i}" for i in range(300))
     assert reader(rated(599)).digest == reader(rated(501)).digest
