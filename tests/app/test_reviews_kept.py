@@ -12,7 +12,7 @@ from tests.app.test_promotions import day, shop
 
 from datong.app.chain import Chain
 from datong.questions.run_result import RunResult
-from datong.sense import blame_and_praise
+from datong.sense import blame_and_praise, review_reader
 from datong.sense.blame_and_praise import said_of
 
 LAST_WEEK = day(WEEKS - 1, 0)
@@ -52,8 +52,8 @@ def test_a_run_reads_new_days_alone_and_gives_what_reading_all_would(
 
     monkeypatch.setattr(blame_and_praise, "said_of", spied)
     # As a large chain, it learnt from the first 400 reviews with stars the time before, and does so again.
-    monkeypatch.setattr(blame_and_praise, "LEARNT_MAX", 500)
-    monkeypatch.setattr(blame_and_praise, "LEARNT_MIN", 100)
+    monkeypatch.setattr(review_reader, "LEARNT_MAX", 500)
+    monkeypatch.setattr(review_reader, "LEARNT_MIN", 100)
     kept, few = second_run(tmp_path / "a", read, keeps=True)
     fresh, every = second_run(tmp_path / "b", read, keeps=False)
     late = len(lines(late=True).splitlines()) - len(lines(late=False).splitlines())

@@ -13,8 +13,9 @@ from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State, state_of_tables
 from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
-from datong.sense import blame_and_praise
-from datong.sense.blame_and_praise import Reader, ReadReviews, read_reviews, reader_of, said_of
+from datong.sense import blame_and_praise, review_reader
+from datong.sense.blame_and_praise import ReadReviews, read_reviews, said_of
+from datong.sense.review_reader import Reader, reader_of
 from datong.sense.signals import sense
 from datong.sense.voice.aspects import general
 from datong.sense.voice.said import parted, read_back, written
@@ -86,7 +87,7 @@ def test_a_changed_review_or_star_or_reader_is_read_again(monkeypatch: pytest.Mo
         calls.clear()
         heard(replace(state.with_tables(reviews=changed), worked_out=WorkedOut(dict(kept.used))))
         assert len(calls) == 1 and 0 < calls[0] < 30
-    monkeypatch.setattr(blame_and_praise, "rules_digest", lambda: "others")
+    monkeypatch.setattr(review_reader, "rules_digest", lambda: "others")
     calls.clear()
     found = heard(replace(state, worked_out=WorkedOut(dict(kept.used))))
     assert sum(calls) == len(found.row)
@@ -154,7 +155,7 @@ def reader(reviews: pa.Table) -> Reader:
 
 def test_a_large_chain_learns_anew_when_it_has_twice_as_many_stars(monkeypatch: pytest.MonkeyPatch) -> None:
     """With at most 500: of 300 all; of 501 to 599 the first 300; of 600 and of 1,199 the last 500 of the first 600."""
-    monkeypatch.setattr(blame_and_praise, "LEARNT_MAX", 500)
+    monkeypatch.setattr(review_reader, "LEARNT_MAX", 500)
     assert len(reader(rated(300)).texts) == 300 and len(reader(rated(500)).texts) == 500
     assert reader(rated(501)).texts == tuple(f"text {i}" for i in range(300))
     assert reader(rated(599)).digest == reader(rated(501)).digest

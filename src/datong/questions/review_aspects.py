@@ -20,13 +20,14 @@ from datong.ledger.state import State
 from datong.model.words import Message, message
 from datong.questions.finding_pictures import aspect_of
 from datong.questions.market_findings import MarketFinding
-from datong.sense.blame_and_praise import SIGNS, ReadReviews
+from datong.sense.blame_and_praise import ReadReviews
 from datong.sense.complaints import sums_by_product
 from datong.sense.found import number
 from datong.sense.odd_weeks import WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language
 from datong.sense.voice.text import clean
+from datong.sense.which_reviews_count import SIGNS
 
 # Parts of a review that are less are of floating point.
 ROUNDING = 1e-6

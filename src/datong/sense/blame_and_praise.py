@@ -2,10 +2,7 @@
 
 What a day's reviews say is kept (ledger/worked_out.py), so that a run reads the days that are new or have changed
 alone. A day is known by its texts, whether its stars are good or bad, and the reader: the rules, and what it learnt
-from. Who reads is decided by the chain's reviews alone, so that a ledger without anything kept gives the same answers.
-A chain of up to LEARNT_MAX reviews in the year learns from all of them that have stars, each time. A larger one learns
-anew only when it has twice as many reviews with stars as the time before, from those that were known first: so what
-was kept stays right for long. One with too few stars is read by the models that come with Datong (voice/shipped.py).
+from. Who reads is decided in review_reader.py, how much each review counts in which_reviews_count.py.
 
 In a clause the model speaks first. Where it abstains a model that was plugged in speaks, if one was asked (told.py);
 then words of praise and blame decide, and where a clause has none of them, the stars of its review. Where the model and
@@ -14,47 +11,32 @@ those words disagree, nothing is sure.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
-from importlib.metadata import version
-from importlib.resources import files
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import local_days
 from datong.ledger.masking import masked
-from datong.ledger.parts import codes_at, parts
+from datong.ledger.parts import codes_at
 from datong.ledger.state import State
 from datong.ledger.worked_out import WorkedOut
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.review_reader import Reader, reader_of, sides_by_stars
+from datong.sense.review_texts import WORDS, texts_of, words_at
 from datong.sense.voice.aspects import general
-from datong.sense.voice.fakes import ALIKE, KINDS
-from datong.sense.voice.polarity_model import Polarity, Settings, learnt
+from datong.sense.voice.polarity_model import Polarity
 from datong.sense.voice.reading import split, spoken_of, verdicts
 from datong.sense.voice.repeats import copies
 from datong.sense.voice.said import Said, parted, read_back, written
-from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
+from datong.sense.voice.shipped import LANGUAGES, languages_of
 from datong.sense.voice.text import clean
 from datong.sense.voice.told import Told, sides_of, told_on
 from datong.sense.voice.tones import tone_words, toned
-from datong.sense.which_reviews_count import WORDS, doubted, texts_of, words_at
+from datong.sense.which_reviews_count import local_day, rows_in_time, weighed
 
-# Fewest reviews with stars, and of them good and bad ones, of which a model is learnt; most that it is learnt from.
-LEARNT_MIN, EACH_MIN, LEARNT_MAX = 300, 30, 5_000
-BAD_STARS, GOOD_STARS = 2.0, 4.0
-MODEL = Settings(bits=18)
-SEED = 16
 # Reviews that are read at once: memory stays within what these take, or those of one day.
 AT_ONCE = 20_000
-# Why a review counts less than one: it is likely made up or sent in concert, or says what another said that day.
-SIGNS = (*KINDS, "alike")
-# Of what a reading is made, beside the texts.
-_RULES = (("datong.sense", ("voice", "blame_and_praise.py")), ("datong.ledger", ("masking.py",)))
-_MADE_OF = (".py", ".toml", ".txt", ".npz")
-_LIBRARIES = ("numpy", "scipy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,75 +85,26 @@ class ReadReviews:
         return self.text(review)[first:last]
 
 
-@dataclass(frozen=True, eq=False)
-class Reader:
-    """Who reads. digest: of the rules, and of what is learnt from. texts, good: (learnt) reviews that it learns from
-    and whether each is good; none: the models that come with Datong."""
-
-    digest: str
-    texts: tuple[str, ...]
-    good: BoolArray
-
-    def models(self) -> Mapping[str, Polarity]:
-        """By language."""
-        if not self.texts:
-            return {name: shipped(name) for name in LANGUAGES}
-        own = learnt(split(self.texts).reviews, self.good, SEED, settings=MODEL)
-        return dict.fromkeys(LANGUAGES, own)
-
-
 def read_reviews(state: State, end: int) -> ReadReviews | None:
     """end: the day after the last closed bucket, in days since 1970-01-01. None where no review has a text."""
     reviews = state.table("reviews")
     if not reviews.num_rows or not pc.any(pc.is_valid(reviews["text"])).as_py():
         return None
-    day = _days(reviews, state)
-    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
+    day = local_day(reviews, state)
+    inside = rows_in_time(day, end)
     if not len(inside):
         return None
     reader = reader_of(reviews, inside, np.flatnonzero(day < end))
     texts = _Texts(reviews.select(WORDS), inside)
-    said = _said(state.worked_out, texts, day[inside], _sides(reviews)[inside], reader)
-    doubt = doubted(reviews, inside, day[inside])
+    said = _said(state.worked_out, texts, day[inside], sides_by_stars(reviews)[inside], reader)
     of, names = codes_at(reviews["product"], inside)
-    buyer, buyers = codes_at(reviews["customer"], inside)
-    own_voice = _first_alike(of, said.alike, np.where(buyer == _place_of("", buyers), -1, buyer))
-    weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
-    sign = np.where((doubt.kind < 0) & ~own_voice, SIGNS.index("alike"), doubt.kind)
+    weight, sign = weighed(reviews, inside, day[inside], of, said.alike)
     pairs = np.flatnonzero(said.blamed)
     opinions = Opinions(said.blamed, said.praised, pairs, said.letters)
     words = reviews.select(WORDS)
     return ReadReviews(
         words, inside, day[inside], of, tuple(names.to_pylist()), weight, sign, opinions, not reader.texts
     )
-
-
-def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:
-    """Who reads. reviews: the table. inside: its rows of the last WEEKS_MAX weeks. before: those of the closed buckets.
-
-    In the order in which they were known the first LEARNT_MIN x 2^k reviews with stars count, the most that there are,
-    and of them the last LEARNT_MAX. A review whose words are gone counts and teaches nothing: so forgetting
-    somebody of whom nothing was learnt changes no reader.
-    """
-    side = _sides(reviews)
-    if len(inside) <= LEARNT_MAX:
-        rows = inside[side[inside] != 0]
-    else:
-        rows = before[side[before] != 0]
-        known = reviews["known_at"].cast(pa.int64()).to_numpy()[rows]
-        many = LEARNT_MIN << max(int(np.log2(max(len(rows), 1) / LEARNT_MIN)), 0)
-        rows = np.sort(rows[np.argsort(known, kind="stable")][:many][-LEARNT_MAX:])
-    texts = texts_of(words_at(reviews, rows))
-    kept = np.array([bool(text) for text in texts], bool)
-    good = side[rows][kept] > 0
-    digest = blake2b(rules_digest().encode(), digest_size=16)
-    if kept.sum() < LEARNT_MIN or min(good.sum(), (~good).sum()) < EACH_MIN:
-        return Reader(digest.hexdigest(), (), np.zeros(0, bool))
-    chosen = tuple(text for text in texts if text)
-    digest.update(good.tobytes())
-    for text in chosen:
-        digest.update(text.encode(errors="replace") + b"\0")
-    return Reader(digest.hexdigest(), chosen, good)
 
 
 @dataclass(frozen=True)
@@ -187,8 +120,8 @@ def unsure(state: State, end: int) -> list[Unsure]:
     """Clauses of the last WEEKS_MAX weeks of which the model is not sure, each once a day, newest days first. end: as
     of `read_reviews`."""
     reviews = state.table("reviews")
-    day = _days(reviews, state)
-    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
+    day = local_day(reviews, state)
+    inside = rows_in_time(day, end)
     if not len(inside):
         return []
     models = reader_of(reviews, inside, np.flatnonzero(day < end)).models()
@@ -212,20 +145,6 @@ def _by_reader(texts: Sequence[str], models: Mapping[str, Polarity]) -> dict[str
     own = len({id(model) for model in models.values()}) == 1
     reads = np.array([LANGUAGES[0]] * len(texts) if own else languages_of(texts))
     return {name: at for name in LANGUAGES if len(at := np.flatnonzero(reads == name))}
-
-
-@cache
-def rules_digest() -> str:
-    """Of all that decides what a text says, beside what was learnt from a chain."""
-    digest = blake2b(" ".join(version(library) for library in _LIBRARIES).encode())
-    for package, names in _RULES:
-        for name in names:
-            place = files(package).joinpath(name)
-            inside = sorted(place.iterdir(), key=lambda one: one.name) if place.is_dir() else [place]
-            for file in inside:
-                if file.is_file() and file.name.endswith(_MADE_OF):
-                    digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
 
 
 def said_of(
@@ -338,39 +257,3 @@ def _digest(reader: Reader, day: int, words: pa.Table, side: IntArray, told: byt
             if len(chunk) and chunk.buffers()[2] is not None:
                 digest.update(memoryview(chunk.buffers()[2])[ends[0] : ends[-1]])
     return digest.hexdigest()
-
-
-def _sides(reviews: pa.Table) -> IntArray:
-    """(review) 1 for good stars, -1 for bad ones, 0 for others or none."""
-    found = []
-    for part in parts(reviews, ("rating",)):
-        stars = part["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
-        found.append((stars >= GOOD_STARS).astype(np.int8) - (stars <= BAD_STARS).astype(np.int8))
-    return np.concatenate(found)
-
-
-def _days(reviews: pa.Table, state: State) -> IntArray:
-    """(review) local day, in days since 1970-01-01."""
-    return np.concatenate([local_days(part, state) for part in parts(reviews, ("happened_at",))])
-
-
-def _place_of(name: str, names: pa.Array) -> int:
-    """Of a name among some; below -1 where it is none of them."""
-    at = pc.index(names, pa.scalar(name, names.type)).as_py()
-    return at if at >= 0 else -2
-
-
-def _first_alike(of: IntArray, alike: IntArray, buyer: IntArray) -> BoolArray:
-    """(review) whether it is the first about its product with these words, or nearly these, on its day, and the first
-    of its buyer. of: (review) its product. alike: (review) the first with these words on its day, of any product.
-    buyer: (review) -1: nobody knows."""
-    wide = int(of.max(initial=0)) + 1
-    first = _is_first(alike * wide + of)
-    return first & ((buyer < 0) | _is_first((buyer + 1) * wide + of))
-
-
-def _is_first(keys: IntArray) -> BoolArray:
-    """(n) whether each is the first of its kind."""
-    first = np.zeros(len(keys), bool)
-    first[np.unique(keys, return_index=True)[1]] = True
-    return first

@@ -1,30 +1,50 @@
-"""How much each review of a chain counts: less where it is likely made up or sent in concert (voice/fakes.py)."""
+"""Which reviews of a chain count, and how much each: those of the last WEEKS_MAX weeks, each with a weight.
+
+One counts less than one where it is likely made up or sent in concert (voice/fakes.py), and nothing where it says what
+another said of the product on that day, or where its buyer said so before.
+"""
 
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from datong.ledger.parts import taken
-from datong.model.flow import IntArray
-from datong.sense.voice.fakes import Doubt, Reviews, doubts
+from datong.ledger.columns import local_days
+from datong.ledger.parts import codes_at, parts, taken
+from datong.ledger.state import State
+from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.review_texts import texts_of, words_at
+from datong.sense.voice.fakes import ALIKE, KINDS, Doubt, Reviews, doubts
 from datong.sense.voice.text import clean
 
 # Most reviews that are held against one another, the newest first; older ones count in full.
 HELD_MAX = 200_000
-WORDS = ("title", "text")
+# Why a review counts less than one: it is likely made up or sent in concert, or says what another said that day.
+SIGNS = (*KINDS, "alike")
 
 
-def words_at(reviews: pa.Table, row: IntArray) -> pa.Table:
-    """Title and text at some positions, with places of 64 bits: all of a large chain have more letters than 32 bits
-    count."""
-    return pa.table({name: taken(reviews[name], row).cast(pa.large_string()) for name in WORDS})
+def rows_in_time(day: IntArray, end: int) -> IntArray:
+    """Positions of the reviews of the last WEEKS_MAX weeks. day: (review). end: the day after the last that counts."""
+    return np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
 
 
-def texts_of(reviews: pa.Table) -> list[str]:
-    """(review) heading and text."""
-    pairs = zip(reviews["title"].to_pylist(), reviews["text"].to_pylist(), strict=True)
-    return ["\n".join(part for part in pair if part) for pair in pairs]
+def local_day(reviews: pa.Table, state: State) -> IntArray:
+    """(review) local day, in days since 1970-01-01."""
+    return np.concatenate([local_days(part, state) for part in parts(reviews, ("happened_at",))])
+
+
+def weighed(
+    reviews: pa.Table, row: IntArray, day: IntArray, of: IntArray, alike: IntArray
+) -> tuple[FloatArray, IntArray]:
+    """(review) how much it counts, and the place in SIGNS of why it counts less. reviews, row, day: as of `doubted`.
+    of: (review) its product. alike: (review) the first with these words on its day, of any product."""
+    doubt = doubted(reviews, row, day)
+    buyer, buyers = codes_at(reviews["customer"], row)
+    own_voice = _first_alike(of, alike, np.where(buyer == _place_of("", buyers), -1, buyer))
+    weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
+    return weight, np.where((doubt.kind < 0) & ~own_voice, SIGNS.index("alike"), doubt.kind)
 
 
 def doubted(reviews: pa.Table, row: IntArray, day: IntArray) -> Doubt:
@@ -68,3 +88,25 @@ def _doubted(
             np.array(shown, bool),
         )
     )
+
+
+def _place_of(name: str, names: pa.Array) -> int:
+    """Of a name among some; below -1 where it is none of them."""
+    at = pc.index(names, pa.scalar(name, names.type)).as_py()
+    return at if at >= 0 else -2
+
+
+def _first_alike(of: IntArray, alike: IntArray, buyer: IntArray) -> BoolArray:
+    """(review) whether it is the first about its product with these words, or nearly these, on its day, and the first
+    of its buyer. of: (review) its product. alike: (review) the first with these words on its day, of any product.
+    buyer: (review) -1: nobody knows."""
+    wide = int(of.max(initial=0)) + 1
+    first = _is_first(alike * wide + of)
+    return first & ((buyer < 0) | _is_first((buyer + 1) * wide + of))
+
+
+def _is_first(keys: IntArray) -> BoolArray:
+    """(n) whether each is the first of its kind."""
+    first = np.zeros(len(keys), bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first
