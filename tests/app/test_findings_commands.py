@@ -10,7 +10,7 @@ from tests.app.test_promotions import PROMOTION, day, shop
 
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.app.findings import decide_finding, market_findings
+from datong.app.market_findings import decide_finding, market_findings
 from datong.model.flow import TAKEN
 from datong.network.finding_decisions import Change
 from datong.questions.market_findings import STATED_KINDS

@@ -16,15 +16,15 @@ from tests.app.test_workbook import sheets
 
 from datong.app import release_orders
 from datong.app.chain import Chain
-from datong.app.cli.market import show_findings
+from datong.app.cli.market_findings import show_findings
 from datong.app.cli.terminal import make_console
-from datong.app.findings import decide_finding, hours_to_order, market_findings, market_now, market_of_run
-from datong.app.report import market as of_report
+from datong.app.market_findings import decide_finding, hours_to_order, market_findings, market_now, market_of_run
+from datong.app.report import market_findings as of_report
 from datong.app.report.html import report_html
 from datong.app.report.workbook import workbook_bytes
 from datong.app.reporting import report_inputs
 from datong.app.wording.inputs import ReportInputs
-from datong.app.wording.market import strength_words
+from datong.app.wording.market_findings import strength_words
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.flow import TAKEN
 from datong.model.words import say

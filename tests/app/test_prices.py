@@ -11,7 +11,7 @@ import datong
 from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.clock import parse_moment
-from datong.app.findings import market_findings
+from datong.app.market_findings import market_findings
 
 WEEKS, PRODUCTS = 90, 8
 SETTINGS = 'name = "shop"\nhorizon_buckets = 6\npath_count = 100\n'

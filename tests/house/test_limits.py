@@ -88,7 +88,7 @@ LAZY_DOORS = {
         "datong.network.notices",
         "datong.network.review",
     },
-    "app/findings.py": {
+    "app/market_findings.py": {
         "datong.questions.effect",
         "datong.questions.market_findings",
         "datong.questions.hours_to_order",
@@ -118,7 +118,7 @@ LAZY_DOORS = {
         "datong.replay.twin.parameters",
         "datong.replay.twin.stated_chain",
     },
-    "app/cli/market.py": {
+    "app/cli/market_findings.py": {
         "datong.app.plugged_voice",
         "datong.questions.market_findings",
         "datong.questions.tables_out",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from datong.app.wording.market import strength_words
+from datong.app.wording.market_findings import strength_words
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Item, Signal, Subject
 from datong.model.settings import ChainSettings

@@ -18,9 +18,9 @@ from datong.app.service import (
     data,
     demand,
     edits,
-    findings,
     gantt,
     market,
+    market_findings,
     orders,
     releases,
     search,
@@ -72,7 +72,7 @@ def answers(served: Served) -> dict[str, Any]:
 
 
 def heard(served: Served) -> list[MarketFinding]:
-    market = findings.findings(served, ANN).market
+    market = market_findings.findings(served, ANN).market
     assert market is not None
     return [one.finding for one in market.findings]
 
@@ -151,7 +151,7 @@ WRITES: dict[str, Callable[[Served], object]] = {
     "forecast back": lambda s: demand.clear_edit(s, ANN, demand.Bucket("OIL", "north", BUCKET)),
     "file": take_file,
     "discard": lambda s: data.discard(s, ANN, data.quarantine(s, ANN, EVERY).rows["quarantine_id"].to_pylist()),
-    "finding": lambda s: findings.decide(s, ANN, heard(s)[0].finding, "dismissed"),
+    "finding": lambda s: market_findings.decide(s, ANN, heard(s)[0].finding, "dismissed"),
     "what-if": take_over,
     "nothing": fail,
     "plan": lambda s: s.keeper.write("ann", lambda chain: chain.run()),

@@ -8,7 +8,7 @@ import pytest
 
 from datong.app.service import proposals as subject
 from datong.app.service.edits import edit
-from datong.app.service.findings import decide, finding, findings
+from datong.app.service.market_findings import decide, finding, findings
 from datong.app.service.order_changes import Change
 from datong.app.service.orders import order
 from datong.app.service.permissions import NotAllowed, Who

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from datong.app.chain import Chain
-from datong.app.findings import market_of_run
+from datong.app.market_findings import market_of_run
 from datong.app.result_folder import write_tables
 from datong.app.wording.inputs import ReportInputs
 from datong.connectors.files.write_whole import write_whole

@@ -21,7 +21,7 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import kept, market, privacy, serving, terminal, trial, twin_demo, twin_game
+from datong.app.cli import kept, market_findings, privacy, serving, terminal, trial, twin_demo, twin_game
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
@@ -791,7 +791,7 @@ def answer_take(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
         is_order = options.order in set(chain.state(names=("orders",)).table("orders")["order"].to_pylist())
         if not is_order and options.branch is None:
-            return market.take(chain, options, language)
+            return market_findings.take(chain, options, language)
         if (options.change, options.low, options.high) != (None, None, None):
             raise Refused(message("findings.only_findings", order=options.order))
         return _decide(chain, options, language, take=True)
@@ -841,10 +841,10 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "exchange": answer_exchange,
     "offers": answer_offers,
     "clock": answer_clock,
-    "voice": market.answer_voice,
-    "findings": market.answer_findings,
-    "dismiss": market.answer_dismiss,
-    "effect": market.answer_effect,
+    "voice": market_findings.answer_voice,
+    "findings": market_findings.answer_findings,
+    "dismiss": market_findings.answer_dismiss,
+    "effect": market_findings.answer_effect,
     "take": answer_take,
     "refuse": answer_refuse,
     "serve": serving.answer_serve,

@@ -13,8 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from datong.app.http.request_rates import CHANGE, QUOTE, READ, Rate
 from datong.app.mcp import arguments as of
-from datong.app.service import findings as market_findings
-from datong.app.service import market, orders, proposals, what_if
+from datong.app.service import market, market_findings, orders, proposals, what_if
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.jobs import Job
 from datong.app.service.order_changes import Change
@@ -23,7 +22,7 @@ from datong.app.service.proposals import Asked, Decide, Proposal, Release
 from datong.app.service.served import Served
 from datong.app.service.what_if import NewRow
 from datong.app.wording.columns import coded
-from datong.app.wording.market import decision_words, strength_words
+from datong.app.wording.market_findings import decision_words, strength_words
 from datong.model.errors import Refused
 from datong.model.words import Message, message
 from datong.network.finding_decisions import Change as DemandChange

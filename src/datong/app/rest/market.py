@@ -10,7 +10,7 @@ from datong.app.rest.calls import Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
 from datong.app.rest.plain import Grid, Rows, Texts, both, many, plain, shape
 from datong.app.rest.shapes import Body, Code, Day, Units, Why
-from datong.app.service import findings, market
+from datong.app.service import market, market_findings
 from datong.app.service.jobs import Job
 from datong.app.service.market import Heat, Lost, Scarce
 from datong.network.finding_decisions import Change
@@ -118,7 +118,7 @@ def quote(sent: RushOrder, call: Called) -> Job:
 @heard.get("")
 def list_findings(call: Called) -> Heard:
     """All that the market says: each finding with its strength, picture, quotes, orders and decision."""
-    found = findings.findings(call.served, call.who)
+    found = market_findings.findings(call.served, call.who)
     shown = None if found.market is None else [_shown(one) for one in found.market.findings]
     market = found.market
     aspects, less = ([], []) if market is None else (plain(market.aspects), plain(market.less))
@@ -128,13 +128,13 @@ def list_findings(call: Called) -> Heard:
 @heard.get("/{finding:path}/effect", response_model=shape(EffectResult))
 def effect(finding: OfFinding, call: Called) -> Any:
     """What came after a decision, held against like products."""
-    return plain(findings.effect(call.served, call.who, finding))
+    return plain(market_findings.effect(call.served, call.who, finding))
 
 
 @heard.get("/{finding:path}")
 def finding(finding: OfFinding, call: Called) -> FindingShown:
     """One finding."""
-    return _shown(findings.finding(call.served, call.who, finding))
+    return _shown(market_findings.finding(call.served, call.who, finding))
 
 
 @heard.post("/{finding:path}/decision", response_model=_FINDING)
@@ -142,7 +142,7 @@ def decide(finding: OfFinding, sent: Decided, call: Called) -> Any:
     """Take or dismiss a finding, perhaps with a change of demand of one's own: the next plan goes by it. A later
     decision takes the place of an earlier one."""
     change = None if sent.change is None else Change(**sent.change.model_dump())
-    return _finding(findings.decide(call.served, call.who, finding, sent.state, sent.why, change))
+    return _finding(market_findings.decide(call.served, call.who, finding, sent.state, sent.why, change))
 
 
 def _finding(one: MarketFinding) -> dict[str, Any]:

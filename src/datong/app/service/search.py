@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service import findings, orders, what_if
+from datong.app.service import market_findings, orders, what_if
 from datong.app.service.permissions import NotAllowed, Permission, Who
 from datong.app.service.served import Served
 from datong.model.errors import NotFound
@@ -105,7 +105,7 @@ def _order_words(row: dict[str, Any]) -> Message:
 
 def _findings(served: Served, who: Who, text: str) -> Iterable[Hit]:
     try:
-        market = findings.findings(served, who).market
+        market = market_findings.findings(served, who).market
     except NotFound:  # no plan has looked yet
         return []
     shown = [] if market is None else [one.finding for one in market.findings]

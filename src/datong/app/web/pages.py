@@ -9,7 +9,20 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
 from datong.app.service.served import Served
-from datong.app.web import audit, data, demand, findings, layout, market, people, plan, replay, search, today, what_if
+from datong.app.web import (
+    audit,
+    data,
+    demand,
+    layout,
+    market,
+    market_findings,
+    people,
+    plan,
+    replay,
+    search,
+    today,
+    what_if,
+)
 from datong.app.web.guide import lead
 from datong.app.web.layout import Page
 from datong.app.web.order_pieces import add_tiles
@@ -25,7 +38,7 @@ PAGES: tuple[Page, ...] = (
     Page("plan", "/planner/plan", Permission.SEE_PLAN, plan.build),
     Page("market", market.PATH, Permission.SEE_PLAN, market.build),
     Page("what_if", what_if.PATH, Permission.SEE_PLAN, what_if.build),
-    Page("findings", findings.PATH, Permission.SEE_FINDINGS, findings.build),
+    Page("findings", market_findings.PATH, Permission.SEE_FINDINGS, market_findings.build),
     Page("data", data.PATH, Permission.SEE_DATA, data.build),
     Page("replay", replay.PATH, Permission.SEE_PLAN, replay.build),
     Page("people", people.PATH, Permission.MANAGE_PEOPLE, people.build),

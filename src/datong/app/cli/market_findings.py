@@ -10,13 +10,13 @@ import pyarrow as pa
 from rich.console import Console
 from rich.text import Text
 
-from datong.app import findings
+from datong.app import market_findings
 from datong.app.chain import Chain
 from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
 from datong.app.wording import figures
 from datong.app.wording.columns import coded
-from datong.app.wording.market import attribute_words, decision_words, strength_words
+from datong.app.wording.market_findings import attribute_words, decision_words, strength_words
 from datong.app.wording.names import Names
 from datong.model.errors import Refused
 from datong.model.flow import DISMISSED, TAKEN
@@ -62,14 +62,14 @@ def answer_findings(options: argparse.Namespace, language: str) -> int:
 
     with opened(options.chain, language, options.branch) as chain:
         with terminal.reading(say("findings.working", language), language):
-            now = findings.market_now(chain, options.as_of)
+            now = market_findings.market_now(chain, options.as_of)
         if options.format == "json":
             rows = rendered({"findings": findings_as_table(now.findings)}, language)["findings"].to_pylist()
             does = [{"does": one.proposal.text(language)} for one in now.findings]
             told = [row | more for row, more in zip(rows, does, strict=True)]
             terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
         else:
-            hours = findings.hours_to_order(chain, chain.state(options.as_of))
+            hours = market_findings.hours_to_order(chain, chain.state(options.as_of))
             show_findings(now, hours, chain, language)
     return 0
 
@@ -157,7 +157,7 @@ def _change(chain: Chain, options: argparse.Namespace) -> Change | None:
 
 
 def _decide(chain: Chain, name: str, state: str, why: str, language: str, change: Change | None) -> int:
-    one = findings.decide_finding(chain, name, state, why, change)
+    one = market_findings.decide_finding(chain, name, state, why, change)
     terminal.line(say(f"findings.{state}", language, finding=one.finding, does=one.proposal.text(language)))
     return 0
 
@@ -165,7 +165,7 @@ def _decide(chain: Chain, name: str, state: str, why: str, language: str, change
 def answer_effect(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language) as chain:
         with terminal.reading(say("findings.working", language), language):
-            told = findings.effect_of_finding(chain, options.finding, options.as_of)
+            told = market_findings.effect_of_finding(chain, options.finding, options.as_of)
         if options.format == "json":
             terminal.data(json.dumps(_record(told, language), ensure_ascii=False, indent=1, default=str))
         else:

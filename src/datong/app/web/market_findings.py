@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 from starlette.requests import Request
 
-from datong.app.service import findings
+from datong.app.service import market_findings
 from datong.app.service.permissions import Permission, Who
 from datong.app.web import proposals
 from datong.app.web.layout import action
@@ -27,7 +27,7 @@ from datong.app.web.parts import (
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import coded
-from datong.app.wording.market import decision_words, strength_words
+from datong.app.wording.market_findings import decision_words, strength_words
 from datong.model.errors import NotFound
 from datong.model.flow import DISMISSED, TAKEN
 from datong.network.finding_decisions import Change
@@ -49,7 +49,7 @@ async def build(visit: Visit, request: Request) -> None:
 
     proposals.show(visit, await visit.asked(lambda who: proposals.waiting(visit, who, ("decide",))) or [], anew)
     try:
-        heard = await read(visit, lambda who: findings.findings(visit.served, who))
+        heard = await read(visit, lambda who: market_findings.findings(visit.served, who))
     except NotFound as error:
         words("p", error.message.text(visit.language), "note")
         plan_button(visit)
@@ -186,7 +186,7 @@ def _acts(visit: Visit, shown: "ShownFinding", today: date) -> None:
                     return
 
             def task(who: Who) -> object:
-                return findings.decide(visit.served, who, one.finding, state, why.text, wanted)
+                return market_findings.decide(visit.served, who, one.finding, state, why.text, wanted)
 
             if await visit.asked(task) is not None:
                 ui.navigate.to(address(PATH, finding=one.finding))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from datong.app.report.charts import Line, Steps, plot
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, evidence_words
-from datong.app.wording.market import decision_words, strength_words, value_name
+from datong.app.wording.market_findings import decision_words, strength_words, value_name
 from datong.app.wording.view import RunView
 from datong.model.words import say
 from datong.questions.finding_pictures import Picture, aspect_of, drawn

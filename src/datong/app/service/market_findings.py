@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from datong.app.chain import Chain
-from datong.app.findings import decide_finding, effect_of_finding, market_of_run_now
+from datong.app.market_findings import decide_finding, effect_of_finding, market_of_run_now
 from datong.app.service.last_run import read_last_run
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from datong.app.service.findings import decide, effect, finding, findings
+from datong.app.service.market_findings import decide, effect, finding, findings
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served import Served
 from datong.model.errors import NotFound, Refused
