@@ -55,9 +55,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from cycle import FIRST, _moments, chain_tables, fill_ledger
 from datong.app.chain import Chain
 from datong.app.http.signed_in import COOKIE
+from datong.app.server import application
 from datong.app.service.permissions import Permission
-from datong.app.service.served import DESK_FILE, Served, serve
-from datong.app.serving import application
+from datong.app.service.served_chain import DESK_FILE, Served, serve
 from datong.app.web.pages import PAGES
 from datong.ledger.protocol import RunRecord
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from datong.app.http.signed_in import COOKIE, CSRF_HEADER
 from datong.app.rest.application import PREFIX, add_api, new_api
 from datong.app.service.accounts import Session
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 
 
 def application(served: Served) -> FastAPI:

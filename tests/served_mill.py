@@ -7,7 +7,7 @@ import pyotp
 from argon2 import PasswordHasher
 
 from datong.app.service.accounts import Session
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from made_once import lay
 from mill import write
 from shop import write_shop

@@ -8,7 +8,7 @@ from pathlib import Path
 from datong.app.chain import Chain
 from datong.app.release_orders import release
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from mill import write
 
 MILL, PRESS, SEEDS = "Mill One", "Press Two", "V1"

@@ -20,10 +20,10 @@ from datong.app.chain import Chain
 from datong.app.cli.commands import prepare_demo
 from datong.app.http.signed_in import COOKIE
 from datong.app.release_orders import release
+from datong.app.server import application
 from datong.app.service.guide import close_guide
 from datong.app.service.permissions import ROLES
-from datong.app.service.served import Served, serve
-from datong.app.serving import application
+from datong.app.service.served_chain import Served, serve
 from datong.app.web.pages import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -25,7 +25,7 @@ from datong.app.forms.pages import add_forms
 from datong.app.http.signed_in import COOKIE
 from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.tracing import is_wanted, trace
 from served_mill import Clock, serve_mill, session_of
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from datong.app.server import sign_in_server
 from datong.app.service.outside_sign_in import OIDC_FILE
-from datong.app.service.served import serve
-from datong.app.serving import sign_in_server
+from datong.app.service.served_chain import serve
 from datong.model.errors import Refused
 from mill import write
 from sign_in_server import ADDRESS, CLIENT, ISSUER

@@ -18,7 +18,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.desk import Desk
-from datong.app.service.served import serve
+from datong.app.service.served_chain import serve
 from datong.app.wiring import utc_now
 
 ARGUMENTS = [

@@ -12,7 +12,7 @@ from datong.app.service.orders import order, orders
 from datong.app.service.permissions import Who
 from datong.app.service.proposals import Release, propose
 from datong.app.service.releases import release, to_release
-from datong.app.service.served import serve
+from datong.app.service.served_chain import serve
 from datong.model.words import say
 from mill import write
 

@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from datong.app.forms.pages import add_forms
 from datong.app.http.headers import SafeHeaders
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from service.conftest import QUICK, Clock
 from two_firms import MILL, PASSWORD, PRESS, copied, person, two_firms_given_out
 

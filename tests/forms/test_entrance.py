@@ -10,7 +10,7 @@ from datong.app.http.headers import STRICT
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.accounts import IDLE
 from datong.app.service.permissions import NotSignedIn
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.words import say
 from two_firms import PASSWORD
 

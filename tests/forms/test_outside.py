@@ -10,7 +10,7 @@ from datong.app.forms.pages import add_forms
 from datong.app.http.headers import SafeHeaders
 from datong.app.http.signed_in import COOKIE as SESSION
 from datong.app.service.oidc import Configuration, Oidc
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.words import LANGUAGES, say
 from forms.conftest import Browser
 from served_mill import session_of

@@ -101,7 +101,7 @@ SIBLINGS = {
     "forms": {"http", "service", "wording"},
     "web": {"http", "service", "wording"},
     "mcp": {"http", "service", "wording", "lent", "wiring"},
-    "serving": {"http", "service", "rest", "forms", "web", "mcp", "tracing"},
+    "server": {"http", "service", "rest", "forms", "web", "mcp", "tracing"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)
 
@@ -115,16 +115,16 @@ def test_siblings_in_app_run_one_way(file: Path) -> None:
 
 # Third-party names that only some rooms may use.
 ONLY_IN = {
-    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/mcp/", "app/serving.py", "app/tracing.py"),
+    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/mcp/", "app/server.py", "app/tracing.py"),
     "authlib": ("app/service/oidc.py",),
     "joserfc": ("app/service/oidc.py",),
     "mcp": ("app/mcp/",),
     "mcp_types": ("app/mcp/",),
     "opentelemetry": ("app/tracing.py",),
     "prometheus_client": ("app/http/",),
-    "starlette": ("app/http/", "app/rest/", "app/forms/", "app/web/", "app/mcp/", "app/serving.py", "app/tracing.py"),
+    "starlette": ("app/http/", "app/rest/", "app/forms/", "app/web/", "app/mcp/", "app/server.py", "app/tracing.py"),
     "nicegui": ("app/web/",),
-    "uvicorn": ("app/serving.py",),
+    "uvicorn": ("app/server.py",),
     "argon2": ("app/service/",),
     "pyotp": ("app/service/",),
     "sqlite3": ("app/service/",),

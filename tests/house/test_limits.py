@@ -94,17 +94,17 @@ LAZY_DOORS = {
         "datong.questions.hours_to_order",
         "datong.questions.market_shown",
     },
-    "app/serving.py": {
+    "app/server.py": {
         "datong.app.mcp.over_http",
         "datong.app.service.oidc",
     },
-    "app/cli/serving.py": {
+    "app/cli/server_commands.py": {
         "datong.app.mcp.over_stdio",
         "datong.app.service.audit",
         "datong.app.service.desk",
         "datong.app.service.accounts",
-        "datong.app.service.served",
-        "datong.app.serving",
+        "datong.app.service.served_chain",
+        "datong.app.server",
     },
     "app/cli/twin_demo.py": {
         "datong.cycle",
@@ -140,7 +140,7 @@ LAZY_DOORS = {
     "app/cli/main.py": {
         "datong",
         "datong.app.cli",
-        "datong.app.cli.kept",
+        "datong.app.cli.ledger_commands",
         "datong.app.cli.quick_start",
         "datong.model.errors",
     },

@@ -29,7 +29,7 @@ from datong.app.mcp.over_stdio import person, server_of_person
 from datong.app.service.lending import Lending
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.proposals import approve
-from datong.app.service.served import DESK_FILE, Served, serve
+from datong.app.service.served_chain import DESK_FILE, Served, serve
 from datong.model.errors import NotFound
 from mill import write
 from served_mill import QUICK, session_of

@@ -17,7 +17,7 @@ from datong.app.service import market_findings
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import proposals
 from datong.app.service.releases import to_release
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.words import LANGUAGES, catalogue
 from served_mill import Clock, serve_at, session_of
 from shop import reviews, write_shop

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import Clock, serve_firms, serve_mill, serve_shop, session_of
 

@@ -28,7 +28,7 @@ from datong.app.service import orders, today
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from served_mill import session_of
 
 EXAMPLES = int(os.environ.get("DATONG_API_EXAMPLES", "12"))

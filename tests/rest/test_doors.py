@@ -13,7 +13,7 @@ from datong.app.rest.calls import Open, Signed
 from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints
 from datong.app.service.permissions import OF_A_FIRM, ROLES, Permission
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import PASSWORD, Clock, serve_mill, session_of
 

@@ -11,7 +11,7 @@ from datong.app.rest import events
 from datong.app.rest.application import PREFIX
 from datong.app.service.accounts import IDLE, Session
 from datong.app.service.permissions import Permission
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from served_mill import session_of
 
 

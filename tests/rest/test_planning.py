@@ -6,7 +6,7 @@ import zlib
 from fastapi import FastAPI
 
 from datong.app.service import orders
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import Client, application, ended
 from served_mill import session_of
 

@@ -13,7 +13,7 @@ from datong.app.service.order_changes import Change
 from datong.app.service.orders import orders
 from datong.app.service.permissions import Permission
 from datong.app.service.proposals import propose
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import session_of
 

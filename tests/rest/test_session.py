@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from datong.app.http.signed_in import COOKIE, CSRF_HEADER
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from served_mill import PASSWORD, session_of
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import session_of
 

@@ -1,6 +1,6 @@
 """What-ifs, hours, quotes and the search over the API."""
 
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import ended
 
 

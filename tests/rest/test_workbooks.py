@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from datong.app.rest.application import new_api
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import session_of
 from workbook_cells import rows_of, saved

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from served_mill import QUICK, Clock, serve_mill, serve_shop
 
 __all__ = ["QUICK", "Clock"]

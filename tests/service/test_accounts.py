@@ -10,7 +10,7 @@ import pytest
 from datong.app.service.accounts import MOST_FAILURES, Session
 from datong.app.service.desk import SCHEMA, Desk
 from datong.app.service.permissions import ROLES, NotAllowed, NotSignedIn, Permission
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from datong.model.words import catalogue
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from datong.app.server import application
 from datong.app.service.audit import OF_ACCOUNTS
 from datong.app.service.audit_list import Looked, act_words, acts, audit_list, audit_sheet
 from datong.app.service.audit_words import WAYS, fields_words, way_words
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
-from datong.app.service.served import Served
-from datong.app.serving import application
+from datong.app.service.served_chain import Served
 from workbook_cells import rows_of
 
 AUDITOR = Who(9, "audit@works", "", ("auditor",))

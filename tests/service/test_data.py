@@ -26,7 +26,7 @@ from datong.app.service.data import (
 )
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 
 PLANNER = Who(1, "plan@works", "", ("planner",))

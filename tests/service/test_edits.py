@@ -16,7 +16,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.order_changes import Change
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import write
 from service.conftest import QUICK, Clock

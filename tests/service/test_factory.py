@@ -13,7 +13,7 @@ from datong.app.service import factory
 from datong.app.service.answer_texts import Typed
 from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.permissions import NotAllowed
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.ledger.order_life import Offer
 from datong.model.errors import NotFound, Refused
 from service.conftest import QUICK, Clock

@@ -5,7 +5,7 @@ import pytest
 from datong.app.service.data import preview, take, upload
 from datong.app.service.file_fits import file_parts, table_fits
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import DatongError, NotFound
 
 ANN = Who(1, "ann", "", ("planner",))

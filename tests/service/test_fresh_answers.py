@@ -33,7 +33,7 @@ from datong.app.service.grids import Filter, Wanted
 from datong.app.service.keeper import Keeper
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.questions.market_findings import MarketFinding
 

@@ -9,7 +9,7 @@ from datong.app.service import gantt
 from datong.app.service.grids import Wanted
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.app.service.stock import stock
 from mill import write
 from service.conftest import QUICK, Clock

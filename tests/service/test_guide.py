@@ -7,7 +7,7 @@ import pytest
 
 from datong.app.service.guide import Step, close_guide, guide, next_step
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.app.wiring import DEMO_MARK
 from mill import write
 from service.conftest import QUICK, Clock

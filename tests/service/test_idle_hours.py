@@ -6,7 +6,7 @@ import pytest
 
 from datong.app.service.idle_hours import idle_hours
 from datong.app.service.permissions import NotAllowed
-from datong.app.service.served import serve
+from datong.app.service.served_chain import serve
 from datong.model.errors import NotFound
 from mill import write
 from service.conftest import QUICK, Clock

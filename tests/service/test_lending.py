@@ -16,7 +16,7 @@ from datong.app.chain import Chain
 from datong.app.lent import LENT, SERVED_FILE, borrow
 from datong.app.service.lending import Lending
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import LedgerBusy
 from mill import run
 

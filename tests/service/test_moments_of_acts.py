@@ -15,7 +15,7 @@ from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.ledger.protocol import written_at
 from datong.model.settings import ChainSettings
 from mill import write

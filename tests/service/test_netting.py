@@ -16,7 +16,7 @@ from datong.app.report.workbook import workbook_bytes
 from datong.app.reporting import report_inputs
 from datong.app.service.demand import item
 from datong.app.service.permissions import Who
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.app.service.today import today
 from shop import write_shop
 

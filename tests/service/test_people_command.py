@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.service.served import DESK_FILE, server_folder
+from datong.app.service.served_chain import DESK_FILE, server_folder
 from mill import run, write
 
 

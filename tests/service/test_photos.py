@@ -10,7 +10,7 @@ from datong.app.service.factory import answer, own_orders
 from datong.app.service.orders import order
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.photos import MOST, add_photo, photo, photos
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from served_mill import serve_firms
 from service.test_pictures import SECRET, jpeg

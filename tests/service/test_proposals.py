@@ -14,7 +14,7 @@ from datong.app.service.orders import order
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.proposals import Decide, Release, Stale, approve, proposal, proposals, propose, refuse
 from datong.app.service.releases import release, to_release
-from datong.app.service.served import Meanwhile, Served
+from datong.app.service.served_chain import Meanwhile, Served
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.network.finding_decisions import Change as DemandChange
 

@@ -12,7 +12,7 @@ from datong.app.service.order_changes import Change
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 
 ANN = Who(1, "ann", "Ann", ("planner",))

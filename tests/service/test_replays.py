@@ -11,7 +11,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.replay_jobs import ask_replay
 from datong.app.service.replays import last_replay, start_replay
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.ledger.state import every_table
 from datong.model.errors import Refused
 from service.conftest import QUICK, Clock

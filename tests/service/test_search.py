@@ -4,7 +4,7 @@ import pytest
 
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.search import search
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.what_if import make
 
 PLANNER = Who(1, "plan@works", "", ("planner",))

@@ -18,7 +18,7 @@ from datong.app.service.order_changes import Change
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
-from datong.app.service.served import Served, serve
+from datong.app.service.served_chain import Served, serve
 from datong.app.service.today import Decision, assign, dismiss, hold, price_offers, take, today
 from datong.app.service.today import decisions as first_decisions
 from datong.ledger.order_life import Offer, OrderEvent, order_events_rows

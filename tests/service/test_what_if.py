@@ -7,7 +7,7 @@ import pytest
 
 from datong.app.branch_changes import NewRow
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.what_if import (
     branches,
     change,

@@ -16,7 +16,7 @@ from datong.app.service.order_changes import Change
 from datong.app.service.orders import order, orders
 from datong.app.service.permissions import Who
 from datong.app.service.releases import release
-from datong.app.service.served import DESK_FILE, Served, serve
+from datong.app.service.served_chain import DESK_FILE, Served, serve
 from datong.app.stores import keep_in
 from datong.model.errors import DatongError, NotFound
 from datong.model.words import message

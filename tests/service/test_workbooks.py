@@ -13,7 +13,7 @@ from datong.app.service.data import change_rows
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.workbooks import Reviewed, apply, preview, sheet
 from datong.model.errors import BadInput, NotFound
 from workbook_cells import rows_of, saved

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.worked_once import worked_once
 
 

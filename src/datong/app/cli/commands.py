@@ -21,7 +21,16 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import kept, market_findings, privacy, serving, terminal, trial, twin_demo, twin_game
+from datong.app.cli import (
+    ledger_commands,
+    market_findings,
+    privacy,
+    server_commands,
+    terminal,
+    try_questions,
+    twin_demo,
+    twin_game,
+)
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
@@ -127,12 +136,12 @@ def _table_names(language: str) -> list[str]:
 
 def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
-    answers = trial.parse_answers(options.answer)
+    answers = try_questions.parse_answers(options.answer)
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
             taken = ingested(chain, file, answers, language, table=options.table, mapping=options.mapping)
             if taken.reading is not None:
-                trial.show_reading(taken.reading, language)
+                try_questions.show_reading(taken.reading, language)
             print_findings(taken.findings, language)
             for report in taken.reports:
                 print_ingested(report, language)
@@ -162,10 +171,10 @@ def ingested(
             with terminal.reading(file.name, language) as on_rows:
                 return chain.ingest(file, table, mapping, on_rows, answers)
         except Asked as open_:
-            trial.show_questions(open_.questions, language)
+            try_questions.show_questions(open_.questions, language)
             if not ask or not sys.stdin.isatty():
                 raise
-            answers |= trial.answers_to(open_.questions, language)
+            answers |= try_questions.answers_to(open_.questions, language)
 
 
 def _quarantine_hint(count: int, branch: str | None, language: str) -> str:
@@ -847,10 +856,10 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "effect": market_findings.answer_effect,
     "take": answer_take,
     "refuse": answer_refuse,
-    "serve": serving.answer_serve,
-    "people": serving.answer_people,
-    "mcp": serving.answer_mcp,
-    "database": kept.answer_database,
-    "migrate": kept.answer_migrate,
-    "backup": kept.answer_backup,
+    "serve": server_commands.answer_serve,
+    "people": server_commands.answer_people,
+    "mcp": server_commands.answer_mcp,
+    "database": ledger_commands.answer_database,
+    "migrate": ledger_commands.answer_migrate,
+    "backup": ledger_commands.answer_backup,
 }

@@ -496,7 +496,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     leave_pandas_until_asked()
     from datong.app.cli import commands, try_export
-    from datong.app.cli.kept import keep_where_asked
+    from datong.app.cli.ledger_commands import keep_where_asked
     from datong.model.errors import Asked, BadInput, DatongError
 
     try:

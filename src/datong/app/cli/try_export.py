@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.cli import commands, terminal, trial
+from datong.app.cli import commands, terminal, try_questions
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_changes
 from datong.app.in_hand import few_paths, is_taken, only_sales, write_chain
@@ -81,7 +81,7 @@ def _read(options: argparse.Namespace, language: str) -> Reading:
     if not reading.columns:
         raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
     terminal.line(say("app.guess_title", language, file=options.file.name))
-    trial.show_reading(reading, language)
+    try_questions.show_reading(reading, language)
     if reading.missing:
         raise BadInput(message("app.cannot_tell_columns", file=options.file), reading.findings)
     commands.print_findings(reading.findings, language)
@@ -90,7 +90,7 @@ def _read(options: argparse.Namespace, language: str) -> Reading:
 
 def _given(options: argparse.Namespace) -> dict[str, str]:
     """Answers of the command line."""
-    return trial.parse_answers(options.answer) | ({MARKETS: APART} if options.by_market else {})
+    return try_questions.parse_answers(options.answer) | ({MARKETS: APART} if options.by_market else {})
 
 
 def _answered(
@@ -104,15 +104,15 @@ def _answered(
     if not reading.questions:
         return reading
     if options.yes:
-        trial.show_questions(reading.questions, language)
+        try_questions.show_questions(reading.questions, language)
         raise asked(reading.questions)
-    return trial.ask_until_sure(reading, read, given, language)
+    return try_questions.ask_until_sure(reading, read, given, language)
 
 
 def _consent(language: str) -> bool:
     if not sys.stdin.isatty():
         raise Refused(message("app.guess_no_terminal"))
-    return trial.agreed(say("app.guess_consent", language), language, if_empty=True)
+    return try_questions.agreed(say("app.guess_consent", language), language, if_empty=True)
 
 
 def _next_export(folder: Path, options: argparse.Namespace, language: str) -> int:
@@ -120,7 +120,7 @@ def _next_export(folder: Path, options: argparse.Namespace, language: str) -> in
     with commands.opened(folder, language) as chain:
         taken = commands.ingested(chain, options.file, _given(options), language, ask=not options.yes)
         if taken.reading is not None:
-            trial.show_reading(taken.reading, language)
+            try_questions.show_reading(taken.reading, language)
         later = {(f.source, f.code) for f in chain.clock_findings(None)}  # `_plan` tells these
         commands.print_findings([f for f in taken.findings if (f.source, f.code) not in later], language)
         for report in taken.reports:

@@ -14,7 +14,7 @@ from datong.app.forms.asking import MOST_FORM, MOST_UPLOAD, Door, Handler, answe
 from datong.app.forms.rendering import static_files
 from datong.app.http.request_rates import Rates
 from datong.app.service.outside_sign_in import SignInServer
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.words import message
 
 # What a page loads stays as it is: its address has its digest.

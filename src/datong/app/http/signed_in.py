@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from datong.app.service.accounts import LONGEST, Session
 from datong.app.service.permissions import NotAllowed, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.words import message
 
 COOKIE = "datong_session"

@@ -16,7 +16,7 @@ from pythonjsonlogger.json import JsonFormatter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 
 METRICS_TYPE = CONTENT_TYPE_LATEST
 # Bounds of the times that are counted, in seconds: what people notice lies between them.

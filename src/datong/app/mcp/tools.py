@@ -19,7 +19,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.order_changes import Change
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Asked, Decide, Proposal, Release
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.what_if import NewRow
 from datong.app.wording.columns import coded
 from datong.app.wording.market_findings import decision_words, strength_words

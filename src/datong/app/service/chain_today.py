@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 
 
 def chain_today(served: Served) -> date:

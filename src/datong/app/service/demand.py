@@ -19,7 +19,7 @@ from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_run import LastRun, last_run, read_last_run
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.row_ids import keyed_row_id

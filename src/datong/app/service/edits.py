@@ -22,7 +22,7 @@ from datong.app.service.notes import Note
 from datong.app.service.order_changes import COLUMNS, Change, Changed, changed, ways_of
 from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, order
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.errors import NotFound, Refused

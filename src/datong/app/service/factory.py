@@ -20,7 +20,7 @@ from datong.app.service.answer_texts import Asked, Typed, event_of
 from datong.app.service.chain_today import chain_today
 from datong.app.service.late_arrivals import GIVEN_AT
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.connectors.filedrop.sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order

@@ -6,7 +6,7 @@ from itertools import islice
 
 from datong.app.service.data import upload_as_file
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.connectors.files.read import Source, open_sources
 from datong.connectors.files.steady import UnreadableError
 from datong.ledger.row_checks import ROW, column_name

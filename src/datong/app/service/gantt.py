@@ -13,7 +13,7 @@ from datong.app.service.all_orders import OrdersNow
 from datong.app.service.last_run import table_of_run
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import once
 from datong.ledger.state import State
 from datong.model.calendar import Calendar

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.wiring import DEMO_MARK
 
 # Pages in the order in which one is led over them, with what one must be allowed to do to see each.

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from datong.app.chain import Chain
 from datong.app.service.chain_today import chain_today
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.ledger.state import State
 from datong.model.errors import NotFound
 from datong.model.words import message

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 
 # Of what comes sooner after it was said, one moment is told.
 AT_ONCE = timedelta(minutes=1)

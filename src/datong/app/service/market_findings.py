@@ -9,7 +9,7 @@ from datong.app.market_findings import decide_finding, effect_of_finding, market
 from datong.app.service.last_run import read_last_run
 from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import DISMISSED, TAKEN
 from datong.model.words import message

@@ -16,7 +16,7 @@ from datong.app.service.last_plan import run_table
 from datong.app.service.last_run import table_of_run
 from datong.app.service.late_arrivals import LateArrivals, late_arrivals
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.ledger.order_life import events_of_table, in_order, told_offer
 from datong.ledger.standings import possible_lines

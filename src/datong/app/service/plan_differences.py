@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.last_plan import run_table
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound
 from datong.model.words import message
 from datong.questions.compare import SAME, order_changes

@@ -23,7 +23,7 @@ from datong.app.service.order_changes import Change as OrderChange
 from datong.app.service.orders import everything
 from datong.app.service.permissions import NotAllowed, Permission, Who
 from datong.app.service.releases import refuse_undue, release
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
 from datong.model.words import LANGUAGES, Message, message

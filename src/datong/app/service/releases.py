@@ -15,7 +15,7 @@ from datong.app.service.edits import written
 from datong.app.service.notes import Note
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import Refused
 from datong.model.words import message
 

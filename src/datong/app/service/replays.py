@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import Refused
 from datong.model.words import message
 

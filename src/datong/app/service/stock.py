@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.last_plan import last_plan, run_table
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 
 # What comes and what goes, of the columns of the run's table `flow`.
 COMES = ("made_units", "received_units", "moved_in_units")

@@ -18,7 +18,7 @@ from datong.app.service.late_arrivals import late_arrivals
 from datong.app.service.orders import OrderShown, events_said, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.worked_once import worked_once
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important

@@ -20,7 +20,7 @@ from datong.app.service.grids import Wanted, piece
 from datong.app.service.order_changes import Change
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.sheets import CellChange, Differences, SheetGrid, Value, differences, same, workbook
 from datong.app.service.what_if import changeable, table_rows
 from datong.model.errors import BadInput, NotFound, Refused

@@ -18,7 +18,7 @@ from datong.app.service.data import Fresh, Taken, Upload, Waiting, as_waiting
 from datong.app.service.file_fits import Fit, Part, file_parts
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn, Permission, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.workbooks import table_names
 from datong.app.web.layout import action, heading
 from datong.app.web.parts import (

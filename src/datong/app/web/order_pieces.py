@@ -14,7 +14,7 @@ from datong.app.service import gantt
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.orders import orders
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.web.order_columns import SORTED_BY, mark_of, shown_order
 from datong.model.errors import DatongError, Refused
 from datong.model.words import message

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from datong.app.http.signed_in import session_of
 from datong.app.service.permissions import NotSignedIn, Permission
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.web import (
     audit,
     data,

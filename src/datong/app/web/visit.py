@@ -13,7 +13,7 @@ from datong.app.http.signed_in import cookie_of, refuse_without_factor, session_
 from datong.app.service.accounts import Session
 from datong.app.service.events import Event
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.model.errors import BadInput, DatongError
 from datong.model.words import message, say
 

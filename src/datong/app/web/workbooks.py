@@ -17,7 +17,7 @@ from datong.app.service import workbooks
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn
-from datong.app.service.served import Served
+from datong.app.service.served_chain import Served
 from datong.app.service.sheets import MOST_BYTES, grid_of
 from datong.app.service.workbooks import Reviewed, SheetCell, SheetRow
 from datong.app.web.layout import action

@@ -22,7 +22,7 @@ def _refuse_without_libraries() -> None:
 
 def answer_serve(options: argparse.Namespace, language: str) -> int:
     _refuse_without_libraries()
-    from datong.app.serving import Place, run  # a second of imports, which no other command needs
+    from datong.app.server import Place, run  # a second of imports, which no other command needs
 
     if (options.certificate is None) != (options.key is None):
         raise Refused(message("serving.both_files"))
@@ -67,7 +67,7 @@ def answer_people(options: argparse.Namespace, language: str) -> int:
     from datong.app.service.accounts import People
     from datong.app.service.audit import Audit
     from datong.app.service.desk import Desk
-    from datong.app.service.served import DESK_FILE, server_folder
+    from datong.app.service.served_chain import DESK_FILE, server_folder
 
     if not options.chain.is_dir():
         raise NotFound(message("serving.no_chain", folder=options.chain))

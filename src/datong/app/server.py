@@ -24,7 +24,7 @@ from datong.app.service.accounts import People
 from datong.app.service.lending import Lending
 from datong.app.service.outside_sign_in import OIDC_FILE, SignInServer
 from datong.app.service.permissions import NotSignedIn, Who
-from datong.app.service.served import DESK_FILE, Served, serve, server_folder
+from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
 from datong.app.service.webhooks import Sender
 from datong.app.tracing import is_wanted, trace
 from datong.app.web.pages import PAGES, add_pages
