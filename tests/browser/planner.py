@@ -17,8 +17,8 @@ from datong.app.http.headers import SafeHeaders
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
-from datong.app.service.desk import Desk
 from datong.app.service.served_chain import serve
+from datong.app.service.server_database import Desk
 from datong.app.wiring import utc_now
 
 ARGUMENTS = [

@@ -101,7 +101,7 @@ LAZY_DOORS = {
     "app/cli/server_commands.py": {
         "datong.app.mcp.over_stdio",
         "datong.app.service.audit",
-        "datong.app.service.desk",
+        "datong.app.service.server_database",
         "datong.app.service.accounts",
         "datong.app.service.served_chain",
         "datong.app.server",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.service.answered import KEPT, Answered, InProgress, KeyReused
+from datong.app.service.requests_done_once import KEPT, Answered, InProgress, KeyReused
 from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import serve_mill, session_of

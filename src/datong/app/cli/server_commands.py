@@ -66,8 +66,8 @@ def answer_people(options: argparse.Namespace, language: str) -> int:
     _refuse_without_libraries()
     from datong.app.service.accounts import People
     from datong.app.service.audit import Audit
-    from datong.app.service.desk import Desk
     from datong.app.service.served_chain import DESK_FILE, server_folder
+    from datong.app.service.server_database import Desk
 
     if not options.chain.is_dir():
         raise NotFound(message("serving.no_chain", folder=options.chain))

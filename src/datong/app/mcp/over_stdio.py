@@ -26,10 +26,10 @@ from datong.app.mcp.over_http import PATH
 from datong.app.mcp.protocol import WAY, Door, described_server, server_for
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
-from datong.app.service.desk import Desk
 from datong.app.service.lending import Lending
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
+from datong.app.service.server_database import Desk
 from datong.app.wiring import utc_now
 from datong.model.errors import LedgerBusy, NotFound, Refused
 from datong.model.words import message

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from datong.app.service.desk import Desk
-from datong.app.service.notes import Note
+from datong.app.service.database_note import Note
 from datong.app.service.permissions import Permission, Who
+from datong.app.service.server_database import Desk
 
 # Acts on accounts: whoever may see the audit sees their values, and those of all others only with the plan.
 OF_ACCOUNTS = frozenset(

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from datong.app.branch_changes import as_cell
 from datong.app.chain import Chain
+from datong.app.service.database_note import Note
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_run import LastRun, last_run, read_last_run
-from datong.app.service.notes import Note
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
+from datong.app.service.database_note import Note
 from datong.app.service.fresh_prices import as_of_now
 from datong.app.service.jobs import Job
 from datong.app.service.last_run import table_of_run
-from datong.app.service.notes import Note
 from datong.app.service.order_changes import COLUMNS, Change, Changed, changed, ways_of
 from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, order
 from datong.app.service.permissions import Permission, Who

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.service.all_orders import row_of, version_of
+from datong.app.service.database_note import Note
 from datong.app.service.edits import checked, edit
 from datong.app.service.market_findings import decide, finding, refuse_odd_decision
-from datong.app.service.notes import Note
 from datong.app.service.order_changes import WAY_OF
 from datong.app.service.order_changes import Change as OrderChange
 from datong.app.service.orders import everything

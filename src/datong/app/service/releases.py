@@ -11,8 +11,8 @@ from datong.app.chain import Chain
 from datong.app.orders_told import release_locked
 from datong.app.release_orders import release as release_planned
 from datong.app.service.all_orders import OrdersNow, row_of
+from datong.app.service.database_note import Note
 from datong.app.service.edits import written
-from datong.app.service.notes import Note
 from datong.app.service.orders import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served

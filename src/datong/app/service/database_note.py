@@ -1,4 +1,4 @@
-"""What is to be noted at the desk, as a value."""
+"""What is to be noted at the desk (server_database.py), as a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

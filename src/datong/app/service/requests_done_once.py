@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
-from datong.app.service.desk import Desk
+from datong.app.service.server_database import Desk
 from datong.model.errors import Refused
 from datong.model.words import message
 

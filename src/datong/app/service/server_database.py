@@ -1,4 +1,4 @@
-"""The database of a server, outside the chain: accounts, sessions, secrets, jobs and the audit. One SQLite file."""
+"""The desk: the database of a server, outside the chain: accounts, sessions, secrets, jobs and the audit. One SQLite file."""
 
 import os
 import sqlite3
@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from datong.app.service.notes import Note
+from datong.app.service.database_note import Note
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
