@@ -7,8 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from browser.planner import chromium, planner
 from datong.app.service.grids import Wanted
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import order, orders
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.orders_shown import order, orders
 from datong.app.service.permissions import Who
 from datong.app.service.proposals import Release, propose
 from datong.app.service.releases import release, to_release

@@ -24,7 +24,7 @@ from datong.app.http.signed_in import COOKIE, CSRF_HEADER
 from datong.app.rest.application import PREFIX, new_api
 from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints, page_with
-from datong.app.service import orders, today
+from datong.app.service import orders_shown, today
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn
@@ -80,7 +80,7 @@ def names_that_are_there(served: Served) -> dict[str, str]:
     login = session_of(served, "analyst").who.login
     served.keeper.write("plan@works", lambda chain: (chain.run(), chain.branch("why not")))
     who = session_of(served, "planner").who
-    names = orders.orders(served, who, Wanted()).rows["order"].to_pylist()
+    names = orders_shown.orders(served, who, Wanted()).rows["order"].to_pylist()
     key = today.decisions(served, who)[0][0].key
     return {"login": login, "token": "1", "order": names[-1], "rank": "1", "key": key, "name": "why not"} | {
         "table": "lines",

@@ -9,8 +9,8 @@ from datong.app.rest.schema import OPEN
 from datong.app.rest.table import endpoints
 from datong.app.service.factory import own_orders
 from datong.app.service.grids import Wanted
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import orders
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.orders_shown import orders
 from datong.app.service.permissions import Permission
 from datong.app.service.proposals import propose
 from datong.app.service.served_chain import Served

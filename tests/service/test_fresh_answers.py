@@ -17,11 +17,11 @@ from datong.app.rest.plain import plain
 from datong.app.service import (
     data,
     demand,
-    edits,
     gantt,
     market,
     market_findings,
-    orders,
+    order_edits,
+    orders_shown,
     releases,
     search,
     sorted_rows,
@@ -31,7 +31,7 @@ from datong.app.service import (
 )
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.keeper import Keeper
-from datong.app.service.order_changes import Change
+from datong.app.service.order_edit_rules import Change
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
@@ -45,9 +45,9 @@ BUCKET = date(2026, 3, 9)
 def answers(served: Served) -> dict[str, Any]:
     """What pages show of a chain."""
     asked: dict[str, Callable[[], Any]] = {
-        "orders": lambda: orders.orders(served, ANN, EVERY).rows,
-        "orders, late first": lambda: orders.orders(served, ANN, Wanted(sort="due", is_descending=True)).rows,
-        "orders that are out": lambda: orders.orders(served, ANN, Wanted((Filter("origin", "is", "out"),))).rows,
+        "orders": lambda: orders_shown.orders(served, ANN, EVERY).rows,
+        "orders, late first": lambda: orders_shown.orders(served, ANN, Wanted(sort="due", is_descending=True)).rows,
+        "orders that are out": lambda: orders_shown.orders(served, ANN, Wanted((Filter("origin", "is", "out"),))).rows,
         "to release": lambda: releases.to_release(served, ANN).sort_by("order"),
         "lines": lambda: gantt.lines(served, ANN),
         "bars": lambda: gantt.bars(served, ANN, 0, 99, date(2020, 1, 1), date(2030, 1, 1)),
@@ -68,7 +68,7 @@ def answers(served: Served) -> dict[str, Any]:
         "search": lambda: search.search(served, ANN, "OIL"),
     }
     found = {name: plain(ask()) for name, ask in asked.items()}
-    return found | {f"order {r['order']}": plain(orders.order(served, ANN, r["order"])) for r in found["orders"]}
+    return found | {f"order {r['order']}": plain(orders_shown.order(served, ANN, r["order"])) for r in found["orders"]}
 
 
 def heard(served: Served) -> list[MarketFinding]:
@@ -78,28 +78,28 @@ def heard(served: Served) -> list[MarketFinding]:
 
 
 def proposals(served: Served) -> list[str]:
-    rows = orders.orders(served, ANN, Wanted((Filter("origin", "is", "plan"), Filter("kind", "is", "make")))).rows
+    rows = orders_shown.orders(served, ANN, Wanted((Filter("origin", "is", "plan"), Filter("kind", "is", "make")))).rows
     return sorted(rows["order"].to_pylist())
 
 
 def out(served: Served) -> str:
-    return orders.orders(served, ANN, Wanted((Filter("origin", "is", "out"),))).rows["order"][0].as_py()
+    return orders_shown.orders(served, ANN, Wanted((Filter("origin", "is", "out"),))).rows["order"][0].as_py()
 
 
 def locked(served: Served) -> str:
-    return orders.orders(served, ANN, Wanted((Filter("origin", "is", "edit"),))).rows["order"][0].as_py()
+    return orders_shown.orders(served, ANN, Wanted((Filter("origin", "is", "edit"),))).rows["order"][0].as_py()
 
 
 def lock(served: Served) -> None:
     name = proposals(served)[0]
-    edits.edit(served, ANN, Change(name), orders.order(served, ANN, name).version)
+    order_edits.edit(served, ANN, Change(name), orders_shown.order(served, ANN, name).version)
 
 
 def split(served: Served) -> None:
     name = proposals(served)[-1]
-    found = orders.order(served, ANN, name)
+    found = orders_shown.order(served, ANN, name)
     half = found.row["units"] / 2
-    edits.edit(served, ANN, Change(name, units=half, split=(half,)), found.version)
+    order_edits.edit(served, ANN, Change(name, units=half, split=(half,)), found.version)
 
 
 def said(served: Served) -> None:
@@ -145,8 +145,8 @@ WRITES: dict[str, Callable[[Served], object]] = {
     "split": split,
     "release": lambda s: releases.release(s, ANN, proposals(s)[:1]),
     "answer": said,
-    "undo": lambda s: edits.undo(s, ANN, locked(s).split(".")[0]),
-    "redo": lambda s: edits.redo(s, ANN, proposals(s)[0]),
+    "undo": lambda s: order_edits.undo(s, ANN, locked(s).split(".")[0]),
+    "redo": lambda s: order_edits.redo(s, ANN, proposals(s)[0]),
     "forecast": lambda s: demand.edit_forecast(s, ANN, "OIL", "north", BUCKET, 90.0, why="fair"),
     "forecast back": lambda s: demand.clear_edit(s, ANN, demand.Bucket("OIL", "north", BUCKET)),
     "file": take_file,

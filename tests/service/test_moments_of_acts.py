@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from datong.app.forms.order_words import Words, history
-from datong.app.service import data, demand, orders, releases, today
+from datong.app.service import data, demand, orders_shown, releases, today
 from datong.app.service.answer_texts import Typed
-from datong.app.service.edits import edit
 from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.late_arrivals import own_late_answers
-from datong.app.service.order_changes import Change
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import edit
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served, serve
 from datong.ledger.protocol import written_at
@@ -60,12 +60,12 @@ def test_releases_and_answers_have_the_minute_in_which_they_were_given(past: Ser
     answer(past, miller, own.order, Typed("accepted", "key-00001", waited_s=60.0))
     (said,) = set(acted_at(past, "order_events")) - {out}
     assert said == answered - timedelta(seconds=60)
-    history = orders.order(past, WHO, own.order).history
+    history = orders_shown.order(past, WHO, own.order).history
     assert [one.at for one in history] == sorted(one.at for one in history)
     assert history[-1].at.date() == answered.date()
     assert [row["said_at"] for row in today.today(past, WHO).answered] == [said]
     answer(past, miller, own.order, Typed("started", "key-00002", when="2026-03-01"))
-    (begun,) = [one for one in orders.order(past, WHO, own.order).history if "started" in one.text["en"]]
+    (begun,) = [one for one in orders_shown.order(past, WHO, own.order).history if "started" in one.text["en"]]
     assert (begun.at, begun.text["en"]) == (answered, "started (counts as of 2026-03-01)")
 
 
@@ -81,7 +81,7 @@ def test_answers_that_waited_stand_where_they_were_given_with_both_moments(past:
     assert given < begun
     told = [(row["said"], row["said_at"], row["arrived_at"]) for row in today.today(past, WHO).answered]
     assert told == [("started", begun, None), ("accepted", given, came)]
-    (one,) = [one for one in orders.order(past, WHO, own.order).history if one.text["en"] == "accepted"]
+    (one,) = [one for one in orders_shown.order(past, WHO, own.order).history if one.text["en"] == "accepted"]
     assert (one.at, one.arrived_at) == (given, came)
     words = Words("en", "", past.keeper.settings.calendar)
     own_history = history(own_order(past, miller, own.order), words, own_late_answers(past, miller, own.order))
@@ -105,8 +105,8 @@ def test_the_plan_stays_by_the_chains_clock(past: Served) -> None:
 
 def test_an_edited_order_and_the_same_later_are_one_plan(past: Served) -> None:
     """The minute is no part of what a row says."""
-    (order, *_rest) = [r["order"] for r in orders.everything(past).rows.to_pylist() if r["kind"] == "make"]
-    shown = orders.order(past, WHO, order)
+    (order, *_rest) = [r["order"] for r in orders_shown.everything(past).rows.to_pylist() if r["kind"] == "make"]
+    shown = orders_shown.order(past, WHO, order)
     edited = later(past, minutes=7)
     edit(past, WHO, Change(order, units=20.0), shown.version, "the mould is worn")
     assert edited in acted_at(past, "order_events")

@@ -7,7 +7,7 @@ import pytest
 
 from datong.app.service.answer_texts import Typed
 from datong.app.service.factory import answer, own_orders
-from datong.app.service.orders import order
+from datong.app.service.orders_shown import order
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.photos import MOST, add_photo, photo, photos
 from datong.app.service.served_chain import Served

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from datong.app.service import proposals as subject
-from datong.app.service.edits import edit
 from datong.app.service.market_findings import decide, finding, findings
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import order
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import edit
+from datong.app.service.orders_shown import order
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.proposals import Decide, Release, Stale, approve, proposal, proposals, propose, refuse
 from datong.app.service.releases import release, to_release

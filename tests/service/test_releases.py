@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from datong.app.exchange import file_drop, released_messages
-from datong.app.service.edits import edit
 from datong.app.service.grids import Wanted
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import order, orders
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import edit
+from datong.app.service.orders_shown import order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
 from datong.app.service.served_chain import Served

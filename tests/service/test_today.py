@@ -12,10 +12,10 @@ from argon2 import PasswordHasher
 from datong.app.chain import Chain
 from datong.app.counter_offers import open_offers
 from datong.app.service import today as subject
-from datong.app.service.edits import edit
 from datong.app.service.grids import Filter, Wanted
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import order, orders
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import edit
+from datong.app.service.orders_shown import order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
 from datong.app.service.served_chain import Served, serve

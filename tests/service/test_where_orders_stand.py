@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datong.app.chain import Chain
-from datong.app.service import all_orders
+from datong.app.service import table_of_orders
 from datong.app.service import where_orders_stand as subject
-from datong.app.service.edits import edit, undo
 from datong.app.service.grids import Filter, Wanted
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import everything, order, orders
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import edit, undo
+from datong.app.service.orders_shown import everything, order, orders
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
@@ -41,7 +41,7 @@ def is_as_if_all_were(served: Served) -> bool:
 
     def both(chain: Chain) -> tuple[pa.Table, pa.Table]:
         state = chain.state(names=READ_FOR_STANDINGS)
-        return all_orders._BEFORE[chain.ledger].stands.rows, subject.stands_of(state)
+        return table_of_orders._BEFORE[chain.ledger].stands.rows, subject.stands_of(state)
 
     told, whole = served.keeper.read(both)
     return told.equals(whole)

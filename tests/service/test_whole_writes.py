@@ -10,10 +10,10 @@ import pytest
 
 from datong.app.service import whole_writes
 from datong.app.service.demand import edit_forecast
-from datong.app.service.edits import Conflict, can_undo, edit, undo
 from datong.app.service.grids import Filter, Wanted
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import order, orders
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import Conflict, can_undo, edit, undo
+from datong.app.service.orders_shown import order, orders
 from datong.app.service.permissions import Who
 from datong.app.service.releases import release
 from datong.app.service.served_chain import DESK_FILE, Served, serve

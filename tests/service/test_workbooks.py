@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from datong.app.service import demand, edits, orders, releases
+from datong.app.service import demand, order_edits, orders_shown, releases
 from datong.app.service.data import change_rows
 from datong.app.service.grids import Filter, Wanted
-from datong.app.service.order_changes import Change
+from datong.app.service.order_edit_rules import Change
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.workbooks import Reviewed, apply, preview, sheet
@@ -34,11 +34,11 @@ def states(found: Reviewed) -> dict[str, str]:
 
 
 def on_a(served: Served) -> list[dict[str, Any]]:
-    return orders.orders(served, ANN, Wanted((Filter("line", "is", "A"),))).rows.to_pylist()
+    return orders_shown.orders(served, ANN, Wanted((Filter("line", "is", "A"),))).rows.to_pylist()
 
 
 def now_of(served: Served, name: str) -> Any:
-    return orders.order(served, ANN, name).row
+    return orders_shown.order(served, ANN, name).row
 
 
 def test_a_week_in_the_workbook_of_orders(planned: Served) -> None:
@@ -67,7 +67,9 @@ def test_a_week_in_the_workbook_of_orders(planned: Served) -> None:
 def test_a_lock_is_taken_off_with_all_that_was_changed(planned: Served) -> None:
     row = on_a(planned)[0]
     for units in (30.0, 20.0):
-        edits.edit(planned, ANN, Change(row["order"], units=units), orders.order(planned, ANN, row["order"]).version)
+        order_edits.edit(
+            planned, ANN, Change(row["order"], units=units), orders_shown.order(planned, ANN, row["order"]).version
+        )
     content = saved(sheet(planned, ANN, "orders", ALL, "en"), {(row["order"], "locked"): False})
     assert apply(planned, BOB, "orders", content).counts["done"] == 1
     assert now_of(planned, row["order"])["units"] == row["units"]
@@ -104,8 +106,8 @@ def test_what_somebody_else_changed_meanwhile_is_left_and_told(planned: Served) 
         sheet(planned, ANN, "orders", ALL, "en"),
         {(first["order"], "units"): 30.0, (second["order"], "units"): second["units"] - 2},
     )
-    version = orders.order(planned, BOB, first["order"]).version
-    edits.edit(planned, BOB, Change(first["order"], units=25.0), version)
+    version = orders_shown.order(planned, BOB, first["order"]).version
+    order_edits.edit(planned, BOB, Change(first["order"], units=25.0), version)
     looked = preview(planned, ANN, "orders", content)
     assert states(looked) == {first["order"]: "contested", second["order"]: "ready"}
     (cell,) = looked.rows[0].cells

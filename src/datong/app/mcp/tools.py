@@ -13,10 +13,10 @@ from pydantic_core import to_jsonable_python
 
 from datong.app.http.request_rates import CHANGE, QUOTE, READ, Rate
 from datong.app.mcp import arguments as of
-from datong.app.service import market, market_findings, orders, proposals, what_if
+from datong.app.service import market, market_findings, orders_shown, proposals, what_if
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.jobs import Job
-from datong.app.service.order_changes import Change
+from datong.app.service.order_edit_rules import Change
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Asked, Decide, Proposal, Release
 from datong.app.service.served_chain import Served
@@ -97,7 +97,7 @@ def _finding(served: Served, who: Who, shown: "ShownFinding", most_quoted: int |
 
 
 def why(served: Served, who: Who, asked: of.OfWhy) -> Told:
-    shown = orders.order(served, who, asked.order)
+    shown = orders_shown.order(served, who, asked.order)
     return {
         "order": {name: shown.row[name] for name in (*LISTED, *ALONE)},
         "reasons": [
@@ -116,7 +116,7 @@ def why(served: Served, who: Who, asked: of.OfWhy) -> Told:
 def list_orders(served: Served, who: Who, asked: of.OfOrders) -> Told:
     filters = tuple(Filter(one.column, one.op, one.value) for one in asked.conditions)
     wanted = Wanted(filters, asked.search, asked.sort, asked.descending, asked.cursor, asked.count)
-    piece = orders.orders(served, who, wanted)
+    piece = orders_shown.orders(served, who, wanted)
     currency = served.keeper.settings.currency
     return {
         "rows": piece.rows.select(LISTED).to_pylist(),

@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Call
-from datong.app.service import fresh_prices
+from datong.app.service import last_order_edit_price
 from datong.app.service.jobs import Job
 
 
@@ -17,5 +17,7 @@ class LastPrice(BaseModel):
 
 def last_price_of(call: Call, order: str | None = None) -> LastPrice:
     """Of a change of an order, or of all offers."""
-    job = fresh_prices.last_price(call.served, call.who, order)
-    return LastPrice(job=job, is_current=job is not None and fresh_prices.is_current(call.served, call.who, job))
+    job = last_order_edit_price.last_price(call.served, call.who, order)
+    return LastPrice(
+        job=job, is_current=job is not None and last_order_edit_price.is_current(call.served, call.who, job)
+    )

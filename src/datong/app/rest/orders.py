@@ -11,12 +11,12 @@ from datong.app.rest.last_prices import LastPrice, last_price_of
 from datong.app.rest.plain import Grid, Rows, plain, shape
 from datong.app.rest.problems import Changed, NotConditional
 from datong.app.rest.shapes import Body, Code, Day, Units, Why
-from datong.app.service import edits, orders, releases
+from datong.app.service import order_edits, orders_shown, releases
 from datong.app.service.grids import piece
 from datong.app.service.jobs import Job
-from datong.app.service.order_changes import Change
-from datong.app.service.order_changes import Changed as ChangedOrder
-from datong.app.service.orders import OrderShown
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edit_rules import Changed as ChangedOrder
+from datong.app.service.orders_shown import OrderShown
 from datong.app.service.permissions import Permission
 from datong.app.service.releases import Released
 from datong.model.words import message
@@ -77,39 +77,39 @@ class Undone(BaseModel):
 @listed.get("")
 def list_orders(call: Called, wanted: Asked) -> Grid:
     """All orders as they stand now: what the last plan proposes, and what is out or was changed by hand."""
-    return grid(lambda asked: orders.orders(call.served, call.who, asked), wanted, call.language)
+    return grid(lambda asked: orders_shown.orders(call.served, call.who, asked), wanted, call.language)
 
 
 @router.get("/{order:path}/reasons/{rank}/evidence")
 def evidence(order: OfOrder, rank: Annotated[int, Path(ge=0, le=1000)], call: Called) -> Evidence:
     """The rows behind one of an order's reasons."""
-    table, rows = orders.evidence(call.served, call.who, order, rank)
+    table, rows = orders_shown.evidence(call.served, call.who, order, rank)
     return Evidence(table=table, rows=plain(rows))
 
 
 @router.get("/{order:path}/ways")
 def ways(order: OfOrder, call: Called) -> Rows:
     """The ways by which an order could be made, bought or moved."""
-    return plain(edits.ways(call.served, call.who, order))
+    return plain(order_edits.ways(call.served, call.who, order))
 
 
 @router.get("/{order:path}/steps")
 def steps(order: OfOrder, call: Called) -> Steps:
     """Whether a change of an order can be undone, or made again."""
-    can_undo, can_redo = edits.can_undo(call.served, call.who, order)
+    can_undo, can_redo = order_edits.can_undo(call.served, call.who, order)
     return Steps(can_undo=can_undo, can_redo=can_redo)
 
 
 @router.post("/{order:path}/check", response_model=shape(ChangedOrder))
 def check(order: OfOrder, sent: OrderChange, call: Called) -> Any:
     """What a change would come to, with all that is wrong with it; nothing is written."""
-    return plain(edits.check(call.served, call.who, sent.of(order)), call.language)
+    return plain(order_edits.check(call.served, call.who, sent.of(order)), call.language)
 
 
 @router.post("/{order:path}/price", status_code=202)
 def price(order: OfOrder, sent: OrderChange, call: Called) -> Job:
     """Ask what a change would cost: a job that plans with and without it."""
-    return edits.price(call.served, call.who, sent.of(order))
+    return order_edits.price(call.served, call.who, sent.of(order))
 
 
 @router.get("/{order:path}/price")
@@ -121,20 +121,20 @@ def last_price(order: OfOrder, call: Called) -> LastPrice:
 @router.post("/{order:path}/undo")
 def undo(order: OfOrder, call: Called) -> Undone:
     """Take the last change of an order back, whoever made it."""
-    left = edits.undo(call.served, call.who, order)
+    left = order_edits.undo(call.served, call.who, order)
     return Undone(order=None if left is None else plain(left))
 
 
 @router.post("/{order:path}/redo", response_model=shape(OrderShown))
 def redo(order: OfOrder, call: Called, response: Response) -> Any:
     """Make the change that was undone last again."""
-    return _shown(edits.redo(call.served, call.who, order), response)
+    return _shown(order_edits.redo(call.served, call.who, order), response)
 
 
 @router.get("/{order:path}", response_model=shape(OrderShown))
 def order(order: OfOrder, call: Called, response: Response) -> Any:
     """One order, with why it is there and what became of it; its ETag goes with a change as If-Match."""
-    return _shown(orders.order(call.served, call.who, order), response)
+    return _shown(orders_shown.order(call.served, call.who, order), response)
 
 
 @router.patch("/{order:path}", response_model=shape(OrderShown))
@@ -143,9 +143,9 @@ def edit(order: OfOrder, sent: OrderEdit, call: Called, response: Response) -> A
     needed: where somebody changed it meanwhile nothing is done, and `current` says how it is now."""
     version = _seen_version(call, order)
     try:
-        made = edits.edit(call.served, call.who, sent.of(order), version, sent.why)
-    except edits.Conflict as error:
-        now = plain(orders.order(call.served, call.who, order))
+        made = order_edits.edit(call.served, call.who, sent.of(order), version, sent.why)
+    except order_edits.Conflict as error:
+        now = plain(orders_shown.order(call.served, call.who, order))
         raise Changed(error.message, now) from error
     return _shown(made, response)
 
@@ -156,7 +156,7 @@ def _seen_version(call: Call, order: str) -> str:
     if call.if_match is None:
         raise NotConditional(message("rest.if_match_needed"))
     seen = call.if_match.strip().removeprefix("W/").strip('"')
-    return orders.order(call.served, call.who, order).version if seen == "*" else seen
+    return orders_shown.order(call.served, call.who, order).version if seen == "*" else seen
 
 
 def _shown(found: OrderShown, response: Response) -> Any:

@@ -10,7 +10,7 @@ from datong.app.rest.market_findings import DemandChange
 from datong.app.rest.plain import many, plain, shape
 from datong.app.rest.shapes import Body, Code, Count, Day, Name, Units, Why
 from datong.app.service import proposals
-from datong.app.service.order_changes import Change
+from datong.app.service.order_edit_rules import Change
 from datong.app.service.proposals import MOST_ORDERS, Asked, Decide, Proposal, Release
 from datong.network.finding_decisions import Change as OfDemand
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.all_orders import OrdersNow
 from datong.app.service.last_run import table_of_run
-from datong.app.service.orders import everything
+from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import once
+from datong.app.service.table_of_orders import OrdersNow
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.network.line_hours import days_of_lines, lines_with_calendar

@@ -7,7 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from datong.app.chain import Chain
-from datong.app.service.last_plan import last_plan, run_table
+from datong.app.service.last_run_in_memory import last_plan, run_table
 from datong.app.service.served_chain import Served
 from datong.app.service.worked_once import worked_once
 from datong.model.errors import NotFound

@@ -14,16 +14,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.service.all_orders import row_of, version_of
 from datong.app.service.database_note import Note
-from datong.app.service.edits import checked, edit
 from datong.app.service.market_findings import decide, finding, refuse_odd_decision
-from datong.app.service.order_changes import WAY_OF
-from datong.app.service.order_changes import Change as OrderChange
-from datong.app.service.orders import everything
+from datong.app.service.order_edit_rules import WAY_OF
+from datong.app.service.order_edit_rules import Change as OrderChange
+from datong.app.service.order_edits import checked, edit
+from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import NotAllowed, Permission, Who
 from datong.app.service.releases import refuse_undue, release
 from datong.app.service.served_chain import Served
+from datong.app.service.table_of_orders import row_of, version_of
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
 from datong.model.words import LANGUAGES, Message, message

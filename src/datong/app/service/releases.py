@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.orders_told import release_locked
 from datong.app.release_orders import release as release_planned
-from datong.app.service.all_orders import OrdersNow, row_of
 from datong.app.service.database_note import Note
-from datong.app.service.edits import written
-from datong.app.service.orders import everything
+from datong.app.service.order_edits import written
+from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
+from datong.app.service.table_of_orders import OrdersNow, row_of
 from datong.model.errors import Refused
 from datong.model.words import message
 

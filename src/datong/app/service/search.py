@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service import market_findings, orders, what_if
+from datong.app.service import market_findings, orders_shown, what_if
 from datong.app.service.permissions import NotAllowed, Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound
@@ -93,7 +93,7 @@ def _of_table(kind: str, table: str, key: str) -> Callable[[Served, Who, str], I
 
 
 def _orders(served: Served, _who: Who, text: str) -> Iterable[Hit]:
-    rows = orders.everything(served).rows
+    rows = orders_shown.everything(served).rows
     found = _in_order(rows, ("order", "product", "name"), text)
     return [Hit("order", row["order"], row["name"] or row["product"], _order_words(row)) for row in found]
 

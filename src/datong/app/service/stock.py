@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.last_plan import last_plan, run_table
+from datong.app.service.last_run_in_memory import last_plan, run_table
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 

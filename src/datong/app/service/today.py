@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 
 from datong.app import counter_offers
 from datong.app.chain import Chain
-from datong.app.service.all_orders import ORDERS_NOW, OrdersNow, version_of
-from datong.app.service.fresh_prices import as_of_now
 from datong.app.service.jobs import Job
-from datong.app.service.last_plan import LastPlan, of_run, run_table
+from datong.app.service.last_order_edit_price import as_of_now
+from datong.app.service.last_run_in_memory import LastPlan, of_run, run_table
 from datong.app.service.late_arrivals import late_arrivals
-from datong.app.service.orders import OrderShown, events_said, everything, order
+from datong.app.service.orders_shown import OrderShown, events_said, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
 from datong.app.service.served_chain import Served
+from datong.app.service.table_of_orders import ORDERS_NOW, OrdersNow, version_of
 from datong.app.service.worked_once import worked_once
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important

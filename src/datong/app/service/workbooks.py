@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service import demand, edits
-from datong.app.service.all_orders import OrdersNow, row_of, version_of
+from datong.app.service import demand, order_edits
 from datong.app.service.data import change_rows, check_rows
 from datong.app.service.grids import Wanted, piece
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import everything
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sheets import CellChange, Differences, SheetGrid, Value, differences, same, workbook
+from datong.app.service.table_of_orders import OrdersNow, row_of, version_of
 from datong.app.service.what_if import changeable, table_rows
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
@@ -198,7 +198,7 @@ def _check_orders(served: Served, who: Who, rows: Sequence[SheetRow]) -> list[Sh
             told.append(wrong or row)
             continue
         try:
-            found = edits.check(served, who, _change(row)).findings
+            found = order_edits.check(served, who, _change(row)).findings
         except (Refused, NotFound) as error:
             told.append(_refused(row, error))
         else:
@@ -217,7 +217,7 @@ def _do_orders(served: Served, who: Who, rows: Sequence[SheetRow], why: str) -> 
             if row.came.get("locked") is False:
                 _unlock(served, who, row.key)
             else:
-                edits.edit(served, who, _change(row), version_of(row_of(now.rows, row.key)), why)
+                order_edits.edit(served, who, _change(row), version_of(row_of(now.rows, row.key)), why)
         except (Refused, NotFound, BadInput) as error:
             told.append(_refused(row, error))
         else:
@@ -227,9 +227,9 @@ def _do_orders(served: Served, who: Who, rows: Sequence[SheetRow], why: str) -> 
 
 def _unlock(served: Served, who: Who, name: str) -> None:
     """Take every change of an order back, so that the next plan proposes it as it sees fit."""
-    left = edits.undo(served, who, name)
+    left = order_edits.undo(served, who, name)
     while left is not None and left.row["origin"] == "edit":
-        left = edits.undo(served, who, name)
+        left = order_edits.undo(served, who, name)
 
 
 # the forecast ------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from datong.app.service.orders import party_word
+from datong.app.service.orders_shown import party_word
 from datong.app.wording import figures
 from datong.app.wording.columns import title
 from datong.model.measures import PIECE

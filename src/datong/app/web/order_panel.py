@@ -9,12 +9,12 @@ from typing import Any
 
 from nicegui import ui
 
-from datong.app.service import edits, releases
-from datong.app.service.edit_prices import change_of
-from datong.app.service.fresh_prices import is_current, last_price
+from datong.app.service import order_edits, releases
 from datong.app.service.jobs import Job
-from datong.app.service.order_changes import Change, Changed
-from datong.app.service.orders import OrderShown, evidence, order, party_word
+from datong.app.service.last_order_edit_price import is_current, last_price
+from datong.app.service.order_edit_price_jobs import change_of
+from datong.app.service.order_edit_rules import Change, Changed
+from datong.app.service.orders_shown import OrderShown, evidence, order, party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.layout import action, heading
@@ -292,13 +292,13 @@ class OrderPanel:
             return
         visit, label = self.visit, self.price
         self.priced = None
-        checked = await visit.asked(lambda who: edits.check(visit.served, who, change))
+        checked = await visit.asked(lambda who: order_edits.check(visit.served, who, change))
         if checked is None:
             return
         label.text = told = _told(visit, checked)
         if any(f.severity == "error" for f in checked.findings):
             return
-        job = await visit.asked(lambda who: edits.price(visit.served, who, change))
+        job = await visit.asked(lambda who: order_edits.price(visit.served, who, change))
         if job is not None:
             self.follow_price(job, told)
 
@@ -372,7 +372,7 @@ class OrderPanel:
                 return
             visit, version = self.visit, self.shown.version
             why = "" if self.fields is None else self.fields.why.value or ""
-            done = await visit.asked(lambda who: edits.edit(visit.served, who, change, version, why))
+            done = await visit.asked(lambda who: order_edits.edit(visit.served, who, change, version, why))
             if done is None:
                 await self._seen_anew(change.order)
                 return
@@ -386,10 +386,10 @@ class OrderPanel:
             self.shown = now
 
     async def undo(self) -> None:
-        await self._step(edits.undo, "web_plan.undone")
+        await self._step(order_edits.undo, "web_plan.undone")
 
     async def redo(self) -> None:
-        await self._step(edits.redo, "web_plan.redone")
+        await self._step(order_edits.redo, "web_plan.redone")
 
     async def _step(self, verb: Callable[..., OrderShown | None], words: str) -> None:
         visit, name = self.visit, str(self.name)
@@ -449,9 +449,9 @@ def _gathered(visit: Visit, who: Who, name: str) -> tuple[OrderShown, list[dict[
     served = visit.served
     shown = order(served, who, name)
     can = who.may(Permission.EDIT_ORDERS) and shown.row["origin"] != "out"
-    ways = {way["way"]: way for way in (edits.ways(served, who, name) if can else [])}
+    ways = {way["way"]: way for way in (order_edits.ways(served, who, name) if can else [])}
     rows = stock(served, who, shown.row["product"]).to_pylist()
-    return shown, list(ways.values()), edits.can_undo(served, who, name), rows
+    return shown, list(ways.values()), order_edits.can_undo(served, who, name), rows
 
 
 def _change_words(visit: Visit, job: Job) -> str:

@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from datong.app.chain import Chain
-from datong.app.service.all_orders import orders_now
-from datong.app.service.order_changes import Change, changed
+from datong.app.service.order_edit_rules import Change, changed
+from datong.app.service.table_of_orders import orders_now
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import Learnt

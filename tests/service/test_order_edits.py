@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from datong.app.release_orders import release
-from datong.app.service.edit_prices import change_of
-from datong.app.service.edits import Conflict, can_undo, check, edit, price, redo, undo, ways
-from datong.app.service.fresh_prices import is_current, last_price
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.jobs import Job
-from datong.app.service.order_changes import Change
-from datong.app.service.orders import order, orders
+from datong.app.service.last_order_edit_price import is_current, last_price
+from datong.app.service.order_edit_price_jobs import change_of
+from datong.app.service.order_edit_rules import Change
+from datong.app.service.order_edits import Conflict, can_undo, check, edit, price, redo, undo, ways
+from datong.app.service.orders_shown import order, orders
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served, serve
 from datong.model.errors import BadInput, NotFound, Refused

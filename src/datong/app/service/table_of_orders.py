@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.last_plan import LastPlan, last_plan, of_run, run_table
+from datong.app.service.last_run_in_memory import LastPlan, last_plan, of_run, run_table
 from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.dispatch.counterparty_of_order import counterparties
 from datong.ledger.protocol import Ledger

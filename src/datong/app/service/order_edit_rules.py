@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.all_orders import OrdersNow, row_of
-from datong.app.service.last_plan import run_table
+from datong.app.service.last_run_in_memory import run_table
+from datong.app.service.table_of_orders import OrdersNow, row_of
 from datong.ledger.state import State
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, finding, has_errors

@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.database_note import Note
-from datong.app.service.fresh_prices import as_of_now
 from datong.app.service.jobs import Job
+from datong.app.service.last_order_edit_price import as_of_now
 from datong.app.service.last_run import table_of_run
-from datong.app.service.order_changes import COLUMNS, Change, Changed, changed, ways_of
-from datong.app.service.orders import CHANGEABLE, OrderShown, did, everything, order
+from datong.app.service.order_edit_rules import COLUMNS, Change, Changed, changed, ways_of
+from datong.app.service.orders_shown import CHANGEABLE, OrderShown, did, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
+from datong.app.service.table_of_orders import OrdersNow, orders_now, row_of, version_of
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.errors import NotFound, Refused
 from datong.model.words import Message, message

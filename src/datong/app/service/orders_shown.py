@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.all_orders import OrdersNow, orders_now, row_of, version_of
 from datong.app.service.grids import Piece, Wanted, piece
-from datong.app.service.last_plan import run_table
 from datong.app.service.last_run import table_of_run
+from datong.app.service.last_run_in_memory import run_table
 from datong.app.service.late_arrivals import LateArrivals, late_arrivals
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
+from datong.app.service.table_of_orders import OrdersNow, orders_now, row_of, version_of
 from datong.ledger.order_life import events_of_table, in_order, told_offer
 from datong.ledger.standings import possible_lines
 from datong.model.errors import NotFound
