@@ -39,8 +39,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from datong import reorder as replenishing
-from datong.forecast import discount
-from datong.forecast.discount import Followed, follow, observe
+from datong.forecast import jumping_level
+from datong.forecast.jumping_level import Followed, follow, observe
 from datong.learn import replenish_lead_times as lead_times
 from datong.plan.ordering import Window, with_next_order
 from datong.reorder import Known, looked_at, replenish
@@ -406,9 +406,9 @@ ABLATIONS: dict[str, tuple[tuple[object, str, object], ...]] = {
     "best for its own window only": ((replenishing, "with_next_order", _own_window),),
     "what sells twice counts twice": ((replenishing, "with_next_order", _sold_twice),),
     "no window runs on where the next order is nil": ((replenishing, "with_next_order", _not_run_on),),
-    "one memory, 0.7": ((discount, "MEMORIES", np.array([0.7])),),
-    "one memory, 0.95": ((discount, "MEMORIES", np.array([0.95])),),
-    "spread farther ahead not learnt": ((discount, "AHEAD_PRIOR_BUCKETS", 1e9),),
+    "one memory, 0.7": ((jumping_level, "MEMORIES", np.array([0.7])),),
+    "one memory, 0.95": ((jumping_level, "MEMORIES", np.array([0.95])),),
+    "spread farther ahead not learnt": ((jumping_level, "AHEAD_PRIOR_BUCKETS", 1e9),),
     "the promise is believed": ((lead_times, "KEEPS_WORD", 1 - 1e-12), (lead_times, "BROKEN", 1.0)),
     "no word is believed": ((lead_times, "KEEPS_WORD", 1e-9),),
 }
@@ -421,7 +421,7 @@ def demand_halves(games: Games) -> tuple[np.ndarray, np.ndarray]:
     return ~second, second
 
 
-MEMORY_SETS = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]), np.array([0.3, 0.7, 1.0]), np.array([0.7]))
+MEMORY_SETS = (jumping_level.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]), np.array([0.3, 0.7, 1.0]), np.array([0.7]))
 
 
 def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
@@ -431,7 +431,7 @@ def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
     """
     scores = []
     for values in MEMORY_SETS:
-        with patch.object(discount, "MEMORIES", values):
+        with patch.object(jumping_level, "MEMORIES", values):
             score = play_datong(games, observation).score
         scores.append([float(score[half].mean()) for half in demand_halves(games)])
     result = []
@@ -490,7 +490,7 @@ def price_of_learning(items_each: int = 40) -> dict[str, dict[str, float]]:
     games = steady_games(items_each)
 
     def true_paths(belief: Followed, buckets: int, ahead: np.ndarray, paths: int, seed: int) -> np.ndarray:
-        noise = np.stack([discount.even_normals(paths, seed, 3 + b) for b in range(buckets)], axis=1)
+        noise = np.stack([jumping_level.even_normals(paths, seed, 3 + b) for b in range(buckets)], axis=1)
         return np.broadcast_to(np.maximum(np.round(100 + 25 * noise), 0), (len(ahead), *noise.shape))
 
     def true_leads(promised_lead: np.ndarray, *orders: np.ndarray, losses_told: bool) -> np.ndarray:

@@ -17,7 +17,7 @@ series of demand. level_s: changes of their level, which are watched over the se
 cycle, and the most memory meanwhile. rows_mb: the rows, which lie in a file.
 
 Memory is a process's own: pages of files, of which the system lets go, are not counted. A table is read in parts
-(ledger/parts.py); with --short the parts are small, so that few rows are many parts.
+(ledger/large_tables.py); with --short the parts are small, so that few rows are many parts.
 
 At the end how each grows: the slope of log against log, 1 where it is in proportion; bytes_a_review and bytes_a_line:
 what memory grows by from the smallest size to the largest, of reviews from the second, since up to 200,000 of them are
@@ -45,7 +45,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger import parts
+from datong.ledger import large_tables
 from datong.ledger.columns import day_number
 from datong.ledger.protocol import Ledger
 from datong.ledger.state import State
@@ -296,9 +296,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--reviews", type=int, default=0, help="the smallest of the three sizes")
     parser.add_argument("--one", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--one-of-sales", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--part", type=int, default=parts.MOST_IN_MEMORY, help="rows that are read at once")
+    parser.add_argument("--part", type=int, default=large_tables.MOST_IN_MEMORY, help="rows that are read at once")
     given = parser.parse_args(arguments)
-    parts.MOST_IN_MEMORY = given.part
+    large_tables.MOST_IN_MEMORY = given.part
     if given.one or given.one_of_sales:
         row = measured(given.one) if given.one else measured_sales(given.one_of_sales)
         sys.stdout.write(json.dumps(row) + "\n")

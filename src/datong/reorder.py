@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from datong.forecast.discount import Followed, drawn, even_order, sample_paths
+from datong.forecast.jumping_level import Followed, drawn, even_order, sample_paths
 from datong.learn.replenish_lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
 from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window, with_next_order

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.ledger import parts
+from datong.ledger import large_tables
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
@@ -512,13 +512,13 @@ def test_records_of_shipments_that_begin_late_leave_open_what_they_are_of() -> N
     assert told_of(s, "position.old_sales_wait") == [(1, "100")]
 
 
-@pytest.mark.parametrize("most", [parts.MOST_IN_MEMORY, 1])
+@pytest.mark.parametrize("most", [large_tables.MOST_IN_MEMORY, 1])
 def test_units_of_a_sale_that_a_shipment_served_leave_the_stock_once(
     monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     """50 counted on the 1st; 10 sold on the 2nd and 11 on the 3rd, each sent the day after: 29 left, not 19. So it is
     where the sales are read part by part."""
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", most)
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", most)
     s = state(
         stock={"happened_at": [datetime(2026, 1, 1, 12, tzinfo=UTC)], "product": ["A"], "units": [50.0]},
         **sold_and_sent_a_day_later(day(2), 1, 2, 0),

@@ -5,7 +5,7 @@ import hashlib
 import pyarrow as pa
 import pytest
 
-from datong.ledger import parts
+from datong.ledger import large_tables
 from datong.ledger.state import in_state_schema
 from datong.model.tables import tables
 from datong.questions.run import _digest_table, digest_content
@@ -41,7 +41,7 @@ def test_rows_that_say_something_else_have_another(kind: pa.DataType) -> None:
 
 def test_customers_of_a_large_table_are_numbered_over_all_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tokens of the same people are the same rows; one person in two parts is not two."""
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 2)
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", 2)
 
     def digest(*customers: str | None) -> str:
         rows = in_state_schema("sales", pa.table({"customer": pa.array(customers, pa.string())}))

@@ -19,7 +19,7 @@ from datong.questions.review_aspects import quotes_of, review_aspects
 from datong.questions.tables_out import _series
 from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series
 from datong.sense.blame_and_praise import ReadReviews, read_reviews
-from datong.sense.found import number
+from datong.sense.change_found import number
 from datong.sense.signals import sense
 
 

@@ -16,7 +16,7 @@ from datong.network.places import Lane, Move, Places
 from datong.network.ways import Way
 from datong.replay.making import begin
 from datong.replay.measure import by_product
-from datong.replay.parts import Batch, Due, Scene
+from datong.replay.scene_and_batches import Batch, Due, Scene
 from datong.replay.simulate import Simulation
 
 MONDAYS = (date(2024, 1, 1), date(2024, 1, 8), date(2024, 1, 15))

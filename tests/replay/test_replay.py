@@ -27,9 +27,9 @@ from datong.replay import replay as module
 from datong.replay.baseline import baseline_orders
 from datong.replay.company import Company, company_of
 from datong.replay.course import before_replay, course_tables
-from datong.replay.parts import Batch, Scene
 from datong.replay.replay import follow, replay, replayed_buckets, set_scene
 from datong.replay.scene import batches_under_way, make_scene, open_shares
+from datong.replay.scene_and_batches import Batch, Scene
 from datong.replay.simulate import Simulation
 from datong.replay.worth import cheapest_ways, unit_costs
 

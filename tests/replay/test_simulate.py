@@ -10,7 +10,7 @@ from datong.model.settings import ChainSettings
 from datong.network.economics import Economics
 from datong.network.ways import Way
 from datong.replay.making import begin
-from datong.replay.parts import Batch, Scene
+from datong.replay.scene_and_batches import Batch, Scene
 from datong.replay.simulate import Simulation
 
 MONDAYS = (date(2024, 1, 1), date(2024, 1, 8), date(2024, 1, 15))

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from datong.forecast.discount import follow, observe, sample_paths
+from datong.forecast.jumping_level import follow, observe, sample_paths
 from datong.reorder import Known, Lots, decide, looked_at, replenish
 
 NOT_YET = np.nan

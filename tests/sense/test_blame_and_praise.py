@@ -18,7 +18,7 @@ from datong.sense.blame_and_praise import ReadReviews, read_reviews, said_of
 from datong.sense.review_reader import Reader, reader_of
 from datong.sense.signals import sense
 from datong.sense.voice.aspects import general
-from datong.sense.voice.said import parted, read_back, written
+from datong.sense.voice.kept_opinions import parted, read_back, written
 from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
 
 END = day_number(MONDAY.date() + timedelta(weeks=WEEKS))

@@ -15,7 +15,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import EVIDENCE_ROWS, WHOLE_CHAIN, Sensed, Signal, Subject
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.sense.found import direction, number
+from datong.sense.change_found import direction, number
 from datong.sense.level_changes import FALSE_ALARM_SHARE
 from datong.sense.signals import sense
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from datong.ledger import parts
+from datong.ledger import large_tables
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.row_checks import REJECTED_SCHEMA, Checked, RowsInHand
 from datong.ledger.state import arrow_type, state_schema
@@ -368,7 +368,7 @@ def test_a_large_table_of_a_state_lies_in_a_file_and_says_the_same(
     open_one.withdraw("sales", ["sales:S7"], NOW + timedelta(days=1), by="test")
     then, now = NOW + timedelta(hours=1), NOW + timedelta(days=2)
     whole = [open_one.state(moment, ("sales",)).table("sales") for moment in (then, now)]
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 4)
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", 4)
     open_one.close()
     again = store.open()
     before = pa.total_allocated_bytes()

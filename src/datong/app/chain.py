@@ -359,7 +359,7 @@ class Chain:
         return self._whole
 
     def keep_told(self, told: Mapping[str, Kept]) -> None:
-        """Keep what a plugged model said of clauses, beside what is kept already (sense/voice/told.py)."""
+        """Keep what a plugged model said of clauses, beside what is kept already (sense/voice/plugged_answers.py)."""
         self._whole = None
         with self.ledger.together():
             known = self.ledger.worked_out()

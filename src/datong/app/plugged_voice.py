@@ -13,7 +13,7 @@ from datong.ledger.columns import day_number
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message
 from datong.sense.blame_and_praise import unsure
-from datong.sense.voice.told import by_model, digest_of, kept_of
+from datong.sense.voice.plugged_answers import by_model, digest_of, kept_of
 
 
 class Model(Protocol):

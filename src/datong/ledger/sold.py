@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import days_in_zone
-from datong.ledger.parts import parts
+from datong.ledger.large_tables import parts
 from datong.ledger.state import State
 from datong.model.flow import IntArray
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds, pairs
-from datong.ledger.parts import is_large
+from datong.ledger.large_tables import is_large
 from datong.ledger.sold import sold_by_day
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State

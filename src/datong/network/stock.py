@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds, pairs
+from datong.ledger.large_tables import is_large, parts
 from datong.ledger.order_life import Standing, events_of_table, standings
-from datong.ledger.parts import is_large, parts
 from datong.ledger.row_ids import end_of_local_day
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State

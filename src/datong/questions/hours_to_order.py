@@ -21,7 +21,7 @@ from datong.ledger.state import State
 from datong.model.tables import ACTED_AT
 from datong.model.words import Message, message
 from datong.questions.tables_out import of_orders
-from datong.sense.found import number
+from datong.sense.change_found import number
 
 # Tables of what the market says.
 MARKET_TABLES = ("sales", "returns", "reviews", "interest")

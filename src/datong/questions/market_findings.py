@@ -33,7 +33,7 @@ from datong.questions.finding_strength import (
 from datong.questions.tables_out import ATTRIBUTES_SCHEMA, attributes_as_table, message_of, params_json
 from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series
 from datong.sense.attribute_findings import ATTRIBUTE_KINDS
-from datong.sense.found import by_name, who
+from datong.sense.change_found import by_name, who
 from datong.sense.signals import sense
 
 # Weeks for which what was said is listed when it is over.

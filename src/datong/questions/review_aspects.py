@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day
+from datong.ledger.large_tables import taken
 from datong.ledger.masking import masked
-from datong.ledger.parts import taken
 from datong.ledger.state import State
 from datong.model.words import Message, message
 from datong.questions.finding_pictures import aspect_of
 from datong.questions.market_findings import MarketFinding
 from datong.sense.blame_and_praise import ReadReviews
+from datong.sense.change_found import number
 from datong.sense.complaints import sums_by_product
-from datong.sense.found import number
 from datong.sense.odd_weeks import WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language

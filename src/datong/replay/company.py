@@ -22,7 +22,7 @@ from datong.model.words import Message, message
 from datong.network.facts import ChainFacts
 from datong.network.places import ANYWHERE
 from datong.network.ways import Way, way_on
-from datong.replay.parts import NOTHING, Batch
+from datong.replay.scene_and_batches import NOTHING, Batch
 from datong.replay.worth import cheapest_ways
 
 # Products that a note names at most.

@@ -16,7 +16,7 @@ from datong.network.places import ANYWHERE
 from datong.network.position import position
 from datong.network.sent_to_buyers import ships_to_buyers
 from datong.replay.making import true_lead_days
-from datong.replay.parts import NOTHING, Batch
+from datong.replay.scene_and_batches import NOTHING, Batch
 from datong.replay.simulate import Simulation
 
 # A product and a site: '' where no site is named, and in a chain without lanes, in which stock of all sites is one.

@@ -13,7 +13,7 @@ from datong.cycle import Stages, run_cycle
 from datong.ledger.state import State, in_state_schema
 from datong.model.flow import Forecast, Item, Learnt, PlannedOrder, Sensed, nothing_learnt
 from datong.network.line_hours import said_per_hour
-from datong.replay.parts import Scene
+from datong.replay.scene_and_batches import Scene
 
 
 @dataclass(frozen=True, eq=False)

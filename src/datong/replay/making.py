@@ -20,7 +20,7 @@ from datetime import date
 from datong.model.flow import PlannedOrder
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
-from datong.replay.parts import NOTHING, Batch, Begun, Scene
+from datong.replay.scene_and_batches import NOTHING, Batch, Begun, Scene
 
 _Work = tuple[PlannedOrder, Way]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.model.flow import FloatArray
-from datong.replay.parts import COST_TERMS, NOTHING
+from datong.replay.scene_and_batches import COST_TERMS, NOTHING
 from datong.replay.simulate import Simulation
 
 BY_BUCKET_SCHEMA = pa.schema(

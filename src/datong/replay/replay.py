@@ -33,9 +33,9 @@ from datong.replay.course import Place, before_replay, course_tables
 from datong.replay.foresight import Foresight
 from datong.replay.learning import learning
 from datong.replay.measure import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA, by_bucket, by_product, differences, summary
-from datong.replay.parts import Scene
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene import batches_under_way, due_units, make_scene, orders_under_way
+from datong.replay.scene_and_batches import Scene
 from datong.replay.served_as_recorded import recorded_service
 from datong.replay.simulate import Simulation
 from datong.replay.worth import unit_costs

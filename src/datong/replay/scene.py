@@ -13,7 +13,7 @@ from datong.network.economics import Economics
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.position import Position, UnderWay
 from datong.network.ways import Way
-from datong.replay.parts import Batch, Due, Scene
+from datong.replay.scene_and_batches import Batch, Due, Scene
 from datong.replay.worth import unit_costs
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from datong.model.flow import FloatArray, Item, PlannedOrder
 from datong.replay.making import begin
-from datong.replay.parts import COST_TERMS, NOTHING, Batch, Begun, Due, Scene, Sent
+from datong.replay.scene_and_batches import COST_TERMS, NOTHING, Batch, Begun, Due, Scene, Sent
 
 
 class Simulation:

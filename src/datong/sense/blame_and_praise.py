@@ -4,9 +4,9 @@ What a day's reviews say is kept (ledger/worked_out.py), so that a run reads the
 alone. A day is known by its texts, whether its stars are good or bad, and the reader: the rules, and what it learnt
 from. Who reads is decided in review_reader.py, how much each review counts in which_reviews_count.py.
 
-In a clause the model speaks first. Where it abstains a model that was plugged in speaks, if one was asked (told.py);
-then words of praise and blame decide, and where a clause has none of them, the stars of its review. Where the model and
-those words disagree, nothing is sure.
+In a clause the model speaks first. Where it abstains a model that was plugged in speaks, if one was asked
+(plugged_answers.py); then words of praise and blame decide, and where a clause has none of them, the stars of its
+review. Where the model and those words disagree, nothing is sure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,21 +17,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.large_tables import codes_at
 from datong.ledger.masking import masked
-from datong.ledger.parts import codes_at
 from datong.ledger.state import State
 from datong.ledger.worked_out import WorkedOut
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.review_reader import Reader, reader_of, sides_by_stars
 from datong.sense.review_texts import WORDS, texts_of, words_at
 from datong.sense.voice.aspects import general
+from datong.sense.voice.kept_opinions import Said, parted, read_back, written
+from datong.sense.voice.plugged_answers import Told, sides_of, told_on
 from datong.sense.voice.polarity_model import Polarity
 from datong.sense.voice.reading import split, spoken_of, verdicts
 from datong.sense.voice.repeats import copies
-from datong.sense.voice.said import Said, parted, read_back, written
 from datong.sense.voice.shipped import LANGUAGES, languages_of
 from datong.sense.voice.text import clean
-from datong.sense.voice.told import Told, sides_of, told_on
 from datong.sense.voice.tones import tone_words, toned
 from datong.sense.which_reviews_count import local_day, rows_in_time, weighed
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datong.ledger.columns import day_number
-from datong.ledger.parts import taken
+from datong.ledger.large_tables import taken
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import message
 from datong.sense.blame_and_praise import ReadReviews, read_reviews
-from datong.sense.found import Found, Shown, found, who
+from datong.sense.change_found import Found, Shown, found, who
 from datong.sense.odd_weeks import WEEK_DAYS
 from datong.sense.voice.aspects import Aspect, general
 from datong.statistics.changes import RECENT_BLOCKS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray
-from datong.sense.found import Found
+from datong.sense.change_found import Found
 
 
 @dataclass(frozen=True, eq=False)

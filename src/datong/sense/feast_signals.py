@@ -10,7 +10,7 @@ from datong.ledger.columns import as_day, day_number
 from datong.ledger.state import State
 from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Signal, Subject
 from datong.model.words import Message, message
-from datong.sense.found import Found, Shown, about, direction, found, percent, times, who
+from datong.sense.change_found import Found, Shown, about, direction, found, percent, times, who
 from datong.sense.holidays import Feast, feasts, holidays_between
 from datong.sense.series import SaleRows
 from datong.statistics.changes import BASELINE_BLOCKS_MIN, one_block, usual_level

@@ -29,7 +29,7 @@ from datong.model.flow import (
 )
 from datong.model.words import message
 from datong.network.finding_decisions import Decision, decision_about
-from datong.sense.found import about, number, who
+from datong.sense.change_found import about, number, who
 from datong.sense.which_reviews_count import doubted
 from datong.statistics.false_discovery import false_discovery_q
 from datong.statistics.leads import Lead, leads, news_of_counts, news_of_shares

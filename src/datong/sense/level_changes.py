@@ -15,7 +15,7 @@ import numpy as np
 from datong.ledger.columns import day_number
 from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import Message, message
-from datong.sense.found import Found, Shown, about, direction, found, number, percent, share, times, who
+from datong.sense.change_found import Found, Shown, about, direction, found, number, percent, share, times, who
 from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.common_movement import LIKE_MIN
 from datong.statistics.level_watch import DAYS, WEEKS, Blocks, watch

@@ -7,7 +7,7 @@ import numpy as np
 from datong.ledger.columns import day_number
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 from datong.model.words import message
-from datong.sense.found import Found, Shown, about, direction, found, number, percent, times, who
+from datong.sense.change_found import Found, Shown, about, direction, found, number, percent, times, who
 from datong.statistics.changes import odd_block, usual_level
 
 # Odd weeks are looked for in weeks, whatever the bucket: a week has no weekday pattern. At most the last year counts.

@@ -19,7 +19,7 @@ from datong.ledger.state import State
 from datong.model.flow import DISMISSED, NINE_IN_TEN, TAKEN, Adjustment, FloatArray, SeriesSet, Signal, Subject
 from datong.model.words import Message, message
 from datong.network.finding_decisions import Decision, decision_about
-from datong.sense.found import about, number, who
+from datong.sense.change_found import about, number, who
 from datong.sense.price_facts import PriceFacts, PromotedSpan, length_of, price_facts, tells_ahead
 from datong.sense.series import SaleRows
 from datong.statistics.false_discovery import false_discovery_q

@@ -6,7 +6,7 @@ from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
-from datong.sense.found import Found, Shown, about, found, who
+from datong.sense.change_found import Found, Shown, about, found, who
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise

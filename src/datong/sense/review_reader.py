@@ -16,7 +16,7 @@ from importlib.resources import files
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.parts import parts
+from datong.ledger.large_tables import parts
 from datong.model.flow import BoolArray, IntArray
 from datong.sense.review_texts import texts_of, words_at
 from datong.sense.voice.polarity_model import Polarity, Settings, learnt

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from datong.ledger.parts import taken
+from datong.ledger.large_tables import taken
 from datong.model.flow import IntArray
 
 WORDS = ("title", "text")

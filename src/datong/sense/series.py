@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days, pairs
-from datong.ledger.parts import is_large, parts
+from datong.ledger.large_tables import is_large, parts
 from datong.ledger.sold import sold_by_day
 from datong.ledger.state import State
 from datong.model.flow import (
@@ -37,8 +37,8 @@ PRODUCT_ATTRIBUTES = ("category_b", "category_c", "brand")
 
 @dataclass(frozen=True, eq=False)
 class SaleRows:
-    """Sales that count as demand, one entry per row of the ledger's table, or where that is large (ledger/parts.py) per
-    item and day.
+    """Sales that count as demand, one entry per row of the ledger's table, or where that is large
+    (ledger/large_tables.py) per item and day.
 
     items: sorted (product, market) of all sales. item: index into it. ordered_day, due_day: days since 1970-01-01 in
     the chain's zone. units.

@@ -15,16 +15,16 @@ from dataclasses import replace
 import numpy as np
 
 from datong.ledger.columns import local_days, pairs
-from datong.ledger.parts import parts, taken
+from datong.ledger.large_tables import parts, taken
 from datong.ledger.state import State
 from datong.model.flow import WHOLE_CHAIN, FloatArray, Item, Sensed, SeriesSet, Signal
 from datong.network.finding_decisions import Decision, decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.attribute_findings import attribute_findings, is_worth_a_word
 from datong.sense.attribute_shares import attribute_shares, outlooks
+from datong.sense.change_found import Found, by_name, named
 from datong.sense.complaints import complaints
 from datong.sense.evidence_rows import EventRows, best_rows
-from datong.sense.found import Found, by_name, named
 from datong.sense.interest_leads_sales import leading
 from datong.sense.level_changes import WEEK_DAYS, level_changes
 from datong.sense.odd_weeks import odd_weeks

@@ -16,7 +16,7 @@ from datong.model.flow import DISMISSED, Adjustment, FloatArray, Item, SeriesSet
 from datong.model.words import message
 from datong.network.demand_statements import Statement, statements
 from datong.network.finding_decisions import Decision, decision_about
-from datong.sense.found import number, who
+from datong.sense.change_found import number, who
 
 # The level that a statement is held against, for its size in units: the mean of the last known weeks.
 RECENT_WEEKS = 8

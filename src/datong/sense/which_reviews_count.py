@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import local_days
-from datong.ledger.parts import codes_at, parts, taken
+from datong.ledger.large_tables import codes_at, parts, taken
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX

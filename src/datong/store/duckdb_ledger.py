@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.incoming import incoming_rows
-from datong.ledger.parts import MOST_IN_MEMORY, in_file, is_large, parts, too_many
+from datong.ledger.large_tables import MOST_IN_MEMORY, in_file, is_large, parts, too_many
 from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
     END_OF_TIME,
@@ -727,8 +727,8 @@ class DuckDBLedger:
         return in_state_schema(table.name, rows)
 
     def _is_large(self, table: Table) -> bool:
-        """Whether a table may have more rows than a state holds in memory (ledger/parts.py). Of master rows versions
-        are made, which are in memory."""
+        """Whether a table may have more rows than a state holds in memory (ledger/large_tables.py). Of master rows
+        versions are made, which are in memory."""
         if table.kind != "event":
             return False
         ((count,),) = self._rows(f"SELECT count(*) FROM {chain_table(table)}")

@@ -1,4 +1,4 @@
-"""The desk: the database of a server, with accounts, sessions, secrets, jobs and the audit. One SQLite file, no chain."""
+"""The desk: the database of a server, with accounts, sessions, secrets, jobs and the audit. One SQLite file."""
 
 import os
 import sqlite3

@@ -21,7 +21,7 @@ from datong.app.service.permissions import NotSignedIn, Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.workbooks import table_names
 from datong.app.web.layout import action, heading
-from datong.app.web.parts import (
+from datong.app.web.page_elements import (
     VALUE,
     Box,
     Column,

@@ -14,7 +14,7 @@ from datong.app.service.grids import Piece, Wanted
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.workbooks import FORECAST
 from datong.app.web.layout import action, heading
-from datong.app.web.parts import (
+from datong.app.web.page_elements import (
     AT_FIRST,
     VALUE,
     Box,

@@ -7,7 +7,7 @@ from nicegui import ui
 from datong.app.service.guide import Step, close_guide, guide, next_step
 from datong.app.service.permissions import Who
 from datong.app.web.layout import action
-from datong.app.web.parts import words
+from datong.app.web.page_elements import words
 from datong.app.web.visit import Visit
 
 

@@ -14,7 +14,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.market import Heat, Lost, Scarce
 from datong.app.service.permissions import Permission, Who
 from datong.app.web.layout import action, heading
-from datong.app.web.parts import (
+from datong.app.web.page_elements import (
     AT_FIRST,
     Column,
     chart_base,

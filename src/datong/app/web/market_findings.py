@@ -11,7 +11,7 @@ from datong.app.service import market_findings
 from datong.app.service.permissions import Permission, Who
 from datong.app.web import proposals
 from datong.app.web.layout import action
-from datong.app.web.parts import (
+from datong.app.web.page_elements import (
     address,
     chart_base,
     day_of,

@@ -19,7 +19,7 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import column_title, state_word
-from datong.app.web.parts import given_words, job_line
+from datong.app.web.page_elements import given_words, job_line
 from datong.app.web.running import money_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures

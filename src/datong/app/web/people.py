@@ -9,7 +9,7 @@ from starlette.requests import Request
 from datong.app.service.accounts import INVITED, RESET, Account
 from datong.app.service.permissions import OF_A_FIRM, ROLES, Who
 from datong.app.web.layout import action, heading
-from datong.app.web.parts import Box, Column, choice, confirmed, field, read, table, words
+from datong.app.web.page_elements import Box, Column, choice, confirmed, field, read, table, words
 from datong.app.web.visit import Visit
 from datong.model.words import say
 

@@ -11,7 +11,7 @@ from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Proposal
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import order_path
-from datong.app.web.parts import address
+from datong.app.web.page_elements import address
 from datong.app.web.visit import Visit
 
 # Proposals that are shown at once, and lines of each.

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from datong.app.service.search import Found, Hit, search
 from datong.app.web.layout import heading
-from datong.app.web.parts import Column, link, read, table, words
+from datong.app.web.page_elements import Column, link, read, table, words
 from datong.app.web.visit import Visit
 
 PATH = "/planner/search"

@@ -13,7 +13,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.what_if import Change, Changed, NewRow, WhatIf, as_cell
 from datong.app.web.layout import action, heading
-from datong.app.web.parts import (
+from datong.app.web.page_elements import (
     Column,
     address,
     asked_why,

@@ -21,7 +21,7 @@ from datong.app.service.served_chain import Served
 from datong.app.service.sheets import MOST_BYTES, grid_of
 from datong.app.service.workbooks import Reviewed, SheetCell, SheetRow
 from datong.app.web.layout import action
-from datong.app.web.parts import Column, address, field, file_field, link, read, table, words
+from datong.app.web.page_elements import Column, address, field, file_field, link, read, table, words
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording.columns import shown_value, title
 from datong.model.errors import DatongError, Refused

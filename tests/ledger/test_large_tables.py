@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from datong.ledger import parts
+from datong.ledger import large_tables
 from datong.ledger.sold import keys_of_sales, sold_by_day
 from datong.ledger.state import State, state_of_tables
 from datong.model.settings import ChainSettings
@@ -106,7 +106,7 @@ def test_sales_read_part_by_part_say_what_they_say_at_once(
     read = READERS[reader]
     at_once = read(shop(**more))
     assert at_once
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 97)
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", 97)
     assert read(shop(**more)) == at_once
 
 
@@ -114,13 +114,13 @@ def test_a_change_has_the_same_evidence_from_whichever_part(monkeypatch: pytest.
     """Nobody bought P5 in its last weeks: the last rows before show that; they lie in other parts than the first."""
     found = {s.subject.name: s.evidence for s in sense(shop()).signals}
     assert found["P0"]
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 10)
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", 10)
     assert {s.subject.name: s.evidence for s in sense(shop()).signals} == found
 
 
 def test_keys_of_sales_are_found_in_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
     state = shop()
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 10)
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", 10)
     last = f"S{state.table('sales').num_rows - 1}"
     assert keys_of_sales(state, [last, "S0", "none"]).to_pylist() == sorted([last, "S0"])
 
@@ -128,15 +128,15 @@ def test_keys_of_sales_are_found_in_every_part(monkeypatch: pytest.MonkeyPatch) 
 def test_values_are_taken_out_of_a_column_in_pieces() -> None:
     column = pa.chunked_array([["a", None], [], ["c"], ["d", "e"]], pa.string())
     rows = np.array([4, 0, 2, 2, 1, 3])
-    assert parts.taken(column, rows).to_pylist() == ["e", "a", "c", "c", None, "d"]
-    assert parts.taken(column, rows[:0]).to_pylist() == []
+    assert large_tables.taken(column, rows).to_pylist() == ["e", "a", "c", "c", None, "d"]
+    assert large_tables.taken(column, rows[:0]).to_pylist() == []
 
 
 def test_a_table_in_a_file_takes_no_memory_and_can_be_pickled(tmp_path: Path) -> None:
     schema = pa.schema([("number", pa.int64())])
     before = pa.total_allocated_bytes()
     made = (pa.table({"number": np.arange(100_000) + begin}, schema) for begin in range(0, 1_000_000, 100_000))
-    rows = parts.in_file(made, schema, tmp_path)
+    rows = large_tables.in_file(made, schema, tmp_path)
     assert rows.num_rows == 1_000_000
     assert rows["number"][999_999].as_py() == 999_999
     assert pa.total_allocated_bytes() - before < 100_000
@@ -146,7 +146,7 @@ def test_a_table_in_a_file_takes_no_memory_and_can_be_pickled(tmp_path: Path) ->
 
 def test_places_of_texts_are_counted_over_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     column = pa.chunked_array([["b", None, "a"], ["b", "c", None, "a"]], pa.string())
-    monkeypatch.setattr(parts, "MOST_IN_MEMORY", 2)
-    places, names = parts.codes_at(column, np.array([6, 0, 1, 4, 3, 2, 5]))
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", 2)
+    places, names = large_tables.codes_at(column, np.array([6, 0, 1, 4, 3, 2, 5]))
     assert names.to_pylist() == ["a", "b", "c"]
     assert places.tolist() == [0, 1, -1, 2, 1, 0, -1]

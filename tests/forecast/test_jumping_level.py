@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.forecast.discount import (
+from datong.forecast.jumping_level import (
     MEMORIES,
     drawn,
     even_draws,
