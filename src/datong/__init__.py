@@ -21,10 +21,10 @@ from datong.model.errors import Asked, BadInput, LedgerBusy, LedgerDamaged, NoPl
 from datong.model.errors import DatongError as Error
 
 if TYPE_CHECKING:
+    from datong.app.chain_for_python import Chain
     from datong.app.checking import CheckResult
     from datong.app.clock import Moment
-    from datong.app.in_hand import ForecastResult, OrdersResult, Trial
-    from datong.app.opened import Chain
+    from datong.app.sales_without_folder import ForecastResult, OrdersResult, Trial
 
 __version__ = "0.1.0"
 __all__ = [
@@ -61,7 +61,7 @@ def open(
     where the folder cannot be used, LedgerBusy where another process, or this one, has it open, NotFound where there is
     no such branch.
     """
-    from datong.app.opened import Chain
+    from datong.app.chain_for_python import Chain
 
     chain = Chain(Path(folder), by=by, language=language)
     try:
@@ -125,11 +125,13 @@ def forecast(
     >>> [(str(row["bucket"]), row["q50_units"]) for row in sold.table.to_pylist()]
     [('2024-06-17', 4.0), ('2024-06-24', 4.0)]
     """
-    from datong.app import in_hand
+    from datong.app import sales_without_folder
 
     columns = {"date": date, "product": product, "units": units, "market": market, "price": price}
     settings = {"horizon_buckets": horizon, "bucket": bucket, "country": country, "time_zone": time_zone}
-    return in_hand.forecast(in_hand.read_sales(sales, columns, answers, settings, language), seed, as_of)
+    return sales_without_folder.forecast(
+        sales_without_folder.read_sales(sales, columns, answers, settings, language), seed, as_of
+    )
 
 
 def replenish(
@@ -167,13 +169,13 @@ def replenish(
     >>> datong.replenish(sold, stock={"A": 40}).orders["units"].to_pylist()
     [0.0]
     """
-    from datong.app import in_hand
+    from datong.app import sales_without_folder
 
     columns = {"date": date, "product": product, "units": units, "market": market, "price": price}
     defaults = {} if lead_days is None else {"defaults": {"offer_lead_days": lead_days}}
     settings = {"bucket": bucket, "country": country, "time_zone": time_zone, **defaults}
-    read = in_hand.read_sales(sales, columns, answers, settings, language)
-    return in_hand.replenish(read, {"stock": stock, "offers": offers}, review, seed, as_of)
+    read = sales_without_folder.read_sales(sales, columns, answers, settings, language)
+    return sales_without_folder.replenish(read, {"stock": stock, "offers": offers}, review, seed, as_of)
 
 
 def try_(
@@ -198,19 +200,19 @@ def try_(
 
     Raises as `forecast`, and Refused where `keep` holds files already.
     """
-    from datong.app import in_hand
+    from datong.app import sales_without_folder
 
     columns = {"date": date, "product": product, "units": units, "market": market, "price": price}
-    read = in_hand.read_sales(sales, columns, answers, {"country": country}, language)
-    return in_hand.try_(read, None if keep is None else Path(keep), seed, as_of)
+    read = sales_without_folder.read_sales(sales, columns, answers, {"country": country}, language)
+    return sales_without_folder.try_(read, None if keep is None else Path(keep), seed, as_of)
 
 
 # Types of what is given back: they take a second to import, and are loaded where they are asked for.
 _TYPES = {
-    "Chain": "datong.app.opened",
-    "ForecastResult": "datong.app.in_hand",
-    "OrdersResult": "datong.app.in_hand",
-    "Trial": "datong.app.in_hand",
+    "Chain": "datong.app.chain_for_python",
+    "ForecastResult": "datong.app.sales_without_folder",
+    "OrdersResult": "datong.app.sales_without_folder",
+    "Trial": "datong.app.sales_without_folder",
 }
 
 

@@ -16,10 +16,10 @@ from datong.app import taking_in
 from datong.app.cli.main import main
 from datong.connectors.exports.order_line_keys import LINES
 from datong.connectors.exports.questions import read_answers, write_answers
-from datong.connectors.files import customer_keys, guarded
+from datong.connectors.files import customer_keys, without_plain_customers
 from datong.connectors.files.customer_keys import KEYS_FOLDER
 from datong.connectors.files.starter import write_starter
-from datong.ledger.persons import TOKEN
+from datong.ledger.customer_tokens import TOKEN
 from datong.model.errors import DatongError, NotFound, Refused
 from datong.store import duckdb_ledger, migrations
 
@@ -532,8 +532,8 @@ def test_unknown_columns_that_an_earlier_version_kept_go_when_the_ledger_is_open
     chain: Path, tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before, datong.open(chain) as opened:
-        before.setattr(guarded, "guarded", lambda _table, rows, _customers: rows)
-        before.setattr(guarded, "may_name", lambda _table, _headers: False)
+        before.setattr(without_plain_customers, "guarded", lambda _table, rows, _customers: rows)
+        before.setattr(without_plain_customers, "may_name", lambda _table, _headers: False)
         before.setattr(taking_in, "may_name", lambda _table, _headers: False)
         opened.ingest(with_unknown_columns(tmp_path / "in", table), table=table)
         layout = migrations.MIGRATIONS.index(migrations._quarantine_without_unknown_columns)

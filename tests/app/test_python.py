@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import datong
-from datong.app import in_hand
+from datong.app import sales_without_folder
 from datong.app.clock import moment_of
 from datong.app.dataframes import arrow_of
 from datong.model.settings import ChainSettings
@@ -93,8 +93,10 @@ def test_markets_are_apart_where_their_column_is_named() -> None:
 
 def test_many_products_are_followed_in_fewer_futures_as_by_try_and_it_is_said(tmp_path: Path) -> None:
     many = pa.table({"date": ["2024-01-01"] * 1000, "SKU": [f"P{n:04}" for n in range(1000)], "qty": [3] * 1000})
-    read = in_hand.read_sales(many, {}, {}, {}, "en")
-    assert read.settings.path_count == in_hand.write_chain(tmp_path / "kept", "sales", "", read.reading) == 64
+    read = sales_without_folder.read_sales(many, {}, {}, {}, "en")
+    assert (
+        read.settings.path_count == sales_without_folder.write_chain(tmp_path / "kept", "sales", "", read.reading) == 64
+    )
     assert any("64 possible futures" in note for note in read.said)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 import datong
-from datong.app import opened
+from datong.app import chain_for_python
 
 OPTIONS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 
 def examples() -> Iterator[doctest.DocTest]:
-    for module in (datong, opened):
+    for module in (datong, chain_for_python):
         yield from (test for test in doctest.DocTestFinder(exclude_empty=True).find(module) if test.examples)
 
 
@@ -22,4 +22,4 @@ def test_an_example_does_what_it_says(example: doctest.DocTest) -> None:
 
 
 def test_what_one_calls_most_has_an_example() -> None:
-    assert {"datong.forecast", "datong.replenish", "datong.app.opened.Chain"} <= {e.name for e in examples()}
+    assert {"datong.forecast", "datong.replenish", "datong.app.chain_for_python.Chain"} <= {e.name for e in examples()}

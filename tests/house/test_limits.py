@@ -46,10 +46,10 @@ LAZY_DOORS = {
     "__init__.py": {
         "datong.app",
         "datong.app.checking",
-        "datong.app.opened",
+        "datong.app.chain_for_python",
         "datong.connectors.files.starter",
     },
-    "app/opened.py": {
+    "app/chain_for_python.py": {
         "datong.app",
     },
     "app/reporting.py": {
@@ -57,7 +57,7 @@ LAZY_DOORS = {
         "datong.app.report.html",
         "datong.app.wording.assumed",
     },
-    "app/in_hand.py": {
+    "app/sales_without_folder.py": {
         "datong.cycle",
         "datong.questions.tables_out",
     },

@@ -26,7 +26,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.mcp.over_http import add_mcp
 from datong.app.mcp.over_stdio import person, server_of_person
-from datong.app.service.lending import Lending
+from datong.app.service.lend_chain import Lending
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.proposals import approve
 from datong.app.service.served_chain import DESK_FILE, Served, serve

@@ -191,7 +191,7 @@ def test_what_is_forgotten_leaves_every_version_and_every_branch(tmp_path: Path)
 
 
 def test_only_what_is_quoted_of_a_customer_changes_in_findings_of_quarantine() -> None:
-    from datong.ledger.persons import with_findings_of
+    from datong.ledger.customer_tokens import with_findings_of
 
     def kept(column: str | None, found: str, zh: str) -> dict[str, object]:
         same = {"expected": "one e of 12", "remedy": "see the e's"}

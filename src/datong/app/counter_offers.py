@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.orders_told import messages_now
+from datong.app.order_messages_now import messages_now
 from datong.ledger.order_life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings
 from datong.model.errors import DatongError, NotFound, Refused

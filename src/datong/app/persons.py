@@ -17,8 +17,8 @@ from datong.connectors.exports.order_line_keys import LINES, keys_without_custom
 from datong.connectors.exports.questions import read_answers, write_answers
 from datong.connectors.files.folder import read_folder
 from datong.connectors.files.read import UnreadableError
+from datong.ledger.customer_tokens import customer_headers, plain_customer
 from datong.ledger.masking import masked
-from datong.ledger.persons import customer_headers, plain_customer
 from datong.ledger.protocol import END_OF_TIME
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding

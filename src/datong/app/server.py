@@ -21,7 +21,7 @@ from datong.app.http.signed_in import session_of
 from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
 from datong.app.service.accounts import People
-from datong.app.service.lending import Lending
+from datong.app.service.lend_chain import Lending
 from datong.app.service.outside_sign_in import OIDC_FILE, SignInServer
 from datong.app.service.permissions import NotSignedIn, Who
 from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder

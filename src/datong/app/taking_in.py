@@ -30,7 +30,6 @@ from datong.connectors.exports.result import Reading
 from datong.connectors.exports.zones import ZONE
 from datong.connectors.files.customer_keys import CustomerKeys
 from datong.connectors.files.folder import SourceRows
-from datong.connectors.files.guarded import Guarded
 from datong.connectors.files.known_products import KnownProducts
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -42,7 +41,8 @@ from datong.connectors.files.read import (
     whole_source,
 )
 from datong.connectors.files.slash_dates import SlashDates
-from datong.ledger.persons import may_name
+from datong.connectors.files.without_plain_customers import Guarded
+from datong.ledger.customer_tokens import may_name
 from datong.ledger.product_aliases import ALIASES, products_by_alias
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.row_checks import ROW, Checked, column_name, gathered, last_recorded_day

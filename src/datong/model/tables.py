@@ -45,7 +45,7 @@ class Column:
     """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
     unit in which the row counts the product in that column. masked: personal data in its text are masked before it is
     kept (ledger/masking.py). personal: about whom or from whom it is ('customer', 'words', 'contact', 'staff'), ''
-    where it is about no person; a customer is kept as a keyed hash alone (ledger/persons.py).
+    where it is about no person; a customer is kept as a keyed hash alone (ledger/customer_tokens.py).
 
     also: other headers by which files know it, where the file has no column of its own name.
 

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from datong.ledger.customer_tokens import without_unknown
 from datong.ledger.masking import masked
-from datong.ledger.persons import without_unknown
 from datong.model.errors import Refused
 from datong.model.tables import Column, Table, tables
 from datong.model.words import message

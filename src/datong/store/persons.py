@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from datong.ledger.persons import FORGOTTEN, MARK, replaced, with_findings_of, without_unknown
+from datong.ledger.customer_tokens import FORGOTTEN, MARK, replaced, with_findings_of, without_unknown
 from datong.model.tables import Table, tables
 from datong.store.incoming import moment_sql
 from datong.store.line_keys import CELLS, own_keys, rename_keys, sql_tables

@@ -693,7 +693,7 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
-    from datong.app import exchange, ways_out
+    from datong.app import email_of_chain, exchange
 
     drop = options.drop or options.chain / "exchange"
     found: list[Finding] = []
@@ -702,7 +702,7 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
         if options.dry_run:
             return _show_what_waits(chain, drop, options.again, language)
         names = exchange.firm_names(chain)
-        for way in ways_out.exchange_each_way(chain, drop, language, options.again):
+        for way in email_of_chain.exchange_each_way(chain, drop, language, options.again):
             print_findings(way.findings, language)
             found += way.findings
             sent = exchange.delivered(way.outcomes)
@@ -757,16 +757,16 @@ def _show_clock(at: Opened, language: str) -> None:
 
 def _show_what_waits(chain: Chain, drop: Path, again: Sequence[str], language: str) -> int:
     """What an exchange would send, by way and counterparty."""
-    from datong.app import exchange, ways_out
+    from datong.app import email_of_chain, exchange
 
-    post, findings = ways_out.email_post(chain, language, again)
+    post, findings = email_of_chain.email_post(chain, language, again)
     print_findings(findings, language)
     files = exchange.file_drop(chain, drop, language)
     waits: dict[tuple[str, str], list[str]] = {}
     if post is not None:
         for one in exchange.waiting(chain, post, post.serves):
             waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
-    for one in exchange.waiting(chain, files, ways_out.all_but(post)):
+    for one in exchange.waiting(chain, files, email_of_chain.all_but(post)):
         waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
     names = exchange.firm_names(chain)
     for (place, firm), orders in waits.items():

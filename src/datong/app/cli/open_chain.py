@@ -4,9 +4,9 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from datong.app.borrowed_chain import borrow
 from datong.app.chain import Chain
 from datong.app.cli import terminal
-from datong.app.lent import borrow
 from datong.model.errors import LedgerBusy
 from datong.model.words import say
 

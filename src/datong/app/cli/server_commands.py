@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datong.app.borrowed_chain import address_of
 from datong.app.cli import terminal
-from datong.app.lent import address_of
 from datong.app.wiring import user_of_this_machine, utc_now
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message, say

@@ -18,8 +18,8 @@ from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, try_questions
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_changes
-from datong.app.in_hand import few_paths, is_taken, only_sales, write_chain
 from datong.app.reporting import report_inputs, write_report
+from datong.app.sales_without_folder import few_paths, is_taken, only_sales, write_chain
 from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
 from datong.connectors.exports.count_sheet import is_filled

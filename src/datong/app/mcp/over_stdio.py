@@ -19,14 +19,14 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 
+from datong.app.borrowed_chain import address_of
 from datong.app.http.request_rates import Rates
-from datong.app.lent import address_of
 from datong.app.mcp.arguments import MOST_WAIT_S
 from datong.app.mcp.over_http import PATH
 from datong.app.mcp.protocol import WAY, Door, described_server, server_for
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
-from datong.app.service.lending import Lending
+from datong.app.service.lend_chain import Lending
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
 from datong.app.service.server_database import Desk

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.orders_told import release_locked
+from datong.app.order_messages_now import release_locked
 from datong.app.release_orders import release as release_planned
 from datong.app.service.database_note import Note
 from datong.app.service.order_edits import written

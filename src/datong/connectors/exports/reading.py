@@ -41,7 +41,7 @@ from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
-from datong.ledger.persons import findings_without_texts
+from datong.ledger.customer_tokens import findings_without_texts
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message

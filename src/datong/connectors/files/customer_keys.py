@@ -2,8 +2,8 @@
 
 `customers.key` holds a secret of the chain and, for each customer, a number and a key: the number is a keyed hash of
 the customer by the secret, so that the key is found again; the key is random, and the token in the ledger is made of it
-alone (ledger/persons.py). No name stands there. Destroying a key is overwriting it with zeros in its place; a file
-system or a disk that writes elsewhere, or a copy of the file, may keep the old bytes, as docs/privacy.md says.
+alone (ledger/customer_tokens.py). No name stands there. Destroying a key is overwriting it with zeros in its place; a
+file system or a disk that writes elsewhere, or a copy of the file, may keep the old bytes, as docs/privacy.md says.
 
 A record is written and on the disk before its token is used. Half a record at the end, of a process that was killed, is
 no record.
@@ -20,7 +20,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from datong.connectors.files.write_whole import write_whole
-from datong.ledger.persons import MARK, TOKEN, token_of
+from datong.ledger.customer_tokens import MARK, TOKEN, token_of
 from datong.model.errors import DatongError, Refused
 from datong.model.words import message
 
@@ -56,7 +56,7 @@ def _write_all(file: RawIOBase, content: bytes) -> None:
 
 
 class CustomerKeys:
-    """The Customers of a chain (ledger/persons.py).
+    """The Customers of a chain (ledger/customer_tokens.py).
 
     folder: where the keys are; None: in memory, as long as the chain. may_begin: whether keys may be made where there
     is no file; False where the ledger holds tokens, whose keys are lost then.

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.files.guarded import Guarded
 from datong.connectors.files.read import (
     SUFFIXES,
     WORKBOOK_SUFFIXES,
@@ -24,9 +23,10 @@ from datong.connectors.files.read import (
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.slash_dates import SlashDates
 from datong.connectors.files.steady import no_file
+from datong.connectors.files.without_plain_customers import Guarded
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
+from datong.ledger.customer_tokens import Customers, Numbered
 from datong.ledger.masking import has_personal_data, masked_findings, masked_rejected
-from datong.ledger.persons import Customers, Numbered
 from datong.ledger.products_held_back import HOLDING, circles
 from datong.ledger.row_checks import (
     NOTHING_KNOWN,

@@ -25,7 +25,7 @@ from datong.connectors.files.folder import Outcome, Part, check_folder, table_fi
 from datong.connectors.files.read import WORKBOOK_SUFFIXES
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
-from datong.ledger.persons import Customers
+from datong.ledger.customer_tokens import Customers
 from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
 from datong.ledger.row_checks import Checked, CheckedRows, RowsInHand
 from datong.ledger.units import UNITS, has_units

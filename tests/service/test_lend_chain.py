@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from datong.app.borrowed_chain import LENT, SERVED_FILE, borrow
 from datong.app.chain import Chain
-from datong.app.lent import LENT, SERVED_FILE, borrow
-from datong.app.service.lending import Lending
+from datong.app.service.lend_chain import Lending
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import LedgerBusy
@@ -60,7 +60,7 @@ def test_while_it_is_lent_others_wait_but_for_what_is_in_memory(served: Served, 
 
 def test_a_command_that_is_killed_gives_it_back(served: Served, lending) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from datong.app.lent import borrow; "
+        "import sys, time; from pathlib import Path; from datong.app.borrowed_chain import borrow; "
         "lent = borrow(Path(sys.argv[1])); print('lent', flush=True); time.sleep(60)"
     )
     child = subprocess.Popen(

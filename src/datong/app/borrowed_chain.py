@@ -1,4 +1,4 @@
-"""A chain that a server has open, borrowed for one command: the other end of service/lending.py."""
+"""A chain that a server has open, borrowed for one command: the other end of service/lend_chain.py."""
 
 import json
 import socket

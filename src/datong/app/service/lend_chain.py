@@ -12,7 +12,7 @@ import socket
 import threading
 from contextlib import suppress
 
-from datong.app.lent import LENT, LOCAL, SERVED_FILE
+from datong.app.borrowed_chain import LENT, LOCAL, SERVED_FILE
 from datong.app.service.events import Events
 from datong.app.service.keeper import Keeper
 from datong.app.service.permissions import Permission

@@ -32,7 +32,7 @@ from datong.connectors.exports.result import Reading
 from datong.connectors.files.customer_keys import KEYS_FOLDER, CustomerKeys
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
-from datong.ledger.persons import guarded
+from datong.ledger.customer_tokens import guarded
 from datong.ledger.row_checks import ROW, column_name
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, has_errors

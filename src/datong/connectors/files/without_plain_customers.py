@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from datong.connectors.files.read import RawBatch, Source
-from datong.ledger.persons import Customers, findings_without_texts, guarded, may_name, without_texts
+from datong.ledger.customer_tokens import Customers, findings_without_texts, guarded, may_name, without_texts
 from datong.model.findings import Finding
 from datong.model.tables import Table
 
