@@ -44,17 +44,17 @@ import pyarrow.parquet as pq
 from network.chain import CHANGES, Chain, changed, generated, read
 from network.lanes import with_lanes
 
-from datong.balance import exact_lots, highs, prices
+from datong.balance import exact_lots, highs, price_search
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
-from datong.balance.clearing import read_back
+from datong.balance.clearing_tables import read_back
 from datong.balance.evaluate import Outcome, evaluate, service, supply_of
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
 from datong.balance.solvers import balance, clear, cleared, in_orders
-from datong.balance.warm import warm_prices
+from datong.balance.warm_start import warm_prices
 from datong.cycle import started_by
 from datong.model.flow import nothing_learnt
 from datong.network.position import position
@@ -87,7 +87,7 @@ def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
     if solver == "highs" or solver.startswith("prices"):
         limits = Limits(float(solver.removeprefix("prices-"))) if solver.startswith("prices-") else USUAL_LIMITS
         start = time.perf_counter()
-        solution = highs.solve(market) if solver == "highs" else prices.solve(market, limits).solution
+        solution = highs.solve(market) if solver == "highs" else price_search.solve(market, limits).solution
         return peers.Found(solution, {"solve": time.perf_counter() - start}, 0.0)
     if solver.startswith("pdlp-"):
         eps = float(solver.removeprefix("pdlp-").removesuffix("-presolve"))

@@ -10,7 +10,7 @@ from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.solvers import balance
 from datong.balance.unit_prices import Cleared, cleared_for_quotes
-from datong.balance.warm import warm_prices
+from datong.balance.warm_start import warm_prices
 from datong.model.flow import nothing_learnt
 from datong.network.position import position
 from datong.questions.quote import Order, quote

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from datong.balance import highs, prices
+from datong.balance import highs, price_search
 from datong.balance.arrays import Market
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual
@@ -318,7 +318,7 @@ def test_the_door_of_prices_against_the_programme_written_out(levels):
     for seed in range(5):
         market, _ = random_market(seed, levels)
         least = least_cost(seed, levels)
-        cost, bound, money = costed(market, prices.solve(market).solution)
+        cost, bound, money = costed(market, price_search.solve(market).solution)
         assert bound <= least + 1e-6 * money, seed
         assert cost >= least - 1e-6 * money, seed
         assert cost - bound < MOST_GAP * money, seed
@@ -415,7 +415,7 @@ def hands_over_its_cost_and_bound(market, found):
 def test_the_search_hands_over_the_cost_and_bound_of_its_plan_and_prices():
     for seed in range(4):
         market, _ = random_market(seed, levels=1)
-        assert hands_over_its_cost_and_bound(market, prices.solve(market)), seed
+        assert hands_over_its_cost_and_bound(market, price_search.solve(market)), seed
 
 
 def test_a_search_from_its_own_prices_is_done_sooner():
@@ -424,8 +424,8 @@ def test_a_search_from_its_own_prices_is_done_sooner():
     steps = np.zeros(2)
     for seed in range(15):
         market, _ = random_market(seed, levels=1)
-        cold = prices.solve(market, Limits(0.01))
-        warm = prices.solve(market, Limits(0.01), start=cold.solution.prices)
+        cold = price_search.solve(market, Limits(0.01))
+        warm = price_search.solve(market, Limits(0.01), start=cold.solution.prices)
         assert hands_over_its_cost_and_bound(market, cold) and hands_over_its_cost_and_bound(market, warm), seed
         steps += (cold.solution.iterations, warm.solution.iterations)
         assert warm.bound <= sum(cold.outcome.cost.values()) + 1e-9 * abs(warm.bound), seed

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datong.balance import dual as dual_module
-from datong.balance import highs, prices
+from datong.balance import highs, price_search
 from datong.balance.arrays import Lines
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual
@@ -177,7 +177,7 @@ def test_doors_agree_within_their_certificates(with_components):
         assert searched.lower_bound <= exact.total_cost + 1e-6, seed
         assert searched.total_cost - exact.total_cost <= searched.total_cost - searched.lower_bound + 1e-6, seed
         assert searched.gap_share < 0.03, seed
-    solution = prices.solve(market).solution
+    solution = price_search.solve(market).solution
     assert searched.total_cost == pytest.approx(plain_cost(market, solution), rel=1e-7)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datong.balance import highs
-from datong.balance import prices as prices_door
+from datong.balance import price_search as prices_door
 from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts

@@ -10,7 +10,7 @@ import pytest
 
 from datong.balance import highs
 from datong.balance.bound import lower_bound, unit_prices
-from datong.balance.clearing import read_back
+from datong.balance.clearing_tables import read_back
 from datong.balance.evaluate import evaluate, used_units
 from datong.balance.solution import Prices
 from datong.model.errors import NoPlan

@@ -5,7 +5,7 @@ each bucket in which the units could be there is tried, by each way, with lots o
 plans are costed by the referee, and the cheapest of them and the one that the search found counts.
 """
 
-from datong.balance.room import More, Room
+from datong.balance.room_left import More, Room
 from datong.balance.solvers import Cleared, in_orders
 
 # So many of the plans that look cheapest are costed.

@@ -62,7 +62,7 @@ class Ways:
     yield_share: FloatArray
     # (way) buckets from start to arrival.
     lead: IntArray
-    # (way) buckets that a start works over (spans.py).
+    # (way) buckets that a start works over (long_lot_spans.py).
     span: IntArray
     # (way, bucket) whether it may start there and arrives inside the horizon.
     is_open: BoolArray

@@ -16,9 +16,9 @@ import pyarrow as pa
 from datong.balance.arrays import Market
 from datong.balance.bound import shifted
 from datong.balance.evaluate import Outcome, service
+from datong.balance.long_lot_spans import hours_worked
 from datong.balance.scarcity import NOTHING, product_of, shared_name
 from datong.balance.solution import Solution
-from datong.balance.spans import hours_worked
 from datong.model.flow import FloatArray, IntArray
 from datong.network.horizon import day_numbers
 

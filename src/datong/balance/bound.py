@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datong.balance.arrays import Market
+from datong.balance.long_lot_spans import over_span
 from datong.balance.rules import charges
 from datong.balance.rules.rule import Charges
 from datong.balance.rules.safety_stock import KeptWorth, worth_kept
 from datong.balance.rules.shelf_life import make_room
 from datong.balance.rules.substitutes import worth_elsewhere, worth_left
 from datong.balance.solution import Prices
-from datong.balance.spans import over_span
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
 

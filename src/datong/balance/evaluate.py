@@ -12,9 +12,9 @@ import scipy.sparse as sp
 
 from datong.balance.arrays import Market
 from datong.balance.bound import shifted
+from datong.balance.long_lot_spans import hours_worked
 from datong.balance.rules.rule import Walk
-from datong.balance.spans import hours_worked
-from datong.balance.within import TOLERANCE, assert_within
+from datong.balance.tolerance import TOLERANCE, assert_within
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short
 

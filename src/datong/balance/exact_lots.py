@@ -38,8 +38,8 @@ from datong.balance.arrays import Market
 from datong.balance.evaluate import evaluate
 from datong.balance.facility_location import Starts, tightened, tightening
 from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, LinearProgramme, Programme
+from datong.balance.long_lot_spans import over_span
 from datong.balance.solution import OnProgress, Solution, never_stop
-from datong.balance.spans import over_span
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
 Options = Mapping[str, str | bool | int | float]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.balance.arrays import Market
+from datong.balance.long_lot_spans import over_span
 from datong.balance.solution import Prices
-from datong.balance.spans import over_span
 from datong.ledger.columns import grouped
 from datong.model.flow import FloatArray, IntArray
 

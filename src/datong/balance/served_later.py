@@ -10,7 +10,7 @@ import numpy as np
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome
-from datong.balance.room import Room
+from datong.balance.room_left import Room
 from datong.model.flow import FloatArray, IntArray
 
 NOTHING = 1e-6

@@ -1,7 +1,7 @@
 """Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth.
 
-A door is a solver: prices (prices.py), HiGHS (highs.py), integers (exact_lots.py). Here it is chosen by the size of
-the market and its rules, and given its limits.
+A door is a solver: prices (price_search.py), HiGHS (highs.py), integers (exact_lots.py). Here it is chosen by the size
+of the market and its rules, and given its limits.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from typing import Literal
 
 import numpy as np
 
-from datong.balance import exact_lots, highs, prices
+from datong.balance import exact_lots, highs, price_search
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
-from datong.balance.clearing import is_set_up, read_back
+from datong.balance.clearing_tables import is_set_up, read_back
 from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, arrived_units, evaluate, used_units
+from datong.balance.long_lot_spans import hours_worked
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
-from datong.balance.spans import hours_worked
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
@@ -121,7 +121,7 @@ def cleared(
         plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
         outcome, bound = evaluate(market, *plan), lower_bound(market, solution.prices)
     else:  # costed and bounded by the same two, while it searched
-        found = prices.solve(market, limits, on_progress, start)
+        found = price_search.solve(market, limits, on_progress, start)
         solution, outcome, bound = found.solution, found.outcome, found.bound
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"

@@ -7,9 +7,9 @@ import numpy as np
 
 from datong.balance.arrays import Market
 from datong.balance.exact_lots import LotRules
+from datong.balance.long_lot_spans import over_span
 from datong.balance.scarcity import LINE, name_of, product_of
 from datong.balance.solvers import Cleared
-from datong.balance.spans import over_span
 from datong.model.findings import Finding, finding
 
 # Units of a product that are never served from which on a lot that cannot be formed is told.

@@ -301,8 +301,8 @@ class Ledger(Protocol):
         ...
 
     def plain_customers(self) -> Sequence[str]:
-        """Customers of rows, and of rows in quarantine, for whom no token stands (ledger/customer_tokens.py), in order. On
-        a branch, as all that is about persons, those of the whole ledger."""
+        """Customers of rows, and of rows in quarantine, for whom no token stands (ledger/customer_tokens.py), in order.
+        On a branch, as all that is about persons, those of the whole ledger."""
         ...
 
     def customer_tokens(self, since: datetime | None = None) -> Collection[str]:

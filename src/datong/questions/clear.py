@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
+from datong.balance.clearing_tables import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import Cleared, Door, cleared
-from datong.balance.warm import known_share, warm_prices
+from datong.balance.warm_start import known_share, warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head, written
 from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.state import State

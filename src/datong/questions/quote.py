@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from datong.balance.adding import with_more
 from datong.balance.arrays import Market
-from datong.balance.clearing import prices_where_full, row_keys, ways_of_rows
+from datong.balance.clearing_tables import prices_where_full, row_keys, ways_of_rows
 from datong.balance.pack import pack
 from datong.balance.scarcity import NOTHING
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import Cleared as MarketCleared
 from datong.balance.solvers import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.unit_prices import SAME_SHARE, Cleared, Option, cleared_for_quotes
-from datong.balance.warm import warm_prices
+from datong.balance.warm_start import warm_prices
 from datong.cycle import USUAL, WHOLE_UP_TO, Head, decide, head, lots_of
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.state import State, in_state_schema

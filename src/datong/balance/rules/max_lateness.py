@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Part, Rule, Walk
-from datong.balance.within import assert_within
+from datong.balance.tolerance import assert_within
 from datong.model.flow import FloatArray
 from datong.network.rule_facts import DemandClass, RuleFacts
 

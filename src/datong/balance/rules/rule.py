@@ -7,7 +7,7 @@ docstring. A chain that does not have the rule has it with empty arrays, or with
     referee    `referee` refuses a plan that breaks the rule, and gives what it costs (evaluate.py)
     bound      `worth`: what the rule's own amounts are worth at given prices (bound.py); further terms of a rule that
                has a price of its own, or limits the choices of a layer, are methods or are named in its docstring
-    search     `in_search`: the search of prices (prices.py, dual.py) keeps the rule
+    search     `in_search`: the search of prices (price_search.py, dual.py) keeps the rule
     lots       `in_lots`: the integer programme (exact_lots.py) keeps it
 
 Units: t and s are buckets, d a class of demand, p a product, w a way, l a line.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
-from datong.balance.within import assert_within
+from datong.balance.tolerance import assert_within
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 

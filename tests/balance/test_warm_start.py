@@ -10,10 +10,10 @@ import pytest
 from datong.balance import highs
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
-from datong.balance.clearing import read_back
+from datong.balance.clearing_tables import read_back
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts
-from datong.balance.warm import warm_prices
+from datong.balance.warm_start import warm_prices
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
 from datong.network.bills import ComponentUse

@@ -14,10 +14,10 @@ from datong.balance.books import flow, hours, money
 from datong.balance.bound import unit_prices
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
-from datong.balance.kept import Kept, kept, where_kept
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
+from datong.balance.stock_kept_for_others import Kept, kept, where_kept
 from datong.balance.stock_limits import stock_limits
 from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
