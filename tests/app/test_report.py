@@ -10,7 +10,7 @@ from datong.app.report.charts import Line, Steps, nice_ticks, plot
 from datong.app.report.html import report_html
 from datong.app.wording import figures
 from datong.app.wording.inputs import MONEY, Assumed, resting_on
-from datong.app.wording.verdict import verdict, verdict_words
+from datong.app.wording.replay_verdict import verdict, verdict_words
 from datong.model.errors import Refused
 from datong.questions.frames import Frame
 from datong.questions.totals import gap_sum, gap_totals

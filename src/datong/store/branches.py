@@ -19,8 +19,8 @@ from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _Incoming, _own_columns
-from datong.store.incoming import lacks_key, moment_sql, named_by, numbered, valid_from
 from datong.store.migrations import branch_table, create_branch_table, quoted
+from datong.store.take_in_sql import lacks_key, moment_sql, named_by, numbered, valid_from
 
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
 # What a run is called, so that a name says which of the two it is.

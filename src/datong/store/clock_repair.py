@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from datong.ledger.protocol import Ahead
 from datong.model.tables import tables
-from datong.store.incoming import moment_sql
 from datong.store.migrations import chain_table, quoted
+from datong.store.take_in_sql import moment_sql
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 Run = Callable[..., None]

@@ -18,7 +18,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.incoming import incoming_rows
 from datong.ledger.large_tables import MOST_IN_MEMORY, in_file, is_large, parts, too_many
 from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
@@ -34,6 +33,7 @@ from datong.ledger.protocol import (
 )
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
+from datong.ledger.rows_for_store import incoming_rows
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema, schema_of
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import versions
@@ -46,7 +46,9 @@ from datong.model.words import message
 from datong.store import clock_repair, persons
 from datong.store.changed_rows import spliced
 from datong.store.held_connection import Held, refuse_second
-from datong.store.incoming import (
+from datong.store.line_keys import line_keys
+from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
+from datong.store.take_in_sql import (
     TEMPORARY,
     contested,
     counted,
@@ -65,8 +67,6 @@ from datong.store.incoming import (
     valid_from,
     verdicts,
 )
-from datong.store.line_keys import line_keys
-from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
 from datong.store.written_anew import Hands, arrow_bytes
 
 # Extensions are never fetched: what is not in the wheel is not used.

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from datong.ledger.customer_tokens import FORGOTTEN, MARK, replaced, with_findings_of, without_unknown
 from datong.model.tables import Table, tables
-from datong.store.incoming import moment_sql
 from datong.store.line_keys import CELLS, own_keys, rename_keys, sql_tables
 from datong.store.migrations import branch_table, chain_table
+from datong.store.take_in_sql import moment_sql
 from datong.store.written_anew import Hands, change_run_tables, quoted
 
 # Tables of a kept run in which texts of findings stand.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.connectors.exports.dates import day_of
+from datong.connectors.exports.day_month_order import day_of
 from datong.connectors.exports.reading import Reading, read_export
 
 GOODS = ("KA-10", "KB-20")

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from datong.connectors.filedrop import folders, inbox, outbox
+from datong.connectors.filedrop.answer_phrases import numbers_of
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, box
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
-from datong.connectors.filedrop.phrases import numbers_of
 from datong.connectors.filedrop.report import Came, ReportRead, _cell
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.protocol import Delivered, Unreachable, delivery_key

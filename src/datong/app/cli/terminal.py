@@ -24,7 +24,7 @@ from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
-from datong.app.wording.verdict import (
+from datong.app.wording.replay_verdict import (
     MEASURES,
     difference_rows,
     limit_words,

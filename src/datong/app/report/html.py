@@ -22,7 +22,7 @@ from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, method_words, title
 from datong.app.wording.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
-from datong.app.wording.verdict import (
+from datong.app.wording.replay_verdict import (
     by_policy,
     difference_rows,
     limit_words,

@@ -6,8 +6,8 @@ from typing import Any
 
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, title
-from datong.app.wording.grid import LEVELS, Block
 from datong.app.wording.late import KINDS as LATE_KINDS
+from datong.app.wording.product_by_week import LEVELS, Block
 from datong.app.wording.view import RunView
 from datong.app.wording.week import KINDS
 from datong.model.measures import PIECE

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from datong.app.chain import Chain
 from datong.app.service.jobs import Pieces
-from datong.app.wording.verdict import difference_rows, limit_words, policy_name, totals, verdict, verdict_words
+from datong.app.wording.replay_verdict import difference_rows, limit_words, policy_name, totals, verdict, verdict_words
 from datong.ledger.state import Snapshot, State
 from datong.model.errors import Refused
 from datong.model.words import LANGUAGES, message, say

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from datong.app.wording import figures
-from datong.app.wording.grid import Block, grid
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import cause_words, late_rows, main_causes
 from datong.app.wording.names import Names
+from datong.app.wording.product_by_week import Block, grid
 from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.model.measures import PIECE
 from datong.model.words import say

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from datong.connectors.exports.heard.columns import PLANNED
 from datong.connectors.exports.heard.known_again import known_again
 from datong.connectors.exports.identities import CODES
+from datong.connectors.exports.left_out_counts import LeftOut
 from datong.connectors.exports.matching.decide import Decided
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.result import Reading
-from datong.connectors.exports.rows import LeftOut
 from datong.connectors.files.read import RawSource
 from datong.ledger.product_aliases import ALIASES, with_products
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, shown

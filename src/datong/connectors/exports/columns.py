@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.dates import share_of_dates
+from datong.connectors.exports.day_month_order import share_of_dates
 from datong.connectors.exports.numbers import share_of_numbers
 from datong.connectors.exports.order_state_words import marks_of, tells_of_undoing
 from datong.connectors.exports.personal import quoted

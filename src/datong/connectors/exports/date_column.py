@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse
-from datong.connectors.exports.dates import (
+from datong.connectors.exports.day_month_order import (
     NOT_A_DAY,
     DateColumn,
     Order,
@@ -22,11 +22,11 @@ from datong.connectors.exports.dates import (
     says_day_before_month,
 )
 from datong.connectors.exports.eras import says_republic
-from datong.connectors.exports.evidence import (
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.price_units_amount import (
     samples_of,
     span_of,
 )
-from datong.connectors.exports.export import Export
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain
 from datong.connectors.exports.zones import zone_of

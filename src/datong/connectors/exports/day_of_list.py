@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice, facts_of, header_score
-from datong.connectors.exports.dates import day_of
+from datong.connectors.exports.day_month_order import day_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.table import Table
 from datong.model.words import message

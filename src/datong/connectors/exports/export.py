@@ -6,9 +6,9 @@ from datetime import date
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice
+from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.profiles import Profile
 from datong.connectors.exports.questions import Asking
-from datong.connectors.exports.rows import Rows
 from datong.connectors.exports.table import Table
 from datong.model.findings import Finding
 from datong.model.words import Message

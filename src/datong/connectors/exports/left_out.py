@@ -8,15 +8,15 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
-from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.evidence import quoted_of, texts_of
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import Told, name_columns, named_only, only_where
+from datong.connectors.exports.left_out_counts import FEW
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.personal import names_people
+from datong.connectors.exports.price_units_amount import quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.rows import FEW
 from datong.connectors.exports.vocabulary import is_service, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.findings import finding

@@ -10,15 +10,15 @@ import pyarrow as pa
 from datong.connectors.exports.columns import (
     NUMBER_FIELDS,
 )
-from datong.connectors.exports.evidence import (
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, decide_decimals, read_numbers
+from datong.connectors.exports.price_units_amount import (
     currencies_in,
     currency_of,
     decimal_of_sum,
     fits,
     sign_of,
 )
-from datong.connectors.exports.export import Export
-from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, decide_decimals, read_numbers
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.row_checks import shown

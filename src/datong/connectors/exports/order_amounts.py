@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from datong.connectors.exports.evidence import quoted_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.personal import names_people
+from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.questions import Option, Question
 from datong.model.words import message
 

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
-from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.evidence import is_line_total
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.number_columns import Numbers
+from datong.connectors.exports.price_units_amount import is_line_total
 from datong.connectors.exports.questions import Option, Question
 from datong.ledger.columns import before_in_group
 from datong.model.words import message

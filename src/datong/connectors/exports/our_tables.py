@@ -9,14 +9,14 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_column import Moments
-from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.evidence import (
-    is_line_total,
-)
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.identities import products_of, told_of_products
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.order_amounts import amounts_of_lines
+from datong.connectors.exports.price_units_amount import (
+    is_line_total,
+)
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.cells import local_to_utc
 from datong.ledger.row_checks import ROW

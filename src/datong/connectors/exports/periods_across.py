@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse, with_year
-from datong.connectors.exports.dates import decide_order, not_a_day, read_dates
+from datong.connectors.exports.day_month_order import decide_order, not_a_day, read_dates
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain

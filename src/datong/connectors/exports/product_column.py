@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes, without_placeholders
 from datong.connectors.exports.columns import header_score, with_column
-from datong.connectors.exports.evidence import (
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.price_units_amount import (
     codes_of,
 )
-from datong.connectors.exports.export import Export
 from datong.connectors.exports.profiles import Profile, present
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, words

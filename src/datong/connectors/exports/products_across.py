@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice, named_fields
-from datong.connectors.exports.evidence import sum_text
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.periods_across import NOTHING_SOLD, is_sum, mostly_numbers
+from datong.connectors.exports.price_units_amount import sum_text
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.table import PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import is_total, names_total

@@ -27,6 +27,7 @@ from datong.connectors.exports.heard.lists import heard_list
 from datong.connectors.exports.heard.reading import read_heard
 from datong.connectors.exports.kind_of_list import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
+from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.number_columns import read_figures
 from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
@@ -35,7 +36,6 @@ from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.result import Reading, Totals
-from datong.connectors.exports.rows import Rows
 from datong.connectors.exports.sheets import one_table
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.units_column import units_column

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.evidence import quoted_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carried, is_of_line
 from datong.connectors.exports.order_state_words import MARKS, marks_of, tells_of_undoing
+from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain
 from datong.model.words import message

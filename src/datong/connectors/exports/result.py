@@ -7,11 +7,11 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from datong.connectors.exports.columns import ColumnGuess
+from datong.connectors.exports.left_out_counts import LeftOut
 from datong.connectors.exports.order_line_keys import LINES, Lines
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.profiles import Profile
 from datong.connectors.exports.questions import Question
-from datong.connectors.exports.rows import LeftOut
 from datong.connectors.files.read import RawSource
 from datong.model.findings import Finding
 from datong.model.words import Message, message, say

@@ -7,7 +7,7 @@ import numpy as np
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_texts import last_of_stretch, parse
-from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.day_month_order import not_a_day
 
 _WEEK, _MONTHS_OF_QUARTER = 7, 3
 

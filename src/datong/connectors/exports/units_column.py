@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from datong.connectors.exports.columns import header_score, with_column
-from datong.connectors.exports.evidence import (
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
+from datong.connectors.exports.price_units_amount import (
     fits,
     samples_of,
     sum_text,
 )
-from datong.connectors.exports.export import Export
-from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
 from datong.connectors.exports.questions import Option, Question
 from datong.model.words import message
 

@@ -9,20 +9,20 @@ import pyarrow.compute as pc
 from datong.connectors.exports import sold_returned_or_neither
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import is_no, is_yes
-from datong.connectors.exports.evidence import (
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.left_out_counts import FEW
+from datong.connectors.exports.number_columns import Numbers
+from datong.connectors.exports.numbers import read_numbers
+from datong.connectors.exports.order_line_keys import Lines, repeated
+from datong.connectors.exports.price_units_amount import (
     codes_of,
     is_line_total,
     samples_of,
     texts_of,
 )
-from datong.connectors.exports.export import Export
-from datong.connectors.exports.number_columns import Numbers
-from datong.connectors.exports.numbers import read_numbers
-from datong.connectors.exports.order_line_keys import Lines, repeated
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.remarks import states_in_remarks
-from datong.connectors.exports.rows import FEW
 from datong.connectors.exports.units_of_part_refunds import refunded_in_part
 from datong.model.words import message
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.ledger.cells import local_to_utc
 from datong.model.calendar import zone_word
 from datong.model.words import Message, message

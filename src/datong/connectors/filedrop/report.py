@@ -11,8 +11,7 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
-from datong.connectors.filedrop.phrases import (
+from datong.connectors.filedrop.answer_phrases import (
     Said,
     Spoken,
     day_of,
@@ -22,6 +21,7 @@ from datong.connectors.filedrop.phrases import (
     said,
     two_numbers,
 )
+from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.protocol import chain_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from datong.connectors.exports.columns import Choice, facts_of, header_score
-from datong.connectors.exports.evidence import samples_of, sum_text
+from datong.connectors.exports.find_table import find_table
 from datong.connectors.exports.grid import Grid
 from datong.connectors.exports.heard.columns import (
     COUNTS,
@@ -19,9 +19,9 @@ from datong.connectors.exports.heard.columns import (
     choose,
     named,
 )
+from datong.connectors.exports.price_units_amount import samples_of, sum_text
 from datong.connectors.exports.profiles import Profile, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.shape import find_table
 from datong.connectors.exports.sheets import one_table, sales_likeness
 from datong.connectors.exports.table import Table
 from datong.connectors.exports.vocabulary import HEARD_LISTS, heard_cells, plain

@@ -13,22 +13,22 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments, read_moments
-from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.day_of_list import day_of_list
-from datong.connectors.exports.evidence import quoted_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import INTEREST, PLANNED, PRICES, PROMOTIONS, REVIEWS, columns_named
 from datong.connectors.exports.heard.interest import Stretch, interest_rows, stretch_of
 from datong.connectors.exports.heard.lists import HeardList
 from datong.connectors.exports.heard.planned import price_rows, promotion_rows
 from datong.connectors.exports.heard.reviews import reviews_rows
-from datong.connectors.exports.heard.taken import Taken
+from datong.connectors.exports.heard.rows_taken import Taken
 from datong.connectors.exports.identities import products_of, told_of_products
+from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.personal import names_people
+from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.product_column import name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.result import Reading, Totals
-from datong.connectors.exports.rows import Rows
 from datong.connectors.exports.table import PERIOD_COLUMN
 from datong.connectors.files.read import RawSource
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown

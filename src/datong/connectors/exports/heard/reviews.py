@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
-from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.evidence import quoted_of, texts_of
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import REVIEWS, columns_named
+from datong.connectors.exports.heard.rows_taken import Taken
 from datong.connectors.exports.heard.stars import MOST_STARS, read_stars
-from datong.connectors.exports.heard.taken import Taken
 from datong.connectors.exports.order_line_keys import turns
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED, moments_of
 from datong.connectors.exports.personal import names_people
+from datong.connectors.exports.price_units_amount import quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import heard_cells, plain
 from datong.ledger.masking import masked_column

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, read_numbers
 from datong.connectors.exports.personal import quoted
 from datong.ledger.row_checks import shown

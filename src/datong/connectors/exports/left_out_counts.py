@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.table import Table
 from datong.connectors.exports.vocabulary import is_service, is_total, names_total
 from datong.ledger.columns import before_in_group

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.connectors.filedrop.phrases import Said, Spoken, day_of, meant, moment_of, said
+from datong.connectors.filedrop.answer_phrases import Said, Spoken, day_of, meant, moment_of, said
 from datong.ledger.order_life import Offer
 from datong.model.flow import OrderState
 
