@@ -9,7 +9,7 @@ from typing import Any
 import xlsxwriter
 from python_calamine import CalamineWorkbook
 
-from datong.app.service.sheets import KEPT
+from datong.app.service.grid_as_workbook import KEPT
 
 
 def _about(book: CalamineWorkbook) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.wording.assumed import assumed_columns
 from datong.model.errors import BadInput, NotFound
-from datong.questions.frames import Frame
+from datong.questions.result_table import Frame
 from made_once import lay
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"

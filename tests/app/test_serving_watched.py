@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from datong.app.cli.main import parser
 from datong.app.forms.pages import add_forms
+from datong.app.http.counts_and_logs import Metrics, Watched, request_log
 from datong.app.http.signed_in import COOKIE
-from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
 from datong.app.service.served_chain import Served
 from datong.app.tracing import is_wanted, trace

@@ -14,9 +14,9 @@ from httpx import ASGITransport, AsyncClient, Response
 from datong.app.http.request_rates import PAGE
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.served_chain import Served, serve
-from datong.app.web.order_pieces import add_tiles
+from datong.app.web.order_data import add_tiles
+from datong.app.web.page_request_rates import RatedPages
 from datong.app.web.pages import add_pages
-from datong.app.web.rated import RatedPages
 from datong.model.words import say
 from mill import write
 

@@ -131,7 +131,7 @@ ONLY_IN = {
     "duckdb": ("store/", "connectors/files/", "ledger/cells.py"),  # cells: columns of texts as numbers and moments
     "psycopg": ("store/postgres/",),
     "rich": ("app/cli/",),
-    "xlsxwriter": ("app/report/", "app/service/sheets.py", "connectors/filedrop/"),
+    "xlsxwriter": ("app/report/", "app/service/grid_as_workbook.py", "connectors/filedrop/"),
     "jinja2": ("app/report/", "app/forms/"),
     "highspy": ("balance/",),
     "lightgbm": ("forecast/",),

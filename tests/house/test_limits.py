@@ -89,7 +89,7 @@ LAZY_DOORS = {
         "datong.network.review",
     },
     "app/market_findings.py": {
-        "datong.questions.effect",
+        "datong.questions.decision_effect",
         "datong.questions.market_findings",
         "datong.questions.hours_to_order",
         "datong.questions.market_shown",
@@ -108,7 +108,7 @@ LAZY_DOORS = {
     },
     "app/cli/twin_demo.py": {
         "datong.cycle",
-        "datong.questions.effect",
+        "datong.questions.decision_effect",
         "datong.questions.market_findings",
         "datong.questions.counter_offers",
         "datong.replay.twin.circle",

@@ -21,9 +21,9 @@ import uvicorn
 from fastapi import FastAPI
 from mcp import Client, StdioServerParameters
 
+from datong.app.http.counts_and_logs import Metrics, Watched, request_log
 from datong.app.http.request_rates import Rates
 from datong.app.http.signed_in import COOKIE
-from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.mcp.over_http import add_mcp
 from datong.app.mcp.over_stdio import person, server_of_person
 from datong.app.service.lend_chain import Lending

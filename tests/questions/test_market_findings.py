@@ -13,7 +13,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.flow import DISMISSED, TAKEN, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.finding_decisions import Change, Decision, decision_rows, decisions
-from datong.questions.effect import effect_of
+from datong.questions.decision_effect import effect_of
 from datong.questions.market_findings import MarketFinding, decided, findings_as_table, market_findings, the_finding
 from datong.sense.signals import sense
 

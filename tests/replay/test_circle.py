@@ -4,7 +4,7 @@ from functools import partial
 
 from datong.balance.solution import Limits
 from datong.cycle import decide
-from datong.questions.effect import effect_of
+from datong.questions.decision_effect import effect_of
 from datong.questions.market_findings import market_findings
 from datong.replay.twin.circle import lots_of, turn
 from datong.replay.twin.parameters import TwinSettings

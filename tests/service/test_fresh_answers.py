@@ -29,8 +29,8 @@ from datong.app.service import (
     today,
     what_if,
 )
+from datong.app.service.chain_thread import Keeper
 from datong.app.service.grids import Filter, Wanted
-from datong.app.service.keeper import Keeper
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served

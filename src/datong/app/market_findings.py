@@ -16,7 +16,7 @@ from datong.questions.tables_out import SIGNALS_SCHEMA
 
 if TYPE_CHECKING:  # they import every stage
     from datong.ledger.state import State
-    from datong.questions.effect import EffectResult
+    from datong.questions.decision_effect import EffectResult
     from datong.questions.hours_to_order import HoursToOrder
     from datong.questions.market_findings import MarketFinding
     from datong.questions.market_shown import MarketNow, MarketShown
@@ -136,7 +136,7 @@ def decide_finding(chain: Chain, name: str, state: str, why: str = "", change: C
 
 def effect_of_finding(chain: Chain, name: str, as_of: Moment | None = None) -> "EffectResult":
     """What came after a decision about a finding. Raises NotFound, and Refused where nothing was decided."""
-    from datong.questions.effect import effect_of
+    from datong.questions.decision_effect import effect_of
     from datong.questions.market_findings import the_finding
 
     return effect_of(chain.state(as_of), the_finding(market_findings(chain, as_of), name))

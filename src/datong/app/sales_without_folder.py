@@ -39,8 +39,8 @@ from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message, say
-from datong.questions.frames import Frame
 from datong.questions.plotted import of_one_series, plot_run
+from datong.questions.result_table import Frame
 from datong.questions.run_result import RunResult
 from datong.shown.plots import new_axes, plot_forecast
 from datong.shown.tables import html_table, text_table

@@ -15,10 +15,10 @@ from starlette.responses import RedirectResponse
 
 from datong import __version__
 from datong.app.forms.pages import add_forms
+from datong.app.http.counts_and_logs import Metrics, Watched, request_log
 from datong.app.http.headers import SafeHeaders
 from datong.app.http.request_rates import Rates
 from datong.app.http.signed_in import session_of
-from datong.app.http.watched import Metrics, Watched, request_log
 from datong.app.rest.application import add_api
 from datong.app.service.accounts import People
 from datong.app.service.lend_chain import Lending

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datong.app.http.watched import METHODS, OTHER, route_of
+from datong.app.http.counts_and_logs import METHODS, OTHER, route_of
 from datong.model.errors import NotFound
 from datong.model.words import message
 

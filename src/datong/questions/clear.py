@@ -28,7 +28,7 @@ from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
 from datong.model.settings import ChainSettings
 from datong.network.horizon import day_numbers
 from datong.plan.days import last_working_day
-from datong.questions.frames import Frame
+from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
 
 CERTIFICATE = "certificate.json"

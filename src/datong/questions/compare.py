@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import BESIDE, tables
-from datong.questions.frames import Frame
+from datong.questions.result_table import Frame
 from datong.questions.totals import gap_totals
 
 Row = dict[str, Any]

@@ -9,7 +9,7 @@ import pyarrow as pa
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.words import Message, message
-from datong.questions.effect import effect_of
+from datong.questions.decision_effect import effect_of
 from datong.questions.finding_pictures import Picture, picture_of
 from datong.questions.finding_strength import STATED_KINDS
 from datong.questions.hours_to_order import HoursToOrder

@@ -23,10 +23,10 @@ from datong.network.stock_targets import stock_targets
 from datong.network.ways import Way, lead_buckets
 from datong.network.working_days import LONGEST_GAP
 from datong.plan.lots_along_clearing import step_of
-from datong.questions.frames import Frame
 from datong.questions.plotted import orders_by_worth
 from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past_orders
 from datong.questions.replenish_stock import StockWanted
+from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
 from datong.reorder import Known, Lots, decide, looked_at
 from datong.sense.signals import sense

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.questions.frames import Frame
 from datong.questions.plotted import by_worth, plot_run
+from datong.questions.result_table import Frame
 from datong.shown.tables import html_table
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ TEMPORARY = ("staged", "repeated", "equal_held", "equal_staged", "named", "conte
 
 
 def staging(table: Table, given: Sequence[str], known_left_out: bool) -> str:
-    """Makes `staged` of `incoming_arrow` (see ledger/rows_for_store.py), which has the columns `given`: with all columns
+    """Makes `staged` of `incoming_arrow` (see ledger/rows_for_store.py), with the columns `given`: with all columns
     and `_content`, its hash in one number.
 
     known_left_out: events with a key that say again what a stored version says, of the same moment or undated, are left

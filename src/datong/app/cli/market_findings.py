@@ -24,7 +24,7 @@ from datong.model.words import message, say
 from datong.network.finding_decisions import Change
 
 if TYPE_CHECKING:  # they import every stage
-    from datong.questions.effect import EffectResult
+    from datong.questions.decision_effect import EffectResult
     from datong.questions.hours_to_order import HoursToOrder
     from datong.questions.market_findings import MarketFinding
     from datong.questions.market_shown import MarketNow

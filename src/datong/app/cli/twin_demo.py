@@ -17,7 +17,7 @@ SHOWN, REASONS = 120, 2
 def answer(seed: int, language: str) -> int:
     from datong.cycle import decide
     from datong.questions.counter_offers import ALIKE
-    from datong.questions.effect import effect_of
+    from datong.questions.decision_effect import effect_of
     from datong.questions.market_findings import market_findings
     from datong.replay.twin.circle import MOST_WEEKS, lots_of, turn
 

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from datong import __version__
+from datong.app.http.counts_and_logs import Metrics
 from datong.app.http.request_rates import Rates
-from datong.app.http.watched import Metrics
 from datong.app.rest import (
     data,
     demand,

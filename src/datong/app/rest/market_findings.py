@@ -10,7 +10,7 @@ from datong.app.rest.plain import Rows, Texts, both, plain, shape
 from datong.app.rest.shapes import Body, Day, Units, Why
 from datong.app.service import market_findings
 from datong.network.finding_decisions import Change
-from datong.questions.effect import EffectResult
+from datong.questions.decision_effect import EffectResult
 from datong.questions.market_findings import MarketFinding
 from datong.questions.market_shown import ShownFinding
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from datong.app.http.watched import METRICS_TYPE
+from datong.app.http.counts_and_logs import METRICS_TYPE
 from datong.app.rest.calls import Called, Signed
 from datong.app.service.permissions import Permission
 

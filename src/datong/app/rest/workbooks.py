@@ -12,11 +12,11 @@ from datong.app.rest.calls import Call, Called, OfChain, Signed
 from datong.app.rest.grids import Asked
 from datong.app.rest.plain import plain, shape
 from datong.app.rest.shapes import Why
-from datong.app.service import data, demand, market, releases, what_if, workbooks
+from datong.app.service import changes_by_workbook, data, demand, market, releases, what_if
+from datong.app.service.changes_by_workbook import FORECAST, ORDERS, Reviewed
+from datong.app.service.grid_as_workbook import MOST_BYTES, SheetGrid, workbook
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.permissions import Permission
-from datong.app.service.sheets import MOST_BYTES, SheetGrid, workbook
-from datong.app.service.workbooks import FORECAST, ORDERS, Reviewed
 from datong.model.errors import NotFound
 from datong.model.words import message
 
@@ -52,7 +52,7 @@ def _whole(call: Call, name: str, key: str, ask: Callable[[Wanted], Piece], want
 
 
 def _changeable(call: Call, name: str, wanted: Wanted) -> Workbook:
-    return as_file(workbooks.sheet(call.served, call.who, name, wanted, call.language))
+    return as_file(changes_by_workbook.sheet(call.served, call.who, name, wanted, call.language))
 
 
 def as_file(content: bytes) -> Workbook:
@@ -63,17 +63,17 @@ def as_file(content: bytes) -> Workbook:
 def _table(call: Call, table: str, needed: Permission) -> str:
     """Raises NotAllowed, and NotFound for what is no table that can be changed in a workbook."""
     call.who.require(needed)
-    if table not in workbooks.table_names():
-        raise NotFound(message("sheets.no_grid", grid=table, grids=", ".join(workbooks.table_names())))
+    if table not in changes_by_workbook.table_names():
+        raise NotFound(message("sheets.no_grid", grid=table, grids=", ".join(changes_by_workbook.table_names())))
     return table
 
 
 def _looked(call: Call, name: str, content: bytes) -> Any:
-    return plain(workbooks.preview(call.served, call.who, name, content), call.language)
+    return plain(changes_by_workbook.preview(call.served, call.who, name, content), call.language)
 
 
 def _applied(call: Call, name: str, content: bytes, why: str) -> Any:
-    return plain(workbooks.apply(call.served, call.who, name, content, why), call.language)
+    return plain(changes_by_workbook.apply(call.served, call.who, name, content, why), call.language)
 
 
 @router.get("/orders.xlsx", response_class=Workbook)

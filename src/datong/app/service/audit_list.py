@@ -11,10 +11,10 @@ import pyarrow as pa
 from datong.app.service.accounts import BY_COMMAND_LINE
 from datong.app.service.audit import values_of
 from datong.app.service.audit_words import fields_words, way_words
+from datong.app.service.grid_as_workbook import MOST_ROWS, SheetGrid, workbook
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.server_database import folded
-from datong.app.service.sheets import MOST_ROWS, SheetGrid, workbook
 from datong.model.calendar import Calendar
 from datong.model.words import catalogue, say
 

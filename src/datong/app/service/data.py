@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 
 from datong.app.branch_changes import as_cell
 from datong.app.chain import Chain
+from datong.app.service.grid_as_workbook import same
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
-from datong.app.service.sheets import same
 from datong.app.service.what_if import table_rows
 from datong.app.taking_in import Taken, own_profiles
 from datong.connectors.exports.profiles import Profile, built_in

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.exchange import forget_told, known, take_in_reports
 from datong.app.service.answer_texts import Asked, Typed, event_of
-from datong.app.service.chain_today import chain_today
+from datong.app.service.day_of_chain import chain_today
 from datong.app.service.late_arrivals import GIVEN_AT
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from datong.app.chain import Chain
-from datong.app.service.chain_today import chain_today
+from datong.app.service.day_of_chain import chain_today
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.ledger.state import State

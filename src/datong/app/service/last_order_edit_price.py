@@ -3,7 +3,7 @@ for, and it is the same day."""
 
 from typing import Any
 
-from datong.app.service.chain_today import chain_today
+from datong.app.service.day_of_chain import chain_today
 from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served

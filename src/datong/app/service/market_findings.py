@@ -16,7 +16,7 @@ from datong.model.words import message
 from datong.network.finding_decisions import Change, Decision
 
 if TYPE_CHECKING:  # they import every stage
-    from datong.questions.effect import EffectResult
+    from datong.questions.decision_effect import EffectResult
     from datong.questions.market_findings import MarketFinding
     from datong.questions.market_shown import MarketShown, ShownFinding
 

@@ -16,8 +16,8 @@ from typing import TypeVar
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
+from datong.app.service.chain_thread import Keeper
 from datong.app.service.database_note import Note
-from datong.app.service.keeper import Keeper
 from datong.app.service.server_database import Desk
 
 T = TypeVar("T")

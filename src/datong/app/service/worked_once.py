@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from datong.app.service.keeper import Keeper
+from datong.app.service.chain_thread import Keeper
 
 T = TypeVar("T")
 # Answers that are held at once, of each chain; the one that nobody asked for the longest goes first.

@@ -14,13 +14,14 @@ from starlette.responses import RedirectResponse, Response
 
 from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, session_of
 from datong.app.service import data
+from datong.app.service.changes_by_workbook import table_names
 from datong.app.service.data import Fresh, Taken, Upload, Waiting, as_waiting
 from datong.app.service.file_fits import Fit, Part, file_parts
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn, Permission, Who
 from datong.app.service.served_chain import Served
-from datong.app.service.workbooks import table_names
 from datong.app.web.layout import action, heading
+from datong.app.web.other_readings import SAME, on_page, readings_of
 from datong.app.web.page_elements import (
     VALUE,
     Box,
@@ -37,7 +38,6 @@ from datong.app.web.page_elements import (
     table,
     words,
 )
-from datong.app.web.readings import SAME, on_page, readings_of
 from datong.app.web.visit import Visit, text_of
 from datong.app.web.workbooks import bar, show_brought
 from datong.app.wording import figures

@@ -13,6 +13,7 @@ from datong.app.service.grids import Wanted
 from datong.app.service.jobs import Job
 from datong.app.service.market import Heat, Lost, Scarce
 from datong.app.service.permissions import Permission, Who
+from datong.app.web.job_progress import open_jobs
 from datong.app.web.layout import action, heading
 from datong.app.web.page_elements import (
     AT_FIRST,
@@ -31,7 +32,6 @@ from datong.app.web.page_elements import (
     when_words,
     words,
 )
-from datong.app.web.running import open_jobs
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, rounded

@@ -17,10 +17,10 @@ from datong.app.service.order_edit_rules import Change, Changed
 from datong.app.service.orders_shown import OrderShown, evidence, order, party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.stock import stock
+from datong.app.web.job_progress import money_words
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import column_title, state_word
 from datong.app.web.page_elements import given_words, job_line
-from datong.app.web.running import money_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need

@@ -16,8 +16,8 @@ from nicegui.events import GenericEventArguments
 
 from datong.app.service.jobs import Job
 from datong.app.service.permissions import Who
+from datong.app.web.job_progress import PlanAnew, stage_words
 from datong.app.web.layout import action
-from datong.app.web.running import PlanAnew, stage_words
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording import figures
 from datong.model.errors import DatongError

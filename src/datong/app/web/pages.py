@@ -25,8 +25,8 @@ from datong.app.web import (
 )
 from datong.app.web.guide import lead
 from datong.app.web.layout import Page
-from datong.app.web.order_pieces import add_tiles
-from datong.app.web.rated import RatedPages
+from datong.app.web.order_data import add_tiles
+from datong.app.web.page_request_rates import RatedPages
 from datong.app.web.visit import renew
 from datong.app.web.workbooks import add_workbooks
 from datong.model.words import say

@@ -8,15 +8,15 @@ from nicegui import ui
 from starlette.requests import Request
 
 from datong.app.service import releases
+from datong.app.service.changes_by_workbook import ORDERS
 from datong.app.service.events import Event
 from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
-from datong.app.service.workbooks import ORDERS
+from datong.app.web.job_progress import PlanAnew, open_run
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_columns import COLUMNS, NUMBERS, column_title
 from datong.app.web.order_panel import OrderPanel
 from datong.app.web.plan_differences import show_differences
-from datong.app.web.running import PlanAnew, open_run
 from datong.app.web.visit import Visit
 from datong.app.web.workbooks import bar, show_brought
 from datong.model.words import catalogue

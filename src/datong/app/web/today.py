@@ -14,10 +14,10 @@ from datong.app.service.orders_shown import party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web import proposals
+from datong.app.web.job_progress import PlanAnew, money_words, open_run
 from datong.app.web.layout import action, heading, note
 from datong.app.web.order_columns import column_title, order_path, state_word
 from datong.app.web.page_elements import given_words, job_line
-from datong.app.web.running import PlanAnew, money_words, open_run
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need

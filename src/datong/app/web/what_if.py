@@ -12,6 +12,7 @@ from datong.app.service.grids import Wanted
 from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.what_if import Change, Changed, NewRow, WhatIf, as_cell
+from datong.app.web.job_progress import open_jobs
 from datong.app.web.layout import action, heading
 from datong.app.web.page_elements import (
     Column,
@@ -28,7 +29,6 @@ from datong.app.web.page_elements import (
     table,
     words,
 )
-from datong.app.web.running import open_jobs
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording import figures
 from datong.app.wording.columns import coded

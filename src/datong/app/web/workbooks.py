@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, refuse_without_factor, session_of
-from datong.app.service import workbooks
+from datong.app.service import changes_by_workbook
 from datong.app.service.accounts import Session
+from datong.app.service.changes_by_workbook import Reviewed, SheetCell, SheetRow
+from datong.app.service.grid_as_workbook import MOST_BYTES, grid_of
 from datong.app.service.grids import Wanted
 from datong.app.service.permissions import NotSignedIn
 from datong.app.service.served_chain import Served
-from datong.app.service.sheets import MOST_BYTES, grid_of
-from datong.app.service.workbooks import Reviewed, SheetCell, SheetRow
 from datong.app.web.layout import action
 from datong.app.web.page_elements import Column, address, field, file_field, link, read, table, words
 from datong.app.web.visit import Visit, text_of
@@ -61,7 +61,7 @@ def add_workbooks(app: FastAPI, served: Served) -> None:
             session = _session(request, served)
             language = session.who.language
             wanted = Wanted(search=asked.get("find", ""))
-            content = workbooks.sheet(served, session.who, asked.get("grid", ""), wanted, language)
+            content = changes_by_workbook.sheet(served, session.who, asked.get("grid", ""), wanted, language)
         except NotSignedIn:
             return RedirectResponse("/sign-in?next=/planner/today", 303)
         except DatongError as error:
@@ -148,7 +148,9 @@ async def show_brought(visit: Visit, request: Request) -> None:
         words("p", text_of(brought.refused, visit.language), "note bad")
         return
     try:
-        looked = await read(visit, lambda who: workbooks.preview(visit.served, who, brought.grid, brought.content))
+        looked = await read(
+            visit, lambda who: changes_by_workbook.preview(visit.served, who, brought.grid, brought.content)
+        )
     except DatongError as error:
         BROUGHT.pop(name, None)
         words("p", text_of(error, visit.language), "note bad")
@@ -205,7 +207,9 @@ class _Shown:
 
     async def apply(self, why: str) -> None:
         visit, brought = self.visit, self.brought
-        done = await visit.asked(lambda who: workbooks.apply(visit.served, who, brought.grid, brought.content, why))
+        done = await visit.asked(
+            lambda who: changes_by_workbook.apply(visit.served, who, brought.grid, brought.content, why)
+        )
         if done is None:
             return
         BROUGHT.pop(self.name, None)

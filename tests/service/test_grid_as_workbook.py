@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from datong.app.service.sheets import KEPT, SheetGrid, differences, workbook
+from datong.app.service.grid_as_workbook import KEPT, SheetGrid, differences, workbook
 from datong.model.errors import BadInput
 
 SCHEMA = pa.schema(

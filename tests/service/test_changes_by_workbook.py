@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from datong.app.service import demand, order_edits, orders_shown, releases
+from datong.app.service.changes_by_workbook import Reviewed, apply, preview, sheet
 from datong.app.service.data import change_rows
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
-from datong.app.service.workbooks import Reviewed, apply, preview, sheet
 from datong.model.errors import BadInput, NotFound
 from workbook_cells import rows_of, saved
 

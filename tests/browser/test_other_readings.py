@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from datong.app.web.readings import Reading, on_page, readings_of
+from datong.app.web.other_readings import Reading, on_page, readings_of
 from datong.model.words import catalogue
 
 # Of the terminal alone: what `datong try` prints, and what is not told on a page.

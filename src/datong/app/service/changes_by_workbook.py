@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service import demand, order_edits
 from datong.app.service.data import change_rows, check_rows
+from datong.app.service.grid_as_workbook import CellChange, Differences, SheetGrid, Value, differences, same, workbook
 from datong.app.service.grids import Wanted, piece
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
-from datong.app.service.sheets import CellChange, Differences, SheetGrid, Value, differences, same, workbook
 from datong.app.service.table_of_orders import OrdersNow, row_of, version_of
 from datong.app.service.what_if import changeable, table_rows
 from datong.model.errors import BadInput, NotFound, Refused
