@@ -18,7 +18,7 @@ from datong.app.cli.interrupt import asked_to_stop
 from datong.app.cli.main import main
 from datong.balance import solvers
 from datong.model.errors import NoPlan, NotFound
-from datong.questions.clear import ORDERS_SCHEMA, changed_orders
+from datong.questions.clear_market import ORDERS_SCHEMA, changed_orders
 from mill import FILES, run, write
 
 

@@ -210,7 +210,7 @@ def test_what_cannot_be_quoted_is_answered_with_a_remedy(chain: Chain) -> None:
 
 def test_the_exact_price_is_not_told_against_another_balance(chain: Chain, tmp_path: Path) -> None:
     from datong.app.result_folder import write_tables
-    from datong.questions.clear import CERTIFICATE
+    from datong.questions.clear_market import CERTIFICATE
 
     result = chain.balance()
     write_tables(result.tables, tmp_path / "out", {CERTIFICATE: json.dumps(result.certificate).encode()})

@@ -12,8 +12,8 @@ from datong.app.wording import figures
 from datong.app.wording.inputs import MONEY, Assumed, resting_on
 from datong.app.wording.replay_verdict import verdict, verdict_words
 from datong.model.errors import Refused
+from datong.questions.demand_totals import gap_sum, gap_totals
 from datong.questions.result_table import Frame
-from datong.questions.totals import gap_sum, gap_totals
 
 VOID = {"meta", "link", "br", "input", "line", "rect", "polygon", "path"}
 

@@ -12,8 +12,8 @@ from datong.app import stores
 from datong.app.borrowed_chain import borrow
 from datong.app.chain import Chain
 from datong.app.service.chain_thread import Keeper
-from datong.app.service.events import Events
 from datong.app.service.lend_chain import Lending
+from datong.app.service.live_events import Events
 from datong.app.stores import LEDGER_FILE, MOVED_FILE, STORE_FILE
 from datong.app.wiring import wire
 from datong.connectors.files.settings import read_settings

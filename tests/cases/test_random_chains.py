@@ -19,7 +19,7 @@ from datong.model.flow import Clearing, nothing_learnt
 from datong.network.committed import committed
 from datong.network.facts import chain_facts
 from datong.network.position import position
-from datong.questions.clear import orders_in_fractions
+from datong.questions.clear_market import orders_in_fractions
 
 SEEDS = range(40)
 # What a planner's lots leave out, so that the market without lots is the plan.

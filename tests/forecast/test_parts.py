@@ -15,6 +15,7 @@ from datong.forecast.look_alikes import blended_level, launch_chance, level_prio
 from datong.forecast.mix_weights import mix_weights
 from datong.forecast.models import MODELS, mean_forecasts, offered
 from datong.forecast.paths import forecast
+from datong.forecast.quantile_table import QUANTILE_SCHEMA, quantile_table
 from datong.forecast.season import season_factors
 from datong.forecast.spread import (
     Shape,
@@ -27,7 +28,6 @@ from datong.forecast.spread import (
     poisson_quantile,
     relative_variance,
 )
-from datong.forecast.table import QUANTILE_SCHEMA, quantile_table
 from datong.forecast.without_odd_weeks import without_odd_weeks
 from datong.model.flow import Item, Signal, Subject, method_message, nothing_learnt
 from datong.model.words import message

@@ -17,7 +17,7 @@ from forms.conftest import Browser
 from forms.test_factory_pages import MOST
 from mill import write
 from service.conftest import QUICK, Clock
-from service.test_pictures import jpeg
+from service.test_photo_without_metadata import jpeg
 from two_firms import FILES, MILL, PASSWORD, person
 
 COUNT = 300

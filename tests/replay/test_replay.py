@@ -31,7 +31,7 @@ from datong.replay.replay import follow, replay, replayed_buckets, set_scene
 from datong.replay.scene import batches_under_way, make_scene, open_shares
 from datong.replay.scene_and_batches import Batch, Scene
 from datong.replay.simulate import Simulation
-from datong.replay.worth import cheapest_ways, unit_costs
+from datong.replay.unit_worth import cheapest_ways, unit_costs
 
 Seen = list[tuple[State, CycleResult]]
 

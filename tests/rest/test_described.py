@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from datong.app.http.signed_in import COOKIE, CSRF_HEADER
+from datong.app.rest.api_markdown import endpoints, page_with
 from datong.app.rest.application import PREFIX, new_api
 from datong.app.rest.schema import OPEN
-from datong.app.rest.table import endpoints, page_with
 from datong.app.service import orders_shown, today
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
@@ -44,7 +44,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 def test_the_page_of_endpoints_is_that_of_the_program() -> None:
     page = (DOCS / "api.md").read_text(encoding="utf-8")
-    assert page == page_with(page, new_api().openapi()), "python -m datong.app.rest.table docs/api.md"
+    assert page == page_with(page, new_api().openapi()), "python -m datong.app.rest.api_markdown docs/api.md"
 
 
 def test_each_endpoint_says_what_it_does_and_how_one_signs_in() -> None:
@@ -95,7 +95,7 @@ def test_generated_requests_get_what_the_description_promises(app: FastAPI, serv
     wrong: list[str] = []
     for operation in (result.ok() for result in schema.get_all_operations()):
         if operation.path == "/events":
-            continue  # it does not end: tests/rest/test_events.py
+            continue  # it does not end: tests/rest/test_live_events.py
         name = operation.label
         check = checked(name, operation.as_strategy(), lambda case: asked(case, who(), there, clock), seen)
         try:

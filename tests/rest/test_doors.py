@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 
 from datong.app.http.signed_in import CSRF_HEADER
+from datong.app.rest.api_markdown import endpoints
 from datong.app.rest.application import ROUTERS, add_api, health, new_api
 from datong.app.rest.calls import Open, Signed
 from datong.app.rest.schema import OPEN
-from datong.app.rest.table import endpoints
 from datong.app.service.permissions import OF_A_FIRM, ROLES, Permission
 from datong.app.service.served_chain import Served
 from rest_client import Client, application

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from datong.app.rest.api_markdown import endpoints
 from datong.app.rest.application import new_api
 from datong.app.rest.schema import OPEN
-from datong.app.rest.table import endpoints
 from datong.app.service.factory import own_orders
 from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change
@@ -23,7 +23,7 @@ CANARIES = ("Mill One", "一号磨坊", "1 Mill Road", "Stone mill", "Flour")
 ENDPOINTS = [
     (method, path)
     for method, path, _ in endpoints(new_api().openapi())
-    if (method.lower(), path) not in OPEN and path != "/events"  # tests/rest/test_events.py
+    if (method.lower(), path) not in OPEN and path != "/events"  # tests/rest/test_live_events.py
 ]
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from datong.app.chain import Chain
-from datong.app.rest.plain import plain
+from datong.app.rest.json_answers import plain
 from datong.app.service import (
     data,
     demand,

@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Receiver
 
 from datong.app.service import webhooks as module
-from datong.app.service.events import MOST_WAITING, Event
+from datong.app.service.live_events import MOST_WAITING, Event
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.webhooks import (

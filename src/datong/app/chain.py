@@ -46,7 +46,7 @@ from datong.shown.tables import html_table
 if TYPE_CHECKING:
     from datong.balance.solution import OnProgress
     from datong.balance.solvers import Door
-    from datong.questions.clear import BalanceResult
+    from datong.questions.clear_market import BalanceResult
     from datong.questions.compare import Comparison, Side
     from datong.questions.quote import QuoteResult
     from datong.questions.replenish import ReplenishResult
@@ -444,7 +444,7 @@ class Chain:
         """
         from datong.app.earlier_balance import read_earlier
         from datong.balance.solution import Limits, never_stop
-        from datong.questions.clear import clear
+        from datong.questions.clear_market import clear
 
         earlier = None if warm is None else read_earlier(Path(warm))
         seed = self.seed_of(seed)

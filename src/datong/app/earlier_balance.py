@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from datong.model.errors import NotFound
 from datong.model.words import message
-from datong.questions.clear import CERTIFICATE, GAPS_READ, ORDERS_SCHEMA, PRICES_READ, Earlier
+from datong.questions.clear_market import CERTIFICATE, GAPS_READ, ORDERS_SCHEMA, PRICES_READ, Earlier
 
 
 def read_earlier(folder: Path) -> Earlier:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from datong.ledger.product_names.attributes import attributes_of, meanings, word_in
-from datong.ledger.product_names.plain import plain
+from datong.ledger.product_names.comparable_words import plain
 from datong.ledger.state import State
 
 # What an attribute is called in a name, and in the tables, by what it is known as here.

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import BESIDE, tables
+from datong.questions.demand_totals import gap_totals
 from datong.questions.result_table import Frame
-from datong.questions.totals import gap_totals
 
 Row = dict[str, Any]
 

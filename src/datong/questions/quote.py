@@ -39,7 +39,7 @@ from datong.plan.out_by_day import dated
 from datong.plan.pegging import Use
 from datong.plan.there_on import there_on
 from datong.plan.work import Chosen
-from datong.questions.clear import Earlier, units_of_demand
+from datong.questions.clear_market import Earlier, units_of_demand
 from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
 from datong.shown.tables import html_table

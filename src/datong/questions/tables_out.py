@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.forecast.table import QUANTILES, quantile_table
+from datong.forecast.quantile_table import QUANTILES, quantile_table
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding_as_json, finding_from_json
 from datong.model.flow import (

@@ -16,7 +16,7 @@ from datong.network.position import Position, position
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, lead_buckets
 from datong.replay.scene import due_units
-from datong.replay.worth import cheapest_ways
+from datong.replay.unit_worth import cheapest_ways
 
 # The mean and the spread are those of so many closed buckets.
 WINDOW_BUCKETS = 4

@@ -23,7 +23,7 @@ from datong.network.facts import ChainFacts
 from datong.network.places import ANYWHERE
 from datong.network.ways import Way, way_on
 from datong.replay.scene_and_batches import NOTHING, Batch
-from datong.replay.worth import cheapest_ways
+from datong.replay.unit_worth import cheapest_ways
 
 # Products that a note names at most.
 NAMED = 5

@@ -38,7 +38,7 @@ from datong.replay.scene import batches_under_way, due_units, make_scene, orders
 from datong.replay.scene_and_batches import Scene
 from datong.replay.served_as_recorded import recorded_service
 from datong.replay.simulate import Simulation
-from datong.replay.worth import unit_costs
+from datong.replay.unit_worth import unit_costs
 
 # A forecast needs some past: so many weeks before the first bucket that is re-lived.
 PAST_WEEKS = 8

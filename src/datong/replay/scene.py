@@ -14,7 +14,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.position import Position, UnderWay
 from datong.network.ways import Way
 from datong.replay.scene_and_batches import Batch, Due, Scene
-from datong.replay.worth import unit_costs
+from datong.replay.unit_worth import unit_costs
 
 
 def due_units(state: State) -> pd.DataFrame:

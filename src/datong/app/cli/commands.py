@@ -282,7 +282,7 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
 def answer_balance(options: argparse.Namespace, language: str) -> int:
     """What is cleared stands by itself: nothing of it is kept in the ledger."""
     from datong.app.cli.interrupt import asked_to_stop
-    from datong.questions.clear import CERTIFICATE
+    from datong.questions.clear_market import CERTIFICATE
 
     if options.out is not None:
         refuse_foreign(options.out)

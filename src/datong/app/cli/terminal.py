@@ -41,12 +41,12 @@ from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.compare import ADDED, BOTH, DUE_MOVED, MOVED, REMOVED, RESIZED, SAME, Comparison
+from datong.questions.demand_totals import ANY_SHORT, gap_sum, shortest
 from datong.questions.tables_out import kept_findings, most_valuable, planned_orders, rendered
-from datong.questions.totals import ANY_SHORT, gap_sum, shortest
 
 if TYPE_CHECKING:  # they import every stage, which other commands do without
     from datong.balance.solution import OnProgress
-    from datong.questions.clear import BalanceResult
+    from datong.questions.clear_market import BalanceResult
 
 # What a replay took otherwise than it is recorded stands under its figures.
 NOTES_SHOWN = frozenset(

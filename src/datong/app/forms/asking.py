@@ -16,7 +16,7 @@ from datong.app.http.signed_in import CSRF_FIELD, SAFE, cookie_of, refuse_forged
 from datong.app.service.accounts import Session
 from datong.app.service.outside_sign_in import SignInServer
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
-from datong.app.service.pictures import MOST_BYTES
+from datong.app.service.photo_without_metadata import MOST_BYTES
 from datong.app.service.served_chain import Served
 from datong.model.errors import DatongError, LedgerBusy, NotFound
 from datong.model.words import LANGUAGES, Message, message

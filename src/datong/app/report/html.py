@@ -36,8 +36,8 @@ from datong.app.wording.week import counted_on, this_week
 from datong.model.calendar import zone_word
 from datong.model.words import say
 from datong.plan.reason import feeds_others, sentence
+from datong.questions.demand_totals import gap_totals, shortest
 from datong.questions.tables_out import most_valuable_of, of_orders, rendered
-from datong.questions.totals import gap_totals, shortest
 
 ORDERS_SHOWN = 10
 SIGNALS_SHOWN = 25

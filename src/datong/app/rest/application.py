@@ -15,9 +15,9 @@ from datong.app.http.request_rates import Rates
 from datong.app.rest import (
     data,
     demand,
-    events,
     factory,
     jobs,
+    live_events,
     market,
     market_findings,
     metrics,
@@ -74,7 +74,7 @@ ROUTERS = (
     factory.router,
     factory.pictures,
     factory.hours,
-    events.events,
+    live_events.events,
 )
 health = APIRouter(prefix="/health", tags=["health"], route_class=Open)
 

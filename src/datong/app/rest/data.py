@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
-from datong.app.rest.plain import Grid, Rows, Texts, both, many, plain, shape
+from datong.app.rest.json_answers import Grid, Rows, Texts, both, many, plain, shape
 from datong.app.rest.shapes import Body, Code, Done, Why
 from datong.app.rest.what_if import Reports
 from datong.app.service import data

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.grids import Asked, grid
-from datong.app.rest.plain import Grid, many, plain, shape
+from datong.app.rest.json_answers import Grid, many, plain, shape
 from datong.app.rest.shapes import Body, Code, Day, Done, Units, Why
 from datong.app.service import demand
 from datong.app.service.demand import Accuracy, Edited, ItemDemand, Told

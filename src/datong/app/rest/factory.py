@@ -8,15 +8,15 @@ from fastapi import Body as Sent
 from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, Signed
-from datong.app.rest.plain import many, plain, shape
+from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.shapes import Body, Day
 from datong.app.service import factory, idle_hours, photos
 from datong.app.service.answer_texts import ANSWERS, Typed
 from datong.app.service.factory import Answered, OwnOrder
 from datong.app.service.idle_hours import IdleHours
 from datong.app.service.late_arrivals import own_late_answers
+from datong.app.service.photo_without_metadata import MOST_BYTES
 from datong.app.service.photos import Photo
-from datong.app.service.pictures import MOST_BYTES
 from datong.model.errors import BadInput
 from datong.model.words import message
 

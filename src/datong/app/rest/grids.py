@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 import pyarrow as pa
 from fastapi import Depends, Query
 
-from datong.app.rest.plain import Grid, GridColumn, plain
+from datong.app.rest.json_answers import Grid, GridColumn, plain
 from datong.app.rest.shapes import Count
 from datong.app.service.grids import Filter, Op, Piece, Wanted
 from datong.app.wording.columns import title

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, Signed
-from datong.app.rest.plain import plain, shape
+from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Body, Code, Count, Day
 from datong.app.rest.workbooks import Workbook, as_file
 from datong.app.service import audit_list

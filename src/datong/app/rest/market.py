@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from datong.app.http.request_rates import QUOTE, Rate
 from datong.app.rest.calls import Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
-from datong.app.rest.plain import Grid, many, plain, shape
+from datong.app.rest.json_answers import Grid, many, plain, shape
 from datong.app.rest.shapes import Body, Code, Day, Units
 from datong.app.service import market
 from datong.app.service.jobs import Job

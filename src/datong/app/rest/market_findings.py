@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, OfChain
-from datong.app.rest.plain import Rows, Texts, both, plain, shape
+from datong.app.rest.json_answers import Rows, Texts, both, plain, shape
 from datong.app.rest.shapes import Body, Day, Units, Why
 from datong.app.service import market_findings
 from datong.network.finding_decisions import Change

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, OfChain
-from datong.app.rest.plain import Rows, many, plain, shape
+from datong.app.rest.json_answers import Rows, many, plain, shape
 from datong.app.rest.shapes import Day
 from datong.app.service import gantt, plan_differences, stock
 from datong.app.service.gantt import Bars, Closed, Line

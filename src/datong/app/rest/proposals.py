@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from datong.app.rest.calls import Called, Signed
+from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.market_findings import DemandChange
-from datong.app.rest.plain import many, plain, shape
 from datong.app.rest.shapes import Body, Code, Count, Day, Name, Units, Why
 from datong.app.service import proposals
 from datong.app.service.order_edit_rules import Change

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from datong.app.rest.calls import Called, Signed
-from datong.app.rest.plain import plain, shape
+from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Body
 from datong.app.service import replays
 from datong.app.service.jobs import Job

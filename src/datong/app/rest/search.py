@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, Signed
-from datong.app.rest.plain import many, plain
+from datong.app.rest.json_answers import many, plain
 from datong.app.service import search
 from datong.app.service.search import LONGEST, Hit
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.grids import Asked, grid
-from datong.app.rest.plain import Grid, Rows, many, plain, shape
+from datong.app.rest.json_answers import Grid, Rows, many, plain, shape
 from datong.app.rest.shapes import Body, Code, Done, Why
 from datong.app.service import what_if
 from datong.app.service.jobs import Job

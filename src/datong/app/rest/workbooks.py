@@ -10,7 +10,7 @@ from fastapi import Body as Sent
 
 from datong.app.rest.calls import Call, Called, OfChain, Signed
 from datong.app.rest.grids import Asked
-from datong.app.rest.plain import plain, shape
+from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Why
 from datong.app.service import changes_by_workbook, data, demand, market, releases, what_if
 from datong.app.service.changes_by_workbook import FORECAST, ORDERS, Reviewed

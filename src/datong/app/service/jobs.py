@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from datong.app.chain import Chain
 from datong.app.service.audit import Audit
 from datong.app.service.chain_thread import Keeper
-from datong.app.service.events import Events
+from datong.app.service.live_events import Events
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.server_database import Desk
 from datong.model.errors import BadInput, DatongError, NotFound, Refused

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from datong.app.borrowed_chain import LENT, LOCAL, SERVED_FILE
 from datong.app.service.chain_thread import Keeper
-from datong.app.service.events import Events
+from datong.app.service.live_events import Events
 from datong.app.service.permissions import Permission
 from datong.model.errors import DatongError
 

@@ -17,7 +17,7 @@ from datong.app.service.served_chain import Served
 from datong.ledger.row_checks import nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message
-from datong.questions.totals import ANY_SHORT, LEAST_SHORT, lacking, product_totals, short_by_cause
+from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, lacking, product_totals, short_by_cause
 
 READ = ("hours", "prices", "gaps", "products", "held", "certificate")
 # Things of which one more is worth something, that a page names.

@@ -13,8 +13,8 @@ from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.chain_thread import Keeper
 from datong.app.service.database_note import Note
-from datong.app.service.events import Events
 from datong.app.service.jobs import Job, Jobs, Kind
+from datong.app.service.live_events import Events
 from datong.app.service.order_edit_price_jobs import ask_offers, ask_price, keep_offers, keep_price
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.quotes import ask_quote, keep_quote

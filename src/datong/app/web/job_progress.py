@@ -5,8 +5,8 @@ from typing import Any
 
 from nicegui import ui
 
-from datong.app.service.events import Event
 from datong.app.service.jobs import Job
+from datong.app.service.live_events import Event
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.replay_jobs import STAGE as REPLAY_STAGE
 from datong.app.web.layout import action

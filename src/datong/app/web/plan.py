@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from datong.app.service import releases
 from datong.app.service.changes_by_workbook import ORDERS
-from datong.app.service.events import Event
+from datong.app.service.live_events import Event
 from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.web.job_progress import PlanAnew, open_run

@@ -7,9 +7,9 @@ from nicegui import ui
 from starlette.requests import Request
 
 from datong.app.service import today as service
-from datong.app.service.events import Event
 from datong.app.service.jobs import Job
 from datong.app.service.last_order_edit_price import is_current, last_price
+from datong.app.service.live_events import Event
 from datong.app.service.orders_shown import party_word
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.today import Decision, Today

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from datong.app.http.signed_in import cookie_of, refuse_without_factor, session_of
 from datong.app.service.accounts import Session
-from datong.app.service.events import Event
+from datong.app.service.live_events import Event
 from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import BadInput, DatongError
@@ -111,7 +111,7 @@ class Visit:
 
     def follow(self, kinds: Collection[str], changed: Callable[[list[Event]], Any]) -> None:
         """Call `changed` with what happened at the chain, while the page is open and its session lasts. kinds: of
-        events (service/events.py); 'lost' is always among them."""
+        events (service/live_events.py); 'lost' is always among them."""
         listener = self.served.events.listen(self.who)
 
         async def look() -> None:

@@ -12,7 +12,7 @@ from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.names import Names
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.questions.totals import LEAST_SHORT
+from datong.questions.demand_totals import LEAST_SHORT
 
 Row = dict[str, Any]
 

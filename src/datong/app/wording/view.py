@@ -14,8 +14,8 @@ from datong.app.wording.product_by_week import Block, grid
 from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.model.measures import PIECE
 from datong.model.words import say
+from datong.questions.demand_totals import ANY_SHORT, gap_sum, lacking, product_totals
 from datong.questions.tables_out import kept_findings, rendered
-from datong.questions.totals import ANY_SHORT, gap_sum, lacking, product_totals
 
 Row = dict[str, Any]
 

@@ -14,8 +14,8 @@ from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
 from datong.network.netting_told import PART_ORDERED
 from datong.plan.orders_already_out import late_for
+from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 from datong.questions.tables_out import REASONS_SCHEMA, kept_findings, message_of
-from datong.questions.totals import ANY_SHORT, LEAST_SHORT, short_by_cause
 
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from datong.ledger.product_names.plain import plain
+from datong.ledger.product_names.comparable_words import plain
 
 HEARD, HEARD_LISTS = "heard/heard.toml", ("reviews", "interest", "promotions", "prices")
 

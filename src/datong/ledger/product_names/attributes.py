@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from datong.ledger.product_names.plain import plain
+from datong.ledger.product_names.comparable_words import plain
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _COUNTED = "只|个|件|条|双|支|片|包|袋|盒|瓶|罐|块|张|卷|枚|把|套|对|根"

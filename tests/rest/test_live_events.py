@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from datong.app.http.signed_in import COOKIE
-from datong.app.rest import events
+from datong.app.rest import live_events
 from datong.app.rest.application import PREFIX
 from datong.app.service.accounts import IDLE, Session
 from datong.app.service.permissions import Permission
@@ -58,7 +58,7 @@ def heard(app: FastAPI, session: Session, steps: list[Callable[[], object]], **h
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "LOOK_S", 0.01)
+    monkeypatch.setattr(live_events, "LOOK_S", 0.01)
 
 
 def test_one_hears_what_one_may_see(app: FastAPI, served: Served) -> None:
@@ -99,7 +99,7 @@ def test_a_stream_ends_with_its_session(app: FastAPI, served: Served) -> None:
 def test_a_stream_says_that_the_line_holds_and_keeps_no_session_alive(
     app: FastAPI, served: Served, clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(live_events, "HEARTBEAT_S", 0.02)
     session = session_of(served, "planner")
     half = IDLE.total_seconds() * 0.6
     said = heard(app, session, [lambda: clock.later(seconds=half), lambda: clock.later(seconds=half)])
@@ -108,7 +108,7 @@ def test_a_stream_says_that_the_line_holds_and_keeps_no_session_alive(
 
 
 def test_an_account_has_so_many_streams_and_gives_them_back(app: FastAPI, served: Served, monkeypatch) -> None:
-    monkeypatch.setattr(events, "MOST_STREAMS", 1)
+    monkeypatch.setattr(live_events, "MOST_STREAMS", 1)
     session, second = session_of(served, "planner"), []
     heard(app, session, [lambda: second.append(heard(app, session, []))])
     assert "rest.too_many_streams" in second[0]

@@ -1,6 +1,6 @@
 """The endpoints for people: Markdown for docs/api.md.
 
-`python -m datong.app.rest.table docs/api.md` writes the part of the page between the marks.
+`python -m datong.app.rest.api_markdown docs/api.md` writes the part of the page between the marks.
 """
 
 import sys

@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 
 from datong.app.rest.application import PREFIX
 from datong.app.rest.calls import Open
-from datong.app.rest.plain import plain, shape
+from datong.app.rest.json_answers import plain, shape
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 from rest_client import Client

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from datong.app.rest.calls import Call, Called, Signed
 from datong.app.rest.problems import TooOften
-from datong.app.service.events import Event, Listener
+from datong.app.service.live_events import Event, Listener
 from datong.model.words import message
 
 EVENT_STREAM = "text/event-stream"
