@@ -39,7 +39,7 @@ from statsforecast.models import AutoETS
 from datong.balance.pack import pack
 from datong.balance.solvers import clear
 from datong.cycle import CycleResult, run_cycle
-from datong.forecast.fill import filled, first_known
+from datong.forecast.unknown_buckets import filled, first_known
 from datong.ledger.protocol import RunRecord
 from datong.ledger.row_checks import validate
 from datong.ledger.state import State

@@ -48,9 +48,9 @@ from scipy.stats import nbinom, norm
 from statsforecast import models as sf
 
 from datong.forecast import fit
-from datong.forecast.fill import filled, first_known
 from datong.forecast.fit import Pooling
 from datong.forecast.paths import forecast
+from datong.forecast.unknown_buckets import filled, first_known
 from datong.model.flow import HolidayBucket, Item, Sensed, SeriesSet, nothing_learnt
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"

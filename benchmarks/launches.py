@@ -10,10 +10,10 @@ these launches are held against what came. Category: the last word of the descri
 Naive: the mean of the 3 weeks carried forward, and about it the empirical quantiles of (week over that mean), week by
 week, of all launches of the development part. It knows how these went on later than the forecast may know.
 
-One JSON line for Datong, and one for it without forecast/begun.py: pinball loss at 5, 10, 25, 50, 75, 90 and 95 %, mean
-over launches, weeks and levels, over that of the naive one, with a paired 90 % interval (bootstrap over launches);
-`scaled` has the losses of a launch over the mean of its 3 weeks, so that all launches count alike. coverage_80: of the
-80 % interval of a week, its ends included.
+One JSON line for Datong, and one for it without forecast/just_launched.py: pinball loss at 5, 10, 25, 50, 75, 90 and
+95 %, mean over launches, weeks and levels, over that of the naive one, with a paired 90 % interval (bootstrap over
+launches); `scaled` has the losses of a launch over the mean of its 3 weeks, so that all launches count alike.
+coverage_80: of the 80 % interval of a week, its ends included.
 
 Products are split by a hash of their code; everything was chosen on the development part. The script fails where the
 loss of the part that was asked is not below BAR of the naive one (the short form, one in SHORT_STEP weeks: 1.0).
@@ -96,8 +96,8 @@ def in_development(data: Weekly, rows: np.ndarray) -> np.ndarray:
 
 
 def forecast_launches(data: Weekly, rows: np.ndarray, first: np.ndarray, pooling: Pooling) -> dict[str, np.ndarray]:
-    """(level, launch, week 4 to 12) quantiles, with forecast/begun.py and without. rows, first: (launch) its row and
-    its first week."""
+    """(level, launch, week 4 to 12) quantiles, with forecast/just_launched.py and without. rows, first: (launch) its
+    row and its first week."""
     result = {name: np.zeros((len(LEVELS), len(rows), LAST - KNOWN)) for name in ("Datong", WITHOUT)}
     for origin in np.unique(first + KNOWN):
         known = np.flatnonzero(data.units.to_numpy()[:, :origin].any(axis=1))

@@ -22,7 +22,7 @@ from datong.model.errors import DatongError as Error
 
 if TYPE_CHECKING:
     from datong.app.chain_for_python import Chain
-    from datong.app.checking import CheckResult
+    from datong.app.check_folder import CheckResult
     from datong.app.clock import Moment
     from datong.app.sales_without_folder import ForecastResult, OrdersResult, Trial
 
@@ -85,7 +85,7 @@ def check(folder: str | PathLike[str]) -> "CheckResult":
     Its `findings` have what was found, what was expected and what to do about it: `finding.text("en")`. Nothing is
     taken in, and the chain may be open elsewhere.
     """
-    from datong.app.checking import check_chain
+    from datong.app.check_folder import check_chain
 
     return check_chain(Path(folder))
 

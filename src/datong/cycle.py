@@ -18,6 +18,7 @@ import pyarrow as pa
 from datong.balance.books import futures
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.exact_lots import lot_rules
+from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import (
@@ -31,7 +32,6 @@ from datong.balance.solvers import (
     with_set_up_prices,
 )
 from datong.balance.stock_limits import stock_told
-from datong.balance.unformed import unformed
 from datong.dispatch.which_orders_go_out import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn

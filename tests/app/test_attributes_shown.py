@@ -16,9 +16,9 @@ from datong.app.cli.terminal import make_console
 from datong.app.market_findings import decide_finding, hours_to_order, market_now
 from datong.app.report.html import report_html
 from datong.app.report.workbook import workbook_bytes
-from datong.app.reporting import report_inputs
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.market_findings import attribute_words, strength_words
+from datong.app.write_report import report_inputs
 from datong.model.errors import Refused
 from datong.model.flow import DISMISSED, TAKEN
 from datong.model.words import say

@@ -214,7 +214,7 @@ def test_a_row_mended_in_the_folder_leaves_the_quarantine(folder: Path) -> None:
 def test_a_retry_keeps_rows_apart_that_had_the_same_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two days' files of one name: both have a bad row 2. One is mended by a product that comes later, one stays; and
     of a lot of two rows at most, the third is tried too."""
-    monkeypatch.setattr("datong.app.taking_in.RETRIED_AT_ONCE", 2)
+    monkeypatch.setattr("datong.app.take_in_beside_folder.RETRIED_AT_ONCE", 2)
     (tmp_path / "chain.toml").write_text('name = "shop"\n', encoding="utf-8")
     (tmp_path / "products.csv").write_text("product\nA\n", encoding="utf-8")
     (tmp_path / "demand.csv").write_text("demand,product,units,due\nD,A,1,2026-01-05\n", encoding="utf-8")

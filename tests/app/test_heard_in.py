@@ -9,7 +9,7 @@ import pytest
 
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.app.taking_in import Taken
+from datong.app.take_in_beside_folder import Taken
 from datong.model.errors import Asked, BadInput
 from made_once import lay
 

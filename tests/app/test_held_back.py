@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.checking import check_chain
+from datong.app.check_folder import check_chain
 from datong.app.cli.main import main
 
 # P is made of C on line L; Q is made on line M; B is bought. All are wanted.

@@ -22,9 +22,9 @@ from datong.app.market_findings import decide_finding, hours_to_order, market_fi
 from datong.app.report import market_findings as of_report
 from datong.app.report.html import report_html
 from datong.app.report.workbook import workbook_bytes
-from datong.app.reporting import report_inputs
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.market_findings import strength_words
+from datong.app.write_report import report_inputs
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.flow import TAKEN
 from datong.model.words import say

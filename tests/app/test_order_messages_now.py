@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.checking import check_chain
+from datong.app.check_folder import check_chain
 from datong.ledger.standings import order_standings, state_of
 from datong.questions.tables_out import kept_findings
 from mill import run, write

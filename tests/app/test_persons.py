@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
-from datong.app import taking_in
+from datong.app import take_in_beside_folder
 from datong.app.cli.main import main
 from datong.connectors.exports.order_line_keys import LINES
 from datong.connectors.exports.questions import read_answers, write_answers
@@ -534,7 +534,7 @@ def test_unknown_columns_that_an_earlier_version_kept_go_when_the_ledger_is_open
     with monkeypatch.context() as before, datong.open(chain) as opened:
         before.setattr(without_plain_customers, "guarded", lambda _table, rows, _customers: rows)
         before.setattr(without_plain_customers, "may_name", lambda _table, _headers: False)
-        before.setattr(taking_in, "may_name", lambda _table, _headers: False)
+        before.setattr(take_in_beside_folder, "may_name", lambda _table, _headers: False)
         opened.ingest(with_unknown_columns(tmp_path / "in", table), table=table)
         layout = migrations.MIGRATIONS.index(migrations._quarantine_without_unknown_columns)
         opened.ledger._run("DELETE FROM schema_version WHERE version > ?", [layout])

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datong.app import twin_folder
-from datong.app.checking import check_chain
+from datong.app.check_folder import check_chain
 from datong.app.cli.main import main
 from datong.model.errors import BadInput, Refused
 from datong.replay.twin.parameters import TwinSettings

@@ -17,8 +17,8 @@ from cases.random_chains import random_chain
 from datong.app.chain import Chain
 from datong.app.clock import parse_moment
 from datong.app.report.workbook import workbook_bytes
-from datong.app.reporting import report_inputs
 from datong.app.wording.inputs import ReportInputs
+from datong.app.write_report import report_inputs
 from datong.cycle import run_cycle
 from datong.model.flow import nothing_learnt
 from datong.questions.run import run_record

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import datong
-from datong.app.checking import check_chain
+from datong.app.check_folder import check_chain
 from datong.app.cli.main import main
 from datong.connectors.files.settings import read_settings
 from datong.cycle import run_cycle

@@ -9,12 +9,12 @@ from datong.app.wording.columns import method_words
 from datong.forecast import across_items, fit
 from datong.forecast import pooled_launches as launch_module
 from datong.forecast.draw import _unsold_paths
-from datong.forecast.fill import first_known
 from datong.forecast.look_alikes import MOST_LOG_VARIANCE
 from datong.forecast.paths import forecast
 from datong.forecast.pooled import item_codes, past_of
 from datong.forecast.pooled_launches import Launches, launch_forecast, look_alike_logs
 from datong.forecast.spread import Spread
+from datong.forecast.unknown_buckets import first_known
 from datong.model.flow import Sensed, nothing_learnt
 
 ITEMS, PAST, AHEAD, OLD = 160, 60, 6, 60
@@ -184,7 +184,7 @@ def test_without_lightgbm_it_is_the_stated_prior(make_sensed, monkeypatch):
     monkeypatch.setattr(fit, "is_installed", lambda: False)
     alone = forecast(sensed, nothing_learnt(), 50, 3)
     assert alone.paths.tobytes() == never.paths.tobytes()
-    # Of the one that sold already, what began like it tells (begun.py).
+    # Of the one that sold already, what began like it tells (just_launched.py).
     assert [alone.method[i] for i in NEW] == ["begun"] + ["prior"] * (len(NEW) - 1)
 
 

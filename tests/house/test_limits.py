@@ -45,14 +45,14 @@ HEAVY_LIBRARIES = {"holidays", "lightgbm", "matplotlib", "opentelemetry", "panda
 LAZY_DOORS = {
     "__init__.py": {
         "datong.app",
-        "datong.app.checking",
+        "datong.app.check_folder",
         "datong.app.chain_for_python",
         "datong.connectors.files.starter",
     },
     "app/chain_for_python.py": {
         "datong.app",
     },
-    "app/reporting.py": {
+    "app/write_report.py": {
         "datong.app.report.workbook",
         "datong.app.report.html",
         "datong.app.wording.assumed",
@@ -84,7 +84,7 @@ LAZY_DOORS = {
     "app/persons.py": {
         "datong.sense.voice.reading",
     },
-    "app/checking.py": {
+    "app/check_folder.py": {
         "datong.network.notices",
         "datong.network.review",
     },

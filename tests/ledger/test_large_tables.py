@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.ledger import large_tables
-from datong.ledger.sold import keys_of_sales, sold_by_day
+from datong.ledger.daily_sales import keys_of_sales, sold_by_day
 from datong.ledger.state import State, state_of_tables
 from datong.model.settings import ChainSettings
 from datong.network.notices import sold_lately

@@ -10,10 +10,10 @@ import pytest
 
 from datong.app.exchange import exchange, file_drop
 from datong.app.service import factory
-from datong.app.service.answer_texts import Typed
 from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.permissions import NotAllowed
 from datong.app.service.served_chain import Served, serve
+from datong.app.service.typed_answers import Typed
 from datong.ledger.order_life import Offer
 from datong.model.errors import NotFound, Refused
 from service.conftest import QUICK, Clock

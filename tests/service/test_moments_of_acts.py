@@ -9,13 +9,13 @@ import pytest
 
 from datong.app.forms.order_words import Words, history
 from datong.app.service import data, demand, orders_shown, releases, today
-from datong.app.service.answer_texts import Typed
+from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import answer, own_order, own_orders
-from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served, serve
+from datong.app.service.typed_answers import Typed
 from datong.ledger.protocol import written_at
 from datong.model.settings import ChainSettings
 from mill import write

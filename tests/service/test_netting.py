@@ -13,11 +13,11 @@ from python_calamine import CalamineWorkbook
 from datong.app.chain import Chain
 from datong.app.cli.terminal import make_console, show_results
 from datong.app.report.workbook import workbook_bytes
-from datong.app.reporting import report_inputs
 from datong.app.service.demand import item
 from datong.app.service.permissions import Who
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.today import today
+from datong.app.write_report import report_inputs
 from shop import write_shop
 
 PLANNER = Who(1, "plan@works", "", ("planner",))

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 
-from datong.app import clock, kept_runs, persons, taking_in
+from datong.app import clock, kept_runs, persons, take_in_beside_folder
 from datong.app.branch_changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.clock import Moment
 from datong.app.languages import chosen_language
-from datong.app.taking_in import Taken
+from datong.app.take_in_beside_folder import Taken
 from datong.app.wiring import Opened, utc_now, wire, wire_in_memory
 from datong.connectors.exports.count_sheet import is_count_sheet, may_be_count_sheet
 from datong.connectors.exports.grid import read_grids
-from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.read import Source
+from datong.connectors.files.take_in_folder import take_in_folder
 from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
@@ -123,7 +123,7 @@ class Chain:
         chain = cls.__new__(cls)
         chain._begin(chosen_language(language, os.environ), *wire_in_memory(settings, now, by))
         try:
-            taken = taking_in.take_in_parts(chain._at, Path(settings.name), parts)
+            taken = take_in_beside_folder.take_in_parts(chain._at, Path(settings.name), parts)
         except BaseException:
             chain.ledger.close()
             raise
@@ -256,11 +256,11 @@ class Chain:
             grids = read_grids(path) if may_be_count_sheet(path) else None
             if grids is not None and is_count_sheet(grids):
                 return self.count_stock(path, on_rows)[0]
-            if not taking_in.is_of_tables(path):
+            if not take_in_beside_folder.is_of_tables(path):
                 grids = grids or read_grids(path)
-                return taking_in.ingest_export(self._at, path, grids, answers, on_rows, self.unheeded)
+                return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, self.unheeded)
         rules = None if mapping is None else Path(mapping)
-        return taking_in.ingest(self._at, path, table, rules, on_rows, self.unheeded)
+        return take_in_beside_folder.ingest(self._at, path, table, rules, on_rows, self.unheeded)
 
     def preview(
         self,
@@ -270,7 +270,7 @@ class Chain:
     ) -> Taken:
         """What `ingest` would do with a file: worked out in full and taken back, so that nothing of it is kept, neither
         rows nor answers nor keys of customers. Raises as `ingest`."""
-        with taking_in.taken_back(self._at) as at:
+        with take_in_beside_folder.taken_back(self._at) as at:
             view = copy.copy(self)
             view._at = at
             return view.ingest(file, table, answers=answers)
@@ -280,17 +280,17 @@ class Chain:
     ) -> tuple[Taken, int, int]:
         """Take in a count sheet that was filled in: what became of it, how many products it counts, and how many rows
         are empty. Raises BadInput with all that is wrong with it; then nothing of it is taken in."""
-        return taking_in.ingest_counts(self._at, file, on_rows, self.unheeded)
+        return take_in_beside_folder.ingest_counts(self._at, file, on_rows, self.unheeded)
 
     def write_rows(self, table: str, rows: Sequence[Mapping[str, str]], source: str) -> Taken:
         """Take rows in that somebody wrote by hand, known from now on, checked by the rules of a file: cells as a file
         writes them. source: what they are noted to come from. Raises BadInput with all findings where one of them
         breaks a rule or contradicts what is known; then nothing is taken in."""
-        return taking_in.write_rows(self._at, table, rows, source)
+        return take_in_beside_folder.write_rows(self._at, table, rows, source)
 
     def check_rows(self, table: str, rows: Sequence[Mapping[str, str]]) -> tuple[Finding, ...]:
         """What `write_rows` would find about rows, each with the place of its row, from 1; nothing is taken in."""
-        return taking_in.check_rows(self._at, table, rows)
+        return take_in_beside_folder.check_rows(self._at, table, rows)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -299,25 +299,25 @@ class Chain:
 
         Raises NotFound for ids that the table does not hold.
         """
-        return taking_in.withdraw(self._at, table, row_ids)
+        return take_in_beside_folder.withdraw(self._at, table, row_ids)
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
         """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction.
 
         One report for each table and source; of many rows so many at a time, each lot in a transaction of its own.
         """
-        return taking_in.retry_quarantine(self._at)
+        return take_in_beside_folder.retry_quarantine(self._at)
 
     def correct_quarantined(self, quarantine_id: str, cells: Mapping[str, str]) -> IngestReport:
         """Take a row in quarantine in with other cells, by column as it came; one that is not named stays, one that is
         new to the row may be any of its table. Raises NotFound for one that is not there, BadInput with all findings
         where it still breaks a rule: then it waits as it was."""
-        return taking_in.correct_quarantined(self._at, quarantine_id, cells)
+        return take_in_beside_folder.correct_quarantined(self._at, quarantine_id, cells)
 
     def discard_quarantine(self, ids: Sequence[str]) -> int:
         """Forget rows in quarantine: they hold nothing back any more, and are not tried again. Returns how many. One
         that still stands in a file of the folder comes back with it. Raises NotFound for ids that are not there."""
-        return taking_in.discard_quarantine(self._at, ids)
+        return take_in_beside_folder.discard_quarantine(self._at, ids)
 
     def person(self, customer: str, why: str = "") -> Mapping[str, pa.Table]:
         """All that is held about a customer (as the shop writes them, or their token), by table: every version of every
@@ -684,7 +684,9 @@ class Chain:
         changed = changed_sources(state, [c for c in parsed if isinstance(c, Change)], self.branch_name)
         added = added_sources(state, [c for c in parsed if isinstance(c, NewRow)], self.branch_name)
         sources = [*changed.items(), *added]
-        checked = [(name, gathered(taking_in.checked(self._at, name, Source(source)))) for name, source in sources]
+        checked = [
+            (name, gathered(take_in_beside_folder.checked(self._at, name, Source(source)))) for name, source in sources
+        ]
         findings = tuple(f for _, c in checked for f in c.findings)
         if has_errors(findings):
             raise BadInput(message("branch.rejected"), findings)

@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 
 from datong.app.chain import Chain as BareChain
-from datong.app.checking import check_chain
-from datong.app.reporting import report_inputs, write_report, write_run
+from datong.app.check_folder import check_chain
+from datong.app.write_report import report_inputs, write_report, write_run
 from datong.connectors.files.folder import CheckResult
 from datong.connectors.protocol import Outcome
 from datong.model.findings import Finding

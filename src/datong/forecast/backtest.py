@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.forecast.fill import filled
 from datong.forecast.mix_weights import mix_weights
 from datong.forecast.models import mean_forecasts, offered
+from datong.forecast.unknown_buckets import filled
 from datong.model.flow import FloatArray
 
 # A model sees at least this many buckets before its first back-test forecast.

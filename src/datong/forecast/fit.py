@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
-from datong.forecast.fill import first_known
 from datong.forecast.holiday_factors import holiday_factors
 from datong.forecast.look_alikes import FEWEST_KNOWN, launch_chance
 from datong.forecast.models import is_intermittent
@@ -19,6 +18,7 @@ from datong.forecast.orders_in_hand import AheadHistory
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.season import season_factors
 from datong.forecast.spread import relative_variance
+from datong.forecast.unknown_buckets import first_known
 from datong.forecast.without_odd_weeks import without_odd_weeks
 from datong.model.errors import Refused
 from datong.model.flow import BoolArray, FloatArray, Sensed, SeriesSet

@@ -3,7 +3,7 @@
 `fit` looks at each item by itself, `share` at all fits together, and `draw` again at each item by itself. In a chain
 with enough items one model more, of all items together, joins the mix (pooled.py, pooled_beside_own.py), and one of
 launches moves the prior of those with hardly any history (pooled_launches.py); how all that was sold went on from a
-like beginning tells of those that have just begun (begun.py). What signals say of the weeks ahead comes last
+like beginning tells of those that have just begun (just_launched.py). What signals say of the weeks ahead comes last
 (adjusted.py).
 
 Parts of a chain can be worked on apart: the fits of parts, in the order of the items, are those of the whole, and so

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from datong.forecast.fill import first_known
+from datong.forecast.unknown_buckets import first_known
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
 # Used from so many items and buckets on, and so many known item-buckets in all: with less there is little to pool.

@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days, pairs
-from datong.ledger.sold import sold_by_day
+from datong.ledger.daily_sales import sold_by_day
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import NETTING_SCHEMA, BoolArray, FloatArray, Forecast, IntArray, Item

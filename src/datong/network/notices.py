@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.daily_sales import sold_by_day, sold_pairs
 from datong.ledger.large_tables import parts
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import named
-from datong.ledger.sold import sold_by_day, sold_pairs
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds
-from datong.ledger.sold import keys_of_sales
+from datong.ledger.daily_sales import keys_of_sales
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.daily_sales import sold_pairs
 from datong.ledger.products_held_back import Held, held_back, held_findings, named, refused_rows
-from datong.ledger.sold import sold_pairs
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt

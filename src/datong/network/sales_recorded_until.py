@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from datong.ledger.columns import as_day
-from datong.ledger.sold import days_with_sales, sold_by_day
+from datong.ledger.daily_sales import days_with_sales, sold_by_day
 from datong.ledger.state import State
 
 # Of the gaps between days with a sale, one in so many may be longer without telling anything.

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds, pairs
+from datong.ledger.daily_sales import sold_by_day
 from datong.ledger.large_tables import is_large
-from datong.ledger.sold import sold_by_day
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item

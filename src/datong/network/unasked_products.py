@@ -6,7 +6,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.sold import sold_by_day
+from datong.ledger.daily_sales import sold_by_day
 from datong.ledger.state import State
 from datong.network.rows_in_plan import rows_in_plan
 

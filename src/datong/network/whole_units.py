@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from datong.ledger.sold import sold_by_day
+from datong.ledger.daily_sales import sold_by_day
 from datong.ledger.state import State
 from datong.model.flow import Forecast
 from datong.model.measures import is_measure

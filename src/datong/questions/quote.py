@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.balance.adding import with_more
 from datong.balance.arrays import Market
 from datong.balance.clearing_tables import prices_where_full, row_keys, ways_of_rows
 from datong.balance.pack import pack
+from datong.balance.plan_with_order_added import with_more
 from datong.balance.scarcity import NOTHING
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import Cleared as MarketCleared

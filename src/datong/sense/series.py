@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days, pairs
+from datong.ledger.daily_sales import sold_by_day
 from datong.ledger.large_tables import is_large, parts
-from datong.ledger.sold import sold_by_day
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
-from datong.app.checking import check_chain
+from datong.app.check_folder import check_chain
 from datong.app.cli import (
     ledger_commands,
     market_findings,
@@ -33,12 +33,12 @@ from datong.app.cli import (
 )
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
-from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.stores import LEDGER_FILE
-from datong.app.taking_in import Taken
+from datong.app.take_in_beside_folder import Taken
 from datong.app.wiring import DEMO_MARK, Opened, utc_now, wire
 from datong.app.wording.columns import coded
+from datong.app.write_report import report_inputs, write_report, write_run
 from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter

@@ -18,10 +18,10 @@ from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, try_questions
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_changes
-from datong.app.reporting import report_inputs, write_report
 from datong.app.sales_without_folder import few_paths, is_taken, only_sales, write_chain
-from datong.app.taking_in import own_profiles
+from datong.app.take_in_beside_folder import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
+from datong.app.write_report import report_inputs, write_report
 from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.our_tables import APART, MARKETS

@@ -19,11 +19,11 @@ from datong.app.forms.order_words import (
     may_be_correction,
     named,
 )
-from datong.app.service.answer_texts import LONGEST_REMARK, Typed
+from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import Answered, OwnOrder, OwnOrders, answer, answered, own_order, own_orders
 from datong.app.service.idle_hours import idle_hours
-from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.photos import MOST, add_photo, photo, photos, suffix
+from datong.app.service.typed_answers import LONGEST_REMARK, Typed
 from datong.app.wording.figures import fitting, long_day, money
 from datong.model.errors import DatongError, NotFound, Refused
 from datong.model.words import Message, message

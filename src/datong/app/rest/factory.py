@@ -11,12 +11,12 @@ from datong.app.rest.calls import Called, Signed
 from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.shapes import Body, Day
 from datong.app.service import factory, idle_hours, photos
-from datong.app.service.answer_texts import ANSWERS, Typed
+from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import Answered, OwnOrder
 from datong.app.service.idle_hours import IdleHours
-from datong.app.service.late_arrivals import own_late_answers
 from datong.app.service.photo_without_metadata import MOST_BYTES
 from datong.app.service.photos import Photo
+from datong.app.service.typed_answers import ANSWERS, Typed
 from datong.model.errors import BadInput
 from datong.model.words import message
 

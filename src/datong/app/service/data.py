@@ -21,7 +21,7 @@ from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.what_if import table_rows
-from datong.app.taking_in import Taken, own_profiles
+from datong.app.take_in_beside_folder import Taken, own_profiles
 from datong.connectors.exports.profiles import Profile, built_in
 from datong.connectors.files.read import SUFFIXES
 from datong.ledger.protocol import IngestReport, written_at

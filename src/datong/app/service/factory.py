@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.exchange import forget_told, known, take_in_reports
-from datong.app.service.answer_texts import Asked, Typed, event_of
+from datong.app.service.answers_sent_late import GIVEN_AT
 from datong.app.service.day_of_chain import chain_today
-from datong.app.service.late_arrivals import GIVEN_AT
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
+from datong.app.service.typed_answers import Asked, Typed, event_of
 from datong.connectors.filedrop.sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
+from datong.app.service.answers_sent_late import LateArrivals, late_arrivals
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_run import table_of_run
 from datong.app.service.last_run_in_memory import run_table
-from datong.app.service.late_arrivals import LateArrivals, late_arrivals
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with

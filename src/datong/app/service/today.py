@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from datong.app import counter_offers
 from datong.app.chain import Chain
+from datong.app.service.answers_sent_late import late_arrivals
 from datong.app.service.jobs import Job
 from datong.app.service.last_order_edit_price import as_of_now
 from datong.app.service.last_run_in_memory import LastPlan, of_run, run_table
-from datong.app.service.late_arrivals import late_arrivals
 from datong.app.service.orders_shown import OrderShown, events_said, everything, order
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release

@@ -13,7 +13,7 @@ from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.jobs import Job
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
-from datong.app.taking_in import Taken
+from datong.app.take_in_beside_folder import Taken
 from datong.ledger.protocol import TRUNK, Branch, branch_name
 from datong.ledger.state import Snapshot, State
 from datong.model.errors import NotFound, Refused

@@ -10,8 +10,8 @@ import pytest
 import datong
 from datong.app.cli.main import main
 from datong.connectors.files import folder as folders
-from datong.connectors.files import intake
 from datong.connectors.files import read as reading
+from datong.connectors.files import take_in_folder
 from datong.ledger.protocol import IngestReport
 from datong.model.errors import NotFound
 from datong.store.duckdb_ledger import DuckDBLedger
@@ -145,7 +145,7 @@ def test_rows_that_are_found_as_they_were_are_not_judged_again(
 def test_other_rules_read_everything(shop: Path, read: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     opened(shop)
     read()
-    monkeypatch.setattr(intake, "rules_digest", lambda: "a newer Datong")
+    monkeypatch.setattr(take_in_folder, "rules_digest", lambda: "a newer Datong")
     opened(shop)
     assert read() == {"products", "sales"}
 
@@ -201,14 +201,14 @@ def test_a_file_written_to_while_it_is_read_is_read_again(
     shop: Path, read: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the first look and the reading somebody puts another file in its place, and later the first one back."""
-    check = intake.check_folder
+    check = take_in_folder.check_folder
 
     def meanwhile(*args, **options):
         (shop / "sales.csv").write_text(SALES.replace("s1,A", "s4,A"), encoding="utf-8")
         return check(*args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(intake, "check_folder", meanwhile)
+        patched.setattr(take_in_folder, "check_folder", meanwhile)
         opened(shop)
     (shop / "sales.csv").write_text(SALES, encoding="utf-8")
     read()
@@ -246,7 +246,7 @@ def test_a_file_that_another_one_stood_in_for_is_not_taken_for_known(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From its digest to the end of the reading another file stands in its place, then it is back."""
-    check = intake.check_folder
+    check = take_in_folder.check_folder
 
     def meanwhile(*args, **options):
         (shop / "sales.csv").write_text(SALES.replace("s1,A", "s4,A"), encoding="utf-8")
@@ -255,21 +255,21 @@ def test_a_file_that_another_one_stood_in_for_is_not_taken_for_known(
         return checked
 
     with monkeypatch.context() as patched:
-        patched.setattr(intake, "check_folder", meanwhile)
+        patched.setattr(take_in_folder, "check_folder", meanwhile)
         opened(shop)
     with datong.open(shop) as chain:
         assert chain.state().table("sales")["sale"].to_pylist() == ["s1", "s3", "s4"]
 
 
 def test_a_file_that_comes_meanwhile_is_taken_in(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check = intake.check_folder
+    check = take_in_folder.check_folder
 
     def meanwhile(*args, **options):
         (shop / "stock.csv").write_text("product,units,happened_at\nA,1,2026-01-05\n", encoding="utf-8")
         return check(*args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(intake, "check_folder", meanwhile)
+        patched.setattr(take_in_folder, "check_folder", meanwhile)
         assert "stock" in opened(shop)[2]
     assert opened(shop)[2]["stock"] == 1
 

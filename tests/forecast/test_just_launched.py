@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from datong.app.wording.columns import method_words
-from datong.forecast import begun
-from datong.forecast.begun import KEPT, Course, begun_forecast, course_paths
+from datong.forecast import just_launched
+from datong.forecast.just_launched import KEPT, Course, begun_forecast, course_paths
 from datong.forecast.paths import forecast
 from datong.model.flow import Sensed, nothing_learnt
 
@@ -46,7 +46,7 @@ def test_begun_items_go_on_as_launches_did(make_sensed):
     error = np.abs(np.log(paths.paths[JUST].mean(axis=(1, 2)) / truth)).mean()
     assert error < 0.5
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(begun, "_earned", lambda *_: False)
+        patch.setattr(just_launched, "_earned", lambda *_: False)
         stated = forecast(sensed, nothing_learnt(), 200, 3, "never")
     assert {stated.method[i] for i in JUST} == {"prior"}
     assert np.abs(np.log(stated.paths[JUST].mean(axis=(1, 2)) / truth)).mean() > 2 * error
@@ -62,8 +62,10 @@ def test_what_later_launches_did_not_bear_out_is_not_believed(make_sensed):
 
 def test_what_is_tested_was_learnt_before_the_cut(make_sensed, monkeypatch):
     sensed, _ = chain(make_sensed)
-    widths, original = [], begun._learnt
-    monkeypatch.setattr(begun, "_learnt", lambda units, *rest: widths.append(units.shape[1]) or original(units, *rest))
+    widths, original = [], just_launched._learnt
+    monkeypatch.setattr(
+        just_launched, "_learnt", lambda units, *rest: widths.append(units.shape[1]) or original(units, *rest)
+    )
     courses(sensed)
     assert widths == [PAST - PAST // 3, PAST]
 
@@ -85,19 +87,19 @@ def test_a_launch_without_a_sale_or_with_a_past_is_left_alone(make_sensed):
 
 
 def test_zeros_before_the_first_sale_do_not_count():
-    assert begun._beginning(np.array([np.nan, 0.0, 5.0, np.nan, 2.0])).tolist() == [5.0, 2.0]
+    assert just_launched._beginning(np.array([np.nan, 0.0, 5.0, np.nan, 2.0])).tolist() == [5.0, 2.0]
 
 
 def test_weighted_quantiles():
     """Of 1, 2 and 4 with weights 1, 2 and 1: a quarter, a half and a quarter of the chances."""
-    found = begun._quantiles(np.array([4.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
+    found = just_launched._quantiles(np.array([4.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
     assert found.tolist() == [1.0] * (KEPT // 4) + [2.0] * (KEPT // 2) + [4.0] * (KEPT // 4)
 
 
 def test_windows_by_hand():
     """One item, buckets 0 3 1 2 unknown 5: of two buckets begin (3, 1) with 2 and 5 to come, and (1, 2) with 5."""
     units = np.array([[0.0, 3.0, 1.0, 2.0, np.nan, 5.0]])
-    found = begun._windows(units, 2, 3)
+    found = just_launched._windows(units, 2, 3)
     assert found.first.tolist() == [[3.0, 1.0], [1.0, 2.0]]
     assert np.array_equal(found.after, [[2.0, np.nan, 5.0], [np.nan, 5.0, np.nan]], equal_nan=True)
     assert not found.is_launch.any()

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.balance.adding import with_more
 from datong.balance.evaluate import assert_within, hours_worked
+from datong.balance.plan_with_order_added import with_more
 from datong.balance.solvers import Cleared, in_orders
 from datong.cycle import decide, head
 from datong.ledger.state import state_of_tables

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.clock import clock, clock_findings, default_as_of, today
-from datong.app.vanished import since_then, told_of_vanished
+from datong.app.vanished_order_lines import since_then, told_of_vanished
 from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
