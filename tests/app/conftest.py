@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.app.wording.inputs import Assumed, ReportInputs
+from datong.app.wording.report_inputs import Assumed, ReportInputs
 from datong.balance.books import FLOW_SCHEMA, FUTURES_SCHEMA, HOURS_SCHEMA, MONEY_SCHEMA
 from datong.balance.deliveries import DELIVERIES_SCHEMA
 from datong.model.flow import (

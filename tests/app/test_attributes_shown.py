@@ -16,14 +16,14 @@ from datong.app.cli.terminal import make_console
 from datong.app.market_findings import decide_finding, hours_to_order, market_now
 from datong.app.report.html import report_html
 from datong.app.report.workbook import workbook_bytes
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.market_findings import attribute_words, strength_words
+from datong.app.wording.report_inputs import ReportInputs
 from datong.app.write_report import report_inputs
 from datong.model.errors import Refused
 from datong.model.flow import DISMISSED, TAKEN
 from datong.model.words import say
 from datong.network.finding_decisions import Change
-from datong.questions.market_shown import MarketNow
+from datong.questions.market_findings_shown import MarketNow
 
 WEEKS, PRODUCTS = 40, 12
 COLOURS = ("black", "white", "red", "navy")

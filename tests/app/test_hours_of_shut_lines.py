@@ -11,7 +11,7 @@ import datong
 from datong.app.report.html import report_html
 from datong.app.service.market import Heat
 from datong.app.web.market import _chart
-from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.report_inputs import ReportInputs
 from datong.model.words import say
 from mill import run, write
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import LATE_SCHEMA, main_causes
+from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.app.wording.week import this_week
 from datong.model.words import say

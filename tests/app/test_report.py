@@ -9,8 +9,8 @@ import pytest
 from datong.app.report.charts import Line, Steps, nice_ticks, plot
 from datong.app.report.html import report_html
 from datong.app.wording import figures
-from datong.app.wording.inputs import MONEY, Assumed, resting_on
 from datong.app.wording.replay_verdict import verdict, verdict_words
+from datong.app.wording.report_inputs import MONEY, Assumed, resting_on
 from datong.model.errors import Refused
 from datong.questions.demand_totals import gap_sum, gap_totals
 from datong.questions.result_table import Frame

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.app.test_market_shown import TABLES, WEEKS, review_lines
+from tests.app.test_market_findings_shown import TABLES, WEEKS, review_lines
 from tests.app.test_promotions import day, shop
 
 from datong.app.chain import Chain

@@ -17,7 +17,7 @@ from cases.random_chains import random_chain
 from datong.app.chain import Chain
 from datong.app.clock import parse_moment
 from datong.app.report.workbook import workbook_bytes
-from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.report_inputs import ReportInputs
 from datong.app.write_report import report_inputs
 from datong.cycle import run_cycle
 from datong.model.flow import nothing_learnt

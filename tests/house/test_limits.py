@@ -92,7 +92,7 @@ LAZY_DOORS = {
         "datong.questions.decision_effect",
         "datong.questions.market_findings",
         "datong.questions.hours_to_order",
-        "datong.questions.market_shown",
+        "datong.questions.market_findings_shown",
     },
     "app/server.py": {
         "datong.app.mcp.over_http",

@@ -28,8 +28,8 @@ from datong.replay.baseline import baseline_orders
 from datong.replay.company import Company, company_of
 from datong.replay.course import before_replay, course_tables
 from datong.replay.replay import follow, replay, replayed_buckets, set_scene
-from datong.replay.scene import batches_under_way, make_scene, open_shares
 from datong.replay.scene_and_batches import Batch, Scene
+from datong.replay.scene_from_records import batches_under_way, make_scene, open_shares
 from datong.replay.simulate import Simulation
 from datong.replay.unit_worth import cheapest_ways, unit_costs
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.report_inputs import ReportInputs
 from datong.questions.tables_out import rendered
 
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # they import every stage
     from datong.questions.decision_effect import EffectResult
     from datong.questions.hours_to_order import HoursToOrder
     from datong.questions.market_findings import MarketFinding
-    from datong.questions.market_shown import MarketNow, MarketShown
+    from datong.questions.market_findings_shown import MarketNow, MarketShown
     from datong.questions.run_result import RunResult
 
 # Kept runs that are looked through for the first that showed a finding, and of those that gave orders out, for what
@@ -40,7 +40,7 @@ def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFi
 
 def market_now(chain: Chain, as_of: Moment | None = None) -> "MarketNow":
     """The findings, and what stands beside them."""
-    from datong.questions.market_shown import market_now
+    from datong.questions.market_findings_shown import market_now
 
     state = chain.state(as_of)
     return market_now(state, _shown_by_runs(chain, state))
@@ -61,7 +61,7 @@ def _shown_by_runs(chain: Chain, state: "State") -> list[tuple[datetime, dict[st
 def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown | None":
     """What a kept run found, with all that is known of it at the run's moment. None of one that an earlier version
     kept, which does not say what its signals are about."""
-    from datong.questions.market_shown import market_shown
+    from datong.questions.market_findings_shown import market_shown
 
     if not _says_subjects(result.tables[SIGNALS]):
         return None
@@ -73,7 +73,7 @@ def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown | None":
 
 def market_of_run_now(chain: Chain, result: "RunResult") -> "MarketShown | None":
     """As `market_of_run`, with what was decided and what came of it since the run."""
-    from datong.questions.market_shown import market_shown
+    from datong.questions.market_findings_shown import market_shown
 
     if not _says_subjects(result.tables[SIGNALS]):
         return None

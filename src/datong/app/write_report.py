@@ -9,7 +9,7 @@ import pyarrow as pa
 from datong.app.chain import Chain
 from datong.app.market_findings import market_of_run
 from datong.app.result_folder import write_tables
-from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.report_inputs import ReportInputs
 from datong.connectors.files.write_whole import write_whole
 from datong.model.words import say
 from datong.questions.run_result import RunResult

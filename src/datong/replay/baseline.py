@@ -15,7 +15,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.position import Position, position
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, lead_buckets
-from datong.replay.scene import due_units
+from datong.replay.scene_from_records import due_units
 from datong.replay.unit_worth import cheapest_ways
 
 # The mean and the spread are those of so many closed buckets.

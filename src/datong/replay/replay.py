@@ -34,8 +34,8 @@ from datong.replay.foresight import Foresight
 from datong.replay.learning import learning
 from datong.replay.measure import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA, by_bucket, by_product, differences, summary
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
-from datong.replay.scene import batches_under_way, due_units, make_scene, orders_under_way
 from datong.replay.scene_and_batches import Scene
+from datong.replay.scene_from_records import batches_under_way, due_units, make_scene, orders_under_way
 from datong.replay.served_as_recorded import recorded_service
 from datong.replay.simulate import Simulation
 from datong.replay.unit_worth import unit_costs

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # they import every stage
     from datong.questions.decision_effect import EffectResult
     from datong.questions.hours_to_order import HoursToOrder
     from datong.questions.market_findings import MarketFinding
-    from datong.questions.market_shown import MarketNow
+    from datong.questions.market_findings_shown import MarketNow
 
 # Most orders that are named with a finding.
 ORDERS_NAMED = 5

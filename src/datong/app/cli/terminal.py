@@ -22,7 +22,6 @@ from rich.text import Text
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
-from datong.app.wording.inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
 from datong.app.wording.replay_verdict import (
     MEASURES,
@@ -34,6 +33,7 @@ from datong.app.wording.replay_verdict import (
     verdict,
     verdict_words,
 )
+from datong.app.wording.report_inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.view import RunView
 from datong.app.wording.week import behind_the_days
 from datong.ledger.protocol import TRUNK

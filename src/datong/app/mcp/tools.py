@@ -28,7 +28,7 @@ from datong.model.words import Message, message
 from datong.network.finding_decisions import Change as DemandChange
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.questions.market_shown import ShownFinding
+    from datong.questions.market_findings_shown import ShownFinding
 
 Told = dict[str, Any]
 # Columns of an order that a list of them names, and those that one alone has besides.

@@ -10,7 +10,7 @@ from datong.app.report.sheet_writer import LINE_HEIGHT, Placed, Writer, lines_of
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, title
 from datong.app.wording.figures import rounded_up
-from datong.app.wording.inputs import PLAN, resting_on
+from datong.app.wording.report_inputs import PLAN, resting_on
 from datong.app.wording.view import RunView
 from datong.app.wording.week import KINDS, counted_on, this_week
 from datong.model.calendar import zone_word

@@ -20,7 +20,6 @@ from datong.app.report.market_findings import market_section, told_on_page
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, method_words, title
-from datong.app.wording.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
 from datong.app.wording.replay_verdict import (
     by_policy,
@@ -31,6 +30,7 @@ from datong.app.wording.replay_verdict import (
     verdict,
     verdict_words,
 )
+from datong.app.wording.report_inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.wording.view import RunView
 from datong.app.wording.week import counted_on, this_week
 from datong.model.calendar import zone_word

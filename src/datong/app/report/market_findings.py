@@ -15,12 +15,12 @@ from datong.app.wording.market_findings import decision_words, strength_words, v
 from datong.app.wording.view import RunView
 from datong.model.words import say
 from datong.questions.finding_pictures import Picture, aspect_of, drawn
-from datong.questions.market_shown import PICTURES
+from datong.questions.market_findings_shown import PICTURES
 from datong.sense.voice.aspects import general
 
 if TYPE_CHECKING:
     from datong.questions.market_findings import MarketFinding
-    from datong.questions.market_shown import MarketShown, ShownFinding
+    from datong.questions.market_findings_shown import MarketShown, ShownFinding
     from datong.questions.review_aspects import Quote
 
 Row = dict[str, Any]

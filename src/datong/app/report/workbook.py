@@ -13,12 +13,12 @@ from datong.app.report.first_sheet import write_first_sheet
 from datong.app.report.market_findings import aspect_rows, market_rows
 from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
 from datong.app.wording.columns import coded, title
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import LATE_SCHEMA
 from datong.app.wording.market_findings import attribute_rows
 from datong.app.wording.names import Names
 from datong.app.wording.product_by_week import LEVELS
 from datong.app.wording.proposed_orders import ORDER_ROWS_SCHEMA
+from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.model.tables import BESIDE
 from datong.model.words import say

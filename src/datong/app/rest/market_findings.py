@@ -12,7 +12,7 @@ from datong.app.service import market_findings
 from datong.network.finding_decisions import Change
 from datong.questions.decision_effect import EffectResult
 from datong.questions.market_findings import MarketFinding
-from datong.questions.market_shown import ShownFinding
+from datong.questions.market_findings_shown import ShownFinding
 
 router = APIRouter(prefix="/findings", tags=["findings"], route_class=OfChain)
 

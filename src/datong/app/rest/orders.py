@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from datong.app.rest.calls import Call, Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
 from datong.app.rest.json_answers import Grid, Rows, plain, shape
-from datong.app.rest.last_prices import LastPrice, last_price_of
+from datong.app.rest.last_order_edit_price import LastPrice, last_price_of
 from datong.app.rest.problems import Changed, NotConditional
 from datong.app.rest.shapes import Body, Code, Day, Units, Why
 from datong.app.service import order_edits, orders_shown, releases

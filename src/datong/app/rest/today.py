@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, Signed
 from datong.app.rest.json_answers import many, plain, shape
-from datong.app.rest.last_prices import LastPrice, last_price_of
+from datong.app.rest.last_order_edit_price import LastPrice, last_price_of
 from datong.app.rest.shapes import Body, Count, Done, Login, Why
 from datong.app.service import today
 from datong.app.service.jobs import Job

@@ -18,7 +18,7 @@ from datong.network.finding_decisions import Change, Decision
 if TYPE_CHECKING:  # they import every stage
     from datong.questions.decision_effect import EffectResult
     from datong.questions.market_findings import MarketFinding
-    from datong.questions.market_shown import MarketShown, ShownFinding
+    from datong.questions.market_findings_shown import MarketShown, ShownFinding
 
 
 @dataclass(frozen=True, eq=False)

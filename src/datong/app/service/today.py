@@ -20,9 +20,9 @@ from datong.app.service.releases import release
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import ORDERS_NOW, OrdersNow, version_of
 from datong.app.service.worked_once import worked_once
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import late_rows, most_important
 from datong.app.wording.proposed_orders import of_this_week, order_row
+from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.app.wording.week import SHORT_WEEK, forecast_replaced, left_to_do, this_week
 from datong.ledger.order_life import REPORTED, events_of_table, standing, told_offer

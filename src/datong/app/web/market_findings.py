@@ -34,7 +34,7 @@ from datong.network.finding_decisions import Change
 from datong.questions.finding_pictures import Picture, drawn
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.questions.market_shown import MarketShown, ShownFinding
+    from datong.questions.market_findings_shown import MarketShown, ShownFinding
 
 PATH = "/planner/findings"
 # Findings that are shown at once, and orders and quotes of each.

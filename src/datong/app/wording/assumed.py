@@ -4,7 +4,7 @@ from collections import Counter
 
 import pyarrow.compute as pc
 
-from datong.app.wording.inputs import Assumed
+from datong.app.wording.report_inputs import Assumed
 from datong.ledger.state import State
 from datong.model.tables import tables
 from datong.model.words import say

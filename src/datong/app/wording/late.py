@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.wording.columns import rounded
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.names import Names
+from datong.app.wording.report_inputs import ReportInputs
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.demand_totals import LEAST_SHORT

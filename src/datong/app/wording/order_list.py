@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from datong.app.wording import figures
-from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.report_inputs import ReportInputs
 from datong.connectors.exports.vocabulary import may_be_no_goods
 from datong.model.measures import PIECE
 from datong.model.words import say

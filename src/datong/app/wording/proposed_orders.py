@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.names import Names
+from datong.app.wording.report_inputs import ReportInputs
 from datong.model.calendar import Calendar
 from datong.questions.tables_out import ORDERS_SCHEMA
 

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from datong.app.wording import figures
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.late import cause_words, late_rows, main_causes
 from datong.app.wording.names import Names
 from datong.app.wording.product_by_week import Block, grid
 from datong.app.wording.proposed_orders import of_this_week, order_rows
+from datong.app.wording.report_inputs import ReportInputs
 from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.demand_totals import ANY_SHORT, gap_sum, lacking, product_totals

@@ -22,16 +22,16 @@ from datong.app.market_findings import decide_finding, hours_to_order, market_fi
 from datong.app.report import market_findings as of_report
 from datong.app.report.html import report_html
 from datong.app.report.workbook import workbook_bytes
-from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.market_findings import strength_words
+from datong.app.wording.report_inputs import ReportInputs
 from datong.app.write_report import report_inputs
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.flow import TAKEN
 from datong.model.words import say
-from datong.questions import market_shown
+from datong.questions import market_findings_shown
 from datong.questions.hours_to_order import HoursToOrder
 from datong.questions.market_findings import MarketFinding
-from datong.questions.market_shown import MarketNow
+from datong.questions.market_findings_shown import MarketNow
 from datong.questions.run_result import RunResult
 
 WEEKS = 30
@@ -262,7 +262,7 @@ def test_what_is_beyond_the_page_is_counted_and_in_the_workbook(shown: Shown, mo
     assert text.count('<figure class="small">') == 1
     assert len(text) < len(report_html(shown.inputs["en"], "en")) + 500
     assert len(sheets(workbook_bytes(inputs, "en"))["What the market says"]) > 3000
-    assert market_shown.PICTURES <= 25
+    assert market_findings_shown.PICTURES <= 25
 
 
 def test_a_run_that_was_not_looked_at_has_no_such_section(shown: Shown) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from datong.model.settings import ChainSettings
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.questions.market_shown import MarketShown
+    from datong.questions.market_findings_shown import MarketShown
 
 
 class Assumed(NamedTuple):
