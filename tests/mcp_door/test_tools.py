@@ -242,7 +242,7 @@ def test_a_fault_inside_is_not_told(planned: Served, monkeypatch: pytest.MonkeyP
     def fails(*_args: Any) -> Any:
         raise RuntimeError("inner secret")
 
-    monkeypatch.setattr(tools.orders, "orders", fails)
+    monkeypatch.setattr(tools.orders_shown, "orders", fails)
     code, problem = Asking(planned, program_of(planned, "planner"))("orders")
     assert code == "mcp.fault" and "inner" not in problem and "inner secret" in caplog.text
 
