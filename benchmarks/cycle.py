@@ -36,6 +36,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from statsforecast.models import AutoETS
 
+from datong.app.garbage_collection import collect_seldom
 from datong.balance.pack import pack
 from datong.balance.solvers import clear
 from datong.cycle import CycleResult, run_cycle
@@ -262,8 +263,9 @@ class Turn:
 
 
 def turn(ledger: DuckDBLedger, as_of: datetime, keep_forecast: bool) -> Turn:
-    """Reads the state, runs the cycle and keeps the run; as `datong run` does, what was only needed to get there is
-    let go before. keep_forecast: its paths, for what is asked of the turn later."""
+    """Reads the state, runs the cycle and keeps the run; as `datong run` does, garbage is looked for seldom, and what
+    was only needed to get there is let go before. keep_forecast: its paths, for what is asked of the turn later."""
+    collect_seldom()
     with Watch() as watch:
         watch.start("read the state")
         state = ledger.state(as_of)

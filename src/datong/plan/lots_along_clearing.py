@@ -20,7 +20,7 @@ when it is worth more than waiting, at the cleared prices.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -61,13 +61,16 @@ class Lot:
     arrive: int
     # Units started.
     units: float
-
-    def __hash__(self) -> int:
-        """Without all that its way is: lots are looked up many times."""
-        return hash((self.way.name, self.start, self.units))
-
     # Which part it is of what its way starts in the bucket, from 0, where that is split by day.
     part: int = 0
+    # Of its hash, without all that its way is: lots are looked up many times.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.way.name, self.start, self.units)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Shifts(Protocol):

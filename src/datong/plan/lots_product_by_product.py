@@ -40,6 +40,8 @@ BEYOND, STAYS = (0.1, 0.3, 1.0, 3.0, 10.0), 0.3
 WITHIN = (1.0, 0.0, 0.0)
 # Levels of a product, at most; then they are several of its steps apart.
 MOST_LEVELS = 1_000
+# Most memory for the costs of levels that are kept from one turn of a product to the next.
+MOST_COST_BYTES = 256_000_000
 # A component that is late costs this many times what it costs, per bucket: always more than what it goes into.
 LATE_PART = 10.0
 
@@ -290,6 +292,9 @@ class _Turns:
         self.free = {line: hours.copy() for line, hours in shop.hours.items()}
         self.parts = _Components(shop)
         self.starts: dict[str, list[Start]] = {}
+        # Product -> units from one level to the next, and cost (level, bucket): the same at each of its turns.
+        self.costs: dict[str, tuple[float, FloatArray]] = {}
+        self.room_for_costs = MOST_COST_BYTES
         self.forget_overload()
         worth: dict[str, list[float]] = {line: [] for line in shop.hours}
         for product, curve in shop.curves.items():
@@ -320,10 +325,16 @@ class _Turns:
         """The turn of a product that is sold. penalty: of hours beyond the line's; without one it keeps to them."""
         curve, comes = self.shop.curves[product], self.shop.comes[product]
         self._give_back(product)
-        kept = 0.0 if curve.target is None else float(curve.target.smallest.max())
-        most = max(float((curve.demand.ordered[:, -1] - comes).max()) + kept, 0.0)
-        grid, level = self._levels(product, most)
-        self._choose(product, curve.cost(comes + level[:, None]), grid, price_share, penalty, None)
+        if (known := self.costs.get(product)) is None:
+            kept = 0.0 if curve.target is None else float(curve.target.smallest.max())
+            most = max(float((curve.demand.ordered[:, -1] - comes).max()) + kept, 0.0)
+            grid, level = self._levels(product, most)
+            known = grid, curve.cost(comes + level[:, None])
+            if self.room_for_costs >= known[1].nbytes:
+                self.costs[product] = known
+                self.room_for_costs -= known[1].nbytes
+        grid, cost = known
+        self._choose(product, cost, grid, price_share, penalty, None)
 
     def bring(self, part: str) -> None:
         """Lots of a component, for what is used of it."""

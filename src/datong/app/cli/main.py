@@ -9,6 +9,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from datong.app.garbage_collection import collect_seldom
 from datong.app.languages import language_of_environment
 from datong.model.words import LANGUAGES, say
 
@@ -494,6 +495,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser(language).parse_args(words)
     from datong.app.cli.quick_start import leave_pandas_until_asked
 
+    collect_seldom()
     leave_pandas_until_asked()
     from datong.app.cli import commands, try_export
     from datong.app.cli.ledger_commands import keep_where_asked

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from datong.app.chain import Chain
+from datong.app.garbage_collection import collect_seldom
 from datong.app.service.audit import Audit
 from datong.app.service.chain_thread import Keeper
 from datong.app.service.live_events import Events
@@ -280,6 +281,7 @@ _STOPPED = object()
 
 def _answer_in_process(pipe: Connection) -> None:
     """What a job's process does: it ends with its server."""
+    collect_seldom()
     server = multiprocessing.parent_process()
     if server is not None:
         threading.Thread(target=lambda: (server.join(), os._exit(1)), daemon=True).start()
