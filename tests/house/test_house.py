@@ -76,6 +76,7 @@ SIBLINGS = {
     "earlier_balance": set(),
     "result_folder": set(),
     "languages": set(),
+    "garbage_collection": set(),
     "chain": {
         "wiring",
         "clock",
@@ -103,6 +104,7 @@ SIBLINGS = {
     "service": {
         *(
             "chain",
+            "garbage_collection",
             "branch_changes",
             "take_in_beside_folder",
             "borrowed_chain",
