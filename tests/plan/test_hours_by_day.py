@@ -142,6 +142,32 @@ def test_of_expected_demand_the_week_and_the_day_of_the_goods_are_told() -> None
 # orders that are out ------------------------------------------------------------------------------
 
 
+def wanted_on_friday(hours: float = 1.0) -> Rows:
+    """Ten A are wanted on Friday, of a line of 40 hours a week."""
+    return {
+        "products": [{"product": "A", "price": 90.0}],
+        "lines": [{"line": "L", "hours_per_week": 40.0}],
+        "recipes": [{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": hours}],
+        "demand": [{"demand": "d", "product": "A", "due": MONDAY + timedelta(days=4), "units": 10.0}],
+    }
+
+
+def test_a_lot_begins_on_a_day_on_which_its_line_is_open() -> None:
+    """The line is shut on Monday and Tuesday: Wednesday is its first day, and Friday its last."""
+    rows = wanted_on_friday()
+    shut = {"line": "L", "from": MONDAY, "to": MONDAY + timedelta(days=2), "hours": 0.0}
+    lot = by_kind(chain(rows | {"line_calendar": [shut]}), "make")
+    assert (lot.start, lot.due) == (MONDAY + timedelta(days=2), MONDAY + timedelta(days=4))
+    assert "from 2026-01-07" in lot.causes[-1].text.text("en")
+
+
+def test_a_lot_begins_when_an_order_that_is_out_leaves_its_line_hours() -> None:
+    """12 hours of the order that is out are the whole of Monday and half of Tuesday."""
+    rows = wanted_on_friday() | released(out("o", "A", 12.0, 0, 1))
+    lot = by_kind(chain(rows | {"demand": [wants("A", 4, 22.0)]}), "make")
+    assert (lot.start, lot.due) == (MONDAY + timedelta(days=1), MONDAY + timedelta(days=4))
+
+
 def released(*orders: dict[str, Any]) -> Rows:
     """Work that is out, on a line of eight hours a working day, an hour a unit."""
     return {
@@ -290,17 +316,19 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
     for hours in decision.clearing.hours.to_pylist():
         line, first = hours["line"], hours["bucket"]
         due: dict[int, float] = defaultdict(float)
+        there = hours_by_day(made, line, first, hours["available_hours"])
         for order in plan.orders:
             in_it = calendar.bucket_start(order.start) == calendar.bucket_start(order.due) == first
             if order.line != line or not in_it or told(order, "waits_short"):
                 continue
+            if not told(order, "waits_short_until"):
+                assert there[(order.start - first).days] > 0, (order.order, order.start)
             recipe = recipes[order.recipe or ""]
             due[(order.due - first).days] += order.units * recipe["hours_per_unit"] + recipe.get("setup_hours", 0.0)
         for order, of_bucket in worked[line, first].items():
             ends = expected[order] is not None and calendar.bucket_start(expected[order]) == first
             due[(expected[order] - first).days if ends else calendar.bucket_days - 1] += of_bucket
         assert sum(worked[line, first].values()) == pytest.approx(hours["under_way_hours"], abs=1e-6)
-        there = hours_by_day(made, line, first, hours["available_hours"])
         for day in range(calendar.bucket_days):
             needed = sum(h for d, h in due.items() if d <= day)
             assert needed <= sum(there[: day + 1]) + 1e-6, (line, first, day)

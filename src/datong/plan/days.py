@@ -6,9 +6,10 @@ a day. A day that a customer named ends the days of what is made for it. No orde
 takes of orders that are out is there. A transfer that takes of a lot of its own week leaves when that is done: as late
 as who waits for it allows, and at once where somebody waits already.
 
-Where the hours of a line are too few for these days, the lots of the bucket are worked day by day (line_sequence.py),
-and are done when they are done there: later than a customer named, perhaps, but in the bucket that the plan counts.
-Steps that do not fit one after the other share days; where that is not enough, they overlap.
+A lot begins on a day on which its line has hours: it has none on days on which it is shut, or that orders which are
+out take whole. Where the hours of a line are too few for these days, the lots of the bucket are worked day by day
+(line_sequence.py), and begin and are done when they do there: later than a customer named, perhaps, but in the bucket
+that the plan counts. Steps that do not fit one after the other share days; where that is not enough, they overlap.
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from datong.model.flow import FloatArray
 from datong.network.line_hours import WORKING_DAYS
 from datong.network.ways import Way
 from datong.network.working_days import OpenDays
-from datong.plan.line_sequence import LEAST_HOURS, Course, Job, all_fit, worked
+from datong.plan.line_sequence import LEAST_HOURS, Course, Job, all_fit, first_with_hours, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work
@@ -170,7 +171,7 @@ class _Dealt:
         free = {line: of_line[bucket] for line, of_line in self.free.items()}
         steps: dict[Lot, Steps] = dict.fromkeys(lots, "apart")
         jobs = [self._job(lot, bucket, self._begin(lot)) for lot in lots]
-        courses = [Course(job.first, job.last, job.hours) for job in jobs]
+        courses = [Course(first_with_hours(job, free), job.last, job.hours) for job in jobs]
         if not all_fit(jobs, free, size):
             at = {lot: j for j, lot in enumerate(lots)}
             for closer in (*CLOSER, None):
@@ -272,7 +273,9 @@ class _Dealt:
         if not made:
             return Days(start, _after_lead(lot.way, start), 0, by_hours=False, short_of=None)
         if course.begins is not None:
-            start = min(start, self.work.starts[lot.start] + timedelta(days=course.begins))
+            begins = self.work.starts[lot.start] + timedelta(days=course.begins)
+            takes = [self.days[o].due for o in self.takes[lot] if o.way.kind == "make" and o.way.lead_days > 0]
+            start = max([begins, *takes]) if course.hours > LEAST_HOURS else min(start, begins)
         short = course.hours if course.done is None and lot.way.span == 1 else None
         if lot.arrive == lot.start:
             due = max(end, _after_lead(lot.way, start)) if lot.way.lead_days > 0 else end

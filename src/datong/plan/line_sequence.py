@@ -85,6 +85,15 @@ def all_fit(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> b
     return True
 
 
+def first_with_hours(job: Job, free: Mapping[str, FloatArray]) -> int:
+    """The first day from which a job can be worked on which its line has hours. free: line -> (day) hours."""
+    if job.line is not None:
+        for day in range(job.first, job.last + 1):
+            if free[job.line][day] > LEAST_HOURS and day not in job.closed:
+                return day
+    return job.first
+
+
 def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> list[Course]:
     """The jobs day by day, each after those that it takes of. jobs: what others take of before these."""
     queue = sorted(range(len(jobs)), key=lambda j: (jobs[j].last, j))
