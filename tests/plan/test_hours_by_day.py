@@ -476,3 +476,23 @@ def test_an_order_that_its_week_has_too_few_hours_for_says_when_it_is_done() -> 
         "from 2026-01-07 on line L has about 24 hours left in the week of 2026-01-05, and it takes 32: not all of it "
         "can be done in that time; with the rest before all else after it, it is done on 2026-01-12"
     ]
+
+
+def test_what_its_week_has_too_few_hours_for_is_due_when_it_is_done_and_what_is_made_after_it_later() -> None:
+    """As before, and 38 B are wanted in the next week on the same line: its hours are 40, of which A has the first 8.
+    The last of B are done on the Monday after, and no order is due before its line can do it."""
+    rows = in_two_parts(min_lot_units=30.0, setup_hours=2.0)
+    rows["recipes"][0] |= {"valid_to": MONDAY + timedelta(days=7)}
+    week = {"valid_from": MONDAY + timedelta(days=7), "valid_to": MONDAY + timedelta(days=14)}
+    rows["recipes"].append({"recipe": "S", "product": "B", "line": "L", "hours_per_unit": 1.0} | week)
+    rows["products"].append({"product": "B", "price": 100.0})
+    rows["economics"] = [{"product": "B", "holding_cost_per_unit_week": 1.0, "late_cost_per_unit_week": 50.0}]
+    rows["demand"].append({"demand": "y", "product": "B", "due": MONDAY + timedelta(days=11), "units": 38.0})
+    plan = chain(rows)
+    due = {order.product: order.due for order in plan.orders if order.kind == "make"}
+    assert due == {"A": MONDAY + timedelta(days=7), "B": MONDAY + timedelta(days=14)}
+    assert [order.start for order in plan.orders if order.product == "B"] == [MONDAY + timedelta(days=8)]
+    assert [(row["demand"], row["there_on"]) for row in plan.after_due.to_pylist()] == [
+        ("x", MONDAY + timedelta(days=7)),
+        ("y", MONDAY + timedelta(days=14)),
+    ]

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
-import numpy as np
-
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.line_hours import WORKING_DAYS
@@ -49,8 +47,8 @@ class Days:
     by_hours: bool
     # Hours that its line has for it in its bucket, where these are too few; else None.
     short_of: float | None
-    # Where these are too few, the day on which it is done if the rest goes before all lots in later buckets; None: in
-    # no open one.
+    # Where these are too few, the day on which it is done, its rest before all lots of later buckets; None: in no open
+    # one, and `due` is the end of its bucket.
     done_by: date | None = None
 
 
@@ -142,7 +140,9 @@ class _Dealt:
         aims: Mapping[Lot, Aim],
         free: Mapping[str, FloatArray],
     ) -> None:
-        self.work, self.into, self.aims, self.free = work, into, aims, free
+        self.work, self.into, self.aims = work, into, aims
+        # Line -> (bucket, day) hours; what a bucket had too few for has taken its own of later ones.
+        self.free = {line: hours.copy() for line, hours in free.items()}
         self.days: dict[Lot, Days] = {}
         # The first day on which a lot can begin, where it was put off.
         self.put_off: dict[Lot, date] = {}
@@ -238,7 +238,8 @@ class _Dealt:
                 self._put_off(lot)
         for lot in courses:
             parents = [p for p in self.gives[lot] if lot.way.kind == p.way.kind == "make"]
-            share = lot.way.lead_days == 0 and any(self.days[lot].due >= self.days[p].start for p in parents)
+            fits = lot.way.lead_days == 0 and self.days[lot].done_by is None
+            share = fits and any(self.days[lot].due >= self.days[p].start for p in parents)
             if lot.start == bucket and share:
                 aim = self.aims[lot]
                 self.days[lot] = replace(self.days[lot], crowded=aim.steps, by_hours=not aim.shares)
@@ -269,9 +270,10 @@ class _Dealt:
             if not (made and steps == "overlapping"):
                 apart = steps == "apart" and made and other.way.kind == "make" and other.way.lead_days == 0
                 start = max(start, self.days[other].due + timedelta(days=int(apart)))
-        start = _start_from(self.work, lot, start)
-        if not made:
-            return Days(start, _after_lead(lot.way, start), 0, by_hours=False, short_of=None)
+        takes_until = start
+        start = _start_from(self.work, lot, min(start, _last_day(self.work, lot.start)))
+        if not made:  # what it takes may be done after its bucket (`done_by`)
+            return Days(start, _after_lead(lot.way, max(start, takes_until)), 0, by_hours=False, short_of=None)
         if course.begins is not None:
             begins = self.work.starts[lot.start] + timedelta(days=course.begins)
             takes = [self.days[o].due for o in self.takes[lot] if o.way.kind == "make" and o.way.lead_days > 0]
@@ -282,26 +284,41 @@ class _Dealt:
         else:
             due = max(aim.there, _there(lot, start) if aim.waits or start > aim.begin else start)
         done_by = None if short is None else self._rest_done(lot, course)
-        return Days(start, max(due, start), 0, by_hours=False, short_of=short, done_by=done_by)
+        if done_by is not None:
+            due = max(due, done_by if course.hours > LEAST_HOURS else _there(lot, done_by))
+        due = max(due, start)
+        return Days(start, due, 0, by_hours=False, short_of=short, done_by=done_by)
 
     def _rest_done(self, lot: Lot, course: Course) -> date | None:
-        """The day on which what a lot's bucket has too few hours for is done, before all other lots of later ones."""
+        """The day on which what a lot's bucket has too few hours for is done, once what it takes is there. Its hours
+        are taken off those of later buckets, before all other lots."""
+        takes = [self.days[other] for other in self.takes[lot]]
+        if any(days.short_of is not None and days.done_by is None for days in takes):
+            return None
         left = lot.units * lot.way.hours_per_unit + lot.way.setup_hours - course.hours
+        ready = max((days.due for days in takes), default=date.min)
         for t in range(lot.start + 1, len(self.work.starts)):
-            until = np.cumsum(self.free[lot.way.line or ""][t])
-            done = np.flatnonzero(until >= left - LEAST_HOURS)
-            if len(done):
-                return self.work.starts[t] + timedelta(days=int(done[0]))
-            left -= float(until[-1])
+            hours = self.free[lot.way.line][t] if lot.way.line in self.free else None
+            for day in _open_days(lot.way, max(self.work.starts[t], ready), _last_day(self.work, t)):
+                at = (day - self.work.starts[t]).days
+                if at >= self.work.calendar.bucket_days:
+                    break
+                if hours is not None:
+                    some = min(float(hours[at]), left)
+                    hours[at] -= some
+                    left -= some
+                if hours is None or left <= LEAST_HOURS:
+                    return day
         return None
 
     def _put_off(self, lot: Lot) -> None:
-        """What takes of a lot in a later bucket than it starts waits for it, where it begins later than it should."""
-        days = self.days[lot]
-        if lot.arrive == lot.start or days.start <= self.aims[lot].begin:
+        """What takes of a lot in a later bucket than it starts waits for it, where it begins or is there later than it
+        should."""
+        days, aim = self.days[lot], self.aims[lot]
+        if days.due <= aim.there and (lot.arrive == lot.start or days.start <= aim.begin):
             return
         for parent in self.into[lot]:
-            if parent in self.aims and parent.start == lot.arrive:
+            if parent in self.aims and lot.start < parent.start and lot.arrive <= parent.start:
                 day = min(days.due, _last_day(self.work, parent.start))
                 self.put_off[parent] = max(self.put_off.get(parent, day), day)
 
