@@ -61,6 +61,33 @@ def test_an_order_without_a_line_stands_on_the_only_one_that_makes_it(tmp_path: 
         served.close()
 
 
+def test_an_order_that_is_out_is_drawn_to_the_day_by_which_its_line_has_its_hours(tmp_path: Path, clock: Clock) -> None:
+    """13 hours, promised for Monday, on a line of 8 hours a day: Tuesday. What it was promised for stands beside it."""
+    folder = write(
+        tmp_path / "own",
+        orders_csv="order,kind,product,recipe,units,start,due\nE1,make,P,P/1,13,2026-03-02,2026-03-02\n"
+        "E2,make,Q,Q/1,5,2026-03-02,2026-03-02\n",
+        order_events_csv="happened_at,order,state\n2026-02-27 09:00,E1,released\n2026-02-27 09:00,E2,released\n",
+        lines_csv="line,hours_per_week\nA,40\nB,40\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\nQ/1,Q,B,1,5\n",
+    )
+    served = serve(folder, None, clock, hasher=QUICK)
+    try:
+        served.keeper.write("test", lambda chain: chain.run())
+        monday, tuesday = date(2026, 3, 2), date(2026, 3, 3)
+        rows = {row["order"]: row for row in orders(served, ANN, Wanted()).rows.to_pylist()}
+        assert {name: (rows[name]["due"], rows[name]["counted_on"]) for name in ("E1", "E2")} == {
+            "E1": (monday, tuesday),
+            "E2": (monday, None),
+        }
+        found = gantt.bars(served, ANN, 0, 10, tuesday, tuesday).rows
+        assert found is not None
+        assert [row["order"] for row in found.to_pylist() if row["origin"] == "out"] == ["E1"]
+        assert order(served, ANN, "E1").counted_on == tuesday
+    finally:
+        served.close()
+
+
 def test_lines_show_the_days_on_which_their_calendar_is_closed(tmp_path: Path, clock: Clock) -> None:
     """Orders go from Tuesday 3 to Monday 9 March: A is closed at the weekend between; B has no calendar."""
     folder = write(

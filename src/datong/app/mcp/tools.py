@@ -33,8 +33,8 @@ if TYPE_CHECKING:  # it imports every stage
 Told = dict[str, Any]
 # Columns of an order that a list of them names, and those that one alone has besides.
 LISTED = (
-    *("order", "kind", "product", "name", "units", "base_unit", "start", "due", "line", "counterparty"),
-    *("counterparty_name", "state", "origin", "is_due", "is_overdue", "to_come_units", "value", "late"),
+    *("order", "kind", "product", "name", "units", "base_unit", "start", "due", "counted_on", "line"),
+    *("counterparty", "counterparty_name", "state", "origin", "is_due", "is_overdue", "to_come_units", "value", "late"),
 )
 ALONE = ("needed_by", "recipe", "offer", "lane", "from_site", "site", "good_units", "locked", "cost", "behind", "hurts")
 # Rows of each table of a comparison, orders of a finding, quotes of one among several, and changes that are named.

@@ -24,7 +24,10 @@ MOST_BARS = 1500
 # Tables that say on which days a line is closed.
 CALENDARS = ("sites", "lines", "calendars", "calendar_days", "line_calendar")
 # Columns of ORDERS_NOW that a bar tells.
-SHOWN = ("order", "product", "name", "line", "start", "due", "state", "origin", "locked", "late", "is_overdue")
+SHOWN = (
+    *("order", "product", "name", "line", "start", "due", "state", "origin", "locked", "late", "is_overdue"),
+    "counted_on",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """rows: orders in SHOWN, with `row`, the row of their line; None where too many are in view. load: then."""
+    """rows: orders in SHOWN, with `row`, the row of their line, and `until`, the last day of their bar: that on which
+    the plan counts on them, or `due`; None where too many are in view. load: then."""
 
     rows: pa.Table | None
     load: Sequence[Load] = ()
@@ -75,7 +79,7 @@ class Bars:
 
 @dataclass(frozen=True, eq=False)
 class _OnLines:
-    """rows: open orders with the row of their line, in SHOWN and `row`. load: of every line in every bucket."""
+    """rows: open orders in SHOWN, with `row` and `until` as of Bars. load: of every line in every bucket."""
 
     rows: pa.Table
     lines: Lines
@@ -128,7 +132,7 @@ def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last
     rows = found.rows
     in_view = pc.and_(
         pc.and_(pc.greater_equal(rows["row"], from_row), pc.less(rows["row"], to_row)),
-        pc.and_(pc.greater_equal(rows["due"], pa.scalar(first)), pc.less_equal(rows["start"], pa.scalar(last))),
+        pc.and_(pc.greater_equal(rows["until"], pa.scalar(first)), pc.less_equal(rows["start"], pa.scalar(last))),
     )
     if (pc.sum(in_view).as_py() or 0) <= MOST_BARS:
         return Bars(rows.filter(in_view).sort_by([(name, "ascending") for name in ("row", "start", "order")]))
@@ -156,9 +160,10 @@ def _placed(now: OrdersNow, hours: pa.Table | None, calendar: Calendar) -> _OnLi
     counts = {one["values"]: one["counts"] for one in counted}
     names = sorted(counts, key=lambda name: (name == "", name))
     rows = rows.append_column("row", pc.index_in(line, pa.array(names, pa.string())).cast(pa.int64()))
+    rows = rows.append_column("until", pc.coalesce(rows["counted_on"], rows["due"]))
     today = calendar.local_date(now.as_of)
     first = pc.min(rows["start"]).as_py() or today
-    last = pc.max(rows["due"]).as_py() or today
+    last = pc.max(rows["until"]).as_py() or today
     told = Lines([Line(name, counts[name]) for name in names], first, last, today)
     return _OnLines(rows, told, _load(hours, calendar, rows, names))
 

@@ -57,7 +57,7 @@ class OrderShown:
     """One order. row: of ORDERS_NOW. version: names what is shown; who changes it says which they saw. planned: units
     and day that the reasons are of, where they are others now. history: oldest first. lines: on which it may be made,
     where the one is not told and there are several; '' among them: without a line. counted_on: of an order that is out,
-    the day on which the last plan counts on it, where that is another than the promised one."""
+    as in its row."""
 
     row: Mapping[str, Any]
     version: str
@@ -95,15 +95,7 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
     history = tuple(sorted([*events, *_noted(served, name)], key=lambda one: one.at))
     lines = _lines(served, row)
     told = lines if len(lines) > 1 else ()
-    return OrderShown(row, version_of(row), reasons, history, _planned(plan, row), told, _counted_on(served, row))
-
-
-def _counted_on(served: Served, row: Mapping[str, Any]) -> date | None:
-    plan = everything(served).plan
-    kept = None if plan is None or row["origin"] == "plan" else table_of_run(served, plan.run, "kept")
-    found = [] if kept is None else rows_with(kept, "order", row["order"]).to_pylist()
-    day = found[0].get("counted_on") if found else None
-    return day if day != row["due"] else None
+    return OrderShown(row, version_of(row), reasons, history, _planned(plan, row), told, row["counted_on"])
 
 
 def _lines(served: Served, row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -32,7 +32,9 @@ _TEXT = pa.string()
 # origin: 'plan': the last plan proposes it; 'edit': a planner changed or locked it, and it is not out; 'out': it was
 # given out, or another system told of it. to_come_units: ordered less good and scrapped. is_due: it is to be given out
 # now: the last plan says so, or it was changed by hand and starts before the end of the bucket that is. is_overdue: it
-# is out, past its day, and brings more. cost, value, behind: money, as of a plan's proposal; null of others.
+# is out, past its day, and brings more. counted_on: of what is out, the day on which the last plan counts on it by the
+# hours and components that it has for it, where that is another than `due`, the day that was promised; else null. cost,
+# value, behind: money, as of a plan's proposal; null of others.
 ORDERS_NOW = pa.schema(
     [
         *(_F(name) for name in ("order", "kind", "product")),
@@ -49,6 +51,7 @@ ORDERS_NOW = pa.schema(
         ("origin", _TEXT),
         ("is_due", pa.bool_()),
         ("is_overdue", pa.bool_()),
+        ("counted_on", pa.date32()),
         *(_F(name) for name in ("cost", "value", "behind", "late", "hurts")),
         ("run", _TEXT),
     ]
@@ -144,7 +147,20 @@ def _all_rows(chain: Chain, state: State, stands: pa.Table, basis: _Basis, propo
     is_past = pc.less(rows["due"], pa.scalar(state.today))
     is_overdue = pc.and_(pc.and_(is_open, is_past), pc.greater(rows["to_come_units"], 0.0))
     rows = rows.append_column("is_overdue", is_overdue)
+    kept = None if basis.plan is None else run_table(chain, basis.plan.run, "kept")
+    rows = rows.append_column("counted_on", _counted_on(rows, kept))
     return rows.select(ORDERS_NOW.names).cast(ORDERS_NOW).combine_chunks()
+
+
+def _counted_on(rows: pa.Table, kept: pa.Table | None) -> pa.Array:
+    """Of rows of orders the day on which a plan counts on each that brings more, where it knew the same promised day.
+    kept: orders that were out already when it was made; None: there is none."""
+    if kept is None or "counted_on" not in kept.column_names:  # of a plan that an earlier version kept
+        return pa.nulls(rows.num_rows, pa.date32())
+    found = kept.select(["due", "counted_on"]).take(pc.index_in(rows["order"], kept["order"].combine_chunks()))
+    same_promise = pc.and_(pc.equal(found["due"], rows["due"]), pc.not_equal(found["counted_on"], rows["due"]))
+    told = pc.and_(same_promise, pc.and_(pc.equal(rows["origin"], "out"), pc.greater(rows["to_come_units"], 0.0)))
+    return pc.if_else(pc.fill_null(told, False), found["counted_on"], pa.scalar(None, pa.date32()))
 
 
 def _with_changed(chain: Chain, before: _Made, stands: Stands, state: State, basis: _Basis) -> pa.Table:
@@ -164,7 +180,7 @@ def _with_changed(chain: Chain, before: _Made, stands: Stands, state: State, bas
 
 
 # Columns of both parts, before names are put beside codes.
-_ADDED = ("name", "base_unit", "counterparty_name", "is_overdue")
+_ADDED = ("name", "base_unit", "counterparty_name", "is_overdue", "counted_on")
 _STORED = [name for name in ORDERS_NOW.names if name not in _ADDED]
 _STORED_SCHEMA = pa.schema([ORDERS_NOW.field(name) for name in _STORED])
 

@@ -12,7 +12,8 @@ from datong.model.words import say
 
 # Columns of the grid of orders, in their order; those of numbers, which stand to the right.
 COLUMNS = (
-    *("order", "state", "kind", "product", "units", "start", "due", "needed_by", "line", "way", "site"),
+    *("order", "state", "kind", "product", "units", "start", "due", "counted_on", "needed_by"),
+    *("line", "way", "site"),
     *("counterparty", "to_come_units", "value", "cost", "late_for", "locked"),
 )
 NUMBERS = frozenset({"units", "to_come_units", "value", "cost"})
@@ -46,6 +47,7 @@ def shown_order(row: Mapping[str, Any], language: str) -> dict[str, Any]:
         "units": figures.fitting(row["units"]) + unit,
         "start": _day(row["start"]),
         "due": _day(row["due"]),
+        "counted_on": _day(row["counted_on"]),
         "needed_by": _day(row["needed_by"]),
         "line": row["line"] or "",
         "way": row["recipe"] or row["offer"] or row["lane"] or "",

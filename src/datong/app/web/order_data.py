@@ -17,7 +17,7 @@ from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.app.web.order_columns import SORTED_BY, mark_of, shown_order
 from datong.model.errors import DatongError, Refused
-from datong.model.words import message
+from datong.model.words import message, say
 
 # Rows of one piece of the grid.
 MOST_ROWS = 500
@@ -108,11 +108,13 @@ def _bars(served: Served, who: Who, request: Request) -> dict[str, Any]:
             row["order"],
             row["row"],
             row["start"].isoformat(),
-            row["due"].isoformat(),
+            row["until"].isoformat(),
             mark_of(row),
             row["locked"],
             row["name"] or row["product"],
             row["origin"] != "out",
+            None if row["counted_on"] is None else row["due"].isoformat(),
+            "" if row["counted_on"] is None else say("web_plan.bar_promised", who.language, due=row["due"]),
         ]
         for row in found.rows.to_pylist()
     ]

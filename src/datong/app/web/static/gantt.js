@@ -68,7 +68,7 @@ window.datongGantt = (() => {
         const found = await datongPage.get("/planner/data/gantt", {
           from: r * 8, to: r * 8 + 8, first: text(d * span), last: text(d * span + span - 1) });
         Object.assign(tile, { bars: found.bars, load: found.load });
-        for (const bar of tile.bars || []) { bar.begin = day(bar[2]); bar.end = day(bar[3]) + 1; }
+        for (const bar of tile.bars || []) { bar.begin = day(bar[2]); bar.end = day(bar[3]) + 1; bar.promised = bar[8] ? day(bar[8]) + 1 : null; }
       } catch (error) { this.problem = error.message; }
       this.later();
     }
@@ -142,6 +142,7 @@ window.datongGantt = (() => {
         const [x, y, w, h] = this.box(bar);
         if (y < HEAD - 1 || y > height || x > width || x + w < NAMES) continue;
         g.fillStyle = color(`--${bar[4]}`); g.fillRect(x, y, w, h);
+        if (bar.promised !== null) { g.fillStyle = color("--ink"); g.fillRect(this.x(bar.promised) - 2, y, 2, h); }
         if (bar[5]) { g.fillStyle = color("--ink"); g.fillRect(x, y, 3, h); }
         if (bar[0] === this.chosen) { g.strokeStyle = color("--ink"); g.lineWidth = 2; g.strokeRect(x, y, w, h); g.lineWidth = 1; }
         if (h > 10 && w > 40) {
@@ -217,7 +218,7 @@ window.datongGantt = (() => {
       else {
         const bar = this.at(event);
         this.canvas.style.cursor = bar ? (bar[7] ? "grab" : "pointer") : "default";
-        this.canvas.title = bar ? `${bar[0]} · ${bar[6]} · ${bar[2]} → ${bar[3]}` : "";
+        this.canvas.title = bar ? `${bar[0]} · ${bar[6]} · ${bar[2]} → ${bar[3]}${bar[9] ? ` · ${bar[9]}` : ""}` : "";
       }
     }
 
