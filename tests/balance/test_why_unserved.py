@@ -76,6 +76,29 @@ def test_what_it_would_take_is_counted_in_lots():
     assert told == [("L", 20.0, 10.0)] * 3
 
 
+def test_what_comes_later_in_any_case_lacks_components_only_until_then():
+    """A lot is of 15 at least; 10 of M are there, and more come in the second week. 15 A are late by a week: 5 of M
+    more, and they are not, for the order of 35 in the second week is smaller by as many as are made before it."""
+
+    def told(stock: float) -> list[tuple[float, str, float]]:
+        found = cleared(
+            state_of(
+                weeks=2,
+                asked=15.0,
+                late_days=14,
+                products=[{"product": "A", "price": 100.0}, {"product": "M", "kind": "material", "price": 1.0}],
+                recipes=[{"recipe": "R", "product": "A", "cost_per_unit": 1.0, "min_lot_units": 15.0}],
+                components=[{"product": "A", "component": "M", "units_per_unit": 1.0}],
+                offers=[{"offer": "O", "product": "M", "price": 1.0, "lead_days": 7.0}],
+                stock=[{"product": "M", "units": stock, "happened_at": datetime(2026, 1, 4, tzinfo=UTC)}],
+            )
+        )
+        return [(r["late_units"], r["binding"], r["needed_amount"]) for r in found.gaps.to_pylist()]
+
+    assert told(10.0)[0] == (15.0, "M", 5.0)
+    assert [late for late, *_ in told(15.0)] == [0.0, 0.0]
+
+
 def test_an_order_that_is_there_can_grow_by_less_than_a_smallest_lot():
     """40 hours make an order of 40, above its least of 30; 10 hours would make it 50."""
     recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "min_lot_units": 30.0}]

@@ -218,7 +218,7 @@ def by_orders(
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
         product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
-        found = left.obstacles(product, int(t), missing, saves)
+        found = left.obstacles(product, int(t), missing, saves, come_later=units.lost[d, t] < LEAST_TOLD)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -277,18 +277,35 @@ class _Left:
         missing: float,
         worth: float = math.inf,
         above: frozenset[int] = frozenset(),
+        *,
+        come_later: bool = False,
     ) -> list[_Found]:
         """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name;
         where each would cost more than the units are worth, what keeps the order that brings them late from an earlier
         start, and else nothing. above: products for which it is looked into, in a circle of lanes the same ones again.
+        come_later: a later order brings the units in any case.
         """
         names = self.market.ways.facts
         starts = self._in_time(product, bucket)
         paying = [at for at in (*starts, *self._growing(product, bucket)) if self._dearer(*at, bucket, missing) < worth]
         if not paying:
             return self._moved(product, bucket, worth) or [(None, start, names[way].name) for way, start in starts]
-        found = [(self._obstacle(way, start, missing, above | {product}), start, way) for way, start in paying]
-        return [(obstacle, start, names[way].name) for obstacle, start, way in found]
+        found: list[_Found] = []
+        for way, start in paying:
+            takes_until = self._next_smaller(way, start, missing) if come_later else None
+            obstacle = self._obstacle(way, start, missing, above | {product}, takes_until)
+            found.append((obstacle, start, names[way].name))
+        return found
+
+    def _next_smaller(self, way: int, start: int, missing: float) -> int | None:
+        """Buckets after which the next order of the way is as much smaller as a lot for the missing good units is
+        large: from then on that lot takes no components more. None: it cannot be."""
+        after = np.flatnonzero(self.lots[way, start + 1 :])
+        if not len(after):
+            return None
+        facts, buckets = self.market.ways.facts[way], int(after[0]) + 1
+        left = float(self.started[way, start + buckets]) - self._more(way, start, missing)
+        return buckets if abs(left) <= NOTHING or left >= max(facts.min_units, NOTHING) else None
 
     def _moved(self, product: int, bucket: int, worth: float) -> list[_Found]:
         """Of each way that could be there in a bucket and has its next order later: what that order lacks in the hours
@@ -399,10 +416,13 @@ class _Left:
         worth = max(price, 0.0) if np.isfinite(price) and not lies else 0.0
         return _Obstacle(self.market.products.names[part], False, worth, bucket, lacks)
 
-    def _obstacle(self, way: int, start: int, missing: float, above: frozenset[int]) -> _Obstacle | None:
-        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
+    def _obstacle(
+        self, way: int, start: int, missing: float, above: frozenset[int], takes_until: int | None = None
+    ) -> _Obstacle | None:
+        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing.
+        takes_until: `buckets` of _lacks."""
         short: list[tuple[float, _Obstacle]] = []
-        for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing)):
+        for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing), takes_until):
             behind = lack if part < 0 or part in above else self._behind(part, lack, above)
             if behind is not None:
                 short.append((allowed, behind))
