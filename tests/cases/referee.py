@@ -340,6 +340,8 @@ def kept(chain: Chain) -> list[Order]:
             continue
         began = [e for e in events if e["state"] in ("started", "partly_done")]
         takes = None
+        if r["kind"] == "make" and r.get("was_to_start"):  # put off: it keeps the bill of the day that was agreed
+            takes = bill(chain, r["product"], r.get("recipe"), max(r["was_to_start"], chain.today))
         if began and r["kind"] == "make":
             start = _moment(began[0]["happened_at"])
             parts = bill(chain, r["product"], r.get("recipe"), max(r["start"], chain.today))

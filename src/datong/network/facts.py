@@ -189,7 +189,7 @@ def _stand_ins(state: State) -> set[str]:
 
 def located(facts: ChainFacts, where: Position) -> Position:
     """The position by stock point, in a chain with lanes: what lies and comes where; as it is in any other. An order
-    under way is one of the way that its recipe is on the day it starts."""
+    under way is one of the way that its recipe is on the day on which it was to start, with which it was given out."""
     places = facts.places
     if places is None:
         made = {o.order: facts.ways_of_row.get(("make", o.recipe or ""), ()) for o in where.under_way}
