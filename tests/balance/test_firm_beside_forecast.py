@@ -1,6 +1,7 @@
 """A customer's order is followed one by one also where the product has demand that is only expected."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -102,3 +103,27 @@ def test_requests_and_the_rest_are_all_of_the_gaps(orders, hours, defaults):
         pegs = pegged(decision.chosen.work, clearing, decision.chosen.lots).pegs
         for lot, own in pegs.items():
             assert sum(p.units for p in own) <= lot.units * lot.way.yield_share + 1e-6
+
+
+def test_firm_orders_alone_count_alike_also_where_one_is_overdue_and_may_wait_as_long_as_it_says():
+    """10 were due in the week before and may wait two weeks, 10 are due in the second week, and 5 are made a week:
+    nothing is expected, so that no order counts more for being firm, whatever the factor."""
+
+    def cost(firm_factor: float) -> dict[str, float]:
+        rows = {
+            "products": [{"product": "A", "price": 10.0}],
+            "recipes": [{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0}],
+            "lines": [{"line": "L", "hours_per_week": 5.0}],
+            "demand": [
+                {"demand": "d0", "product": "A", "due": MONDAY - timedelta(days=4), "units": 10.0, "max_late_days": 14},
+                {"demand": "d1", "product": "A", "due": MONDAY + timedelta(days=9), "units": 10.0},
+            ],
+        }
+        usual = ChainSettings("t").defaults
+        chain = ChainSettings("t", horizon_buckets=WEEKS, defaults=replace(usual, firm_factor=firm_factor))
+        tables = {name: pa.Table.from_pylist(own) for name, own in rows.items()}
+        found = decided(state_of_tables(chain, chain.calendar.midnight(MONDAY), tables)).clearing.cost
+        assert found["late"] + found["lost"] > 0
+        return dict(found)
+
+    assert cost(2.0) == cost(1.0)

@@ -176,7 +176,10 @@ def demand_classes(
     forecast = {
         facts.label_of(item) for item, method in zip(demand.items, demand.method, strict=True) if method != "given"
     }
-    split = (set(pc.unique(special["product"]).to_pylist()) | forecast) & set(asked)
+    of_rows = _owed_rows(where, demand.bucket_starts, state.settings, facts)
+    # Beside owed rows that are not like all others, those that are due in the horizon are told apart too.
+    unlike = {product for of_kind in of_rows.values() for product in of_kind}
+    split = (set(pc.unique(special["product"]).to_pylist()) | forecast | unlike) & set(asked)
     rows = table.filter(pc.is_in(table["product"], pa.array(sorted(split), pa.string())))
     calendar, starts, factors = state.settings.calendar, demand.bucket_starts, state.settings.defaults
     given: dict[str, dict[_Kind, FloatArray]] = defaultdict(dict)
@@ -189,9 +192,8 @@ def demand_classes(
             units = given[r["product"]].setdefault(kind, np.zeros(len(starts)))
             units[bucket] += r["units"]
     owed = _owed_until(where.owed_units, starts, state.settings, facts)
-    of_rows = _owed_rows(where, starts, state.settings, facts)
     result = {}
-    for product in sorted(given.keys() | {p for of_kind in of_rows.values() for p in of_kind} & asked.keys()):
+    for product in sorted(given.keys() | unlike & asked.keys()):
         by_kind = given.get(product, {})
         total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
         left = np.minimum(total, np.maximum(asked[product][0], 0.0)) if len(asked[product]) == 1 else total
