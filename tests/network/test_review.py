@@ -59,6 +59,16 @@ def test_what_is_cheaper_to_refuse_than_to_make_is_never_made(lost, tables, prio
     assert (started(state) == 0) == bool(told)
 
 
+@pytest.mark.parametrize(("due", "loss"), [(date(2023, 12, 28), None), (date(2024, 1, 9), 1.7 * 1.25)])
+def test_a_firm_order_counts_more_beside_what_is_still_expected_alone(due: date, loss: float | None) -> None:
+    """A lost one of 1.7 is less than the 2 that it costs to make; as a firm one beside a forecast it is 2.125."""
+    economics = [{"product": "A", "lost_sale_cost_per_unit": 1.7, "late_cost_per_unit_week": 0.0}]
+    expected = {"demand": "F", "product": "A", "due": due, "units": 1.0, "firm": False}
+    rows = [*wanted(firm=True), expected]
+    told = found(chain(2, **press() | {"economics": economics, "demand": rows}), "never_made")
+    assert [dict(f.found.params)["loss"] for f in told] == ([] if loss else ["1.70"])
+
+
 def test_with_a_yield_a_good_unit_costs_more() -> None:
     """Half of what is started is good: a unit costs 2 / 0.5 = 4."""
     economics = [{"product": "A", "lost_sale_cost_per_unit": 3.0}]

@@ -54,7 +54,7 @@ def never_made(state: State, starts: Sequence[date], held: Held) -> list[Finding
     items = asked_items(state, starts)
     facts = chain_facts(state, starts, nothing_learnt(), items)
     cost = dict(zip(facts.products, facts.arrays.least_costs(starts).tolist(), strict=True))
-    given, weight = _given_products(state, starts), _heaviest_weight(state)
+    given, weight = _given_products(state, starts), _heaviest_weight(state, starts)
     told = []
     for label in sorted({facts.label_of(item) for item in items}):
         product = facts.product_of(label)
@@ -169,9 +169,11 @@ def _sold(state: State) -> set[str]:
     return {product for product, _ in sold_pairs(state)}
 
 
-def _heaviest_weight(state: State) -> dict[str, float]:
-    """The most that a row of `demand` weighs, by product; see `demand_classes` in rule_facts.py."""
-    rows = rows_in_plan(state).select(["product", "priority", "firm"])
+def _heaviest_weight(state: State, starts: Sequence[date]) -> dict[str, float]:
+    """The most that a row of `demand` weighs, by product; see `demand_classes` in rule_facts.py. What was expected
+    before the first bucket is no demand any more."""
+    rows = rows_in_plan(state)
+    rows = rows.filter(pc.or_(rows["firm"], pc.greater_equal(rows["due"], pa.scalar(starts[0]))))
     kinds = rows.group_by("product", use_threads=False).aggregate(
         [("priority", "max"), ("firm", "max"), ("firm", "min")]
     )

@@ -44,7 +44,7 @@ WIDTHS = {
     "units": 104,
     "start": 94,
     "due": 94,
-    "counted_on": 94,
+    "counted_on": 90,
     "needed_by": 100,
     "line": 84,
     "way": 150,
