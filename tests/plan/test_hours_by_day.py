@@ -313,6 +313,8 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
     worked = worked_by_bucket(decision.chosen.work)
     expected = {row["order"]: row["counted_on"] for row in plan.kept.to_pylist()}
     recipes = {row["recipe"]: row for row in made.tables["recipes"]}
+    work_until: dict[str, dict[date, float]] = defaultdict(dict)
+    hours_until: dict[str, dict[date, float]] = defaultdict(dict)  # line -> day -> hours, over all buckets
     for hours in decision.clearing.hours.to_pylist():
         line, first = hours["line"], hours["bucket"]
         due: dict[int, float] = defaultdict(float)
@@ -332,6 +334,20 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
         for day in range(calendar.bucket_days):
             needed = sum(h for d, h in due.items() if d <= day)
             assert needed <= sum(there[: day + 1]) + 1e-6, (line, first, day)
+            hours_until[line][first + timedelta(days=day)] = there[day]
+        last = first + timedelta(days=calendar.bucket_days - 1)
+        for order, of_bucket in worked[line, first].items():
+            by = min(last, expected[order] or last)
+            work_until[line][by] = work_until[line].get(by, 0.0) + of_bucket
+    for order in plan.orders:  # what a bucket has too few hours for has them in later ones
+        recipe = recipes.get(order.recipe or "", {})
+        if order.line is not None and recipe and not recipe.get("lead_days") and not told(order, "waits_short"):
+            of_order = order.units * recipe["hours_per_unit"] + recipe.get("setup_hours", 0.0)
+            work_until[order.line][order.due] = work_until[order.line].get(order.due, 0.0) + of_order
+    for line, by_day in work_until.items():
+        for day in by_day:
+            needed = sum(h for d, h in by_day.items() if d <= day)
+            assert needed <= sum(h for d, h in hours_until[line].items() if d <= day) + 1e-6, (line, day)
 
 
 def test_an_order_that_is_out_and_is_worked_over_the_weekend_makes_its_customer_late() -> None:
