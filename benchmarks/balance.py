@@ -44,6 +44,7 @@ import pyarrow.parquet as pq
 from network.chain import CHANGES, Chain, changed, generated, read
 from network.lanes import with_lanes
 
+from datong.app.garbage_collection import collect_seldom
 from datong.balance import exact_lots, highs, price_search
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
@@ -376,6 +377,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.job:
         job = json.loads(options.job)
+        collect_seldom()  # as each command does
         say(json.dumps(MEASURES[job["kind"]](job)))
         return 0
     sizes = [100, 1000] if options.short else [int(n) for n in options.sizes.split(",") if n]

@@ -216,18 +216,21 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
         request = market.rules.smallest_delivery.requests[d]
         place[p, round(float(market.rules.priorities.weight[d]), 9), late, request] = d
     own = set(market.rules.smallest_delivery.requests)
-    names = [key if key in own else "" for key in asks.key.to_pylist()]
-    kinds = zip(product[asks.item].tolist(), asks.weight.tolist(), asks.late_buckets.tolist(), names, strict=True)
-    of = np.array([place.get((p, round(w, 9), late, name), -1) for p, w, late, name in kinds], dtype=np.int64)
+    names = [key if key in own else "" for key in asks.key.to_pylist()] if own - {""} else [""] * len(asks.units)
+    weights, rank = np.unique(asks.weight, return_inverse=True)
+    rounded = [round(w, 9) for w in weights.tolist()]
+    kinds = zip(product[asks.item].tolist(), rank.tolist(), asks.late_buckets.tolist(), names, strict=True)
+    of = np.array([place.get((p, rounded[w], late, name), -1) for p, w, late, name in kinds], dtype=np.int64)
     known = of >= 0
     count, buckets = len(market.demand), market.buckets
     told = np.bincount(of[known] * buckets + asks.bucket[known], asks.units[known], count * buckets)
     whole = np.zeros(count, dtype=bool)
-    for d, paths in enumerate(market.demand.cumulative):
-        if len(paths) == 1:
-            asked = np.diff(paths[0], prepend=0.0)
-            slack = NOTHING * max(float(np.abs(paths[0][-1])), 1.0)
-            whole[d] = bool((np.abs(told[d * buckets : (d + 1) * buckets] - asked) <= slack).all())
+    certain = np.array([d for d, paths in enumerate(market.demand.cumulative) if len(paths) == 1], dtype=np.int64)
+    if len(certain):
+        cumulative = np.stack([market.demand.cumulative[d][0] for d in certain.tolist()])
+        asked = np.diff(cumulative, axis=1, prepend=0.0)
+        slack = NOTHING * np.maximum(np.abs(cumulative[:, -1:]), 1.0)
+        whole[certain] = (np.abs(told.reshape(count, buckets)[certain] - asked) <= slack).all(axis=1)
     ok = known.copy()
     ok[known] = whole[of[known]]
     return np.where(ok, of, -1)

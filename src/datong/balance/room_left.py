@@ -109,7 +109,7 @@ class Room:
         setup_hours, setup_cost = (0.0, 0.0) if is_more else (facts.setup_hours, facts.setup_cost)
         line, hours = int(market.ways.line[way]), (setup_hours + lot * facts.hours_per_unit) / facts.span
         works = slice(start, start + facts.span)
-        if line >= 0 and (self.hours[line, works] < hours - NOTHING).any():
+        if line >= 0 and self.hours[line, works].min() < hours - NOTHING:
             return None
         if lot > self.limit[way, start] + NOTHING:
             return None

@@ -158,10 +158,12 @@ def only_recipes(state: State) -> Mapping[str | tuple[str, str], str]:
     recipes that have begun."""
     recipes = state.table("recipes")
     begun = pc.fill_null(pc.less_equal(recipes["valid_from"], pa.scalar(state.today)), True)
-    rows = recipes.filter(begun).select(["recipe", "product", "line"]).to_pylist()
-    found: dict[str | tuple[str, str], set[str]] = {}
-    for r in rows:
-        found.setdefault(r["product"], set()).add(r["recipe"])
-        if r["line"] is not None:
-            found.setdefault((r["product"], r["line"]), set()).add(r["recipe"])
-    return {of: next(iter(recipes)) for of, recipes in found.items() if len(recipes) == 1}
+    rows = recipes.filter(begun).select(["recipe", "product", "line"])
+    found: dict[str | tuple[str, str], str] = {}
+    for keys in (["product"], ["product", "line"]):
+        told = [("recipe", "count_distinct"), ("recipe", "min")]
+        alone = rows.filter(pc.is_valid(rows[keys[-1]])).group_by(keys, use_threads=False).aggregate(told)
+        alone = alone.filter(pc.equal(alone["recipe_count_distinct"], 1))
+        of = [alone[key].to_pylist() for key in keys]
+        found |= zip(zip(*of, strict=True) if len(of) > 1 else of[0], alone["recipe_min"].to_pylist(), strict=True)
+    return found

@@ -107,8 +107,9 @@ def _rows(state: State, demand: Forecast, where: Position, starts: Sequence[date
 
 
 def _own_late(max_late_days: Sequence[int | None], state: State) -> IntArray:
-    own = (own_late_buckets(days, state.settings) for days in max_late_days)
-    return np.array([-1 if late is None else late for late in own], dtype=np.int64)
+    own = {days: own_late_buckets(days, state.settings) for days in set(max_late_days)}
+    told = {days: -1 if late is None else late for days, late in own.items()}
+    return np.array([told[days] for days in max_late_days], dtype=np.int64)
 
 
 def _expected(demand: Forecast, facts: ChainFacts, labels: Set[str]) -> set[str]:

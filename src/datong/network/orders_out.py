@@ -56,6 +56,8 @@ class UnderWay:
 
 def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
     """`under_way` without what is on the way, each due as the order says."""
+    if not state.table("orders").num_rows:
+        return ()
     names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     only, calendar, result = only_recipes(state), state.settings.calendar, []
     takings = _Takings(state, counts)

@@ -465,13 +465,27 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     )
 
 
+_NOTHING_MADE = pa.table(
+    {
+        "happened_at": pa.array([], pa.int64()),
+        "day": pa.array([], pa.int64()),
+        "site": pa.array([], pa.string()),
+        "product": pa.array([], pa.string()),
+        "recipe": pa.array([], pa.string()),
+        "units": pa.array([], pa.float64()),
+    }
+)
+
+
 def _made(state: State, stands: Mapping[str, Standing]) -> pa.Table:
     """What took components, of reports that name no known order and of orders: happened_at (us), day (since
     1970-01-01), site ('' where unnamed), product, recipe ('' where unknown), units started."""
-    only = only_recipes(state)
     columns = ["happened_at", "site", "product", "order", "good_units", "scrap_units"]
     production = state.table("production").select(columns)
     orders = state.table("orders")
+    if not production.num_rows and not orders.num_rows:
+        return _NOTHING_MADE
+    only = only_recipes(state)
     by_order = orders.filter(pc.equal(orders["kind"], "make"))
     known = pc.fill_null(pc.is_in(production["order"], by_order["order"].combine_chunks()), False)
     loose = production.filter(pc.invert(known))
