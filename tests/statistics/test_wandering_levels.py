@@ -31,7 +31,7 @@ def seen(rng: np.random.Generator) -> Readings:
 def law(walk: Walk, until: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean 0 and variance of the levels of the weeks before `until`, one after another, without readings: from the walk
     alone, by sums of its noise."""
-    one = filtered(Readings(np.zeros((until, VALUES, VALUES)), np.zeros((until, VALUES))), walk)
+    (one,) = filtered(Readings(np.zeros((until, VALUES, VALUES)), np.zeros((until, VALUES))), [walk])
     states = one.level.shape[1]
     variance = np.zeros((until, states, until, states))
     for t in range(until):
@@ -60,10 +60,15 @@ def conditioned(walk: Walk, said: Readings, until: int, ahead: int = 0) -> tuple
     return mean.reshape(size, VALUES), after, likely
 
 
-@pytest.mark.parametrize("walk", [Walk(0.9, 0.1), Walk(1.0, 0.1), Walk(1.0, 0.1, 0.03), Walk(1.0, 0.0)])
-def test_the_filter_is_the_normal_law_given_the_readings(walk: Walk) -> None:
+SOME_WALKS = [Walk(0.9, 0.1), Walk(1.0, 0.1), Walk(1.0, 0.1, 0.03), Walk(1.0, 0.0)]
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("walk", SOME_WALKS)
+def test_the_filter_is_the_normal_law_given_the_readings(walk: Walk, together: bool) -> None:
+    """Alone and beside other walks, whatever their states."""
     said = seen(np.random.default_rng(3))
-    one = filtered(said, walk)
+    one = filtered(said, SOME_WALKS)[SOME_WALKS.index(walk)] if together else filtered(said, [walk])[0]
     for t in range(WEEKS):
         mean, variance, _ = conditioned(walk, said, t + 1)
         assert one.level[t, :VALUES] == pytest.approx(mean[t], abs=1e-8)
@@ -75,7 +80,7 @@ def test_the_filter_is_the_normal_law_given_the_readings(walk: Walk) -> None:
 
 def test_paths_have_the_mean_and_the_spread_of_that_law() -> None:
     walk, said = Walk(0.9, 0.1), seen(np.random.default_rng(4))
-    one = filtered(said, walk)
+    (one,) = filtered(said, [walk])
     own = Levels(np.ones(1), (one,), smoothed(one)[:, :VALUES], one.level[:, :VALUES], one.level[:, :VALUES])
     paths = drawn(own, 2, 40_000, np.random.default_rng(5))
     mean, variance, _ = conditioned(walk, said, WEEKS, ahead=2)

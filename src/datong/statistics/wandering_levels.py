@@ -11,7 +11,9 @@ averaging, Hoeting and others 1999): so growth is expected only as far as the re
 none.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -98,7 +100,7 @@ def readings(left: FloatArray, weight: FloatArray, value: IntArray, values: int)
 def levels(seen: Readings, weeks_ahead: int) -> Levels:
     """Of all walks together, each as likely as the readings make it."""
     values = seen.weighted.shape[1]
-    every = [filtered(seen, walk) for walk in WALKS]
+    every = filtered(seen, WALKS)
     likely = np.array([one.likely for one in every])
     weight = np.exp(likely - likely.max())
     kept = np.flatnonzero(weight / weight.sum() >= LEAST_WEIGHT)
@@ -109,51 +111,84 @@ def levels(seen: Readings, weeks_ahead: int) -> Levels:
     return Levels(weight, fits, np.asarray(smooth), np.asarray(now), np.asarray(ahead))
 
 
-def filtered(seen: Readings, walk: Walk) -> Filtered:
-    """The Kalman filter in the form of information: readings of any number of series cost the same."""
-    weeks, values = seen.weighted.shape
-    second = walk.growth > 0 or walk.stays < 1.0
-    states = values * (2 if second else 1)
-    moves, noise = np.eye(states) * walk.stays, np.zeros((states, states))
-    noise[:values, :values] = np.eye(values) * walk.step**2
-    spread, level = np.eye(states) * (FREE_VARIANCE if walk.step else FIXED_VARIANCE), np.zeros(states)
-    if second:
-        one, own = np.eye(values), slice(values, states)
-        if walk.growth:
-            moves[:values, own], moves[own, own] = one, one * GROWTH_STAYS
-            noise[own, own] = one * walk.growth**2
-            spread[own, own] = one * walk.growth**2 / (1.0 - GROWTH_STAYS**2)
-        else:
-            far = walk.step**2 / (1.0 - walk.stays**2)
-            usual = far * min((1.0 + walk.stays) / (1.0 - walk.stays) / weeks, 1.0)
-            moves[:values, own], moves[own, own] = one * (1.0 - walk.stays), one
-            spread[:values, :values], spread[own, own] = one * (far + usual), one * usual
-            spread[:values, own] = spread[own, :values] = one * usual
-    found = [np.zeros((weeks, states)), np.zeros((weeks, states, states))]
-    before = [np.zeros((weeks, states)), np.zeros((weeks, states, states))]
-    precision, weighted, likely = np.zeros((states, states)), np.zeros(states), 0.0
+def filtered(seen: Readings, walks: Sequence[Walk]) -> tuple[Filtered, ...]:
+    """The Kalman filter in the form of information, of each walk: readings of any number of series cost the same. Walks
+    with as many states go through the weeks together."""
+    found: dict[int, Filtered] = {}
+    for second in (False, True):
+        own = [k for k, walk in enumerate(walks) if _has_second(walk) == second]
+        if own:
+            found |= dict(zip(own, _filtered([_Moves.of(walks[k], seen) for k in own], seen), strict=True))
+    return tuple(found[k] for k in range(len(walks)))
+
+
+def _has_second(walk: Walk) -> bool:
+    """Whether a value has a second state: its growth, or the usual level to which it is drawn back."""
+    return walk.growth > 0 or walk.stays < 1.0
+
+
+class _Moves(NamedTuple):
+    """(state, state) each: the state of a week out of the one before, the variance of its noise, and that at first."""
+
+    moves: FloatArray
+    noise: FloatArray
+    spread: FloatArray
+
+    @staticmethod
+    def of(walk: Walk, seen: Readings) -> "_Moves":
+        weeks, values = seen.weighted.shape
+        second = _has_second(walk)
+        states = values * (2 if second else 1)
+        moves, noise = np.eye(states) * walk.stays, np.zeros((states, states))
+        noise[:values, :values] = np.eye(values) * walk.step**2
+        spread = np.eye(states) * (FREE_VARIANCE if walk.step else FIXED_VARIANCE)
+        if second:
+            one, own = np.eye(values), slice(values, states)
+            if walk.growth:
+                moves[:values, own], moves[own, own] = one, one * GROWTH_STAYS
+                noise[own, own] = one * walk.growth**2
+                spread[own, own] = one * walk.growth**2 / (1.0 - GROWTH_STAYS**2)
+            else:
+                far = walk.step**2 / (1.0 - walk.stays**2)
+                usual = far * min((1.0 + walk.stays) / (1.0 - walk.stays) / weeks, 1.0)
+                moves[:values, own], moves[own, own] = one * (1.0 - walk.stays), one
+                spread[:values, :values], spread[own, own] = one * (far + usual), one * usual
+                spread[:values, own] = spread[own, :values] = one * usual
+        return _Moves(moves, noise, spread)
+
+
+def _filtered(walks: Sequence[_Moves], seen: Readings) -> list[Filtered]:
+    """Of walks with as many states. Arrays within have the walk first."""
+    moves, noise, spread = (np.array(arrays) for arrays in zip(*walks, strict=True))
+    (weeks, values), (count, states) = seen.weighted.shape, spread.shape[:2]
+    level, likely = np.zeros((count, states, 1)), np.zeros(count)
+    levels, levels_before = (np.zeros((count, weeks, states)) for _ in range(2))
+    spreads, spreads_before = (np.zeros((count, weeks, states, states)) for _ in range(2))
+    precision, weighted, unit = np.zeros((states, states)), np.zeros((states, 1)), np.eye(states)
     for t in range(weeks):
         if t:
-            level, spread = moves @ level, moves @ spread @ moves.T + noise
-        before[0][t], before[1][t] = level, spread
-        precision[:values, :values], weighted[:values] = seen.precision[t], seen.weighted[t]
-        mixed = np.eye(states) + spread @ precision
+            level, spread = moves @ level, moves @ spread @ moves.transpose(0, 2, 1) + noise
+        levels_before[:, t], spreads_before[:, t] = level[:, :, 0], spread
+        precision[:values, :values], weighted[:values, 0] = seen.precision[t], seen.weighted[t]
+        mixed = unit + spread @ precision
         after = np.linalg.solve(mixed, spread)
-        after = (after + after.T) / 2.0
-        news = weighted - precision @ level
-        fit = level @ precision @ level - 2.0 * level @ weighted - news @ after @ news
-        likely -= 0.5 * (float(np.linalg.slogdet(mixed)[1]) + float(fit))
+        after = (after + after.transpose(0, 2, 1)) / 2.0
+        read = precision @ level
+        news = weighted - read
+        fit = (level * (read - 2.0 * weighted) - news * (after @ news)).sum(axis=(1, 2))
+        likely -= 0.5 * (np.linalg.slogdet(mixed)[1] + fit)
         level, spread = level + after @ news, after
-        found[0][t], found[1][t] = level, spread
-    return Filtered(*found, *before, moves, noise, likely)
+        levels[:, t], spreads[:, t] = level[:, :, 0], spread
+    own = zip(levels, spreads, levels_before, spreads_before, moves, noise, likely.tolist(), strict=True)
+    return [Filtered(*one) for one in own]
 
 
 def smoothed(one: Filtered) -> FloatArray:
     """(week, state) mean as seen from the last week (Rauch, Tung and Striebel 1965)."""
     result = one.level.copy()
+    back = one.spread[:-1] @ one.moves.T @ np.linalg.pinv(one.before_spread[1:], hermitian=True)
     for t in range(len(result) - 2, -1, -1):
-        back = one.spread[t] @ one.moves.T @ np.linalg.pinv(one.before_spread[t + 1], hermitian=True)
-        result[t] += back @ (result[t + 1] - one.before[t + 1])
+        result[t] += back[t] @ (result[t + 1] - one.before[t + 1])
     return result
 
 
