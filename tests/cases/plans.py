@@ -93,12 +93,12 @@ class Plan:
 Plans = dict[str, "Plan | Exception"]
 
 
-def plans_of(case: str, where: Path, put_aside: tuple[str, ...] = ()) -> Plans:
-    """The plan of each command for a copy of the case in `where`, or what it raised."""
+def plans_of(case: str, where: Path, put_aside: tuple[str, ...] = (), most_nodes: int | None = None) -> Plans:
+    """The plan of each command for a copy of the case in `where`, or what it raised. most_nodes: see searched_once."""
     folder = where / case
     shutil.copytree(folder_of(case), folder)
     found: Plans = {}
-    with searched_once(), Chain(folder, now=lambda: NOW) as chain:
+    with searched_once(most_nodes), Chain(folder, now=lambda: NOW) as chain:
         findings = tuple(f.text("en") for f in chain.findings)
         for how, make in (("balance", lambda: chain.balance(gap=0.0001)), ("run", chain.run)):
             try:
@@ -112,13 +112,18 @@ def plans_of(case: str, where: Path, put_aside: tuple[str, ...] = ()) -> Plans:
 
 
 @contextlib.contextmanager
-def searched_once() -> Iterator[None]:
+def searched_once(most_nodes: int | None = None) -> Iterator[None]:
     """Both commands hand HiGHS the same programme, to the byte, with the same plan to start from and the same limits,
-    which count nodes: it finds the same, and looks for it once. A programme of another byte is another search."""
+    which count nodes: it finds the same, and looks for it once. A programme of another byte is another search.
+
+    most_nodes: fewer than the usual ones, where a plan is good enough after as many.
+    """
     search = exact_lots._Lots.solve
     known: dict[bytes, Any] = {}
 
     def solve(self: Any, start: Any, options: Mapping[str, Any], on_progress: Any) -> Any:
+        if most_nodes is not None:
+            options = {**options, "mip_max_nodes": most_nodes}
         form, matrix = self.form, self.form.matrix
         limits = (form.cost, form.upper, form.row_lower, form.row_upper)
         programme = (*limits, matrix.indptr, matrix.indices, matrix.data)

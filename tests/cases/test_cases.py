@@ -44,7 +44,7 @@ ALL = [(name, check) for name, case in CASES.items() for check in checks(case)]
 @pytest.mark.parametrize("name", list(CASES))
 def test_case(name: str, tmp_path: Path) -> None:
     """All checks of a case on the same two plans: those that fail are the faults that are listed, no more, no fewer."""
-    made = plans_of(name, tmp_path, CASES[name].put_aside)
+    made = plans_of(name, tmp_path, CASES[name].put_aside, CASES[name].most_nodes)
     failed = {}
     for check in checks(CASES[name]):
         try:

@@ -64,6 +64,10 @@ OPTIONS_OF_A_PART: Options = {
 }
 # The same of a chain with components, whose parts are smaller: a product, or neighbouring buckets.
 OPTIONS_WITH_COMPONENTS: Options = {"mip_max_nodes": 10}
+# Of a programme of at most so many columns: HiGHS decides it in a few nodes, and begins with a plan. To begin anew once
+# columns are fixed, and to jump for any plan at all, takes a third to a half of its time there, and finds nothing more.
+SMALL_COLUMNS = 1_000
+OPTIONS_OF_A_SMALL_ONE: Options = {"mip_allow_restart": False, "mip_heuristic_run_feasibility_jump": False}
 # The share of the cost at which the search for whole units of chosen lots may stop.
 GAP_OF_UNITS = 1e-9
 # A gain below this share of the cost is none.
@@ -310,6 +314,8 @@ class _Lots:
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
         begun = None if start is None else self._finished(self._columns_of(start))
+        if begun is not None and len(self.form.cost) <= SMALL_COLUMNS:
+            options = {**options, **OPTIONS_OF_A_SMALL_ONE}
         first = _Search(self.searched if len(self.searched) else self.whole, options, on_progress)
         solver, best = self._searched(begun, first)
         info = solver.getInfo()
