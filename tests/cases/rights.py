@@ -25,8 +25,8 @@ class Case:
 
     right: of each plan. found: words that a finding of the folder has; shown: words that both commands show.
     without: the usual checks that cannot be asked here. put_aside: orders that are out and cannot run. also: further
-    checks by name, each of a folder of its own. most_nodes: after which HiGHS is asked for the right answer, where that is
-    sooner than usual: a longer search begins with the same plan.
+    checks by name, each of a folder of its own. most_nodes: after which HiGHS is asked for the right answer, where that
+    is sooner than usual: a longer search begins with the same plan.
     """
 
     right: Callable[[Plan], None] | None = None

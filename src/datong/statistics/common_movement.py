@@ -84,11 +84,12 @@ class CommonMovement:
         """(group) the factor: from the median on, by the equation above."""
         factor = np.maximum(_medians(ratio, weight > 0, groups, count), FACTOR_MIN)
         noise = np.maximum(np.sqrt(self.variance), NOISE_MIN)
+        limit = LIMIT * noise
         for _ in range(ROUNDS):
             off = ratio / factor[groups] - 1.0
             used = np.where(np.abs(off) <= REJECTED * noise, weight, 0.0)
             total = np.bincount(groups, used, count)
-            moved = np.bincount(groups, used * np.clip(off, -LIMIT * noise, LIMIT * noise), count)
+            moved = np.bincount(groups, used * np.minimum(np.maximum(off, -limit), limit), count)
             factor = np.maximum(factor * (1.0 + moved / np.where(total > 0, total, np.inf)), FACTOR_MIN)
         return factor
 

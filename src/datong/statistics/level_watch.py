@@ -106,6 +106,8 @@ class Evidence(NamedTuple):
     strength: FloatArray
 
 
+# Ages of a change times series that are looked at together: as many as stay near the processor.
+CELLS_AT_ONCE = 8_192
 # Running sums that are kept of each series.
 KNOWN, SUM, SQUARE, PRODUCT, UNITS, SOLD = range(6)
 SUMS = 6
@@ -188,23 +190,36 @@ class LevelWatch:
         least = np.where(start > 0, self.blocks.level_min, self.blocks.baseline_min)
         most, total = np.full(len(rows), -np.inf), np.zeros(len(rows))
         at, size = np.zeros(len(rows), np.int64), np.zeros(len(rows))
-        for age, step in zip(ages, steps, strict=False):
-            split = self.block - age
-            middle, edge = self._at(split)[:UNITS].take(rows, axis=1), max(split - self.blocks.baseline, 0)
-            before, after = middle - base, now - middle
-            dependence = _dependence(_correlation(before), after[KNOWN])
-            by_all = _bayes_factor(before, after, dependence, least)
-            by_near = by_all
-            if edge > 0:
-                near = np.where(start >= edge, base, self._at(edge)[:UNITS].take(rows, axis=1))
-                by_near = _bayes_factor(middle - near, after, dependence, least)
-            both = step * ((1.0 - LONG_SHARE) * by_near[0] + LONG_SHARE * by_all[0])
-            total += both
-            better = both > most
-            most, at = np.where(better, both, most), np.where(better, split, at)
-            size = np.where(better, np.where(by_near[0] >= by_all[0], by_near[1], by_all[1]), size)
+        every = np.array(ages)
+        at_once = max(CELLS_AT_ONCE // len(rows), 1)
+        for k in range(0, len(every), at_once):
+            splits = self.block - every[k : k + at_once]
+            factors = self._factors(rows, splits, now, base, start, least)
+            for step, split, near, all_of_it, size_near, size_all in zip(steps[k:], splits, *factors, strict=False):
+                both = step * ((1.0 - LONG_SHARE) * near + LONG_SHARE * all_of_it)
+                total += both
+                better = both > most
+                most, at = np.where(better, both, most), np.where(better, split, at)
+                size = np.where(better, np.where(near >= all_of_it, size_near, size_all), size)
         log_m[rows], first[rows], strength[rows] = np.log(np.maximum(total, 1e-300)), at, size
         return Evidence(log_m, first, strength)
+
+    def _factors(
+        self, rows: IntArray, splits: IntArray, now: FloatArray, base: FloatArray, start: IntArray, least: IntArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """(split, row) B of a change at each split against the blocks just before it, and against all of the level;
+        the change in standard deviations of each."""
+        edges = np.maximum(splits - self.blocks.baseline, 0)
+        middle = np.stack([self._at(int(split))[:UNITS].take(rows, axis=1) for split in splits], axis=1)
+        before, after = middle - base[:, None], now[:, None] - middle
+        dependence = _dependence(_correlation(before), after[KNOWN])
+        by_all = _bayes_factor(before, after, dependence, least)
+        by_near = by_all
+        if edges.any():
+            at_edges = np.stack([self._at(int(edge))[:UNITS].take(rows, axis=1) for edge in edges], axis=1)
+            near = np.where(start >= edges[:, None], base[:, None], at_edges)
+            by_near = _bayes_factor(middle - near, after, dependence, least)
+        return by_near[0], by_all[0], by_near[1], by_all[1]
 
     def _raised(self, found: Evidence, watched: int) -> Alarms:
         """Those that hold the share of false alarms; the series that raise one begin anew."""
@@ -252,7 +267,7 @@ class LevelWatch:
 
 
 def _correlation(before: FloatArray) -> FloatArray:
-    """Lag-one correlation of each series in the blocks before a change.
+    """(split, row) lag-one correlation of each series in the blocks before a change.
 
     Each one's own, raised for its bias in few blocks (Kendall 1954, Biometrika 41), and the mean of all are weighted by
     how far series differ beyond chance (empirical Bayes); CORRELATION_MARGIN standard errors are added.
@@ -260,14 +275,15 @@ def _correlation(before: FloatArray) -> FloatArray:
     count = np.maximum(before[KNOWN], 1.0)
     level = before[SUM] ** 2 / count
     power = np.maximum(before[SQUARE] - level, 1e-9)
-    own = np.clip((before[PRODUCT] - level) / power, -CORRELATION_MAX, CORRELATION_MAX)
+    own = np.minimum(np.maximum((before[PRODUCT] - level) / power, -CORRELATION_MAX), CORRELATION_MAX)
     own += (1.0 + 4.0 * np.maximum(own, 0.0)) / count
-    mean = float(np.average(own, weights=count))
+    total = count.sum(axis=-1, keepdims=True)
+    mean = (own * count).sum(axis=-1, keepdims=True) / total
     error = 1.0 / count
-    apart = max(float(np.average((own - mean) ** 2 - error, weights=count)), 1e-6)
+    apart = np.maximum((((own - mean) ** 2 - error) * count).sum(axis=-1, keepdims=True) / total, 1e-6)
     likely = (own * apart + mean * error) / (apart + error)
-    spread = np.sqrt(apart * error / (apart + error) + 1.0 / count.sum())
-    return np.clip(likely + CORRELATION_MARGIN * spread, 0.0, CORRELATION_MAX)
+    spread = np.sqrt(apart * error / (apart + error) + 1.0 / total)
+    return np.minimum(np.maximum(likely + CORRELATION_MARGIN * spread, 0.0), CORRELATION_MAX)
 
 
 def _change_share(before: FloatArray, after: FloatArray) -> FloatArray:
