@@ -20,7 +20,7 @@ from datong.ledger.large_tables import parts
 from datong.model.flow import BoolArray, IntArray
 from datong.sense.review_texts import texts_of, words_at
 from datong.sense.voice.polarity_model import Polarity, Settings, learnt
-from datong.sense.voice.reading import split
+from datong.sense.voice.reading import as_read
 from datong.sense.voice.shipped import LANGUAGES, shipped
 
 # Fewest reviews with stars, and of them good and bad ones, of which a model is learnt; most that it is learnt from.
@@ -50,7 +50,7 @@ class Reader:
         """By language."""
         if not self.texts:
             return {name: shipped(name) for name in LANGUAGES}
-        own = learnt(split(self.texts).reviews, self.good, SEED, settings=MODEL)
+        own = learnt(as_read(self.texts), self.good, SEED, settings=MODEL)
         return dict.fromkeys(LANGUAGES, own)
 
 

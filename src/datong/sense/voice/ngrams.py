@@ -100,7 +100,10 @@ def tokens(texts: Sequence[str]) -> Tokens:
 
 def _coded(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The letters of all texts in one row, an END after each, and the kind of each."""
-    joined = "".join(_lowered(text) + "\0" for text in texts)
+    written = "".join(text + "\0" for text in texts)
+    joined = written.lower()
+    if len(joined) != len(written) or written.count("\0") != len(texts):  # few texts have what is to be seen to
+        joined = "".join(_lowered(text) + "\0" for text in texts)
     codes = np.frombuffer(joined.encode("utf-32-le", errors="replace"), np.uint32)
     return codes, np.where(codes < LAST_LETTER, _kinds()[np.minimum(codes, LAST_LETTER - 1)], SIGN)
 

@@ -107,9 +107,14 @@ def spoken_of(found: Tokens, many: int, words: Lexicon) -> IntArray:
     return aspects
 
 
+def as_read(texts: Sequence[str]) -> tuple[str, ...]:
+    """Reviews cleaned and masked."""
+    return tuple(masked(clean(text)) for text in texts)
+
+
 def split(texts: Sequence[str]) -> Clauses:
     """Reviews cleaned, masked and split into clauses; of a clause that stands often in a row of reviews each counts."""
-    reviews = tuple(masked(clean(text)) for text in texts)
+    reviews = as_read(texts)
     parts = [clauses(review) for review in reviews]
     every = [clause for part in parts for clause in part]
     found = tuple(clause.text for clause in every)
