@@ -2,23 +2,20 @@
 
 import contextlib
 import io
-import pickle
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cases import referee
 from cases.referee import NOTHING, Order, Outcome, Row
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.balance import exact_lots
+from searched import searched_once
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 # After every day of the cases: none of them is of the future.
@@ -109,32 +106,6 @@ def plans_of(case: str, where: Path, put_aside: tuple[str, ...] = (), most_nodes
             today = chain.settings.calendar.local_date(result.as_of)
             found[how] = Plan(how, result, findings, folder, today, put_aside)
     return found
-
-
-@contextlib.contextmanager
-def searched_once(most_nodes: int | None = None) -> Iterator[None]:
-    """Both commands hand HiGHS the same programme, to the byte, with the same plan to start from and the same limits,
-    which count nodes: it finds the same, and looks for it once. A programme of another byte is another search.
-
-    most_nodes: fewer than the usual ones, where a plan is good enough after as many.
-    """
-    search = exact_lots._Lots.solve
-    known: dict[bytes, Any] = {}
-
-    def solve(self: Any, start: Any, options: Mapping[str, Any], on_progress: Any) -> Any:
-        if most_nodes is not None:
-            options = {**options, "mip_max_nodes": most_nodes}
-        form, matrix = self.form, self.form.matrix
-        limits = (form.cost, form.upper, form.row_lower, form.row_upper)
-        programme = (*limits, matrix.indptr, matrix.indices, matrix.data)
-        asked = pickle.dumps((*programme, self.whole, start, sorted(options.items())))
-        if asked not in known:
-            known[asked] = search(self, start, options, on_progress)
-        return known[asked]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact_lots._Lots, "solve", solve)
-        yield
 
 
 def printed(how: str, folder: Path, out: Path) -> str:
