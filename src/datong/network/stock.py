@@ -465,14 +465,14 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     )
 
 
-_NOTHING_MADE = pa.table(
+_MADE_SCHEMA = pa.schema(
     {
-        "happened_at": pa.array([], pa.int64()),
-        "day": pa.array([], pa.int64()),
-        "site": pa.array([], pa.string()),
-        "product": pa.array([], pa.string()),
-        "recipe": pa.array([], pa.string()),
-        "units": pa.array([], pa.float64()),
+        "happened_at": pa.int64(),
+        "day": pa.int64(),
+        "site": pa.string(),
+        "product": pa.string(),
+        "recipe": pa.string(),
+        "units": pa.float64(),
     }
 )
 
@@ -484,7 +484,7 @@ def _made(state: State, stands: Mapping[str, Standing]) -> pa.Table:
     production = state.table("production").select(columns)
     orders = state.table("orders")
     if not production.num_rows and not orders.num_rows:
-        return _NOTHING_MADE
+        return _MADE_SCHEMA.empty_table()
     only = only_recipes(state)
     by_order = orders.filter(pc.equal(orders["kind"], "make"))
     known = pc.fill_null(pc.is_in(production["order"], by_order["order"].combine_chunks()), False)
@@ -518,7 +518,7 @@ def _made(state: State, stands: Mapping[str, Standing]) -> pa.Table:
                 "units": row["units"] if unbooked_done(row, stand) else reported,
             }
         )
-    return pa.concat_tables([loosely, pa.Table.from_pylist(rows, loosely.schema)])
+    return pa.concat_tables([loosely, pa.Table.from_pylist(rows, _MADE_SCHEMA)])
 
 
 def _booked_sites(production: pa.Table) -> dict[str, str | None]:
