@@ -29,6 +29,7 @@ from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
+from datong.connectors.exports.spread_over_days import WEEK
 from datong.connectors.files.customer_keys import KEYS_FOLDER, CustomerKeys
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
@@ -299,7 +300,8 @@ def read_sales(
     known |= {wanted: answers[wanted] for wanted in COLUMN_ARGUMENTS if wanted in answers}
     if "market" in known:  # who names the column wants a series for each
         answers = {MARKETS: APART, **answers}
-    reading = read_from(grids, name, answers, str(settings.get("country", "")), known)
+    bucket_days = 1 if settings.get("bucket") == "day" else WEEK
+    reading = read_from(grids, name, answers, str(settings.get("country", "")), known, bucket_days=bucket_days)
     only_sales(reading)
     absent = sorted({column for column in known.values() if column not in reading.names})
     if absent and reading.names:

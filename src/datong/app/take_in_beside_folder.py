@@ -122,8 +122,9 @@ def ingest_export(
     kept = _as_the_chain(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
     reading = read_from(
-        grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles, today=today(at.now, at.settings)
-    )
+        grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles,
+        today=today(at.now, at.settings), bucket_days=at.settings.calendar.bucket_days,
+    )  # fmt: skip
     reading = replace(reading, notes=tuple(_by_the_chains_clock(note, at.settings) for note in reading.notes))
     if reading.missing:
         key = "app.cannot_tell_columns" if reading.columns else "app.cannot_ingest"

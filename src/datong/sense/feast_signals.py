@@ -50,13 +50,15 @@ class Window:
 
 
 def feast_effects(
-    state: State, sales: SaleRows, item: IntArray, series: SeriesSet, prices: FloatArray
+    state: State, sales: SaleRows, item: IntArray, series: SeriesSet, prices: FloatArray, assumed: BoolArray
 ) -> tuple[list[Found], BoolArray]:
     """Tests of every feast within the records, and the closed buckets (bucket) that sure ones explain.
 
     item: (sale row) position in the series' items. Each feast is tested on all items together and on every category,
-    and a sure one on every item.
+    and a sure one on every item. assumed: (item, bucket) those that were not measured: a feast in a bucket that mostly
+    was not is not tested.
     """
+    unmeasured = _mostly(assumed, series.sold_units)
     explained = np.zeros(len(series.bucket_starts), bool)
     tests: list[Found] = []
     if not len(item):
@@ -69,14 +71,23 @@ def feast_effects(
     single = [(about(one), np.array([i])) for i, one in enumerate(series.items)]
     usual_week = float(np.median(series.sold_units.sum(axis=0))) * 7 / state.settings.calendar.bucket_days
     for window in feast_windows(state, sales):
+        first, last = _buckets(state, window)
+        own = np.array([first <= b <= last for b in series.bucket_starts], bool)
+        if (own & unmeasured).any():
+            continue
         wide = _tests(state, sales, item, window, groups, prices)
         tests += wide
         if any(t.p_value <= FEAST_SURE for t in wide):
             tests += _tests(state, sales, item, window, single, prices)
-            first, last = _buckets(state, window)
             if abs(wide[0].signal.effect_units) >= WEEK_SHARE * usual_week:
-                explained |= np.array([first <= b <= last for b in series.bucket_starts], bool)
+                explained |= own
     return tests, explained
+
+
+def _mostly(assumed: BoolArray, sold: FloatArray) -> BoolArray:
+    """(bucket) whether the days of at least half of its units are assumed."""
+    units = np.where(assumed, sold, 0.0).sum(axis=0)
+    return assumed.any(axis=0) & (2.0 * units >= sold.sum(axis=0))
 
 
 def told_once(tests: Sequence[Found], series: SeriesSet) -> list[Found]:

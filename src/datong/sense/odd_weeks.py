@@ -1,5 +1,6 @@
 """The one oddest week of single items."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -17,12 +18,16 @@ WEEK_DAYS, WEEKS_MAX = 7, 52
 MEAN_UNITS_MIN, SOLD_SHARE_MIN, WEEKS_MIN = 1.0, 0.5, 12
 
 
-def odd_weeks(series: SeriesSet, explained: BoolArray, bucket_days: int, prices: FloatArray) -> list[Found]:
-    """The test of every item that sells enough. explained: (bucket) those that a feast accounts for.
+def odd_weeks(
+    series: SeriesSet, explained: BoolArray, bucket_days: int, prices: FloatArray, assumed: BoolArray
+) -> list[Found]:
+    """The test of every item that sells enough. explained: (bucket) those that a feast accounts for. assumed: (item,
+    bucket) those that were not measured.
 
     effect_units is the distance to the usual level.
     """
-    units, starts = weekly(series, explained, bucket_days)
+    measured = replace(series, units=np.where(assumed, np.nan, series.units))
+    units, starts = weekly(measured, explained, bucket_days)
     known = ~np.isnan(units)
     weeks_known = np.maximum(known.sum(axis=1), 1)
     enough = (

@@ -20,6 +20,7 @@ from datong.ledger.state import State
 from datong.model.flow import WHOLE_CHAIN, FloatArray, Item, Sensed, SeriesSet, Signal
 from datong.network.finding_decisions import Decision, decision_about, decisions
 from datong.sense import feast_signals
+from datong.sense.assumed_days import assumed_days
 from datong.sense.attribute_findings import attribute_findings, is_worth_a_word
 from datong.sense.attribute_shares import attribute_shares, outlooks
 from datong.sense.change_found import Found, by_name, named
@@ -67,9 +68,10 @@ def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
     at = {item: i for i, item in enumerate(series.items)}
     own = np.array([at[item] for item in sales.items], np.int64)
     item = own[sales.item]
-    tests, explained = feast_signals.feast_effects(state, sales, item, series, prices)
+    assumed = assumed_days(state, series.items, series.bucket_starts, series.sold_units)
+    tests, explained = feast_signals.feast_effects(state, sales, item, series, prices, assumed)
     bucket_days = state.settings.calendar.bucket_days
-    tests += odd_weeks(series, explained, bucket_days, prices)
+    tests += odd_weeks(series, explained, bucket_days, prices, assumed)
     tests += returns_rise(state, series, prices)
     tests += complaints(state, series, prices)
     shares = attribute_shares(state, series, explained)

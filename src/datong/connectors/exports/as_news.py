@@ -20,6 +20,7 @@ from datong.ledger.product_aliases import ALIASES, with_products
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, shown
 from datong.ledger.state import State
 from datong.model.findings import finding
+from datong.model.settings import ChainSettings
 from datong.model.words import message
 
 # The column that holds the key of a row, by table.
@@ -29,6 +30,7 @@ _COMPARED = ("product", "units", "price", "market", "rating", "title", "text", "
 _FIGURES = ("units", "price", "rating", "count")
 # Whether counts of interest that an earlier list had otherwise correct it.
 INTEREST_AGAIN, CORRECTS, REFUSE = "interest_again", "corrects", "refuse"
+_MOMENT = pa.timestamp("us", tz="UTC")
 # Last days of a list that are still counted; fewest rows that two lists must share, and the share of them that differ,
 # from which on it is asked.
 _STILL_COUNTED, _LEAST_SHARED, _MOSTLY = 3, 10, 0.5
@@ -63,6 +65,7 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
                 rows = rows.set_column(rows.column_names.index("review"), "review", known_again(held.table(name), rows))
             if name != ALIASES:
                 rows = _of_products(rows, decided.by_alias)
+            rows = _since_when_known(rows, held.settings)
             if LINE_KEYS[name] in rows.column_names:
                 corrected += (
                     _corrections(held.table(name), LINE_KEYS[name], rows) if "units" in rows.column_names else []
@@ -149,6 +152,19 @@ def _with_aliases(reading: Reading, decided: Decided) -> list[tuple[str, RawSour
     return parts
 
 
+def _since_when_known(rows: pa.Table, settings: ChainSettings) -> pa.Table:
+    """Rows whose `known_at` is a day, with its end in its place; of a live chain they are known when they arrive."""
+    if "known_at" not in rows.column_names:
+        return rows
+    known = rows["known_at"]
+    rows = rows.drop_columns(["known_at"])
+    if settings.history == "live":
+        return rows
+    days = known.unique().drop_null()
+    midnights = pa.array([settings.calendar.midnight(day + timedelta(days=1)) for day in days.to_pylist()], _MOMENT)
+    return rows.append_column("known_at", midnights.take(pc.index_in(known, days).combine_chunks()))
+
+
 def _new_products(rows: pa.Table, products: pa.Array, by_alias: Mapping[str, str]) -> pa.Table:
     """Products that the chain does not have, and that stand for none of its own."""
     others = pa.array([alias for alias, product in by_alias.items() if alias != product], pa.string())
@@ -190,6 +206,9 @@ def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa
             equal = pc.equal(ours, theirs)
         both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
         same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
-    news = pc.if_else(there, pa.scalar(now), pa.scalar(None, pa.timestamp("us", tz="UTC")))
+    news = pc.if_else(there, pa.scalar(now), pa.scalar(None, _MOMENT))
+    if "known_at" in rows.column_names:  # what is new may say since when it is known, never later than now
+        news = pc.coalesce(news, pc.min_element_wise(rows["known_at"], pa.scalar(now, _MOMENT), skip_nulls=False))
+        rows = rows.drop_columns(["known_at"])
     rows = rows.append_column("known_at", news).filter(pc.invert(same))
     return rows, int(pc.sum(same).as_py() or 0)

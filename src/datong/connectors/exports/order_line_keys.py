@@ -34,6 +34,8 @@ KEY = re.compile(r"/[0-9]{4}-[0-9]{2}-[0-9]{2}/")
 _TURN = r"^(.*/[0-9]{4}-[0-9]{2}-[0-9]{2}/.*)/[0-9]+$"
 
 
+# What stands between the key of a line that counts several days and the number of a day after its first.
+DAY_OF_STRETCH = "/+"
 # How lines are known: kept as an answer. ROWS: by all that is in them.
 LINES, OTHER_LINES = "lines", "other_lines"
 ORDERS, ROWS, DAYS = "orders", "rows", "days"

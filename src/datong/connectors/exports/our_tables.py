@@ -17,6 +17,7 @@ from datong.connectors.exports.order_amounts import amounts_of_lines
 from datong.connectors.exports.price_units_amount import (
     is_line_total,
 )
+from datong.connectors.exports.spread_over_days import PLACE, Stretches, spread_tables
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.cells import local_to_utc
 from datong.ledger.row_checks import ROW
@@ -35,8 +36,10 @@ def our_tables(
     lines: pa.Array | None,
     sold: np.ndarray,
     returned: np.ndarray,
+    stretches: Stretches | None,
 ) -> dict[str, pa.Table]:
-    """Rows of products, sales and returns by name of the table, each with the number of its row in the file."""
+    """Rows of products, sales and returns by name of the table, each with the number of its row in the file. stretches:
+    days over which rows are spread; None: each counts on its own."""
     price = _prices(export, numbers, product, sold + returned)
     inside = export.rows.inside
     columns: dict[str, pa.Array] = {"product": product, "happened_at": moments_of(when)}
@@ -45,6 +48,8 @@ def our_tables(
     if (cells := export.cells("market")) is not None and _by_market(export, cells):
         columns["market"] = cells.text
     columns[ROW] = pa.array(export.table.numbers, pa.int64())
+    if stretches is not None:
+        columns[PLACE] = pa.array(np.arange(export.table.height))
     base = pa.table(columns)
     keep_zero = inside & (sold == 0) & (returned == 0) & (np.nan_to_num(numbers.units) == 0)
     sales = base.append_column("units", pa.array(sold))
@@ -57,7 +62,8 @@ def our_tables(
     sales = sales.filter(pa.array((sold > 0) | keep_zero))
     back = back.filter(pa.array(returned > 0))
     products = _products(export, base, price, (sold > 0) | (returned > 0) | keep_zero)
-    return {"products": products, "sales": sales} | ({"returns": back} if back.num_rows else {})
+    tables = {"products": products, "sales": sales} | ({"returns": back} if back.num_rows else {})
+    return tables if stretches is None else spread_tables(tables, stretches)
 
 
 def _by_market(export: Export, cells: Cells) -> bool:

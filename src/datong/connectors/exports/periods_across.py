@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse, with_year
-from datong.connectors.exports.day_month_order import decide_order, not_a_day, read_dates
+from datong.connectors.exports.day_month_order import day_of, decide_order, not_a_day, read_dates
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain
@@ -146,11 +146,13 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     sums += [n for n in table.columns if n not in periods and n not in sums and is_sum(table, n, list(numeric))]
     ids = [n for n in table.columns if n not in periods and n not in sums]
     pieces: list[tuple[np.ndarray, Cells, date]] = []
-    for name, (_, day) in numeric.items():
+    texts: list[str] = []
+    for name, (period, day) in numeric.items():
         cells = table.columns[name]
         nothing = pc.fill_null(pc.match_substring_regex(cells.text, NOTHING_SOLD.pattern), True)
         at = np.flatnonzero(~nothing.to_numpy(zero_copy_only=False))
         pieces.append((at, cells.take(at), day))
+        texts += [_written(period, day)] * len(at)
     rows = np.concatenate([at for at, _, _ in pieces])
     days = np.concatenate([np.full(len(at), str(day)) for at, _, day in pieces])
     sort = np.lexsort((days, rows))
@@ -158,7 +160,7 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     kinds = np.concatenate([np.zeros(len(c), np.uint8) if c.kind is None else c.kind for _, c, _ in pieces])
     units = Cells(pa.concat_arrays([c.text for _, c, _ in pieces]), kinds if typed else None)
     columns = {n: table.columns[n].take(rows[sort]) for n in ids}
-    columns[PERIOD_COLUMN] = Cells(pa.array(days[sort].tolist(), pa.string()))
+    columns[PERIOD_COLUMN] = Cells(pa.array(texts, pa.string()).take(pa.array(sort)))
     columns[UNITS_COLUMN] = units.take(sort)
     first, last = (min(d for _, d in numeric.values()), max(d for _, d in numeric.values()))
     notes = [message("export.wide", count=len(numeric), first=str(first), last=str(last))]
@@ -167,6 +169,14 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     decimal = _decimal_of_sums(table, sums, list(numeric))
     told = (*table.notes, *notes)
     return Table(table.name, columns, table.numbers[rows[sort]], True, table.repeated, told, decimal=decimal)
+
+
+def _written(period: Period, day: date) -> str:
+    """A period as a text that tells how long it is; its first day where it is one, or no other text gives that day."""
+    year, week, _ = day.isocalendar()
+    texts = {"month": f"{day:%Y-%m}", "week": f"{year}-W{week:02}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}"}
+    text = texts.get(period.kind, period.text if period.kind == "stretch" else str(day))
+    return text if day_of(text) == (day - date(1970, 1, 1)).days else str(day)
 
 
 def _decimal_of_sums(table: Table, sums: Sequence[str], periods: Sequence[str]) -> DecimalSign | None:

@@ -37,6 +37,7 @@ from datong.connectors.exports.profiles import Profile, as_profiled, built_in, p
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.result import Reading, Totals
 from datong.connectors.exports.sheets import one_table
+from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_sold import units_sold
@@ -57,6 +58,7 @@ def read_export(
     known: Mapping[str, str] = MappingProxyType({}),
     profiles: Sequence[Profile] | None = None,
     today: date | None = None,
+    bucket_days: int = WEEK,
 ) -> Reading:
     """Read a file as sales, or as reviews or interest. Never raises for what is in it; Refused for an answer that is
     none of the readings.
@@ -64,9 +66,9 @@ def read_export(
     answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
     the header of each field whose column is known already. profiles: of platforms that may be recognised; None: those
     that come with Datong. today: what a list without any date may be of, and what no sale is later than; None
-    where it is not known.
+    where it is not known. bucket_days: in which the chain plans.
     """
-    return read_from(read_grids(path), path.name, answers, country, known, profiles, today)
+    return read_from(read_grids(path), path.name, answers, country, known, profiles, today, bucket_days)
 
 
 def read_from(
@@ -77,8 +79,9 @@ def read_from(
     known: Mapping[str, str] = MappingProxyType({}),
     profiles: Sequence[Profile] | None = None,
     today: date | None = None,
+    bucket_days: int = WEEK,
 ) -> Reading:
-    """The same, of a file whose grids are there."""
+    """The same, of a file whose grids are there. bucket_days: in which the chain plans."""
     asking = Asking(answers)
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
@@ -116,7 +119,7 @@ def read_from(
             name, export.choice.columns, missing, findings=_said(export, grids.findings),
             notes=tuple(export.notes), names=tuple(columns), profile=profile,
         )  # fmt: skip
-    return _read(export, grids.findings, rejected)
+    return _read(export, grids.findings, rejected, bucket_days)
 
 
 def _chosen(table: Table, columns: Mapping[str, Cells], profile: Profile | None, known: Mapping[str, str]) -> Choice:
@@ -156,7 +159,7 @@ def _said(export: Export, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return findings_without_texts(found) if export.choice.column("customer") is not None else found
 
 
-def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table) -> Reading:
+def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, bucket_days: int) -> Reading:
     """Step by step: columns, gaps, numbers, dates, rows that are left out, codes, what was sold, our tables."""
     ask_for_product(export)
     name_variants(export)
@@ -170,13 +173,18 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table) -> Re
     product = product_codes(export)
     lines = lines_of(export, numbers, when, product)
     sold, returned = units_sold(export, numbers, product, lines)
-    tables = our_tables(export, numbers, when, product, lines.keys, sold, returned)
+    stretches = stretches_of(export, when, product, sold + returned, bucket_days)
+    tables = our_tables(export, numbers, when, product, lines.keys, sold, returned, stretches)
+    spread = None
+    if stretches is not None:
+        lines, spread = spread_lines(lines, stretches), told_of_spread(stretches, sold + returned)
     nothing = REJECTED_SCHEMA.empty_table()
     parts = tuple((n, RawSource(export.name, t, rejected if n == "sales" else nothing)) for n, t in tables.items())
     return Reading(
         export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
         _said(export, findings), tuple(export.notes), export.rows.left(rejected.num_rows),
-        Totals(export.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)), when.zone,
+        Totals(export.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9), spread=spread),
+        when.zone,
         lines, tuple(export.columns), export.profile,
         numbers.currency,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from datong.connectors.exports.order_line_keys import LINES, Lines
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.profiles import Profile
 from datong.connectors.exports.questions import Question
+from datong.connectors.exports.spread_over_days import Spread
 from datong.connectors.files.read import RawSource
 from datong.model.findings import Finding
 from datong.model.words import Message, message, say
@@ -20,13 +21,15 @@ from datong.model.words import Message, message, say
 @dataclass(frozen=True)
 class Totals:
     """rows: of the table, those that are left out too. sold, returned: units. holds: SALES, or what else the list is
-    of (heard/lists.py). taken: of such a list how many of each kind, in the order in which they are said."""
+    of (heard/lists.py). taken: of such a list how many of each kind, in the order in which they are said. spread: what
+    of the sales was spread over days; None: nothing."""
 
     rows: int = 0
     sold: float = 0.0
     returned: float = 0.0
     holds: str = "sales"
     taken: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    spread: Spread | None = None
 
     def said(self, language: str) -> Message:
         """How much was read, in words."""
@@ -101,6 +104,7 @@ class Reading:
         """How much was read, what was left out and why, and what is assumed of what came back."""
         read = self.totals.said(language)
         back = say("export.back", language) if self.returned else ""
+        back += "" if self.totals.spread is None else self.totals.spread.said().text(language)
         if not self.left:
             return say("export.all_read", language, read=read) + back
         why = say("export.and", language).join(part.text(language) for part in self.left)
