@@ -98,14 +98,16 @@ def test_no_bucket_that_has_begun_counts_for_the_pace(first: date, days: int, co
         assert taken == starts
 
 
-def test_a_list_of_months_says_that_it_cannot_be_relied_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_list_of_months_says_that_its_days_are_assumed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     months = [f"2025-{month:02}" for month in range(1, 13)]
     export = tmp_path / "months.csv"
     rows = [",".join([item, *(str(100 + n) for n in range(12))]) for item in ("Mug", "Plate")]
     export.write_text("\n".join([",".join(["Item", *months]), *rows]) + "\n", encoding="utf-8")
     assert main(["try", str(export), "--into", str(tmp_path / "shop"), "--yes", "--lang", "en"]) == 0
     told = capfd.readouterr()
-    assert "all sales of 2 products stand on the first day of a month" in told.out
+    text = " ".join(told.out.split())
+    assert "2,532 units sold (2025-01-01 to 2025-12-31) were known by the month" in text
+    assert "Rows that count a month or another stretch of days: 24 (2,532 units)." in text
 
 
 def test_what_is_out_does_not_last(tried: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from datong.connectors.files.settings import read_settings
 from datong.ledger.protocol import Ledger
 from datong.ledger.row_checks import DATE_ONLY, ROW, CheckedRows
 from datong.ledger.row_ids import SINCE_EVER, event_known_at
+from datong.ledger.spread_sales import SpreadSales
 from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
@@ -61,6 +62,7 @@ class _Look:
         self._now = now
         self._latest: datetime | None = None
         self._seen: set[tuple[object, ...]] = set()
+        self._spread = SpreadSales()
 
     def take(self, part: Part, rows: CheckedRows, _known: Mapping[str, pa.Array]) -> Outcome:
         table = tables()[part.table]
@@ -94,7 +96,7 @@ class _Look:
         wanted = state.table("sales").num_rows or state.table("demand").num_rows
         if not wanted or not state.table("products").num_rows:
             return late
-        return (*review(state), *notices(state), *late)
+        return (*review(state), *notices(state), *late, *self._spread.told())
 
     def _see(self, table: Table, rows: pa.Table) -> None:
         """When the last of these events became known; and, of what was sold or came back, each product and market."""
@@ -108,6 +110,8 @@ class _Look:
         self._latest = last if self._latest is None else max(last, self._latest)
         if table.name not in ("sales", "returns"):
             return
+        if table.name == "sales":
+            self._spread = self._spread.and_of(rows, self._settings.calendar)
         columns = [name for name in ("product", "market") if name in rows.column_names]
         keys = rows.select(columns).group_by(columns, use_threads=False).aggregate([]).to_pylist()
         fresh = [key for key in keys if (table.name, *key.values()) not in self._seen]

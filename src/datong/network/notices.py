@@ -14,6 +14,7 @@ from datong.ledger.daily_sales import sold_by_day, sold_pairs
 from datong.ledger.large_tables import parts
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import named
+from datong.ledger.spread_sales import READ, spread_sales
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
@@ -39,7 +40,8 @@ _Row = Mapping[str, Any]
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, orders that are not planned, bills of materials that begin or end, products that nothing
     makes or brings, economics that change, within the horizon; refusals that close nothing, statements that change
-    nothing, sales that nothing is expected of, sales that are sums of months. Empty where there is nothing to say."""
+    nothing, sales that nothing is expected of, sales that are sums of months, or were spread over
+    their days. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
@@ -51,6 +53,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_statements(state, days),
         *_unused_history(state, days),
         *_monthly_sales(state),
+        *spread_sales(parts(state.table("sales"), READ), calendar).told(),
     )
 
 

@@ -315,7 +315,9 @@ def test_a_sheet_for_each_month(tmp_path: Path, months: list[str]) -> None:
     assert reading.sold == 18 and reading.questions == ()
     assert {"sheets", "sheet_not_read"} <= {note.key.removeprefix("export.") for note in reading.notes}
     sales = reading.part("sales")
-    assert sales is not None and set(sales["happened_at"].to_pylist()) == {date(2024, m, 1) for m in (1, 2, 3)}
+    assert sales is not None and {day.replace(day=1) for day in sales["happened_at"].to_pylist()} == {
+        date(2024, m, 1) for m in (1, 2, 3)
+    }
 
 
 def test_months_without_a_year_take_it_from_the_sheet(tmp_path: Path) -> None:

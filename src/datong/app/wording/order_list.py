@@ -17,6 +17,8 @@ from datong.questions.tables_out import kept_findings
 Row = Mapping[str, Any]
 # Before a product in the answers of a chain: `goods:GC=yes`.
 GOODS = "goods:"
+# Notices of what the list rests on.
+_SUMS_OF_MONTHS = ("monthly_sales", "spread_sales")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class OrderList:
         if self.uncounted:
             words = {"count": figures.number(len(self.uncounted)), "products": figures.number(len(self.rows))}
             told.insert(0, say("order_list.assumes_nothing", self.language, **words))
-        monthly = [f for f in kept_findings(self.inputs.tables, "notices") if f.code == "monthly_sales"]
+        monthly = [f for f in kept_findings(self.inputs.tables, "notices") if f.code in _SUMS_OF_MONTHS]
         told[:0] = [found.found.text(self.language) for found in monthly]
         if self.returned:
             told.append(say("order_list.returned", self.language, units=figures.fitting(self.returned)))

@@ -208,7 +208,8 @@ def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa
         same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
     news = pc.if_else(there, pa.scalar(now), pa.scalar(None, _MOMENT))
     if "known_at" in rows.column_names:  # what is new may say since when it is known, never later than now
-        news = pc.coalesce(news, pc.min_element_wise(rows["known_at"], pa.scalar(now, _MOMENT), skip_nulls=False))
+        known, moment = rows["known_at"], pa.scalar(now, _MOMENT)
+        news = pc.coalesce(news, pc.if_else(pc.greater(known, moment), moment, known))
         rows = rows.drop_columns(["known_at"])
     rows = rows.append_column("known_at", news).filter(pc.invert(same))
     return rows, int(pc.sum(same).as_py() or 0)

@@ -40,6 +40,7 @@ PLACE = "__place"
 # Parts of a whole turn between the places where rows of one product and stretch begin: the golden ratio spaces any
 # number of them evenly.
 _GOLDEN = (5**0.5 - 1) / 2
+_THOUSANDTHS, _SAME = 1000.0, 1e-6
 _EPOCH = date(1970, 1, 1)
 _KEYS = ("sale", "return")
 
@@ -76,10 +77,10 @@ def stretches_of(
     """The days that each row counts together, where any counts more than a bucket has; None where none does, or
     somebody says that each row is to count on the day that it names. units: (row,) as they are written."""
     inside = export.rows.inside & ~not_a_day(when.days)
-    lengths = days_counted(export.columns[export.choice.column("date") or ""], when.days)
-    first = when.days
     if when.seconds[inside].any():
         return None  # moments tell their day
+    lengths = days_counted(export.columns[export.choice.column("date") or ""], when.days)
+    first = when.days
     if (lengths[inside] == 1).all():
         first, lengths = _months_by_one_day(export, when.days, inside)
     long = inside & (lengths > bucket_days) & (lengths <= MOST_DAYS)
@@ -90,7 +91,8 @@ def stretches_of(
         words = {"rows": f"{long.sum():,}", "units": f"{np.abs(np.nan_to_num(units))[long].sum():,.10g}"}
         export.notes.append(message("export.on_one_day", **words))
         return None
-    export.asking.used[STRETCHES] = SPREAD
+    if first is not when.days:  # the next list may be of one month
+        export.asking.used[STRETCHES] = SPREAD
     counted, known = np.where(long, lengths, 1), np.where(long, first + lengths - 1, first)
     counted, known = _until_the_export(export, first, counted, known, long)
     return Stretches(np.where(long, first, when.days), counted, known, _phases(product, first))
@@ -169,14 +171,14 @@ def over_days(rows: pa.Table, stretches: Stretches) -> pa.Table:
 
 
 def day_units(units: np.ndarray, days: np.ndarray, ahead: np.ndarray, phase: np.ndarray) -> np.ndarray:
-    """Units of a day: `ahead` days after the first of so many, among which a row's units are spread evenly from a phase
-    on. Whole units give whole days, whose sum is theirs:
-    floor((q + u (i + 1)) / n) - floor((q + u i) / n), where 0 <= q < n."""
-    whole = units == np.round(units)
-    count = np.where(whole, units, 0.0).astype(np.int64)
+    """Units of a day: `ahead` days after the first of `days`, among which a row's units are spread evenly from a phase
+    on. Whole units u give whole days, whose sum is theirs: floor((q + u (i + 1)) / n) - floor((q + u i) / n), where
+    0 <= q < n is the phase. Of broken units the thousandths are spread so."""
+    scale = np.where(units == np.round(units), 1.0, _THOUSANDTHS)
+    count = np.round(units * scale).astype(np.int64)
     begin = np.floor(phase * days).astype(np.int64)
     steps = (begin + count * (ahead + 1)) // days - (begin + count * ahead) // days
-    return np.where(whole, steps.astype(np.float64), units / days)
+    return np.where(np.isclose(count, units * scale, rtol=0.0, atol=_SAME), steps / scale, units / days)
 
 
 def spread_lines(lines: Lines, stretches: Stretches) -> Lines:

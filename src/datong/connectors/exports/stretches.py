@@ -6,9 +6,10 @@ from datetime import date, timedelta
 import numpy as np
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.date_texts import last_of_stretch, parse
+from datong.connectors.exports.date_texts import Parsed, last_of_stretch, parse
 from datong.connectors.exports.day_month_order import not_a_day
 
+_EPOCH = date(1970, 1, 1)
 _WEEK, _MONTHS_OF_QUARTER = 7, 3
 
 
@@ -16,16 +17,23 @@ def days_counted(cells: Cells, first: np.ndarray) -> np.ndarray:
     """(row,) int64: days that a row counts together, 1 where nothing says otherwise. first: (row,) its first day, since
     1970-01-01, as the column was read."""
     encoded = cells.text.dictionary_encode()
-    kinds = [parsed.kind if (parsed := parse(text)) is not None else "" for text in encoded.dictionary.to_pylist()]
-    at = encoded.indices.fill_null(len(kinds)).to_numpy(zero_copy_only=False)
-    result = np.ones(len(at), np.int64)
-    for place, kind in enumerate(kinds):
-        rows = np.flatnonzero((at == place) & ~not_a_day(first))
-        if not rows.size or kind in ("", "day", "numeric", "serial", "epoch"):
-            continue
-        start = date(1970, 1, 1) + timedelta(days=int(first[rows[0]]))
-        result[rows] = _length(kind, start, encoded.dictionary[place].as_py())
-    return result
+    texts = encoded.dictionary.to_pylist()
+    at = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    dated = np.flatnonzero((at < len(texts)) & ~not_a_day(first))
+    places, rows = np.unique(at[dated], return_index=True)
+    starts = {int(p): _EPOCH + timedelta(days=int(first[dated[r]])) for p, r in zip(places, rows, strict=True)}
+    read = {place: parsed for place in starts if (parsed := parse(texts[place])) is not None}
+    weeks = any(_is_no_month(parsed, starts[place]) for place, parsed in read.items())
+    lengths = np.ones(len(texts) + 1, np.int64)
+    for place, parsed in read.items():
+        kind = "week" if weeks and parsed.kind == "month_or_week" else parsed.kind
+        lengths[place] = _length(kind, starts[place], texts[place])
+    return np.where(not_a_day(first), 1, lengths[at])
+
+
+def _is_no_month(parsed: Parsed, start: date) -> bool:
+    """Whether six digits that may be a year and a month were read as a year and a week. start: its first day."""
+    return parsed.kind == "month_or_week" and (start.year, start.month, start.day) != (parsed.a, parsed.b, 1)
 
 
 def _length(kind: str, start: date, text: str) -> int:
