@@ -1,6 +1,7 @@
 """What is known by the month tells no week apart, and no feast: no signal comes of months that were spread."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 
 from datong.connectors.exports.spread_over_days import day_units
 from datong.ledger.state import State, state_of_tables
-from datong.model.calendar import Calendar
 from datong.model.settings import ChainSettings
 from datong.sense.signals import sense
 
@@ -23,7 +23,7 @@ def monthly(seed: int, noise: float, country: str = "", bucket: Literal["week", 
     chance = np.random.default_rng(seed)
     level = np.exp(chance.uniform(np.log(30), np.log(600), PRODUCTS))
     sold = chance.poisson(level[:, None] * np.exp(chance.normal(0.0, noise, (PRODUCTS, MONTHS)))).astype(float)
-    days = np.array([(b - a).days for a, b in zip(FIRST, FIRST[1:], strict=False)])
+    days = np.array([(b - a).days for a, b in pairwise(FIRST)])
     month = np.repeat(np.arange(MONTHS), days)
     ahead = np.arange(len(month)) - np.repeat(np.cumsum(days) - days, days)
     moments = [settings.calendar.midnight(FIRST[m] + timedelta(days=int(a))) for m, a in zip(month, ahead, strict=True)]
@@ -58,7 +58,7 @@ def test_months_of_a_constant_level_tell_nothing(country: str, bucket: Literal["
 def test_a_week_that_was_measured_stands_out_among_months() -> None:
     """The same chain, with a year of weeks after it, of which one has five times its units."""
     state = monthly(1, 0.1)
-    settings, calendar = state.settings, Calendar("week", state.settings.calendar.zone)
+    calendar = state.settings.calendar
     chance = np.random.default_rng(5)
     weeks = [FIRST[-1] + timedelta(days=7 * w) for w in range(52)]
     units = chance.poisson(50.0, 52).astype(float)
@@ -73,7 +73,7 @@ def test_a_week_that_was_measured_stands_out_among_months() -> None:
     before = state.table("sales").select(["product", "happened_at", "units", "assumed"])
     sales = pa.concat_tables([before, measured], promote_options="default")
     products = state.table("products").select(["product"])
-    as_of = settings.calendar.midnight(weeks[-1] + timedelta(days=7))
-    signals = sense(state_of_tables(settings, as_of, {"sales": sales, "products": products})).signals
+    as_of = calendar.midnight(weeks[-1] + timedelta(days=7))
+    signals = sense(state_of_tables(state.settings, as_of, {"sales": sales, "products": products})).signals
     odd = [s for s in signals if s.kind == "anomaly"]
-    assert [(s.product, s.begin <= weeks[40] <= s.begin + timedelta(days=7)) for s in odd] == [("P0", True)]
+    assert [(s.product, s.first <= weeks[40] <= s.first + timedelta(days=7)) for s in odd] == [("P0", True)]

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from datong.ledger import large_tables
-from datong.ledger.protocol import IngestReport, Ledger, RunRecord
+from datong.ledger.protocol import FEWER_SOLD_SCHEMA, IngestReport, Ledger, RunRecord
 from datong.ledger.row_checks import REJECTED_SCHEMA, Checked, RowsInHand
-from datong.ledger.state import arrow_type, state_schema
+from datong.ledger.state import Snapshot, arrow_type, state_schema
 from datong.model.errors import NotFound
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -379,3 +379,79 @@ def test_a_large_table_of_a_state_lies_in_a_file_and_says_the_same(
     take(again, "sales", sale(sale="S99", product="A"), source="b.csv", now=NOW + timedelta(days=2))
     assert large[1].table("sales").equals(whole[1])
     assert again.state(now + timedelta(days=1), ("sales",)).table("sales").num_rows == 20
+
+
+# sales that count no longer -------------------------------------------------------------------------
+
+
+def sold(name: str, units: float, **more: Any) -> dict[str, Any]:
+    """A sale of 5 January, known since then."""
+    return {"sale": name, "happened_at": day(5), "known_at": day(5), "product": name[0], "units": units, **more}
+
+
+def fewer(ledger: Ledger, was: datetime, now: datetime, before: Snapshot) -> list[tuple[str, int, int, float]]:
+    rows = ledger.fewer_sold(before, was, now)
+    assert rows.schema == FEWER_SOLD_SCHEMA
+    return [tuple(row.values()) for row in rows.to_pylist()]
+
+
+def snapshot(ledger: Ledger, as_of: datetime) -> Snapshot:
+    found = ledger.state(as_of, ()).snapshot
+    assert found is not None
+    return found
+
+
+def test_sales_that_were_cancelled_taken_back_or_corrected_since(ledger: Ledger) -> None:
+    """P1 is cancelled, P2 taken back, P3 corrected from 10 to 4, Q1 to more, R1 becomes a sale of S; Q2 stays."""
+    first = [sold("P1", 3.0), sold("P2", 5.0), sold("P3", 10.0), sold("Q1", 1.0), sold("Q2", 2.0), sold("R1", 7.0)]
+    take(ledger, "sales", *first)
+    before = snapshot(ledger, day(10))
+    assert fewer(ledger, day(10), day(20), before) == []
+    later = {"known_at": day(15)}
+    take(ledger, "sales", sold("P1", 3.0, state="cancelled", **later), source="b.csv")
+    ledger.withdraw("sales", ["sales:P2"], day(15), by="test")
+    more = [sold("P3", 4.0, **later), sold("Q1", 9.0, **later), sold("R1", 7.0, **later) | {"product": "S"}]
+    take(ledger, "sales", *more, sold("Q3", 2.0, **later), source="c.csv")
+    assert fewer(ledger, day(10), day(20), before) == [("P", 3, 2, 14.0), ("R", 1, 1, 7.0)]
+    assert fewer(ledger, day(10), day(14), before) == []  # not known yet
+    assert fewer(ledger, day(16), day(20), snapshot(ledger, day(16))) == []  # known already
+    assert fewer(ledger, day(4), day(20), before) == []  # nothing was sold
+
+
+def test_what_was_taken_back_before_it_was_sold_again_is_no_loss(ledger: Ledger) -> None:
+    take(ledger, "sales", sold("P1", 3.0))
+    before = snapshot(ledger, day(10))
+    ledger.withdraw("sales", ["sales:P1"], day(12), by="test")
+    take(ledger, "sales", sold("P1", 3.0, known_at=day(13)), source="b.csv")
+    assert fewer(ledger, day(10), day(12), before) == [("P", 1, 1, 3.0)]
+    assert fewer(ledger, day(10), day(13), before) == []
+
+
+def test_a_cancellation_that_came_in_late_is_told_though_it_is_dated_before(ledger: Ledger) -> None:
+    """The plan of the 10th counted the sale; the row that cancels it came in later, and says that it is of the 8th."""
+    take(ledger, "sales", sold("P1", 3.0))
+    before = snapshot(ledger, day(10))
+    take(ledger, "sales", sold("P1", 3.0, state="cancelled", known_at=day(8)), source="b.csv")
+    assert fewer(ledger, day(10), day(20), before) == [("P", 1, 1, 3.0)]
+    assert fewer(ledger, day(10), day(20), snapshot(ledger, day(10))) == []
+
+
+def test_fewer_units_are_counted_in_the_base_unit(ledger: Ledger) -> None:
+    take(ledger, "products", {"product": "P", "base_unit": "piece"})
+    take(ledger, "unit_conversions", {"product": "P", "unit": "carton", "base_units_per_unit": 12.0})
+    take(ledger, "sales", sold("P1", 3.0, unit="carton"), sold("P2", 1.0))
+    before = snapshot(ledger, day(10))
+    take(ledger, "sales", sold("P1", 1.0, unit="carton", known_at=day(15)), source="b.csv")
+    ledger.withdraw("sales", ["sales:P2"], day(15), by="test")
+    assert fewer(ledger, day(10), day(20), before) == [("P", 2, 1, 25.0)]
+
+
+def test_a_branch_tells_what_was_taken_back_there(store: Store, ledger: Ledger) -> None:
+    take(ledger, "sales", sold("P1", 3.0), sold("P2", 4.0))
+    before = snapshot(ledger, day(10))
+    branches = store.branches(ledger)
+    branches.make("what if", None, day(12), NOW, "", by="test")
+    there = branches.on("what if")
+    there.withdraw("sales", ["sales:P2"], day(15), by="test")
+    assert fewer(there, day(10), day(20), before) == [("P", 1, 1, 4.0)]
+    assert fewer(ledger, day(10), day(20), before) == []

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datong.app.wiring import Opened
 from datong.learn.memory import learnt_by
 from datong.ledger.order_life import Standing
-from datong.ledger.protocol import Ledger, RunRecord
+from datong.ledger.protocol import FEWER_SOLD_SCHEMA, Ledger, RunRecord
 from datong.ledger.standings import order_standings, state_of
 from datong.ledger.state import State
 from datong.model.errors import NotFound
@@ -54,8 +54,11 @@ def plan_before(at: Opened, moment: datetime, ledger_of: Callable[[str | None], 
     if not earlier:
         return None
     last = earlier[-1]
-    inputs = ledger_of(last["branch"]).run_inputs(last["run"], READ_BEFORE)
-    return PlanBefore(last["run"], last["as_of"], inputs.state, at.ledger.run_tables(last["run"], PLAN_TABLES))
+    state = ledger_of(last["branch"]).run_inputs(last["run"], READ_BEFORE).state
+    fewer = FEWER_SOLD_SCHEMA.empty_table()
+    if state.snapshot is not None:
+        fewer = at.ledger.fewer_sold(state.snapshot, last["as_of"], moment)
+    return PlanBefore(last["run"], last["as_of"], state, at.ledger.run_tables(last["run"], PLAN_TABLES), fewer)
 
 
 def learnt(at: Opened, moment: datetime) -> Learnt:

@@ -79,6 +79,12 @@ class RunInputs:
     current: bool
 
 
+# What Ledger.fewer_sold gives. lines: of orders; gone: how many of them do not count at all any more; units: fewer, in
+# the product's base unit.
+FEWER_SOLD_SCHEMA = pa.schema(
+    [("product", pa.string()), ("lines", pa.int64()), ("gone", pa.int64()), ("units", pa.float64())]
+)
+
 # A row of Ledger.writes(). at: on the chain's clock; acted_at: on the world's, where that is another time (null: the
 # same, or nobody knows). what: one of WHAT. branch: on which, by the name that it had (null: the trunk). subject: the
 # table, the run or the branch; source: the file that rows came from, or the new name of a branch. how_many: rows that
@@ -245,6 +251,13 @@ class Ledger(Protocol):
         """The world as known at `as_of`: a value, which later writes do not change. names: its tables (None: all).
         snapshot: of an earlier state of this ledger, to read what was there then; only rows that left the quarantine
         since are missing. Raises ValueError for one of another chain or branch."""
+        ...
+
+    def fewer_sold(self, before: Snapshot, was: datetime, now: datetime) -> pa.Table:
+        """Sales that counted as known at `was` in an earlier state of this ledger, and at `now` no longer hold, are
+        cancelled or of another product, or are of fewer units: by product in FEWER_SOLD_SCHEMA, the most units first.
+        before: what that state was read from; of another branch, what is known by now of that moment stands for it. A
+        line that counts in another unit now is left alone."""
         ...
 
     def latest_known_at(self) -> datetime | None:

@@ -44,8 +44,11 @@ class SpreadSales:
         """Nothing where there are none."""
         if not self.rows:
             return ()
-        words = {"rows": f"{self.rows:,}", "units": shown(self.units), "first": self.first, "last": self.last}
-        return (finding("warning", "notice.spread_sales", "sales", rows_affected=self.rows, **words),)
+        found = finding(
+            "warning", "notice.spread_sales", "sales", rows_affected=self.rows,
+            rows=f"{self.rows:,}", units=shown(self.units), first=self.first, last=self.last,
+        )  # fmt: skip
+        return (found,)
 
 
 def spread_sales(parts: Iterable[pa.Table], calendar: Calendar) -> SpreadSales:

@@ -27,6 +27,8 @@ FALSE_ALARM_SHARE = 0.1
 DAILY_UNITS_MIN, FIRST_WEEKS = 2.0, 8
 # Share of blocks left out at both ends of a mean, where it has so many.
 TRIMMED, TRIM_MIN = 0.1, 6
+# A day whose week lies within its month.
+MIDDLE = 15
 # Weeks on both sides over which last year's season is smoothed.
 SEASON_WEEKS = 2
 
@@ -51,16 +53,22 @@ class _Panel:
     share: float
 
 
-def level_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, prices: FloatArray) -> list[Found]:
+def level_changes(
+    series: SeriesSet, explained: BoolArray, bucket_days: int, prices: FloatArray, assumed: BoolArray
+) -> list[Found]:
     """The last change of each item, category and of the chain that began within a year.
 
-    explained: (bucket) those that a feast accounts for. effect_units is the change in units a week. One that is at most
-    RECENT_BLOCKS weeks old is a surge or a decline: it is not lasting yet.
+    explained: (bucket) those that a feast accounts for. assumed: (item, bucket) those whose days are assumed, as those
+    of a month that was spread: such a month is seen once. effect_units is the change in units a week. One that is at
+    most RECENT_BLOCKS weeks old is a surge or a decline: it is not lasting yet.
     """
     units = np.where(explained[None, :], np.nan, series.units)
     category = np.unique(np.array(series.category, dtype=str), return_inverse=True)[1]
     result: list[Found] = []
-    for panel in (*_items(series, units, category, bucket_days), *_groups(series, units, category, bucket_days)):
+    for panel in (
+        *_items(series, units, category, bucket_days, assumed),
+        *_groups(series, units, category, bucket_days, assumed),
+    ):
         alarms = watch(panel.watched_units, panel.groups, panel.blocks, panel.share)
         last = {int(i): k for k, i in enumerate(alarms.series)}
         for i, k in sorted(last.items()):
@@ -74,8 +82,10 @@ def level_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pri
     return result
 
 
-def _items(series: SeriesSet, units: FloatArray, category: IntArray, bucket_days: int) -> list[_Panel]:
-    """Items by the day where the chain counts in days and they sell enough; the others by the week."""
+def _items(
+    series: SeriesSet, units: FloatArray, category: IntArray, bucket_days: int, assumed: BoolArray
+) -> list[_Panel]:
+    """Items by the day where the chain counts in days, they sell enough and no day is assumed; others by the week."""
     subjects = [about(item) for item in series.items]
     every = np.arange(len(subjects))
     weekly = _weekly(units, series.bucket_starts, bucket_days)
@@ -84,25 +94,32 @@ def _items(series: SeriesSet, units: FloatArray, category: IntArray, bucket_days
         known = ~np.isnan(units)
         early = known & (np.cumsum(known, axis=1) <= FIRST_WEEKS * WEEK_DAYS)
         mean = np.where(early, units, 0.0).sum(axis=1) / np.maximum(early.sum(axis=1), 1)
-        daily = np.flatnonzero(mean >= DAILY_UNITS_MIN)
-    kinds = ((daily, units, series.bucket_starts, DAYS), (np.setdiff1d(every, daily), *weekly, WEEKS))
+        daily = np.flatnonzero((mean >= DAILY_UNITS_MIN) & ~assumed.any(axis=1))
+    weeks, starts = weekly
+    seen = _once_a_month(weeks, _weekly(assumed.astype(float), series.bucket_starts, bucket_days)[0] > 0, starts)
+    kinds = (
+        (daily, units, units, series.bucket_starts, DAYS),
+        (np.setdiff1d(every, daily), seen, weeks, starts, WEEKS),
+    )
     used = [kind for kind in kinds if len(kind[0])]
     return [
         _Panel(
             [subjects[i] for i in rows],
             [rows[k : k + 1] for k in range(len(rows))],
             np.unique(category[rows], return_inverse=True)[1],
-            blocks_units[rows],
+            watched[rows],
             blocks_units[rows],
             starts,
             blocks,
             FALSE_ALARM_SHARE / len(used),
         )
-        for rows, blocks_units, starts, blocks in used
+        for rows, watched, blocks_units, starts, blocks in used
     ]
 
 
-def _groups(series: SeriesSet, units: FloatArray, category: IntArray, bucket_days: int) -> list[_Panel]:
+def _groups(
+    series: SeriesSet, units: FloatArray, category: IntArray, bucket_days: int, assumed: BoolArray
+) -> list[_Panel]:
     """The chain, and categories of LIKE_MIN items and more, by the week: what items are held against.
 
     A total is known once any of its items is.
@@ -120,7 +137,18 @@ def _groups(series: SeriesSet, units: FloatArray, category: IntArray, bucket_day
         [np.where(np.isnan(weekly[m]).all(axis=0), np.nan, np.nansum(weekly[m], axis=0)) for m in members]
     )
     alone = np.arange(len(members))
-    return [_Panel(subjects, members, alone, _without_season(totals), totals, starts, WEEKS, FALSE_ALARM_SHARE)]
+    weeks = _weekly(np.where(assumed, np.nan_to_num(units), 0.0), series.bucket_starts, bucket_days)[0]
+    unmeasured = np.stack([weeks[m].sum(axis=0) for m in members])
+    seen = _once_a_month(_without_season(totals), 2.0 * unmeasured >= np.fmax(totals, 1e-9), starts)
+    return [_Panel(subjects, members, alone, seen, totals, starts, WEEKS, FALSE_ALARM_SHARE)]
+
+
+def _once_a_month(units: FloatArray, assumed: BoolArray, starts: Sequence[date]) -> FloatArray:
+    """(series, week) units, unknown in the weeks whose days are assumed, but for the one in the middle of each month:
+    the weeks of a month that was spread over its days are one figure, and no four of them."""
+    days = [[start + timedelta(days=d) for d in range(WEEK_DAYS)] for start in starts]
+    middle = np.array([any(day.day == MIDDLE for day in week) for week in days], bool)
+    return np.where(assumed & ~middle, np.nan, units)
 
 
 def _weekly(units: FloatArray, starts: Sequence[date], bucket_days: int) -> tuple[FloatArray, Sequence[date]]:

@@ -83,7 +83,7 @@ def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
         for t, q in zip(tests, q_values, strict=True)
         if q <= TEST_SHARE and is_worth_a_word(t)
     ]
-    shown += level_changes(series, explained, bucket_days, prices)
+    shown += level_changes(series, explained, bucket_days, prices, assumed)
     shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
     said, adjustments = stated(state, series, made)

@@ -22,6 +22,7 @@ from datong.ledger.large_tables import MOST_IN_MEMORY, in_file, is_large, parts,
 from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
     END_OF_TIME,
+    FEWER_SOLD_SCHEMA,
     PUT_BACK_SCHEMA,
     WRITES_SCHEMA,
     Ahead,
@@ -45,6 +46,7 @@ from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store import clock_repair, persons
 from datong.store.changed_rows import spliced
+from datong.store.fewer_sold_sql import fewer_sold
 from datong.store.held_connection import Held, refuse_second
 from datong.store.line_keys import line_keys
 from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
@@ -762,6 +764,26 @@ class DuckDBLedger:
         )
         every = pa.concat_tables([conversions, in_state_schema("unit_conversions", others)])
         return Conversions.of(self._table_as_of("products", as_of, last_ingest), versions(table, every))
+
+    def fewer_sold(self, before: Snapshot, was: datetime, now: datetime) -> pa.Table:
+        """Sales that count no longer, or for less; see Ledger.fewer_sold."""
+        with self._held.still():
+            last = self._next_ingest() - 1
+            if self.name is None and not self._is_revised("sales"):
+                return FEWER_SOLD_SCHEMA.empty_table()
+            same = (before.chain, before.branch) == (self.chain, self.name)
+            table = tables()["sales"]
+            then = self._latest(table, was, before.write if same else last)
+            found = self._arrow(fewer_sold(then, self._latest(table, now, last)))
+            rows = in_state_schema("sales", found.select(["product", "unit", "units", "happened_at"]))
+            if is_told(rows):
+                calendar = self.settings.calendar
+                known, today = self._conversions(now, last), calendar.local_date(now)
+                rows = in_base_units(table, rows, known, calendar.zone, today)
+        sums = found.select(["product", "lines", "gone"]).append_column("units", rows["units"])
+        sums = sums.group_by("product", use_threads=False).aggregate([(n, "sum") for n in FEWER_SOLD_SCHEMA.names[1:]])
+        sums = sums.rename_columns(FEWER_SOLD_SCHEMA.names).cast(FEWER_SOLD_SCHEMA)
+        return sums.sort_by([("units", "descending"), ("product", "ascending")])
 
     def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
         """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""

@@ -46,6 +46,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     rows += _received(before.state, state, naming)
     rows += _shipped(before.state, state, naming)
     rows += _returned(before, state)
+    rows += _fewer_sold(before, naming)
     rows += _counted(before.state, state, naming)
     order = (
         "offered",
@@ -62,6 +63,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
         "shipped",
         "shipped_unnamed",
         "returned",
+        "fewer_sold",
     )
     place = {kind: i for i, kind in enumerate((*order, "counted", "counted_as_recorded"))}
     return sorted(rows, key=lambda row: place[row.kind])
@@ -232,6 +234,15 @@ def _returned(before: PlanBefore, now: State) -> Iterator[Row]:
         units = pc.sum(alone["units"]).as_py() or 0.0
         text = message("since.returned_alone", count=alone.num_rows, units=shown(units))
         yield Row("came_back", "returned", text, units=(None, units))
+
+
+def _fewer_sold(before: PlanBefore, naming: Naming) -> Iterator[Row]:
+    """Sales that the plan before counted and that were cancelled or corrected to fewer since, by product."""
+    for row in before.fewer_sold.to_pylist():
+        product, units = row["product"], row["units"]
+        words = {"product": naming.called(product), "amount": naming.amount(units, product)}
+        text = message("since.fewer_sold", **words, gone=row["gone"], fewer=row["lines"] - row["gone"])
+        yield Row("came_back", "fewer_sold", text, None, product, (units, 0.0))
 
 
 def _counted(before: State, now: State, naming: Naming) -> list[Row]:

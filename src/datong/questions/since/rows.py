@@ -1,7 +1,7 @@
 """Rows of the table `since`, and what is needed to put a row into words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property, reduce
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.protocol import FEWER_SOLD_SCHEMA
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
@@ -62,12 +63,14 @@ READ_BEFORE = ("demand", "stock", "returns", *READ_FOR_STANDINGS)
 
 @dataclass(frozen=True, eq=False)
 class PlanBefore:
-    """A kept run with an earlier moment: the world that it saw (of it the tables `READ_BEFORE`), and its tables."""
+    """A kept run with an earlier moment: the world that it saw (of it the tables `READ_BEFORE`), and its tables.
+    fewer_sold: what of the sales that it counted holds no longer, or for less, in FEWER_SOLD_SCHEMA."""
 
     run: str
     as_of: datetime
     state: State
     tables: Mapping[str, pa.Table]
+    fewer_sold: pa.Table = field(default_factory=FEWER_SOLD_SCHEMA.empty_table)
 
 
 @dataclass(frozen=True, eq=False)
