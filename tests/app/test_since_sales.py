@@ -58,10 +58,10 @@ def test_cancelled_and_corrected_lines_are_told_by_product(shop: Shop) -> None:
     more = SALES["B4"].replace(",5,", ",50,")
     second = shop.week(1, with_lines(A3=cancelled, B2=fewer, B4=more, A99="2026-03-05,A,7,ordered"))
     assert told(second, "en") == [
-        "Anvil (A): 20 less sold than the last plan counted (order lines of buyers cancelled or taken back: 1, corrected "
-        "to fewer: 0)",
-        "Bucket (B): 3 less sold than the last plan counted (order lines of buyers cancelled or taken back: 0, corrected "
-        "to fewer: 1)",
+        "Anvil (A): 20 less sold than the last plan counted (order lines of buyers cancelled or taken back: 1, "
+        "corrected to fewer: 0)",
+        "Bucket (B): 3 less sold than the last plan counted (order lines of buyers cancelled or taken back: 0, "
+        "corrected to fewer: 1)",
     ]
     assert told(second, "zh")[0] == "Anvil (A)：比上次计划时少售 20（买家订单行取消或撤回 1 行，改少 0 行）"
     rows = [row for row in second.tables["since"].to_pylist() if row["kind"] == "fewer_sold"]

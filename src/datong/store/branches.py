@@ -167,14 +167,22 @@ class BranchLedger(DuckDBLedger):
 
     # reading ------------------------------------------------------------------------------------
 
-    def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
+    def _changed_since(self, table: Table, was: datetime, last_ingest: int) -> str:
+        """SQL as in DuckDBLedger._changed_since: of its parent's rows, which it sees as of its moment, those too that
+        it has a version of."""
+        below = self._parent._changed_since(table, was, min(last_ingest, self._parent_ingest))
+        if not self._has_own(table):
+            return below
+        return f"({below} OR row_id IN (SELECT row_id FROM {branch_table(table)} WHERE _branch = {self._branch}))"
+
+    def _latest(self, table: Table, as_of: datetime, last_ingest: int, some: str = "true") -> str:
         """SQL as in DuckDBLedger._latest; rows of a branch also have `_branch`. Before its moment it is its parent."""
-        below = self._parent._latest(table, min(as_of, self.moment), self._parent_ingest)
+        below = self._parent._latest(table, min(as_of, self.moment), self._parent_ingest, some)
         if as_of < self.moment or not self._has_own(table):
             return below
         own = (
             f"SELECT *, {valid_from(table)} AS _from FROM {branch_table(table)} WHERE _branch = {self._branch}"
-            f" AND known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest}"
+            f" AND known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest} AND {some}"
         )
         last = "QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1"
         # The rows that are covered are found without a window: DuckDB 2.0 has been seen to let some through with one.

@@ -772,9 +772,9 @@ class DuckDBLedger:
             if self.name is None and not self._is_revised("sales"):
                 return FEWER_SOLD_SCHEMA.empty_table()
             same = (before.chain, before.branch) == (self.chain, self.name)
-            table = tables()["sales"]
-            then = self._latest(table, was, before.write if same else last)
-            found = self._arrow(fewer_sold(then, self._latest(table, now, last)))
+            table, seen = tables()["sales"], before.write if same else last
+            some = self._changed_since(table, was, seen)
+            found = self._arrow(fewer_sold(*(self._latest(table, *at, some) for at in ((was, seen), (now, last)))))
             rows = in_state_schema("sales", found.select(["product", "unit", "units", "happened_at"]))
             if is_told(rows):
                 calendar = self.settings.calendar
@@ -785,9 +785,17 @@ class DuckDBLedger:
         sums = sums.rename_columns(FEWER_SOLD_SCHEMA.names).cast(FEWER_SOLD_SCHEMA)
         return sums.sort_by([("units", "descending"), ("product", "ascending")])
 
-    def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
-        """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
-        seen = f"known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest}"
+    def _changed_since(self, table: Table, was: datetime, last_ingest: int) -> str:
+        """SQL: whether a row has a later version than those known at a moment of what came in up to an ingest."""
+        return (
+            f"row_id IN (SELECT row_id FROM {chain_table(table)} WHERE _version > 1"
+            f" AND (known_at > {moment_sql(was)} OR _ingest > {last_ingest}))"
+        )
+
+    def _latest(self, table: Table, as_of: datetime, last_ingest: int, some: str = "true") -> str:
+        """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too.
+        some: SQL of the rows that are wanted."""
+        seen = f"known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest} AND {some}"
         source = f"(SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)} WHERE {seen})"
         if not self._is_revised(table.name):
             return source
