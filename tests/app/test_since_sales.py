@@ -63,7 +63,7 @@ def test_cancelled_and_corrected_lines_are_told_by_product(shop: Shop) -> None:
         "Bucket (B): 3 less sold than the last plan counted (order lines of buyers cancelled or taken back: 0, "
         "corrected to fewer: 1)",
     ]
-    assert told(second, "zh")[0] == "Anvil (A)：比上次计划时少售 20（买家订单行取消或撤回 1 行，改少 0 行）"
+    assert told(second, "zh")[0] == "Anvil (A)：比上次计划时少售 20 件（买家订单行取消或撤回 1 行，改少 0 行）"
     rows = [row for row in second.tables["since"].to_pylist() if row["kind"] == "fewer_sold"]
     assert [(row["part"], row["product"], row["units_before"]) for row in rows] == [
         ("came_back", "A", 20.0), ("came_back", "B", 3.0),
