@@ -81,3 +81,21 @@ def test_check_says_how_much_was_spread(shop: Path, capfd: pytest.CaptureFixture
         capfd.readouterr()
         assert main(["check", str(shop), "--lang", language]) == 0
         assert wanted in " ".join(capfd.readouterr().out.split())
+
+
+def test_a_month_that_is_spread_over_fewer_days_counts_once(shop: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The next file says that it was made on the 20th: what an earlier one had on the days after it is taken back."""
+    other = {item: [*units[:23], units[23] - 4] for item, units in SOLD.items()}
+    told = taken_in(shop, written(shop.parent / "months 2025-12-20.csv", other), capfd)
+    assert by_month(shop) == other and "is spread up to 2025-12-20, the day that the file names" in told
+    with Chain(shop) as chain:
+        rows = chain.state(datetime(2030, 1, 1, tzinfo=UTC), names=("sales",)).table("sales").to_pylist()
+    assert f"{max(row['happened_at'] for row in rows):%Y-%m-%d}" <= "2025-12-20"
+
+
+def test_months_that_are_to_stand_on_one_day_after_all_count_once(shop: Path) -> None:
+    export = written(shop.parent / "again.csv", SOLD)
+    assert main(["ingest", str(export), "--chain", str(shop), "--answer", "stretches=as_dated", "--lang", "en"]) == 0
+    with Chain(shop) as chain:
+        rows = chain.state(datetime(2030, 1, 1, tzinfo=UTC), names=("sales",)).table("sales").to_pylist()
+    assert len(rows) == 48 and sum(row["units"] for row in rows) == sum(map(sum, SOLD.values()))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.wiring import Opened
-from datong.connectors.exports.order_line_keys import KEY
+from datong.connectors.exports.order_line_keys import KEY, without_day_of_stretch
 from datong.connectors.exports.result import Reading
 from datong.connectors.files.write_whole import write_whole
 from datong.ledger.row_checks import shown
@@ -49,7 +49,8 @@ def since_then(at: Opened, known: pa.Table, reading: Reading, others_codes: bool
         return SinceThen([], nothing, {})
     known = known.filter(pc.match_substring_regex(known["sale"].fill_null(""), KEY.pattern))
     still = pc.is_in(known["sale"], sales["sale"].combine_chunks().drop_null())
-    here = pc.is_in(known["sale"], reading.lines.keys.drop_null().unique())
+    lines = without_day_of_stretch(known["sale"])  # days of a month that this list spreads otherwise are not its days
+    here = pc.is_in(lines, reading.lines.keys.drop_null().unique())
     no_more = known.filter(pc.and_not(here, still))["sale"].to_pylist()
     days = pc.cast(sales["happened_at"], pa.date32())
     first, last = pc.min(days).as_py(), pc.max(days).as_py()

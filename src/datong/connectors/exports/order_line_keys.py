@@ -120,6 +120,11 @@ def keys_without_customers(keys: Sequence[str], kind: str) -> dict[str, str]:
     return result
 
 
+def without_day_of_stretch(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Keys of lines, of a day of a line that counts several that of the line itself."""
+    return pc.replace_substring_regex(keys, f"{re.escape(DAY_OF_STRETCH)}[0-9]+$", "")
+
+
 def _column_of(part: str) -> str:
     return "date" if part == "time" else part
 
