@@ -1,5 +1,6 @@
 """What is known by the month tells no week apart, and no feast: no signal comes of months that were spread."""
 
+import math
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -11,6 +12,7 @@ import pytest
 from datong.connectors.exports.spread_over_days import day_units
 from datong.ledger.state import State, state_of_tables
 from datong.model.settings import ChainSettings
+from datong.sense.level_changes import FALSE_ALARM_SHARE
 from datong.sense.signals import sense
 
 MONTHS, PRODUCTS = 36, 12
@@ -45,14 +47,11 @@ def monthly(seed: int, noise: float, country: str = "", bucket: Literal["week", 
 
 @pytest.mark.parametrize(("country", "bucket"), [("", "week"), ("CN", "week"), ("CN", "day")])
 def test_months_of_a_constant_level_tell_nothing(country: str, bucket: Literal["week", "day"]) -> None:
-    """Eight chains of 12 products: as many months of noise, and no change of level, odd week or feast."""
-    found = [
-        signal.text.text("en")
-        for seed in range(2 if bucket == "day" else 4)
-        for noise in (0.1, 0.25)
-        for signal in sense(monthly(seed, noise, country, bucket)).signals
-    ]
-    assert found == []
+    """Chains of 12 products: as many months of noise, no odd week and no feast, and of changes of level no more than
+    the false alarms that a year may have."""
+    seeds = range(3 if bucket == "day" else 8)
+    found = [s.kind for seed in seeds for s in sense(monthly(seed, 0.25, country, bucket)).signals]
+    assert {*found} <= {"level_shift", "surge", "decline"} and len(found) <= math.ceil(FALSE_ALARM_SHARE * len(seeds))
 
 
 def test_a_week_that_was_measured_stands_out_among_months() -> None:
