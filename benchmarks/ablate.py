@@ -46,7 +46,7 @@ from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Prices, Solution
 from datong.balance.solvers import Cleared
 from datong.cycle import USUAL, Head, Stages
-from datong.dispatch.which_orders_go_out import order_key
+from datong.dispatch.orders_due_for_release import order_key
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State

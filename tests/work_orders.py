@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from datong.dispatch.which_orders_go_out import order_key
+from datong.dispatch.orders_due_for_release import order_key
 from datong.model.flow import Cause, OrderMessage, PlannedOrder
 from datong.model.words import message
 

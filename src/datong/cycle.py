@@ -32,7 +32,7 @@ from datong.balance.solvers import (
     with_set_up_prices,
 )
 from datong.balance.stock_limits import stock_told
-from datong.dispatch.which_orders_go_out import dispatch
+from datong.dispatch.orders_due_for_release import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord

@@ -13,7 +13,7 @@ import pyarrow as pa
 from datong.app.chain import Chain
 from datong.app.counter_offers import decided_messages
 from datong.app.order_messages_now import messages_now
-from datong.app.release_orders import refuse_what_ifs
+from datong.app.release_rules import refuse_what_ifs
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.filedrop.sheet import Known
 from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_tag, delivery_key

@@ -10,7 +10,7 @@ import pyarrow as pa
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.dispatch.counterparty_of_order import counterparties
-from datong.dispatch.which_orders_go_out import order_key
+from datong.dispatch.orders_due_for_release import order_key
 from datong.ledger.order_life import OrderEvent, events_of_table, order_events_rows
 from datong.ledger.standings import READ_FOR_STANDINGS, order_states, with_lines
 from datong.ledger.state import State

@@ -1,19 +1,19 @@
 """Orders that are given out: those of the last plan that are due become released ones in the ledger.
 
-How they reach their counterparties: exchange.py.
+What may not be given out, and why: release_rules.py. How orders reach their counterparties: exchange.py.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
 
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
+from datong.app.release_rules import refuse_a_plan_of_before, refuse_taken_numbers, refuse_what_ifs, why_not_due
 from datong.connectors.protocol import chain_of, chain_tag
 from datong.dispatch.rows_of_released_orders import release_rows
 from datong.ledger.standings import READ_FOR_STANDINGS, order_states
 from datong.model import errors
 from datong.model.flow import OrderMessage
-from datong.model.words import Message, message
+from datong.model.words import message
 from datong.questions.run_result import RunResult
 
 
@@ -38,7 +38,7 @@ def release(
     if run_name not in (None, run.run):
         raise errors.Refused(message("app.not_this_plan", orders=run_name, run=run.run))
     if all_due:
-        _refuse_a_plan_of_before(chain, run)
+        refuse_a_plan_of_before(chain, run)
     due = {m.order.order: m for m in run_messages(run)}
     if strangers := sorted(set(without) - {m.order.product for m in due.values()}):
         raise errors.NotFound(message("app.without_unknown", products=", ".join(strangers)))
@@ -49,11 +49,8 @@ def release(
     unknown = [o for o in orders if o not in due]
     if unknown:
         given_out = {order for order, (now, *_) in out.items() if now != "proposed"}
-        raise errors.NotFound(_why_not(unknown, run, given_out, [o for o in due if o not in out]))
-    run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
-    taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
-    if taken:
-        raise errors.Refused(message("app.number_taken", orders=", ".join(taken), run=run.run))
+        raise errors.NotFound(why_not_due(unknown, run, given_out, [o for o in due if o not in out]))
+    refuse_taken_numbers([o for o in due if (all_due or o in orders) and o in out], state, run)
     chosen = [m for o, m in due.items() if (all_due or o in orders) and o not in out]
     if chosen:
         moment = chain.clock()
@@ -79,37 +76,3 @@ def _numbers(asked: Sequence[str], due: Mapping[str, OrderMessage], chain: Chain
     if others:
         raise errors.Refused(message("app.not_this_plan", orders=", ".join(others), run=run.run))
     return numbers
-
-
-def _why_not(asked: Sequence[str], run: RunResult, out: Container[str], waiting: Sequence[str]) -> Message:
-    """Why orders cannot be given out of a plan, each in words, and what of it waits to be given out."""
-    settings = run.settings
-    starts = dict(
-        zip(run.tables["orders"]["order"].to_pylist(), run.tables["orders"]["start"].to_pylist(), strict=True)
-    )
-    end = settings.calendar.shift(settings.first_open_bucket(run.as_of), settings.frozen_buckets + 1)
-
-    def why(order: str) -> Message:
-        if order in out:
-            return message("app.out_already", order=order)
-        if order not in starts:
-            return message("app.no_order_of_plan", order=order, run=run.run)
-        plan_of = settings.calendar.shift(settings.calendar.bucket_start(starts[order]), -settings.frozen_buckets)
-        return message("app.starts_later", order=order, start=starts[order], end=end, plan_of=plan_of)
-
-    told = reduce(lambda before, after: message("app.and_then", before=before, after=after), map(why, asked))
-    if not waiting:
-        return message("app.not_due_none", told=told)
-    return message("app.not_due", told=told, count=len(waiting), due=", ".join(waiting))
-
-
-def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
-    planned, now = (chain.state(moment, names=()).first_open_bucket for moment in (run.as_of, None))
-    if planned < now:
-        raise errors.Refused(message("app.plan_of_before", run=run.run, planned=planned, now=now))
-
-
-def refuse_what_ifs(chain: Chain) -> None:
-    """Raises Refused on a branch: nothing of it is given out."""
-    if chain.branch_name is not None:
-        raise errors.Refused(message("branch.not_given_out", branch=chain.branch_name))

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.release_rules import refuse_undue
 from datong.app.service.database_note import Note
 from datong.app.service.market_findings import decide, finding, refuse_odd_decision
 from datong.app.service.order_edit_rules import WAY_OF
@@ -21,7 +22,7 @@ from datong.app.service.order_edit_rules import Change as OrderChange
 from datong.app.service.order_edits import checked, edit
 from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import NotAllowed, Permission, Who
-from datong.app.service.releases import refuse_undue, release
+from datong.app.service.releases import release
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import row_of, version_of
 from datong.model.errors import NotFound, Refused

@@ -1,23 +1,20 @@
 """Giving orders out: proposals of the last plan that are due, as planned or as they were changed by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.order_messages_now import release_locked
 from datong.app.release_orders import release as release_planned
+from datong.app.release_rules import refuse_undue, that_may_go
 from datong.app.service.database_note import Note
 from datong.app.service.order_edits import written
 from datong.app.service.orders_shown import everything
 from datong.app.service.permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import OrdersNow, row_of
-from datong.model.errors import Refused
-from datong.model.words import message
 
 
 @dataclass(frozen=True)
@@ -31,17 +28,7 @@ class Released:
 def to_release(served: Served, who: Who) -> pa.Table:
     """Proposals that are due to be given out now, in ORDERS_NOW. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
-    rows = everything(served).rows
-    return rows.filter(pc.and_(rows["is_due"], pc.not_equal(rows["origin"], "out")))
-
-
-def refuse_undue(row: Mapping[str, Any]) -> None:
-    """Raises Refused for an order that is out, or not due to be given out."""
-    if row["origin"] == "out":
-        state = message(f"code.state_{row['state']}")
-        raise Refused(message("service_orders.is_out", order=row["order"], state=state))
-    if not row["is_due"]:
-        raise Refused(message("service_orders.not_due", order=row["order"], start=row["start"]))
+    return that_may_go(everything(served).rows)
 
 
 def release(served: Served, who: Who, names: Sequence[str] | None = None, why: str = "") -> Released:
@@ -51,7 +38,7 @@ def release(served: Served, who: Who, names: Sequence[str] | None = None, why: s
     who.require(Permission.RELEASE_ORDERS)
 
     def write(chain: Chain, now: OrdersNow) -> list[dict[str, object]]:
-        due = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
+        due = that_may_go(now.rows)
         rows = due.to_pylist() if names is None else [row_of(now.rows, name) for name in dict.fromkeys(names)]
         for row in rows:
             refuse_undue(row)

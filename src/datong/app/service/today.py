@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from datong.app import counter_offers
 from datong.app.chain import Chain
+from datong.app.release_rules import that_may_go
 from datong.app.service.answers_sent_late import late_arrivals
 from datong.app.service.jobs import Job
 from datong.app.service.last_order_edit_price import as_of_now
@@ -331,7 +332,7 @@ def _all_that_waits(served: Served) -> _Waiting:
 
 
 def _waiting(chain: Chain, now: OrdersNow) -> _Waiting:
-    rows = now.rows.filter(pc.and_(now.rows["is_due"], pc.not_equal(now.rows["origin"], "out")))
+    rows = that_may_go(now.rows)
     rows = rows.append_column("money", pc.coalesce(rows["value"], rows["behind"]))
     rows = rows.sort_by([("money", "descending"), ("order", "ascending")]).drop_columns(["money"])
     offered = sorted(_offers(chain, now), key=lambda d: (-abs(d.money or 0.0), d.key))

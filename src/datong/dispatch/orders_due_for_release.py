@@ -1,4 +1,4 @@
-"""Which proposed orders go out now. Pure: connectors deliver what this returns."""
+"""Which proposed orders are due for release, each with its counterparty. Pure: nothing is given out here."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

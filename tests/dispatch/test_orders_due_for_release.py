@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
+from datong.dispatch.orders_due_for_release import dispatch, order_key
 from datong.dispatch.rows_of_released_orders import release_rows
-from datong.dispatch.which_orders_go_out import dispatch, order_key
 from datong.ledger.order_life import OrderEvent, events_of_table, order_events_rows, standing
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import Cause, Plan, PlannedOrder
