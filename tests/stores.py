@@ -16,7 +16,7 @@ from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from datong.store.postgres import ledger as postgres_ledger
 from datong.store.postgres.layout import PLACE
-from datong.store.postgres.reads_and_writes import Session
+from datong.store.postgres.session import Session
 from postgres_server import Server, server
 
 SETTINGS = ChainSettings("test", time_zone="Asia/Dhaka")

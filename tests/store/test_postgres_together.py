@@ -16,9 +16,9 @@ from datong.ledger.protocol import RunRecord
 from datong.model.errors import DatongError, LedgerBusy, Refused
 from datong.store.branches import DuckDBBranches
 from datong.store.copying import digests
-from datong.store.postgres import server_connection
+from datong.store.postgres import open_connection
 from datong.store.postgres.ledger import PostgresLedger, open_ledger
-from datong.store.postgres.reads_and_writes import Session
+from datong.store.postgres.session import Session
 from lived import live
 from postgres_server import server
 from stores import NOW, ROWS, SETTINGS, DuckDBStore, PostgresStore, batch, differing, hours, line, make, take, take_in
@@ -174,7 +174,7 @@ def test_who_waits_too_long_for_another_writer_is_told_so(
     place: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = place.open()
-    monkeypatch.setitem(server_connection._SETTINGS, "lock_timeout", "100ms")
+    monkeypatch.setitem(open_connection._SETTINGS, "lock_timeout", "100ms")
     two = place.open()
     with one.together():
         take(one, "lines", line(40.0))
@@ -224,7 +224,7 @@ def test_many_rows_and_few_rows_go_and_come_the_same_way(
     with closing(DuckDBStore(tmp_path).open()) as ledger:
         live(ledger, DuckDBBranches(ledger), 4, steps=2)
         found = digests(ledger)
-    monkeypatch.setattr("datong.store.postgres.reads_and_writes._FEW", 0)
+    monkeypatch.setattr("datong.store.postgres.session._FEW", 0)
     with closing(place.open()) as ledger:
         live(ledger, DuckDBBranches(ledger), 4, steps=2)
     with closing(place.open()) as ledger:
@@ -232,7 +232,7 @@ def test_many_rows_and_few_rows_go_and_come_the_same_way(
 
 
 def test_who_opens_a_chain_does_not_wait_for_a_writer(place: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(server_connection._SETTINGS, "lock_timeout", "100ms")
+    monkeypatch.setitem(open_connection._SETTINGS, "lock_timeout", "100ms")
     one = place.open()
     with one.together():
         take(one, "lines", line(40.0))
@@ -245,7 +245,7 @@ def test_who_opens_a_chain_does_not_wait_for_a_writer(place: PostgresStore, monk
 def test_a_character_that_no_text_may_have_there_is_refused(
     place: PostgresStore, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr("datong.store.postgres.reads_and_writes._FEW", few)
+    monkeypatch.setattr("datong.store.postgres.session._FEW", few)
     ledger = place.open()
     take(ledger, "lines", line(40.0))
     with pytest.raises(Refused, match="every character but NUL"):

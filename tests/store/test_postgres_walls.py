@@ -16,7 +16,7 @@ from datong.store.postgres import layout
 from datong.store.postgres.address import shown
 from datong.store.postgres.layout import kept_tables
 from datong.store.postgres.ledger import open_ledger, prepare_database
-from datong.store.postgres.server_connection import connect
+from datong.store.postgres.open_connection import connect
 from lived import live
 from postgres_server import APP, OWNER, Server, server
 from stores import NOW, hours, line, take
@@ -204,7 +204,7 @@ def test_what_keeps_a_database_from_being_opened_is_said_with_what_to_do(databas
 
 
 def test_a_server_that_is_too_old_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datong.store.postgres.server_connection.OLDEST", 99)
+    monkeypatch.setattr("datong.store.postgres.open_connection.OLDEST", 99)
     assert "99 or newer" in refused(server().url(database))
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from tempfile import SpooledTemporaryFile, gettempdir
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -39,7 +38,7 @@ from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import versions
 from datong.ledger.worked_out import Kept
-from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
+from datong.model.errors import NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
@@ -47,9 +46,10 @@ from datong.model.words import message
 from datong.store import clock_repair, persons
 from datong.store.changed_rows import spliced
 from datong.store.fewer_sold_sql import fewer_sold
-from datong.store.held_connection import Held, refuse_second
+from datong.store.duckdb_connection import connect_to, translated
 from datong.store.line_keys import line_keys
 from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
+from datong.store.one_process_one_thread import Held, refuse_second
 from datong.store.take_in_sql import (
     TEMPORARY,
     contested,
@@ -71,17 +71,6 @@ from datong.store.take_in_sql import (
 )
 from datong.store.written_anew import Hands, arrow_bytes
 
-# Extensions are never fetched: what is not in the wheel is not used.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    # Rows need no order in the file: what reads them sorts. Row groups come out full, so that a checkpoint need not
-    # write them again.
-    "preserve_insertion_order": "false",
-    # What does not fit goes to disk, beside the ledger.
-    "memory_limit": "768MB",
-}
-
 _SPILL_BYTES = 16 * 1024 * 1024
 _RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
 _SEEN_BYTES = 16 * 1024 * 1024  # of a table that stays in memory as it was read last
@@ -97,7 +86,7 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
     (reading may raise that later, where the damage lies deep), Refused where a newer Datong wrote it.
     """
     refuse_second(path)
-    with _translated(path):
+    with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _create(path)
@@ -123,7 +112,7 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
 def ledger_in_memory(settings: ChainSettings) -> "DuckDBLedger":
     """A new ledger that no file holds: it goes when it is closed."""
     path = Path(f":memory:{settings.name}")
-    with _translated(path):
+    with translated(path):
         connection = connect_to(None)
         migrate(connection)
     return DuckDBLedger(path, settings, Held(path, connection))
@@ -158,45 +147,6 @@ def _clear(fresh: Path) -> None:
     for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
         with suppress(OSError):
             left.unlink(missing_ok=True)
-
-
-def connect_to(path: Path | None) -> duckdb.DuckDBPyConnection:
-    """path: None: in memory; what does not fit there goes to a folder of the machine's for what is temporary."""
-    if path is None:
-        connection = duckdb.connect(config={**_CONFIG, "temp_directory": str(Path(gettempdir()) / "datong-spill")})
-    else:
-        connection = duckdb.connect(str(path), config=_CONFIG)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # the program shows its own
-    return connection
-
-
-@contextmanager
-def _translated(path: Path) -> Generator[None]:
-    """DuckDB's errors about its file as ours; errors that broken code makes stay as they are."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "interrupted" in str(error).lower():
-            raise KeyboardInterrupt from error
-        raise
-    except OSError as error:
-        raise DatongError(message("store.no_access", path=str(path), reason=error.strerror)) from error
-    except duckdb.Error as error:
-        text = str(error)
-        if "Could not set lock" in text or "used by another process" in text:
-            holder = re.search(r"PID (\d+)", text)
-            if holder is None:
-                raise LedgerBusy(message("store.busy", path=str(path))) from error
-            raise LedgerBusy(message("store.busy_by", path=str(path), process=holder.group(1))) from error
-        reason = text.splitlines()[0]
-        if re.search("permission denied|read-only|could not write|no space left|disk full", text, re.IGNORECASE):
-            raise DatongError(message("store.no_access", path=str(path), reason=reason)) from error
-        # A wrong checksum comes as the bare base class.
-        file_errors = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
-        if isinstance(error, file_errors) or type(error) is duckdb.Error:
-            raise LedgerDamaged(message("store.damaged", path=str(path), reason=reason)) from error
-        raise
 
 
 _WRITES = ", ".join(map(quoted, WRITES_SCHEMA.names))
@@ -739,7 +689,7 @@ class DuckDBLedger:
     def _read_large(self, table: Table, query: str) -> pa.Table:
         """What a query gives, through a file where it is large: it is never in memory as a whole."""
         folder = self._spill_folder()
-        with _translated(self.path):
+        with translated(self.path):
             reader = self._held.relation(query, ()).to_arrow_reader(MOST_IN_MEMORY)
             made = (in_state_schema(table.name, pa.Table.from_batches([batch])) for batch in reader)
             return in_file(made, schema_of(table.name), folder)
@@ -1025,7 +975,7 @@ class DuckDBLedger:
                 self._run("CHECKPOINT written_anew")
             finally:
                 self._run("DETACH written_anew")
-            with _translated(self.path):
+            with translated(self.path):
                 self._held.replaced_by(fresh, connect_to)
         finally:
             _clear(fresh)
@@ -1175,7 +1125,7 @@ class DuckDBLedger:
             raise
 
     def look(self) -> int:
-        with _translated(self.path):
+        with translated(self.path):
             self._look()
         return self._epoch
 
@@ -1206,15 +1156,15 @@ class DuckDBLedger:
                 self._connection.unregister(name)
 
     def _run(self, sql: str, params: Sequence[Any] = ()) -> None:
-        with _translated(self.path):
+        with translated(self.path):
             self._held.execute(sql, params)
 
     def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with _translated(self.path):
+        with translated(self.path):
             return self._held.execute(sql, params).fetchall()
 
     def _arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
-        with _translated(self.path):
+        with translated(self.path):
             return self._held.relation(sql, params).to_arrow_table()
 
 

@@ -18,7 +18,7 @@ from psycopg import sql
 from datong.model.errors import Refused
 from datong.model.tables import tables
 from datong.model.words import message
-from datong.store.duckdb_ledger import connect_to
+from datong.store.duckdb_connection import connect_to
 from datong.store.migrations import branch_table, migrate, quoted
 from datong.store.postgres.address import shown
 

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from datong.model.settings import ChainSettings
-from datong.store.duckdb_ledger import DuckDBLedger, connect_to
+from datong.store.duckdb_connection import connect_to
+from datong.store.duckdb_ledger import DuckDBLedger
 from datong.store.postgres import layout
-from datong.store.postgres.reads_and_writes import Session
-from datong.store.postgres.server_connection import connect
+from datong.store.postgres.open_connection import connect
 from datong.store.postgres.server_errors import translated
+from datong.store.postgres.session import Session
 
 
 class PostgresLedger(DuckDBLedger):
-    """A Ledger whose rows are in PostgreSQL (see reads_and_writes.py), for the process and thread that opened it."""
+    """A Ledger whose rows are in PostgreSQL (see session.py), for the process and thread that opened it."""
 
     def rewrite(self) -> None:
         """Nothing is rewritten here: a role that owns nothing may not. What was taken out is in free space of the

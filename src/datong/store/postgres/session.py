@@ -26,8 +26,8 @@ from psycopg import sql
 
 from datong.model.errors import LedgerBusy
 from datong.model.words import message
-from datong.store.held_connection import Held
 from datong.store.migrations import quoted
+from datong.store.one_process_one_thread import Held
 from datong.store.postgres.address import shown
 from datong.store.postgres.layout import (
     PLACE,
@@ -37,7 +37,7 @@ from datong.store.postgres.layout import (
     refuse_wrong_role,
     table_here,
 )
-from datong.store.postgres.server_connection import connect, is_quiet
+from datong.store.postgres.open_connection import connect, is_quiet
 from datong.store.postgres.server_errors import translated
 
 # A session gives its rows places of its own: its number, then a count.
