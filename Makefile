@@ -24,7 +24,7 @@ screenshots: $(VENV)/.installed-dev
 	$(BIN)/python tools/screenshots.py
 
 docs: $(VENV)/.installed
-	$(BIN)/python -m datong.connectors.files.schema docs
+	$(BIN)/python -m datong.connectors.files.tables_document docs
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Datong needs Python 3.11 or newer; name it: make PYTHON=python3.12"; exit 1; }

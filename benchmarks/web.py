@@ -56,7 +56,7 @@ from cycle import FIRST, _moments, chain_tables, fill_ledger
 from datong.app.chain import Chain
 from datong.app.http.signed_in import COOKIE
 from datong.app.server import application
-from datong.app.service.permissions import Permission
+from datong.app.service.roles_and_permissions import Permission
 from datong.app.service.served_chain import DESK_FILE, Served, serve
 from datong.app.web.pages import PAGES
 from datong.ledger.protocol import RunRecord

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datong.app.chain import Chain
 from datong.app.release_orders import release
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served
 from mill import write
 

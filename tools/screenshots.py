@@ -22,7 +22,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.app.release_orders import release
 from datong.app.server import application
 from datong.app.service.guide import close_guide
-from datong.app.service.permissions import ROLES
+from datong.app.service.roles_and_permissions import ROLES
 from datong.app.service.served_chain import Served, serve
 from datong.app.web.pages import PAGES
 

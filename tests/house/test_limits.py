@@ -81,7 +81,7 @@ LAZY_DOORS = {
         "datong.learn.scores",
         "datong.questions.since",
     },
-    "app/persons.py": {
+    "app/forget_customers.py": {
         "datong.sense.voice.reading",
     },
     "app/check_folder.py": {

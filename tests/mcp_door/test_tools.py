@@ -14,9 +14,9 @@ from datong.app.http.request_rates import Rates
 from datong.app.mcp import tools
 from datong.app.mcp.protocol import Door, server_for
 from datong.app.service import market_findings
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import proposals
 from datong.app.service.releases import to_release
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.words import LANGUAGES, catalogue
 from served_mill import Clock, serve_at, session_of

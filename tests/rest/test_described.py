@@ -27,7 +27,7 @@ from datong.app.rest.schema import OPEN
 from datong.app.service import orders_shown, today
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
 from served_mill import session_of
 

@@ -10,7 +10,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.app.rest import live_events
 from datong.app.rest.application import PREFIX
 from datong.app.service.accounts import IDLE, Session
-from datong.app.service.permissions import Permission
+from datong.app.service.roles_and_permissions import Permission
 from datong.app.service.served_chain import Served
 from served_mill import session_of
 

@@ -2,8 +2,8 @@
 
 from fastapi import FastAPI
 
-from datong.app.service.permissions import ROLES
 from datong.app.service.releases import to_release
+from datong.app.service.roles_and_permissions import ROLES
 from datong.app.service.served_chain import Served
 from rest_client import Client
 from served_mill import session_of

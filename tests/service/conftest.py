@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served
 from served_mill import QUICK, Clock, serve_mill, serve_shop
 

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 
 from datong.app.service.accounts import MOST_FAILURES, Session
-from datong.app.service.permissions import ROLES, NotAllowed, NotSignedIn, Permission
+from datong.app.service.roles_and_permissions import ROLES, NotAllowed, NotSignedIn, Permission
 from datong.app.service.served_chain import Served
 from datong.app.service.server_database import SCHEMA, Desk
 from datong.model.errors import NotFound, Refused

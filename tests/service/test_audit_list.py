@@ -12,7 +12,7 @@ from datong.app.server import application
 from datong.app.service.audit import OF_ACCOUNTS
 from datong.app.service.audit_list import Looked, act_words, acts, audit_list, audit_sheet
 from datong.app.service.audit_words import WAYS, fields_words, way_words
-from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
+from datong.app.service.roles_and_permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from workbook_cells import rows_of
 

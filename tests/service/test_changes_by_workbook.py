@@ -13,7 +13,7 @@ from datong.app.service.changes_by_workbook import Reviewed, apply, preview, she
 from datong.app.service.data import change_rows
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_edit_rules import Change
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import BadInput, NotFound
 from workbook_cells import rows_of, saved

@@ -25,7 +25,7 @@ from datong.app.service.data import (
     waiting,
 )
 from datong.app.service.grids import Wanted
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 

@@ -8,7 +8,7 @@ import pytest
 
 from datong.app.service.demand import accuracy, edit_forecast, edits, item, items, take_back
 from datong.app.service.grids import Wanted
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 

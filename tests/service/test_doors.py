@@ -10,7 +10,7 @@ from datong.app.http.headers import STRICT, SafeHeaders
 from datong.app.http.request_rates import MOST_KNOWN, Rate, Rates
 from datong.app.http.signed_in import COOKIE, cookie_of, refuse_forged
 from datong.app.service.accounts import Session
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 
 SESSION = Session("secret", "a token", Who(1, "plan@works", "", ("planner",)))
 

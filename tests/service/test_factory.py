@@ -11,7 +11,7 @@ import pytest
 from datong.app.exchange import exchange, file_drop
 from datong.app.service import factory
 from datong.app.service.factory import answer, own_order, own_orders
-from datong.app.service.permissions import NotAllowed
+from datong.app.service.roles_and_permissions import NotAllowed
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.typed_answers import Typed
 from datong.ledger.order_life import Offer

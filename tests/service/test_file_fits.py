@@ -4,7 +4,7 @@ import pytest
 
 from datong.app.service.data import preview, take, upload
 from datong.app.service.file_fits import file_parts, table_fits
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import DatongError, NotFound
 

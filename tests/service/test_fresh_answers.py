@@ -32,7 +32,7 @@ from datong.app.service import (
 from datong.app.service.chain_thread import Keeper
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_edit_rules import Change
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.questions.market_findings import MarketFinding

@@ -8,7 +8,7 @@ import pytest
 from datong.app.service import gantt
 from datong.app.service.grids import Wanted
 from datong.app.service.orders_shown import order, orders
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.stock import stock
 from mill import write

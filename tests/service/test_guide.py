@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datong.app.service.guide import Step, close_guide, guide, next_step
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served, serve
 from datong.app.wiring import DEMO_MARK
 from mill import write

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from datong.app.service.idle_hours import idle_hours
-from datong.app.service.permissions import NotAllowed
+from datong.app.service.roles_and_permissions import NotAllowed
 from datong.app.service.served_chain import serve
 from datong.model.errors import NotFound
 from mill import write

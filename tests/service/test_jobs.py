@@ -10,7 +10,7 @@ import pytest
 
 from datong.app.chain import Chain
 from datong.app.service.jobs import MOST_ATTEMPTS, Job, Jobs, Kind
-from datong.app.service.permissions import NotAllowed, Permission, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message

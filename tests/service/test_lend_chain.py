@@ -15,7 +15,7 @@ import pytest
 from datong.app.borrowed_chain import LENT, SERVED_FILE, borrow
 from datong.app.chain import Chain
 from datong.app.service.lend_chain import Lending
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import LedgerBusy
 from mill import run

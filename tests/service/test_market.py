@@ -8,7 +8,7 @@ import pytest
 
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.market import heat, in_the_way, lost, scarce, start_quote
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.today import today
 from datong.app.wording import figures

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from datong.app.service.market_findings import decide, effect, finding, findings
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from datong.network.finding_decisions import Change

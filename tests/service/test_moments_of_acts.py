@@ -13,7 +13,7 @@ from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.typed_answers import Typed
 from datong.ledger.protocol import written_at

@@ -14,7 +14,7 @@ from datong.app.chain import Chain
 from datong.app.cli.terminal import make_console, show_results
 from datong.app.report.workbook import workbook_bytes
 from datong.app.service.demand import item
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.today import today
 from datong.app.write_report import report_inputs

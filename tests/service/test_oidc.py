@@ -11,7 +11,7 @@ from joserfc.jwk import OctKey
 from datong.app.service import outside_sign_in
 from datong.app.service.oidc import Configuration, Oidc, read_configuration
 from datong.app.service.outside_sign_in import LASTS, Entered, Given, WrongCode
-from datong.app.service.permissions import NotSignedIn, Who
+from datong.app.service.roles_and_permissions import NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import Refused
 from served_mill import session_of

@@ -15,7 +15,7 @@ from datong.app.service.order_edit_price_jobs import change_of
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import Conflict, can_undo, check, edit, price, redo, undo, ways
 from datong.app.service.orders_shown import order, orders
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served, serve
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import write

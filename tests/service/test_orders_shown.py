@@ -5,7 +5,7 @@ import pytest
 from datong.app.release_orders import release
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.orders_shown import everything, evidence, order, orders
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import ORDERS_NOW
 from datong.model.errors import NotFound

@@ -7,8 +7,8 @@ import pytest
 
 from datong.app.service.factory import answer, own_orders
 from datong.app.service.orders_shown import order
-from datong.app.service.permissions import NotAllowed
 from datong.app.service.photos import MOST, add_photo, photo, photos
+from datong.app.service.roles_and_permissions import NotAllowed
 from datong.app.service.served_chain import Served
 from datong.app.service.typed_answers import Typed
 from datong.model.errors import NotFound, Refused

@@ -11,9 +11,9 @@ from datong.app.service.market_findings import decide, finding, findings
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit
 from datong.app.service.orders_shown import order
-from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.proposals import Decide, Release, Stale, approve, proposal, proposals, propose, refuse
 from datong.app.service.releases import release, to_release
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Meanwhile, Served
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.network.finding_decisions import Change as DemandChange

@@ -10,8 +10,8 @@ from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit
 from datong.app.service.orders_shown import order, orders
-from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.releases import release, to_release
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 

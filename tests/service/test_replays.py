@@ -8,9 +8,9 @@ import pytest
 
 from datong.app.service import replay_jobs
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import NotAllowed, Who
 from datong.app.service.replay_jobs import ask_replay
 from datong.app.service.replays import last_replay, start_replay
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served, serve
 from datong.ledger.state import every_table
 from datong.model.errors import Refused

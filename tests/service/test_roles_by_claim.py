@@ -2,7 +2,7 @@
 
 import pytest
 
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.roles_by_claim import Given, roles_by_claim
 
 GIVEN = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.search import search
 from datong.app.service.served_chain import Served
 from datong.app.service.what_if import make

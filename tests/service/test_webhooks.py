@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import Webhook as Receiver
 
 from datong.app.service import webhooks as module
 from datong.app.service.live_events import MOST_WAITING, Event
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.webhooks import (
     AGAIN_AFTER,

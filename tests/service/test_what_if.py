@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from datong.app.branch_changes import NewRow
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.what_if import (
     branches,

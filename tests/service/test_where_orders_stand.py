@@ -14,7 +14,7 @@ from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit, undo
 from datong.app.service.orders_shown import everything, order, orders
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.ledger.standings import READ_FOR_STANDINGS

@@ -14,8 +14,8 @@ from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import Conflict, can_undo, edit, undo
 from datong.app.service.orders_shown import order, orders
-from datong.app.service.permissions import Who
 from datong.app.service.releases import release
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import DESK_FILE, Served, serve
 from datong.app.stores import keep_in
 from datong.model.errors import DatongError, NotFound

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 
-from datong.app import clock, kept_runs, persons, take_in_beside_folder
+from datong.app import clock, forget_customers, kept_runs, take_in_beside_folder
 from datong.app.branch_changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.clock import Moment
 from datong.app.languages import chosen_language
@@ -86,7 +86,7 @@ class Chain:
         self._begin(chosen_language(language, os.environ), *wire(folder, now, by))
         try:
             clock.refuse_a_jump(self._at)
-            self._read_folder(persons.settle(self._at), on_rows)
+            self._read_folder(forget_customers.settle(self._at), on_rows)
         except BaseException:
             self.ledger.close()
             raise
@@ -105,7 +105,7 @@ class Chain:
         long. Not on a branch."""
         if self.branch_name is None:
             self._whole = self._noticed = None
-            self._read_folder(persons.settle(self._at), lambda _table, _rows: None)
+            self._read_folder(forget_customers.settle(self._at), lambda _table, _rows: None)
 
     @classmethod
     def in_memory(
@@ -323,26 +323,26 @@ class Chain:
         """All that is held about a customer (as the shop writes them, or their token), by table: every version of every
         row. That it was asked for is noted, without the name. Raises NotFound where no key is held, Refused on a
         branch."""
-        return persons.person(self._at, customer, why)
+        return forget_customers.person(self._at, customer, why)
 
     def rows_about(self, customer: str) -> int:
         """How many rows hold a customer. Raises as `person`."""
-        return persons.rows_held(self._at, customer)
+        return forget_customers.rows_held(self._at, customer)
 
-    def forget(self, customer: str, why: str = "") -> persons.Forgotten:
+    def forget(self, customer: str, why: str = "") -> forget_customers.Forgotten:
         """Forget a customer: destroy their key, and empty their name and words in every version of every row, branches,
         quarantine and kept runs. It cannot be taken back. Raises as `person`."""
         self._whole = None  # it holds what is forgotten
-        return persons.forget(self._at, customer, why)
+        return forget_customers.forget(self._at, customer, why)
 
     def customers_without_rows_since(self, days: int) -> int:
         """How many customers have no row of the last so many days. Raises Refused on a branch."""
-        return len(persons.not_since(self._at, days))
+        return len(forget_customers.not_since(self._at, days))
 
-    def forget_older(self, days: int, why: str = "") -> persons.Forgotten:
+    def forget_older(self, days: int, why: str = "") -> forget_customers.Forgotten:
         """Forget each of these customers, as `forget`."""
         self._whole = None
-        return persons.forget_not_since(self._at, days, why)
+        return forget_customers.forget_not_since(self._at, days, why)
 
     def state(self, as_of: Moment | None = None, names: Collection[str] | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known): a value, good for

@@ -23,7 +23,7 @@ from datong.app.rest.application import add_api
 from datong.app.service.accounts import People
 from datong.app.service.lend_chain import Lending
 from datong.app.service.outside_sign_in import OIDC_FILE, SignInServer
-from datong.app.service.permissions import NotSignedIn, Who
+from datong.app.service.roles_and_permissions import NotSignedIn, Who
 from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
 from datong.app.service.webhooks import Sender
 from datong.app.tracing import is_wanted, trace

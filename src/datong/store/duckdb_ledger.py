@@ -43,7 +43,7 @@ from datong.model.findings import Finding, finding, finding_as_json, finding_fro
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store import clock_repair, persons
+from datong.store import clock_repair, customers_in_rows
 from datong.store.changed_rows import spliced
 from datong.store.fewer_sold_sql import fewer_sold
 from datong.store.duckdb_connection import connect_to, translated
@@ -919,11 +919,12 @@ class DuckDBLedger:
 
     def plain_customers(self) -> Sequence[str]:
         """Customers that no token stands for; see Ledger.plain_customers."""
-        return persons.plain_customers(self._hands)
+        return customers_in_rows.plain_customers(self._hands)
 
     def customer_tokens(self, since: datetime | None = None) -> Collection[str]:
         """Every token of a customer; see Ledger.customer_tokens."""
-        return persons.held_tokens(self._hands) if since is None else persons.tokens_since(self._hands, since)
+        held = self._hands
+        return customers_in_rows.held_tokens(held) if since is None else customers_in_rows.tokens_since(held, since)
 
     def line_keys(self) -> Sequence[str]:
         """Every key of an order line; see Ledger.line_keys."""
@@ -932,7 +933,7 @@ class DuckDBLedger:
     def hash_customers(self, tokens: Mapping[str, str], keys: Mapping[str, str], at: datetime, *, by: str) -> int:
         """Put tokens in place of customers; see Ledger.hash_customers."""
         with self._transaction():
-            count = persons.hash_customers(self._hands, tokens, keys)
+            count = customers_in_rows.hash_customers(self._hands, tokens, keys)
             note_rewrite_due(self._hands)
             self._note_write(at, by, "hash_customers", "customers", None, count)
         self._forget()
@@ -940,7 +941,7 @@ class DuckDBLedger:
 
     def of_person(self, tokens: Sequence[str]) -> Mapping[str, pa.Table]:
         """All that is held about somebody; see Ledger.of_person."""
-        return persons.of_person(self._hands, tokens)
+        return customers_in_rows.of_person(self._hands, tokens)
 
     def note_person(self, rows: int, at: datetime, why: str, *, by: str) -> None:
         """Note that somebody's rows were looked up; see Ledger.note_person."""
@@ -952,7 +953,7 @@ class DuckDBLedger:
     ) -> Mapping[str, int]:
         """Take somebody out of every version of every row; see Ledger.forget_person."""
         with self._transaction():
-            counts = persons.forget(self._hands, tokens, quotes)
+            counts = customers_in_rows.forget(self._hands, tokens, quotes)
             note_rewrite_due(self._hands)
             for table, count in counts.items():
                 self._note_write(at, by, "forget", table, why or None, count)

@@ -40,8 +40,8 @@ from datong.app.wiring import DEMO_MARK, Opened, utc_now, wire
 from datong.app.wording.columns import coded
 from datong.app.write_report import report_inputs, write_report, write_run
 from datong.connectors.exports.profiles import built_in, text_of
-from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
+from datong.connectors.files.tables_document import schema_markdown, schema_records
 from datong.ledger.order_life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name, written_at
 from datong.ledger.row_ids import SINCE_EVER

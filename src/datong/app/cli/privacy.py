@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.app import persons
+from datong.app import forget_customers
 from datong.app.chain import Chain
 from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
@@ -108,13 +108,13 @@ def _forget_lost(options: argparse.Namespace, language: str) -> int:
     """Opens the ledger alone: a chain whose keys are lost takes nothing in that names customers."""
     at, _ = wire(options.chain, utc_now, None)
     with closing(at.ledger):
-        lost = persons.lost(at)
+        lost = forget_customers.lost(at)
         if not lost:
             terminal.line(say("privacy.nothing_lost", language))
             return 0
         if not _agreed(options, say("privacy.ask_lost", language, count=len(lost)), language):
             return 2
-        show_forgotten(persons.forget_lost(at, options.why), language)
+        show_forgotten(forget_customers.forget_lost(at, options.why), language)
     return 0
 
 
@@ -129,7 +129,7 @@ def _agreed(options: argparse.Namespace, asked: str, language: str) -> bool:
     return agreed
 
 
-def show_forgotten(done: persons.Forgotten, language: str) -> None:
+def show_forgotten(done: forget_customers.Forgotten, language: str) -> None:
     terminal.line(say("privacy.forgotten", language, keys=done.keys))
     for name, count in done.rows.items():
         key = f"privacy.forgotten_{name if name in SPOKEN_APART else 'rows'}"

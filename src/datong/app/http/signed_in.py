@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from datong.app.service.accounts import LONGEST, Session
-from datong.app.service.permissions import NotAllowed, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.model.words import message
 

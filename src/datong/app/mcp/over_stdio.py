@@ -27,7 +27,7 @@ from datong.app.mcp.protocol import WAY, Door, described_server, server_for
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.lend_chain import Lending
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
 from datong.app.service.server_database import Desk
 from datong.app.wiring import utc_now

@@ -25,7 +25,7 @@ from datong import __version__
 from datong.app.http.request_rates import Rates
 from datong.app.mcp.arguments import read, schema_of
 from datong.app.mcp.tools import TOOLS, Pending, Told, plain
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.words import message, say

@@ -17,8 +17,8 @@ from datong.app.service import market, market_findings, orders_shown, proposals,
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.jobs import Job
 from datong.app.service.order_edit_rules import Change
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Asked, Decide, Proposal, Release
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.what_if import NewRow
 from datong.app.wording.columns import coded

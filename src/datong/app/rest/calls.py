@@ -21,8 +21,8 @@ from datong.app.http.signed_in import CSRF_HEADER, SAFE, Sender, refuse_forged, 
 from datong.app.rest.languages import accepted
 from datong.app.rest.problems import TooLarge, TooOften, problem
 from datong.app.service.accounts import Session
-from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.requests_done_once import Answer, Answered
+from datong.app.service.roles_and_permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import DatongError, Refused
 from datong.model.words import message

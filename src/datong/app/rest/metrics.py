@@ -5,7 +5,7 @@ from fastapi.responses import PlainTextResponse
 
 from datong.app.http.counts_and_logs import METRICS_TYPE
 from datong.app.rest.calls import Called, Signed
-from datong.app.service.permissions import Permission
+from datong.app.service.roles_and_permissions import Permission
 
 router = APIRouter(prefix="/metrics", tags=["health"], route_class=Signed)
 

@@ -17,8 +17,8 @@ from datong.app.service.jobs import Job
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edit_rules import Changed as ChangedOrder
 from datong.app.service.orders_shown import OrderShown
-from datong.app.service.permissions import Permission
 from datong.app.service.releases import Released
+from datong.app.service.roles_and_permissions import Permission
 from datong.model.words import message
 
 router = APIRouter(prefix="/orders", tags=["orders"], route_class=Signed)

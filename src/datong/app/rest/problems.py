@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from datong.app.service.permissions import NotAllowed, NotSignedIn
 from datong.app.service.requests_done_once import InProgress, KeyReused
+from datong.app.service.roles_and_permissions import NotAllowed, NotSignedIn
 from datong.model.errors import Asked, BadInput, DatongError, LedgerBusy, LedgerDamaged, NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.words import LANGUAGES, Message, catalogue, message

@@ -16,7 +16,7 @@ from datong.app.service import changes_by_workbook, data, demand, market, releas
 from datong.app.service.changes_by_workbook import FORECAST, ORDERS, Reviewed
 from datong.app.service.grid_as_workbook import MOST_BYTES, SheetGrid, workbook
 from datong.app.service.grids import Piece, Wanted, piece
-from datong.app.service.permissions import Permission
+from datong.app.service.roles_and_permissions import Permission
 from datong.model.errors import NotFound
 from datong.model.words import message
 

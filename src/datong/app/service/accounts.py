@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from datong.app.service.audit import Audit
-from datong.app.service.permissions import OF_A_FIRM, ROLES, NotAllowed, NotSignedIn, Permission, Who
+from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, NotAllowed, NotSignedIn, Permission, Who
 from datong.app.service.server_database import Desk
 from datong.model.errors import NotFound, Refused
 from datong.model.words import LANGUAGES, message

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from datong.app.service.database_note import Note
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.server_database import Desk
 
 # Acts on accounts: whoever may see the audit sees their values, and those of all others only with the plan.

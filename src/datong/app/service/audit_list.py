@@ -12,7 +12,7 @@ from datong.app.service.accounts import BY_COMMAND_LINE
 from datong.app.service.audit import values_of
 from datong.app.service.audit_words import fields_words, way_words
 from datong.app.service.grid_as_workbook import MOST_ROWS, SheetGrid, workbook
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.server_database import folded
 from datong.model.calendar import Calendar

@@ -19,7 +19,7 @@ from datong.app.service.grid_as_workbook import CellChange, Differences, SheetGr
 from datong.app.service.grids import Wanted, piece
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.orders_shown import everything
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import OrdersNow, row_of, version_of
 from datong.app.service.what_if import changeable, table_rows

@@ -18,7 +18,7 @@ from datong.app.branch_changes import as_cell
 from datong.app.chain import Chain
 from datong.app.service.grid_as_workbook import same
 from datong.app.service.grids import Piece, Wanted, piece
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.what_if import table_rows
 from datong.app.take_in_beside_folder import Taken, own_profiles

@@ -18,7 +18,7 @@ from datong.app.chain import Chain
 from datong.app.service.database_note import Note
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_run import LastRun, last_run, read_last_run
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.ledger.row_checks import nearest_hint

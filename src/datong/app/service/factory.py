@@ -18,7 +18,7 @@ from datong.app.chain import Chain
 from datong.app.exchange import forget_told, known, take_in_reports
 from datong.app.service.answers_sent_late import GIVEN_AT
 from datong.app.service.day_of_chain import chain_today
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.typed_answers import Asked, Typed, event_of
 from datong.connectors.filedrop.sheet import Known

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from datong.app.service.data import upload_as_file
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.connectors.files.read import Source, open_sources
 from datong.connectors.files.steady import UnreadableError

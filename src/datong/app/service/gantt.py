@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.last_run import table_of_run
 from datong.app.service.orders_shown import everything
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import once
 from datong.app.service.table_of_orders import OrdersNow

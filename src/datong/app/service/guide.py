@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.wiring import DEMO_MARK
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from datong.app.chain import Chain
 from datong.app.service.day_of_chain import chain_today
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.ledger.state import State
 from datong.model.errors import NotFound

@@ -21,7 +21,7 @@ from datong.app.garbage_collection import collect_seldom
 from datong.app.service.audit import Audit
 from datong.app.service.chain_thread import Keeper
 from datong.app.service.live_events import Events
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.server_database import Desk
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.words import message

@@ -5,7 +5,7 @@ from typing import Any
 
 from datong.app.service.day_of_chain import chain_today
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 
 # Of what is asked for: of which write, and on which day of the chain.

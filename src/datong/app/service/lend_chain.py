@@ -15,7 +15,7 @@ from contextlib import suppress
 from datong.app.borrowed_chain import LENT, LOCAL, SERVED_FILE
 from datong.app.service.chain_thread import Keeper
 from datong.app.service.live_events import Events
-from datong.app.service.permissions import Permission
+from datong.app.service.roles_and_permissions import Permission
 from datong.model.errors import DatongError
 
 _LONGEST_SECRET, _PATIENCE_S = 200, 10.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from queue import Full, Queue
 from threading import Lock
 
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 
 # Events that a page may be behind; one that is further behind loads anew.
 MOST_WAITING = 256

@@ -12,7 +12,7 @@ from datong.app.chain import Chain
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.jobs import Job
 from datong.app.service.last_run import read_last_run
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.ledger.row_checks import nearest_hint
 from datong.model.errors import NotFound, Refused

@@ -8,7 +8,7 @@ from datong.app.chain import Chain
 from datong.app.market_findings import decide_finding, effect_of_finding, market_of_run_now
 from datong.app.service.database_note import Note
 from datong.app.service.last_run import read_last_run
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import DISMISSED, TAKEN

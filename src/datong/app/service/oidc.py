@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 
 from datong.app.service.accounts import People
 from datong.app.service.outside_sign_in import Begun, Entered, Outsiders, Tries, Vouched
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.roles_by_claim import Given, is_texts, read_given, roles_by_claim
 from datong.app.service.server_database import Desk
 from datong.model.errors import Refused

@@ -20,7 +20,7 @@ from datong.app.service.last_order_edit_price import as_of_now
 from datong.app.service.last_run import table_of_run
 from datong.app.service.order_edit_rules import COLUMNS, Change, Changed, changed, ways_of
 from datong.app.service.orders_shown import CHANGEABLE, OrderShown, did, everything, order
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.app.service.table_of_orders import OrdersNow, orders_now, row_of, version_of

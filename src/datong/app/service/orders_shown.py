@@ -14,7 +14,7 @@ from datong.app.service.answers_sent_late import LateArrivals, late_arrivals
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.last_run import table_of_run
 from datong.app.service.last_run_in_memory import run_table
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.app.service.table_of_orders import OrdersNow, orders_now, row_of, version_of

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from datong.app.service.accounts import People, Session, digest_of
-from datong.app.service.permissions import NotSignedIn, Who
+from datong.app.service.roles_and_permissions import NotSignedIn, Who
 from datong.app.service.roles_by_claim import Given
 from datong.app.service.server_database import Desk
 from datong.model.errors import DatongError

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service.last_run_in_memory import run_table
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound
 from datong.model.words import message

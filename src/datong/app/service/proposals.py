@@ -21,8 +21,8 @@ from datong.app.service.order_edit_rules import WAY_OF
 from datong.app.service.order_edit_rules import Change as OrderChange
 from datong.app.service.order_edits import checked, edit
 from datong.app.service.orders_shown import everything
-from datong.app.service.permissions import NotAllowed, Permission, Who
 from datong.app.service.releases import release
+from datong.app.service.roles_and_permissions import NotAllowed, Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import row_of, version_of
 from datong.model.errors import NotFound, Refused

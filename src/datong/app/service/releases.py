@@ -12,7 +12,7 @@ from datong.app.release_rules import refuse_undue, that_may_go
 from datong.app.service.database_note import Note
 from datong.app.service.order_edits import written
 from datong.app.service.orders_shown import everything
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import OrdersNow, row_of
 

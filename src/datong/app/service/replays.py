@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import Refused
 from datong.model.words import message

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.model.errors import Refused
 from datong.model.words import message
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service import market_findings, orders_shown, what_if
-from datong.app.service.permissions import NotAllowed, Permission, Who
+from datong.app.service.roles_and_permissions import NotAllowed, Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound
 from datong.model.words import Message, message

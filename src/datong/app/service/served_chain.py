@@ -16,9 +16,9 @@ from datong.app.service.database_note import Note
 from datong.app.service.jobs import Job, Jobs, Kind
 from datong.app.service.live_events import Events
 from datong.app.service.order_edit_price_jobs import ask_offers, ask_price, keep_offers, keep_price
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.quotes import ask_quote, keep_quote
 from datong.app.service.replay_jobs import ask_replay, keep_replay
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.server_database import Desk
 from datong.app.service.webhooks import Webhooks
 from datong.app.service.whole_writes import settle, write_whole

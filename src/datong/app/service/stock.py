@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.service.last_run_in_memory import last_plan, run_table
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 
 # What comes and what goes, of the columns of the run's table `flow`.

@@ -16,8 +16,8 @@ from datong.app.service.jobs import Job
 from datong.app.service.last_order_edit_price import as_of_now
 from datong.app.service.last_run_in_memory import LastPlan, of_run, run_table
 from datong.app.service.orders_shown import OrderShown, events_said, everything, order
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.releases import release
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import ORDERS_NOW, OrdersNow, version_of
 from datong.app.service.worked_once import worked_once

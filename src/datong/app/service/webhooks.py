@@ -33,7 +33,7 @@ import httpx
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.live_events import Event, Events, Listener, may_see
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.service.server_database import Desk
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message

@@ -11,7 +11,7 @@ from datong.app.branch_changes import Change, NewRow, as_cell
 from datong.app.chain import Chain
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.take_in_beside_folder import Taken
 from datong.ledger.protocol import TRUNK, Branch, branch_name

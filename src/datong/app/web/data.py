@@ -18,7 +18,7 @@ from datong.app.service.changes_by_workbook import table_names
 from datong.app.service.data import Fresh, Taken, Upload, Waiting, as_waiting
 from datong.app.service.file_fits import Fit, Part, file_parts
 from datong.app.service.grids import Wanted
-from datong.app.service.permissions import NotSignedIn, Permission, Who
+from datong.app.service.roles_and_permissions import NotSignedIn, Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.web.layout import action, heading
 from datong.app.web.other_readings import SAME, on_page, readings_of

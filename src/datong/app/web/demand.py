@@ -12,7 +12,7 @@ from datong.app.service import demand
 from datong.app.service.changes_by_workbook import FORECAST
 from datong.app.service.demand import Accuracy, ItemDemand, Told
 from datong.app.service.grids import Piece, Wanted
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.layout import action, heading
 from datong.app.web.page_elements import (
     AT_FIRST,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from nicegui import ui
 
 from datong.app.service.guide import Step, close_guide, guide, next_step
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.web.layout import action
 from datong.app.web.page_elements import words
 from datong.app.web.visit import Visit

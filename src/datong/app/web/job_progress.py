@@ -7,8 +7,8 @@ from nicegui import ui
 
 from datong.app.service.jobs import Job
 from datong.app.service.live_events import Event
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.replay_jobs import STAGE as REPLAY_STAGE
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.layout import action
 from datong.app.web.visit import Visit
 from datong.app.wording.figures import money

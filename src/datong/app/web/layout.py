@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from datong.app.http.signed_in import CSRF_FIELD
-from datong.app.service.permissions import NotSignedIn, Permission
+from datong.app.service.roles_and_permissions import NotSignedIn, Permission
 from datong.app.service.served_chain import Served
 from datong.app.web.visit import LOOK_COOKIE, LOOKS, Visit, text_of, visit_of
 from datong.model.errors import DatongError

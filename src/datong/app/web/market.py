@@ -12,7 +12,7 @@ from datong.app.service import market
 from datong.app.service.grids import Wanted
 from datong.app.service.jobs import Job
 from datong.app.service.market import Heat, Lost, Scarce
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.job_progress import open_jobs
 from datong.app.web.layout import action, heading
 from datong.app.web.page_elements import (

@@ -8,7 +8,7 @@ from nicegui import ui
 from starlette.requests import Request
 
 from datong.app.service import market_findings
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web import proposals
 from datong.app.web.layout import action
 from datong.app.web.page_elements import (

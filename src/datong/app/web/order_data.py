@@ -13,7 +13,7 @@ from datong.app.http.signed_in import refuse_without_factor, session_of
 from datong.app.service import gantt
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.orders_shown import orders
-from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
+from datong.app.service.roles_and_permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.app.web.order_columns import SORTED_BY, mark_of, shown_order
 from datong.model.errors import DatongError, Refused

@@ -15,7 +15,7 @@ from datong.app.service.last_order_edit_price import is_current, last_price
 from datong.app.service.order_edit_price_jobs import change_of
 from datong.app.service.order_edit_rules import Change, Changed
 from datong.app.service.orders_shown import OrderShown, evidence, order, party_word
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.job_progress import money_words
 from datong.app.web.layout import action, heading

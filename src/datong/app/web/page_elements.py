@@ -15,7 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import Who
+from datong.app.service.roles_and_permissions import Who
 from datong.app.web.job_progress import PlanAnew, stage_words
 from datong.app.web.layout import action
 from datong.app.web.visit import Visit, text_of

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datong.app.http.request_rates import PAGE, Rates
 from datong.app.http.signed_in import cookie_of
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
 from datong.model.words import say
 

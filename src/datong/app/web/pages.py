@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from datong.app.http.signed_in import session_of
-from datong.app.service.permissions import NotSignedIn, Permission
+from datong.app.service.roles_and_permissions import NotSignedIn, Permission
 from datong.app.service.served_chain import Served
 from datong.app.web import (
     audit,

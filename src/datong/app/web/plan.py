@@ -11,7 +11,7 @@ from datong.app.service import releases
 from datong.app.service.changes_by_workbook import ORDERS
 from datong.app.service.live_events import Event
 from datong.app.service.orders_shown import everything
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.job_progress import PlanAnew, open_run
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_columns import COLUMNS, NUMBERS, column_title

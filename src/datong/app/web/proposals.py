@@ -7,8 +7,8 @@ from typing import Any
 from nicegui import ui
 
 from datong.app.service import proposals as service
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.proposals import Proposal
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import order_path
 from datong.app.web.page_elements import address

@@ -6,8 +6,8 @@ from nicegui import ui
 from starlette.requests import Request
 
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import Permission, Who
 from datong.app.service.replays import MOST_BUCKETS, USUAL_BUCKETS, Replayed, last_replay, start_replay
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.job_progress import open_jobs
 from datong.app.web.layout import action, heading
 from datong.app.web.page_elements import Column, field, folded, job_line, moment_words, number_of, read, table, words

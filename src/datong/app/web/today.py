@@ -11,7 +11,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.last_order_edit_price import is_current, last_price
 from datong.app.service.live_events import Event
 from datong.app.service.orders_shown import party_word
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web import proposals
 from datong.app.web.job_progress import PlanAnew, money_words, open_run

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from datong.app.http.signed_in import cookie_of, refuse_without_factor, session_of
 from datong.app.service.accounts import Session
 from datong.app.service.live_events import Event
-from datong.app.service.permissions import NotAllowed, NotSignedIn, Who
+from datong.app.service.roles_and_permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import BadInput, DatongError
 from datong.model.words import message, say

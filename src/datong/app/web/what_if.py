@@ -10,7 +10,7 @@ from starlette.requests import Request
 from datong.app.service import what_if
 from datong.app.service.grids import Wanted
 from datong.app.service.jobs import Job
-from datong.app.service.permissions import Permission, Who
+from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.what_if import Change, Changed, NewRow, WhatIf, as_cell
 from datong.app.web.job_progress import open_jobs
 from datong.app.web.layout import action, heading

@@ -18,7 +18,7 @@ from datong.app.service.accounts import Session
 from datong.app.service.changes_by_workbook import Reviewed, SheetCell, SheetRow
 from datong.app.service.grid_as_workbook import MOST_BYTES, grid_of
 from datong.app.service.grids import Wanted
-from datong.app.service.permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
 from datong.app.web.layout import action
 from datong.app.web.page_elements import Column, address, field, file_field, link, read, table, words

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.connectors.files.schema import DOCS, PRIVACY_DOCS, privacy_doc, schema_markdown, schema_records
+from datong.connectors.files.tables_document import DOCS, PRIVACY_DOCS, privacy_doc, schema_markdown, schema_records
 from datong.model.tables import RESERVED, tables
 
 DOCS_DIR = Path(__file__).resolve().parents[3] / "docs"
@@ -12,13 +12,13 @@ DOCS_DIR = Path(__file__).resolve().parents[3] / "docs"
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_docs_are_up_to_date(language: str) -> None:
-    """If this fails: python -m datong.connectors.files.schema docs"""
+    """If this fails: python -m datong.connectors.files.tables_document docs"""
     assert (DOCS_DIR / DOCS[language]).read_text(encoding="utf-8") == schema_markdown(language)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_page_on_persons_lists_every_column_about_one(language: str) -> None:
-    """If this fails: python -m datong.connectors.files.schema docs"""
+    """If this fails: python -m datong.connectors.files.tables_document docs"""
     page = (DOCS_DIR / PRIVACY_DOCS[language]).read_text(encoding="utf-8")
     assert page == privacy_doc(page, language)
     columns = [c for t in tables().values() for c in t.columns.values() if c.type == "text"]

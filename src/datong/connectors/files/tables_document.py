@@ -1,6 +1,6 @@
 """The tables of a chain folder for people: records for `datong schema`, Markdown for docs/tables.md.
 
-`python -m datong.connectors.files.schema DOCS_DIR` writes docs/tables.md and docs/tables.zh-CN.md, and in
+`python -m datong.connectors.files.tables_document DOCS_DIR` writes docs/tables.md and docs/tables.zh-CN.md, and in
 docs/privacy.md and docs/privacy.zh-CN.md the part between the marks.
 """
 
