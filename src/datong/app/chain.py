@@ -26,7 +26,7 @@ from datong.connectors.exports.count_sheet import is_count_sheet, may_be_count_s
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.files.read import Source
 from datong.connectors.files.take_in_folder import take_in_folder
-from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
+from datong.ledger.can_be_planned import refuse_unplannable
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
@@ -756,21 +756,8 @@ class Chain:
         )
 
     def can_plan(self, state: State) -> None:
-        """Raises BadInput where nothing is wanted, where a whole table cannot be read (bad rows can be left out, but
-        without its lines, say, a chain would be planned as if hours had no end), and where the ledger holds numbers
-        that no plan can be made of; Refused where the plan would be too large."""
-        unusable = [f for f in self.findings if f.severity == "error" and f.row is None]
-        if unusable and state.table("products").num_rows:
-            raise BadInput(message("app.unusable", folder=str(self.folder)), unusable)
-        if not state.table("products").num_rows or not (
-            state.table("sales").num_rows or state.table("demand").num_rows
-        ):
-            local = f"{state.as_of.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M}"
-            raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
-        beyond = beyond_limits(state)
-        if beyond:
-            raise BadInput(message("app.beyond_limits", folder=str(self.folder)), beyond)
-        refuse_too_large(state)
+        """Raises what `refuse_unplannable` raises: BadInput, Refused."""
+        refuse_unplannable(state, self.findings, self.folder)
 
 
 def _refuse_below(least: int, **given: int) -> None:

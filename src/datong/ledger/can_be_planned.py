@@ -1,10 +1,13 @@
-"""Whether a plan can be made of a state's numbers at all.
+"""Whether a plan can be made of a state at all. It cannot where whole tables cannot be read, nothing is wanted, numbers
+are beyond their limits, or too many.
 
 What comes in is held to the same limits (row_checks.py). A ledger may hold more: rows that an earlier version let
 through, or that fitted other settings.
 """
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +15,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.row_checks import highest_priority
 from datong.ledger.state import State
-from datong.model.errors import Refused
+from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import SMALLEST, Column, tables
@@ -20,6 +23,25 @@ from datong.model.words import message
 
 # Most numbers that the paths of demand may be: 16 GB.
 MOST_NUMBERS = 2_000_000_000
+
+
+def refuse_unplannable(state: State, findings: Sequence[Finding], folder: Path) -> None:
+    """Raises BadInput where nothing is wanted, where a whole table cannot be read (bad rows can be left out, but
+    without its lines, say, a chain would be planned as if hours had no end), and where the ledger holds numbers
+    that no plan can be made of; Refused where the plan would be too large.
+
+    findings: what was found as the chain of `folder` was opened.
+    """
+    unusable = [f for f in findings if f.severity == "error" and f.row is None]
+    if unusable and state.table("products").num_rows:
+        raise BadInput(message("app.unusable", folder=str(folder)), unusable)
+    if not state.table("products").num_rows or not (state.table("sales").num_rows or state.table("demand").num_rows):
+        local = f"{state.as_of.astimezone(state.settings.calendar.zone):%Y-%m-%d %H:%M}"
+        raise BadInput(message("app.no_demand", folder=str(folder), as_of=local), findings)
+    beyond = beyond_limits(state)
+    if beyond:
+        raise BadInput(message("app.beyond_limits", folder=str(folder)), beyond)
+    refuse_too_large(state)
 
 
 def beyond_limits(state: State) -> tuple[Finding, ...]:
