@@ -13,7 +13,7 @@ import pytest
 
 import mill
 from datong import cycle
-from datong.app import counter_offers, exchange, release_orders
+from datong.app import counter_offers, exchange_one_way, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.cli.terminal_counter_offers import cost_line
@@ -72,8 +72,8 @@ class Plant:
 
     def exchange(self, chain: Chain) -> list[str]:
         """Codes of what is found."""
-        drop = exchange.file_drop(chain, self.drop, "en")
-        self.outcomes, self.taken, self.findings = exchange.exchange(chain, drop, drop)
+        drop = exchange_one_way.file_drop(chain, self.drop, "en")
+        self.outcomes, self.taken, self.findings = exchange_one_way.exchange(chain, drop, drop)
         return [f.code for f in self.findings]
 
     def box(self, firm: str, where: str = "outbox") -> Path:
@@ -468,9 +468,9 @@ def test_a_firm_finds_in_its_own_folder_what_was_wrong_and_we_see_the_rows_of_ea
     made, _ = plant.orders
     plant.says(MAKER, f"{made},接单,,", "X9,接单,,", f"{made},也许,,", f"{made},,,", head="单号,状态,时间,原因")
     with plant.at(2) as chain:
-        drop = exchange.file_drop(chain, plant.drop, "en")
+        drop = exchange_one_way.file_drop(chain, plant.drop, "en")
         counts: list[inbox.RowCount] = []
-        exchange.exchange(chain, drop, drop, heard=lambda c, found: counts.extend(inbox.row_counts(c, found)))
+        exchange_one_way.exchange(chain, drop, drop, heard=lambda c, found: counts.extend(inbox.row_counts(c, found)))
         assert counts == [inbox.RowCount("North Mill/1.csv", taken=1, held=2, empty=1)]
         (told,) = plant.box(MAKER).glob("*.findings.txt")
         lines = told.read_text(encoding="utf-8-sig").splitlines()
@@ -546,7 +546,7 @@ def test_a_delivery_of_unknown_outcome_goes_again_under_its_key_and_says_so(tmp_
     with plant.at(0) as chain:
         chain.run()
         release_orders.release(chain, (), all_due=True)
-        drop = exchange.file_drop(chain, plant.drop, "en")
+        drop = exchange_one_way.file_drop(chain, plant.drop, "en")
 
         class Killed(FileDrop):
             def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
@@ -555,7 +555,7 @@ def test_a_delivery_of_unknown_outcome_goes_again_under_its_key_and_says_so(tmp_
 
         killed = Killed(drop.folder, drop.language, drop.known, drop.chain, drop.name)
         with pytest.raises(KeyboardInterrupt):
-            exchange.exchange(chain, killed, killed)
+            exchange_one_way.exchange(chain, killed, killed)
         (plant.drop / "sent.csv").unlink()
         assert set(chain.ledger.deliveries(drop.name).values()) == {"sending"}
         before = plant.sheets(SUPPLIER)
@@ -607,7 +607,7 @@ def test_after_a_kill_the_next_exchange_says_what_the_sheets_held(
 
     with plant.at(2) as chain:
         with monkeypatch.context() as patch:
-            patch.setattr(*((FileDrop, where) if where == "settle" else (exchange, where)), killed)
+            patch.setattr(*((FileDrop, where) if where == "settle" else (exchange_one_way, where)), killed)
             with pytest.raises(KeyboardInterrupt):
                 plant.exchange(chain)
         codes = plant.exchange(chain)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mill
-from datong.app import clock, exchange, release_orders
+from datong.app import clock, exchange_one_way, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.commands import warn_of_findings
 from datong.model.findings import Finding
@@ -117,7 +117,7 @@ def test_what_is_given_out_on_saturday_is_counted_on_monday(tmp_path: Path, hist
         first = asked(chain, moment)
         out = release_orders.release(chain, (), True)
         assert len(out) == 2
-        exchange.exchange(chain, *[exchange.file_drop(chain, folder / "exchange", "en")] * 2)
+        exchange_one_way.exchange(chain, *[exchange_one_way.file_drop(chain, folder / "exchange", "en")] * 2)
         again = asked(chain)
         assert [o for o in first if o not in again] == [("M", 50.0, date(2026, 3, 9)), ("P", 40.0, date(2026, 3, 9))]
         assert set(again) < set(first)
@@ -130,7 +130,7 @@ def test_what_is_given_out_on_saturday_is_counted_on_monday(tmp_path: Path, hist
         inbox = folder / "exchange" / "inbox"
         inbox.mkdir(parents=True)
         (inbox / "r.csv").write_text(f"order,state,good units in all,when\n{bought},done,50,2026-03-09 08:00\n")
-        exchange.exchange(chain, *[exchange.file_drop(chain, folder / "exchange", "en")] * 2)
+        exchange_one_way.exchange(chain, *[exchange_one_way.file_drop(chain, folder / "exchange", "en")] * 2)
     with at(folder, MONDAY + timedelta(hours=10)) as chain:
         assert codes(chain.unheeded) == []
         assert asked(chain) == again

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import mill
-from datong.app import exchange, release_orders
+from datong.app import exchange_one_way, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.terminal_since import first_of, show_since
 from datong.model.errors import Refused
@@ -58,7 +58,7 @@ class Factory:
     def week(self, days: float, give_out: bool = True) -> RunResult:
         """Takes in what lies there, plans, and gives out what is due."""
         with self.at(days) as chain:
-            exchange.exchange(chain, *[exchange.file_drop(chain, self.folder / "exchange", "en")] * 2)
+            exchange_one_way.exchange(chain, *[exchange_one_way.file_drop(chain, self.folder / "exchange", "en")] * 2)
             result = chain.run()
             if give_out and result.tables["messages"].num_rows:
                 release_orders.release(chain, (), all_due=True)
@@ -272,7 +272,7 @@ def test_a_refusal_that_closes_a_way_stands_in_the_plan(factory: Factory) -> Non
     factory.week(0)
     factory.says("P20260302-001,refused,,,2026-03-03 09:00,no steel this week")
     with factory.at(2) as chain:
-        exchange.exchange(chain, *[exchange.file_drop(chain, factory.folder / "exchange", "en")] * 2)
+        exchange_one_way.exchange(chain, *[exchange_one_way.file_drop(chain, factory.folder / "exchange", "en")] * 2)
         result = chain.run()
     assert rows(result, "closed") == [("refused", "P20260302-001")]
     assert texts(result, "closed") == [
@@ -287,7 +287,7 @@ def test_who_refused_last_week_is_asked_again_with_a_word(factory: Factory) -> N
     factory.week(0)
     factory.says("P20260302-001,refused,,,2026-03-03 09:00,no steel this week")
     with factory.at(8) as chain:
-        exchange.exchange(chain, *[exchange.file_drop(chain, factory.folder / "exchange", "en")] * 2)
+        exchange_one_way.exchange(chain, *[exchange_one_way.file_drop(chain, factory.folder / "exchange", "en")] * 2)
         result = chain.run()
     (again, *_) = [o["order"] for o in result.orders.arrow.to_pylist() if o["offer"] == "M/V"]
     reasons = rendered({"reasons": result.tables["reasons"]}, "en")["reasons"].to_pylist()

@@ -12,7 +12,7 @@ import datong
 from datong.app.branch_changes import Change, parse_change
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.app.exchange import exchange, file_drop
+from datong.app.exchange_one_way import exchange, file_drop
 from datong.app.release_orders import release
 from datong.app.wiring import user_of_this_machine
 from datong.connectors.files.starter import write_starter

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.exchange import not_delivered
+from datong.app.exchange_one_way import not_delivered
 from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.filedrop.drop import FileDrop

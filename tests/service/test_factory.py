@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.exchange import exchange, file_drop
+from datong.app.exchange_one_way import exchange, file_drop
 from datong.app.service import factory
 from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.roles_and_permissions import NotAllowed

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.exchange import file_drop, released_messages
+from datong.app.exchange_one_way import file_drop, released_messages
 from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit

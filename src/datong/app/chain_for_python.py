@@ -88,10 +88,10 @@ class Chain(BareChain):
         drop: the folder; None: `exchange` in the chain's. again: firms that get by e-mail once more what they have not
         answered. Raises Refused on a branch, NotFound for one of `again` without an address.
         """
-        from datong.app import email_of_chain
+        from datong.app import exchange_each_way
 
         folder = self.folder / "exchange" if drop is None else Path(drop)
-        ways = list(email_of_chain.exchange_each_way(self, folder, self.language, again))
+        ways = list(exchange_each_way.exchange_each_way(self, folder, self.language, again))
         return Exchanged(
             tuple(one for way in ways for one in way.outcomes),
             sum(way.reports for way in ways),

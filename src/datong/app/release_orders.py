@@ -1,6 +1,6 @@
 """Orders that are given out: those of the last plan that are due become released ones in the ledger.
 
-What may not be given out, and why: release_rules.py. How orders reach their counterparties: exchange.py.
+What may not be given out, and why: release_rules.py. How orders reach their counterparties: exchange_one_way.py.
 """
 
 from collections.abc import Mapping, Sequence

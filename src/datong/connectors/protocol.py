@@ -1,5 +1,5 @@
 """What every way out to another system, and every way in from one, promises. Each outside system has a folder beside
-this file; who delivers and collects (app/exchange.py) knows only what stands here.
+this file; who delivers and collects (app/exchange_one_way.py) knows only what stands here.
 
 A party that refuses and one that cannot be reached are different things: a refusal is an answer and is not sent again
 as it is, while what could not be reached is tried again, with the same keys, as often as it takes.

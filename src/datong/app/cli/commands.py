@@ -693,7 +693,7 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
-    from datong.app import email_of_chain, exchange
+    from datong.app import exchange_each_way, exchange_one_way
 
     drop = options.drop or options.chain / "exchange"
     found: list[Finding] = []
@@ -701,11 +701,11 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
         if options.dry_run:
             return _show_what_waits(chain, drop, options.again, language)
-        names = exchange.firm_names(chain)
-        for way in email_of_chain.exchange_each_way(chain, drop, language, options.again):
+        names = exchange_one_way.firm_names(chain)
+        for way in exchange_each_way.exchange_each_way(chain, drop, language, options.again):
             print_findings(way.findings, language)
             found += way.findings
-            sent = exchange.delivered(way.outcomes)
+            sent = exchange_one_way.delivered(way.outcomes)
             undelivered += len(way.outcomes) - len(sent)
             for one in sent if way.by_email else ():
                 told = {"firm": party(one.counterparty, names), "count": len(one.keys), "place": one.place}
@@ -757,18 +757,18 @@ def _show_clock(at: Opened, language: str) -> None:
 
 def _show_what_waits(chain: Chain, drop: Path, again: Sequence[str], language: str) -> int:
     """What an exchange would send, by way and counterparty."""
-    from datong.app import email_of_chain, exchange
+    from datong.app import email_of_chain, exchange_each_way, exchange_one_way
 
     post, findings = email_of_chain.email_post(chain, language, again)
     print_findings(findings, language)
-    files = exchange.file_drop(chain, drop, language)
+    files = exchange_one_way.file_drop(chain, drop, language)
     waits: dict[tuple[str, str], list[str]] = {}
     if post is not None:
-        for one in exchange.waiting(chain, post, post.serves):
+        for one in exchange_one_way.waiting(chain, post, post.serves):
             waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
-    for one in exchange.waiting(chain, files, email_of_chain.all_but(post)):
+    for one in exchange_one_way.waiting(chain, files, exchange_each_way.all_but(post)):
         waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
-    names = exchange.firm_names(chain)
+    names = exchange_one_way.firm_names(chain)
     for (place, firm), orders in waits.items():
         told = {"firm": party(firm, names), "count": len(orders), "orders": ", ".join(orders), "place": place}
         terminal.line(say("app.would_go_out", language, **told))
@@ -812,13 +812,13 @@ def answer_refuse(options: argparse.Namespace, language: str) -> int:
 
 
 def _decide(chain: Chain, options: argparse.Namespace, language: str, take: bool) -> int:
-    from datong.app import counter_offers, exchange
+    from datong.app import counter_offers, exchange_one_way
 
     offer = counter_offers.decide(chain, options.order, take, options.why)
     words = {
         "order": options.order,
         "offer": told_offer(offer.said.offer, chain.settings.currency),
-        "who": party(offer.said.counterparty or "", exchange.firm_names(chain)),
+        "who": party(offer.said.counterparty or "", exchange_one_way.firm_names(chain)),
     }
     terminal.line(message("offers.taken" if take else "offers.refused", **words).text(language))
     return 0

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.exchange import forget_told, known, take_in_reports
+from datong.app.exchange_one_way import forget_told, known, take_in_reports
 from datong.app.service.answers_sent_late import GIVEN_AT
 from datong.app.service.day_of_chain import chain_today
 from datong.app.service.roles_and_permissions import Permission, Who
