@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from datong.connectors.exports.count_sheet import is_count_sheet, may_be_count_sheet
-from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.read_grids import read_grids
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])

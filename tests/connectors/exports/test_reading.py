@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.connectors.exports.cells import cells_of
-from datong.connectors.exports.grid import Grid, Grids
 from datong.connectors.exports.personal import names_people, quoted
+from datong.connectors.exports.read_grids import Grid, Grids
 from datong.connectors.exports.reading import Reading, read_export, read_from
 from datong.connectors.files.folder import check_source
 from datong.ledger.row_checks import ROW

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.heard.columns import PLANNED
-from datong.connectors.exports.heard.known_again import known_again
+from datong.connectors.exports.heard.reviews_known_again import known_again
 from datong.connectors.exports.identities import CODES
 from datong.connectors.exports.left_out_counts import LeftOut
 from datong.connectors.exports.matching.decide import Decided

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_texts import parse
-from datong.connectors.exports.grid import Grid, Grids, read_grids
 from datong.connectors.exports.numbers import decide_decimals, read_numbers
+from datong.connectors.exports.read_grids import Grid, Grids, read_grids
 from datong.connectors.files.read import TEXT_SUFFIXES, RawSource, Source
 from datong.ledger.row_checks import ROW
 from datong.model.errors import BadInput

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.date_texts import parse
-from datong.connectors.exports.grid import Grid
 from datong.connectors.exports.numbers import written
 from datong.connectors.exports.periods_across import LEAST_PERIODS, bare_month, period_of, periods_down, with_years
+from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, Table
 from datong.connectors.exports.vocabulary import plain
 from datong.model.words import message

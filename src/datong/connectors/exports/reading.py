@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from datong.connectors.exports.alike_sheets import one_table
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import (
     REQUIRED,
@@ -22,10 +23,9 @@ from datong.connectors.exports.date_column import read_moments
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
-from datong.connectors.exports.grid import Grids, read_grids
-from datong.connectors.exports.heard.lists import heard_list
 from datong.connectors.exports.heard.reading import read_heard
-from datong.connectors.exports.kind_of_list import ask_for_file, is_no_list_of_sales
+from datong.connectors.exports.heard.which_list import heard_list
+from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.number_columns import read_figures
@@ -35,8 +35,8 @@ from datong.connectors.exports.product_column import ask_for_product, name_varia
 from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking
+from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
-from datong.connectors.exports.sheets import one_table
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.units_column import units_column

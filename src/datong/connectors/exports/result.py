@@ -21,8 +21,8 @@ from datong.model.words import Message, message, say
 @dataclass(frozen=True)
 class Totals:
     """rows: of the table, those that are left out too. sold, returned: units. holds: SALES, or what else the list is
-    of (heard/lists.py). taken: of such a list how many of each kind, in the order in which they are said. spread: what
-    of the sales was spread over days; None: nothing."""
+    of (heard/which_list.py). taken: of such a list how many of each kind, in the order in which they are said. spread:
+    what of the sales was spread over days; None: nothing."""
 
     rows: int = 0
     sold: float = 0.0

@@ -9,7 +9,8 @@ from typing import Any
 
 from datong.ledger.product_names.comparable_words import plain
 
-HEARD, HEARD_LISTS = "heard/heard.toml", ("reviews", "interest", "promotions", "prices")
+HEARD_HEADERS, HEARD_CELLS = "heard/header_words.toml", "heard/cell_words.toml"
+HEARD_LISTS = ("reviews", "interest", "promotions", "prices")
 
 
 @cache
@@ -21,9 +22,9 @@ def vocabulary() -> Mapping[str, Mapping[str, Sequence[str]]]:
 @cache
 def header_words() -> Mapping[str, tuple[str, ...]]:
     """headers.toml: words for each field, best first; `not_FIELD`: words that rule a field out. The fields of lists of
-    reviews, interest, promotions and prices (heard/heard.toml) are called reviews_text, interest_view and so on."""
+    reviews, interest, promotions and prices (heard/header_words.toml) are called reviews_text, interest_view, ..."""
     found = {name: tuple(words) for name, words in _read("headers.toml").items()}
-    heard = _read(HEARD)
+    heard = _read(HEARD_HEADERS)
     for area in HEARD_LISTS:
         for name, words in heard[area].items():
             field, ruled_out = name.removeprefix("not_"), name.startswith("not_")
@@ -33,8 +34,8 @@ def header_words() -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def heard_cells(name: str) -> frozenset[str]:
-    """One list of the words in cells of reviews, plain."""
-    return frozenset(plain(word) for word in _read(HEARD)["cells"][name])
+    """One list of the words in cells of reviews and in names of files (heard/cell_words.toml), plain."""
+    return frozenset(plain(word) for word in _read(HEARD_CELLS)["cells"][name])
 
 
 def _read(name: str) -> Mapping[str, Any]:

@@ -18,10 +18,10 @@ from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import INTEREST, PLANNED, PRICES, PROMOTIONS, REVIEWS, columns_named
 from datong.connectors.exports.heard.interest import Stretch, interest_rows, stretch_of
-from datong.connectors.exports.heard.lists import HeardList
-from datong.connectors.exports.heard.planned import price_rows, promotion_rows
+from datong.connectors.exports.heard.promotions_and_prices import price_rows, promotion_rows
 from datong.connectors.exports.heard.reviews import reviews_rows
 from datong.connectors.exports.heard.rows_taken import Taken
+from datong.connectors.exports.heard.which_list import HeardList
 from datong.connectors.exports.identities import products_of, told_of_products
 from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.personal import names_people

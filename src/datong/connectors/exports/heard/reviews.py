@@ -14,7 +14,7 @@ from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import REVIEWS, columns_named
 from datong.connectors.exports.heard.rows_taken import Taken
-from datong.connectors.exports.heard.stars import MOST_STARS, read_stars
+from datong.connectors.exports.heard.star_ratings import MOST_STARS, read_stars
 from datong.connectors.exports.order_line_keys import turns
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED, moments_of
 from datong.connectors.exports.personal import names_people

@@ -11,9 +11,9 @@ import pyarrow as pa
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.find_table import find_table
-from datong.connectors.exports.grid import Grid
 from datong.connectors.exports.periods_across import YEAR, bare_month, period_of
 from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import plain, words
 from datong.model.words import Message, message

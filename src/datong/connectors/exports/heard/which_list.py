@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from datong.connectors.exports.alike_sheets import one_table, sales_likeness
 from datong.connectors.exports.columns import Choice, facts_of, header_score
 from datong.connectors.exports.find_table import find_table
-from datong.connectors.exports.grid import Grid
 from datong.connectors.exports.heard.columns import (
     COUNTS,
     INTEREST,
@@ -22,7 +22,7 @@ from datong.connectors.exports.heard.columns import (
 from datong.connectors.exports.price_units_amount import samples_of, sum_text
 from datong.connectors.exports.profiles import Profile, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.sheets import one_table, sales_likeness
+from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import Table
 from datong.connectors.exports.vocabulary import HEARD_LISTS, heard_cells, plain
 from datong.ledger.row_checks import shown
