@@ -10,7 +10,7 @@ from scipy.stats import poisson, theilslopes
 from statsforecast import models as sf
 
 from datong.forecast.backtest import back_test, origins
-from datong.forecast.look_alikes import blended_level, launch_chance, level_prior, look_alike_levels
+from datong.forecast.category_prior import blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.mix_weights import mix_weights
 from datong.forecast.models import MODELS, mean_forecasts, offered
 from datong.forecast.paths import forecast

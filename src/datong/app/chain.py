@@ -23,7 +23,7 @@ from datong.app.languages import chosen_language
 from datong.app.take_in_beside_folder import Taken
 from datong.app.wiring import Opened, utc_now, wire, wire_in_memory
 from datong.connectors.exports.count_sheet import is_count_sheet, may_be_count_sheet
-from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.read_grids import read_grids
 from datong.connectors.files.read import Source
 from datong.connectors.files.take_in_folder import take_in_folder
 from datong.ledger.can_be_planned import refuse_unplannable

@@ -22,11 +22,11 @@ from datong.app.chain import Chain
 from datong.app.clock import Moment
 from datong.app.dataframes import arrow_of, kind_of, native_of
 from datong.app.languages import chosen_language
-from datong.connectors.exports.grid import Grids, grids_of_table, read_grids
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.price_units_amount import samples_of
 from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
+from datong.connectors.exports.read_grids import Grids, grids_of_table, read_grids
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.exports.spread_over_days import WEEK

@@ -18,13 +18,13 @@ from datong.app.vanished_order_lines import since_then, told_of_vanished
 from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
-from datong.connectors.exports.grid import Grids
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY
 from datong.connectors.exports.matching.decide import decide
 from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import PROFILES_FOLDER, Profile, profiles_of
 from datong.connectors.exports.questions import ANSWERS_FILE, asked, read_answers, write_answers
+from datong.connectors.exports.read_grids import Grids
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.exports.zones import ZONE

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from datong.forecast.category_prior import FEWEST_KNOWN, LAUNCH_BUCKETS, LevelPrior, priors_by_category
 from datong.forecast.fit import GIVEN, NAMED_WEIGHT, SMALLEST_FACTOR, Fit, Seen, Together, ahead_history, method_name
 from datong.forecast.just_launched import BEGUN_METHOD, Course, begun_forecast
-from datong.forecast.look_alikes import FEWEST_KNOWN, LAUNCH_BUCKETS, LevelPrior, priors_by_category
 from datong.forecast.orders_in_hand import AheadShape, fit_ahead
 from datong.forecast.pooled_beside_own import POOLED_NAME, Blend, blend, mixed_test
 from datong.forecast.pooled_launches import Launches, launch_forecast

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
+from datong.forecast.category_prior import FEWEST_KNOWN, launch_chance
 from datong.forecast.holiday_factors import holiday_factors
-from datong.forecast.look_alikes import FEWEST_KNOWN, launch_chance
 from datong.forecast.models import is_intermittent
 from datong.forecast.orders_in_hand import AheadHistory
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast

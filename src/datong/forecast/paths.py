@@ -4,7 +4,7 @@
 with enough items one model more, of all items together, joins the mix (pooled.py, pooled_beside_own.py), and one of
 launches moves the prior of those with hardly any history (pooled_launches.py); how all that was sold went on from a
 like beginning tells of those that have just begun (just_launched.py). What signals say of the weeks ahead comes last
-(adjusted.py).
+(paths_times_factors.py).
 
 Parts of a chain can be worked on apart: the fits of parts, in the order of the items, are those of the whole, and so
 are the paths, byte for byte.
@@ -13,9 +13,9 @@ are the paths, byte for byte.
 import numpy as np
 
 from datong.forecast.across_items import Shared, share
-from datong.forecast.adjusted import with_adjustments
 from datong.forecast.draw import draw
 from datong.forecast.fit import Pooling, Seen, fit, see
+from datong.forecast.paths_times_factors import with_adjustments
 from datong.model.flow import FloatArray, Forecast, Learnt, Sensed
 
 
@@ -23,10 +23,10 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
     """Paths of demand over the open buckets of every item.
 
     What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
-    distance of its paths from their mean; then `sensed.adjustments` (adjusted.py). Given demand stays as given; where
-    all of it is given, one path tells it. One path alone is the mean, in whole units where the history is whole, or the
-    orders that are known where they are more. Same inputs and seed, same bytes; an item's random numbers depend only on
-    the seed and on itself.
+    distance of its paths from their mean; then `sensed.adjustments` (paths_times_factors.py). Given demand stays as
+    given; where all of it is given, one path tells it. One path alone is the mean, in whole units where the history is
+    whole, or the orders that are known where they are more. Same inputs and seed, same bytes; an item's random numbers
+    depend only on the seed and on itself.
 
     pooling: "auto" uses the pooled model where LightGBM is installed (pip install 'datong[ml]') and the chain is large
     enough for it.

@@ -9,7 +9,7 @@ level s is that of its look-alikes, by all that items can be grouped by, blended
 `base` is a sum of shrunk effects, one for each value of each attribute, of the market and of the product, fitted to the
 log levels of the items known by then (a ridge regression on indicators; Hoerl and Kennard 1970): a product sold in
 other markets already, or a market where all sells well, is thus known before its first sale. A launch's level is that
-of its first buckets, as in look_alikes.py.
+of its first buckets, as in category_prior.py.
 
 A first fit ends where the pooled model's does; the launches after it show how far m and the stated prior p are to be
 believed. The mean is  p^(1 - share) m^share,  the level about it lognormal; share, the level's log variance and the
@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaincinv, ndtri
 
-from datong.forecast.look_alikes import (
+from datong.forecast.category_prior import (
     FEWEST_KNOWN,
-    LAUNCH_BUCKETS,
     MOST_LOG_VARIANCE,
     blended_level,
     priors_by_category,
 )
+from datong.forecast.look_alikes import came, is_look_alike, launch_levels, look_alike_logs
 from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
 from datong.forecast.spread import poisson_quantile
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
@@ -39,10 +39,6 @@ from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 MOST_KNOWN, LEARNT_KNOWN = FEWEST_KNOWN - 1, 8
 # Used from so many launches on; of more than that, so many evenly spread over time are learnt from.
 FEWEST_LAUNCHED, MOST_LAUNCHED = 20, 1000
-# The level of an established look-alike is that of so many buckets.
-LEVEL_BUCKETS = 26
-# In the effects of look-alikes no difference counts as so many items; passes until the effects stand.
-SHRINK_ITEMS, PASSES = 3.0, 4
 # A target beyond this many levels is cut: launches are few, and one giant would speak for the others.
 MOST_LEVELS = 8.0
 # Boosting: far fewer rows than the pooled model has.
@@ -123,7 +119,7 @@ def launch_forecast(
     mean_units = float(np.nanmean(units))
     scale = 1.0 if is_counted or mean_units <= 0 else MEASURED_MEAN / mean_units
     rows_of = _Rows(past_of(series, units * scale), item_codes(series), horizon)
-    if np.count_nonzero(_came(rows_of.past) & (rows_of.past.first < cut)) < FEWEST_LAUNCHED:
+    if np.count_nonzero(came(rows_of.past) & (rows_of.past.first < cut)) < FEWEST_LAUNCHED:
         return None
     learnt = rows_of.table(rows_of.cases(LEARNT_KNOWN))
     earlier = learnt.take(learnt.ends < cut)
@@ -176,10 +172,10 @@ class _Rows:
     def cases(self, most_known: int) -> list[_Case]:
         """Launches by the time they opened, and after each of their first known buckets."""
         closed = self.past.units.shape[1]
-        came = np.flatnonzero(_came(self.past))
-        by_time = came[np.argsort(self.past.first[came], kind="stable")]
+        launched = np.flatnonzero(came(self.past))
+        by_time = launched[np.argsort(self.past.first[launched], kind="stable")]
         result = []
-        for i in by_time[np.unique(np.linspace(0, len(came) - 1, MOST_LAUNCHED).round().astype(np.int64))]:
+        for i in by_time[np.unique(np.linspace(0, len(launched) - 1, MOST_LAUNCHED).round().astype(np.int64))]:
             known = np.flatnonzero(~np.isnan(self.past.units[i]))[:most_known]
             opened = [int(known[0]), *(int(t) + 1 for t in known)]
             result += [(int(i), t, k) for k, t in enumerate(opened) if t < closed]
@@ -223,53 +219,16 @@ class _Rows:
         return level, np.column_stack(features)
 
 
-def _came(past: Past) -> BoolArray:
-    """(item) whether it was launched in the time seen."""
-    return (past.first > past.first.min()) & (past.first < past.units.shape[1])
-
-
-def _launch_levels(past: Past, t: int) -> FloatArray:
-    """(item) mean of the known of its first LAUNCH_BUCKETS buckets before t; NaN where none is."""
-    row, start = np.arange(len(past.first)), np.minimum(past.first, t)
-    end = np.minimum(past.first + LAUNCH_BUCKETS, t)
-    count = past.known[row, end] - past.known[row, start]
-    return np.where(count > 0, (past.sums[row, end] - past.sums[row, start]) / np.maximum(count, 1), np.nan)
-
-
-def _is_look_alike(past: Past, t: int) -> BoolArray:
-    return (past.known[:, t] >= FEWEST_KNOWN) & (past.sums[:, t] > 0)
-
-
-def look_alike_logs(past: Past, codes: Sequence[IntArray], t: int) -> tuple[FloatArray, float]:
-    """(item) log level by its look-alikes when bucket t opens, and that of a usual item."""
-    level = np.where(_came(past), _launch_levels(past, t), past.mean(t, LEVEL_BUCKETS))
-    # An item that has long been silent sells like its look-alikes at most half a unit in that time.
-    use = _is_look_alike(past, t) & ~np.isnan(level)
-    if not use.any():
-        return np.zeros(len(level)), 0.0
-    logs = np.log(np.maximum(level, 0.5 / LEVEL_BUCKETS), where=use, out=np.zeros(len(level)))
-    usual = float(np.median(logs[use]))
-    rest, effects = np.where(use, logs - usual, 0.0), [np.zeros(int(code.max()) + 1) for code in codes]
-    total = np.zeros(len(level))
-    for _ in range(PASSES):
-        for effect, code in zip(effects, codes, strict=True):
-            total -= effect[code]
-            count = np.bincount(code[use], minlength=len(effect))
-            effect[:] = np.bincount(code[use], (rest - total)[use], minlength=len(effect)) / (count + SHRINK_ITEMS)
-            total += effect[code]
-    return usual + total, usual
-
-
 def _priors_then(
     past: Past, category: Sequence[str], cases: Sequence[_Case], horizon: int
 ) -> tuple[FloatArray, FloatArray]:
     """(row) level of the stated prior with what was known of the item, and its variance in logs."""
-    names, came = np.array(category), _came(past)
+    names, launched = np.array(category), came(past)
     levels, found = [], {}
     for i, t, _ in cases:
         if (t, names[i]) not in found:
-            like = _is_look_alike(past, t)
-            known = (tuple(names[like]), _launch_levels(past, t)[like], came[like])
+            like = is_look_alike(past, t)
+            known = (tuple(names[like]), launch_levels(past, t)[like], launched[like])
             found[t, names[i]] = priors_by_category((names[i],), *known)[names[i]]
         levels.append(blended_level(past.units[i, :t], found[t, names[i]]))
     mean, variance = np.array(levels).T.repeat(horizon, axis=1)

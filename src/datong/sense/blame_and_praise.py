@@ -29,7 +29,7 @@ from datong.sense.voice.kept_opinions import Said, parted, read_back, written
 from datong.sense.voice.plugged_answers import Told, sides_of, told_on
 from datong.sense.voice.polarity_model import Polarity
 from datong.sense.voice.reading import split, spoken_of, verdicts
-from datong.sense.voice.repeats import copies
+from datong.sense.voice.repeats import said_first
 from datong.sense.voice.shipped import LANGUAGES, languages_of
 from datong.sense.voice.text import clean
 from datong.sense.voice.tones import tone_words, toned
@@ -157,10 +157,7 @@ def said_of(
     letters = np.zeros((many, aspects, 2), np.int64)
     for name, at in _by_reader(texts, models).items():
         blamed[at], praised[at], letters[at] = _judged([texts[i] for i in at], side[at], models[name], told or {})
-    first: dict[tuple[int, str], int] = {}
-    roots = copies(texts, of=day).tolist()
-    alike = [first.setdefault((d, texts[root]), i) for i, (d, root) in enumerate(zip(day.tolist(), roots, strict=True))]
-    return Said(blamed, praised, letters[blamed], np.array(alike, np.int64))
+    return Said(blamed, praised, letters[blamed], said_first(texts, day))
 
 
 def _judged(texts: Sequence[str], side: IntArray, model: Polarity, told: Told) -> tuple[BoolArray, BoolArray, IntArray]:

@@ -4,7 +4,7 @@ How demand answered to them is estimated from closed buckets and tested out of s
 both tests of a run are held to EARNED_SHARE by Benjamini and Hochberg (1995). What is earned moves the buckets ahead by
 `Sensed.adjustments`: with x the change of the log price, or of the share of days under promotion, against what was
 usual of late, the factor is exp(slope x), between exp((slope -+ NINE_IN_TEN doubt) x). What is not earned is said as
-not known, and moves nothing. A promotion with a stated change is a statement (stated_demand.py); one that states a
+not known, and moves nothing. A promotion with a stated change is a statement (stated_changes.py); one that states a
 price alone, where past promotions say nothing, is taken as that price.
 """
 

@@ -32,7 +32,7 @@ from datong.sense.odd_weeks import odd_weeks
 from datong.sense.prices_ahead import prices_ahead
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import rows_of_sales, sale_rows, series_of_sales
-from datong.sense.stated_demand import stated
+from datong.sense.stated_changes import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
 
@@ -44,7 +44,7 @@ def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment, each with what was decided about it.
 
     Signals are within these shares and ordered by their effect in money (units x price; the default price
-    where none is known), then by id; what people say will change (stated_demand.py), prices and promotions
+    where none is known), then by id; what people say will change (stated_changes.py), prices and promotions
     known ahead (prices_ahead.py) and what runs ahead of sales (interest_leads_sales.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.

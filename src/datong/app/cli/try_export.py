@@ -23,9 +23,9 @@ from datong.app.take_in_beside_folder import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
 from datong.app.write_report import report_inputs, write_report
 from datong.connectors.exports.count_sheet import is_filled
-from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.questions import asked, read_answers, write_answers
+from datong.connectors.exports.read_grids import read_grids
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.files.write_whole import write_whole

@@ -44,6 +44,14 @@ def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE, of: IntArray 
     return _first_like(*signed, IN_BAND, least_alike)
 
 
+def said_first(texts: Sequence[str], day: IntArray) -> IntArray:
+    """(text) the place of the first text of its day that says the same, to the letter or nearly: these count once."""
+    first: dict[tuple[int, str], int] = {}
+    roots = copies(texts, of=day).tolist()
+    alike = [first.setdefault((d, texts[root]), i) for i, (d, root) in enumerate(zip(day.tolist(), roots, strict=True))]
+    return np.array(alike, np.int64)
+
+
 def frames(texts: Sequence[str]) -> IntArray:
     """(texts) the number of the first text of the same frame, its own where there is none before it; as `copies`."""
     signature, enough = _signed(texts, _pairs, LEAST_OF_WORDS)

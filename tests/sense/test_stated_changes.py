@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.forecast.adjusted import adjusted
 from datong.forecast.paths import forecast
+from datong.forecast.paths_times_factors import adjusted
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Adjustment, Item, Subject, nothing_learnt
 from datong.model.settings import ChainSettings
