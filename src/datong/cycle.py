@@ -44,7 +44,7 @@ from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
 from datong.network.rows_in_plan import not_planned
 from datong.plan.choose_lots import choose
-from datong.plan.line_sequence import worked_hours
+from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of

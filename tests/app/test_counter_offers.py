@@ -20,7 +20,7 @@ from datong.app.cli.terminal_counter_offers import cost_line
 from datong.app.kept_runs import run_messages
 from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
-from datong.connectors.protocol import Outcome
+from datong.connectors.inlet_and_outlet import Outcome
 from datong.cycle import Stages
 from datong.ledger.order_life import Offer, OrderEvent
 from datong.ledger.standings import order_states

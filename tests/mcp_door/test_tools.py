@@ -12,7 +12,7 @@ from mcp import Client
 
 from datong.app.http.request_rates import Rates
 from datong.app.mcp import tools
-from datong.app.mcp.protocol import Door, server_for
+from datong.app.mcp.calls import Door, server_for
 from datong.app.service import market_findings
 from datong.app.service.proposals import proposals
 from datong.app.service.releases import to_release

@@ -9,7 +9,7 @@ from datong.app.chain import Chain as BareChain
 from datong.app.check_folder import check_chain
 from datong.app.write_report import report_inputs, write_report, write_run
 from datong.connectors.files.folder import CheckResult
-from datong.connectors.protocol import Outcome
+from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.findings import Finding
 from datong.questions.run_result import RunResult
 

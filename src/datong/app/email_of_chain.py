@@ -12,7 +12,7 @@ from datong.connectors.email.journal import Journal
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import read_password
 from datong.connectors.files.settings import ADDRESS, read_email
-from datong.connectors.protocol import chain_tag
+from datong.connectors.inlet_and_outlet import chain_tag
 from datong.model import errors
 from datong.model.findings import Finding, finding
 from datong.model.words import message

@@ -13,7 +13,7 @@ from datong.app.email_of_chain import email_post
 from datong.app.exchange_one_way import exchange, file_drop
 from datong.connectors.email.post import EmailPost
 from datong.connectors.filedrop.inbox import RowCount, row_counts
-from datong.connectors.protocol import Outcome
+from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.findings import Finding, finding
 from datong.model.flow import party
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.app.release_rules import refuse_a_plan_of_before, refuse_taken_numbers, refuse_what_ifs, why_not_due
-from datong.connectors.protocol import chain_of, chain_tag
+from datong.connectors.inlet_and_outlet import chain_of, chain_tag
 from datong.dispatch.rows_of_released_orders import release_rows
 from datong.ledger.standings import READ_FOR_STANDINGS, order_states
 from datong.model import errors

@@ -6,7 +6,7 @@ from datetime import date
 import pyarrow as pa
 
 from datong.model.flow import AFTER_DUE_SCHEMA
-from datong.plan.days import Days
+from datong.plan.days_of_lots import Days
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged
 

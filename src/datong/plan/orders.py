@@ -12,8 +12,8 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
-from datong.plan.days import Days
-from datong.plan.line_sequence import worked_hours
+from datong.plan.days_of_lots import Days
+from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders, with_days_counted_on

@@ -15,11 +15,11 @@ import numpy as np
 
 from datong.model.flow import Clearing, FloatArray
 from datong.network.committed import Committed, Worked
-from datong.plan.days import Days, days_of, last_working_day
-from datong.plan.line_sequence import LEAST_HOURS, Course, Job, worked
+from datong.plan.days_of_lots import Days, days_of, last_working_day
+from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged, pegged
-from datong.plan.split_lots import split_lots
+from datong.plan.split_lots_that_wait import split_lots
 from datong.plan.work import Work
 
 
@@ -31,7 +31,7 @@ class Dated:
     work: Work
     # Who uses what.
     found: Pegged
-    # Lot -> its days. A lot may be split into parts (split_lots.py).
+    # Lot -> its days. A lot may be split into parts (split_lots_that_wait.py).
     days: Mapping[Lot, Days]
     # Order that is out and begins later for want of a component in its bucket -> that component.
     lacks: Mapping[str, str]

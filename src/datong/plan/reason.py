@@ -29,7 +29,7 @@ from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
 from datong.network.ways import Way, lead_buckets
-from datong.plan.days import Days
+from datong.plan.days_of_lots import Days
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.signals_behind import SignalsBehind

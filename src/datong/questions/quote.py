@@ -34,7 +34,7 @@ from datong.model.settings import ChainSettings
 from datong.model.words import message, say
 from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
-from datong.plan.line_sequence import worked_hours
+from datong.plan.earliest_due_first import worked_hours
 from datong.plan.out_by_day import dated
 from datong.plan.pegging import Use
 from datong.plan.there_on import there_on

@@ -19,7 +19,7 @@ from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.journal import Journal, tokens_in
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import PASSWORD_VARIABLE, read_password
-from datong.connectors.protocol import Delivered, Outcome, Refused, Unreachable
+from datong.connectors.inlet_and_outlet import Delivered, Outcome, Refused, Unreachable
 from datong.model.errors import DatongError
 from datong.model.settings import EmailSettings
 from mail_servers import PASSWORD, SENDER, USER, Handler, a_post, attachment, filled, lets_in, smtp_server, token_of

@@ -23,7 +23,7 @@ from datong.connectors.filedrop.folders import ANSWER_COLUMNS, box
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
 from datong.connectors.filedrop.report import Came, ReportRead, _cell
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
-from datong.connectors.protocol import Delivered, Unreachable, delivery_key
+from datong.connectors.inlet_and_outlet import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.rows_of_released_orders import release_rows
 from datong.ledger.can_be_planned import beyond_limits

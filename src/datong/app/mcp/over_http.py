@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from datong.app.http.request_rates import Rates
-from datong.app.mcp.protocol import Door, server_for
+from datong.app.mcp.calls import Door, server_for
 from datong.app.service.roles_and_permissions import NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.model.words import LANGUAGES

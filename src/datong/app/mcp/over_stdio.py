@@ -22,8 +22,8 @@ from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, Pa
 from datong.app.borrowed_chain import address_of
 from datong.app.http.request_rates import Rates
 from datong.app.mcp.arguments import MOST_WAIT_S
+from datong.app.mcp.calls import WAY, Door, described_server, server_for
 from datong.app.mcp.over_http import PATH
-from datong.app.mcp.protocol import WAY, Door, described_server, server_for
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.lend_chain import Lending

@@ -1,4 +1,4 @@
-"""E-mail as a way out and a way in (connectors/protocol.py)."""
+"""E-mail as a way out and a way in (connectors/inlet_and_outlet.py)."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -10,7 +10,7 @@ from datong.connectors.email.due_mails import AddressBook, deliver
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.letters import reply_letter
 from datong.connectors.email.servers import NotHandedOver, Sender
-from datong.connectors.protocol import Outcome
+from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, by_source
 from datong.model.flow import OrderMessage

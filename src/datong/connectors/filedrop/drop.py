@@ -1,4 +1,4 @@
-"""A drop folder as a way out and a way in (connectors/protocol.py)."""
+"""A drop folder as a way out and a way in (connectors/inlet_and_outlet.py)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from datong.connectors.filedrop.folders import box
 from datong.connectors.filedrop.inbox import CollectedFiles, Reader, collect, settle
 from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver, waiting
 from datong.connectors.filedrop.sheet import Known
-from datong.connectors.protocol import Outcome
+from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage

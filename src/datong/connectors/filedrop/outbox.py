@@ -23,7 +23,7 @@ from datong.connectors.filedrop.folders import (
 )
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.files.write_whole import halves, one_at_a_time, write_whole
-from datong.connectors.protocol import Delivered, Outcome, Unreachable, chain_of, unreachable
+from datong.connectors.inlet_and_outlet import Delivered, Outcome, Unreachable, chain_of, unreachable
 from datong.model.errors import DatongError
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage

@@ -24,7 +24,7 @@ from datong.connectors.filedrop.answer_phrases import (
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
-from datong.connectors.protocol import chain_of
+from datong.connectors.inlet_and_outlet import chain_of
 from datong.ledger.order_life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding

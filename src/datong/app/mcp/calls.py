@@ -1,4 +1,4 @@
-"""The protocol (Model Context Protocol, by its official SDK): a server of tools for one who asks."""
+"""Calls of tools and their answers, by the SDK of the Model Context Protocol: a server of tools for one who asks."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""By which day of a bucket its orders are done: the hours of lines day by day, and which order has them.
+"""Which order has the hours of its line first, the earliest due one, and by which day it is done: hours day by day.
 
 A bucket's hours are worked on its working days, each day in the measure of the hours that the calendar gives it; on
 other days only where these have none. Orders that are out come first (out_by_day.py). What is left of each day goes to

@@ -8,8 +8,9 @@ as who waits for it allows, and at once where somebody waits already.
 
 A lot begins on a day on which its line has hours: it has none on days on which it is shut, or that orders which are
 out take whole. Where the hours of a line are too few for these days, the lots of the bucket are worked day by day
-(line_sequence.py), and begin and are done when they do there: later than a customer named, perhaps, but in the bucket
-that the plan counts. Steps that do not fit one after the other share days; where that is not enough, they overlap.
+(earliest_due_first.py), and begin and are done when they do there: later than a customer named, perhaps, but in
+the bucket that the plan counts. Steps that do not fit one after the other share days; where that is not enough, they
+overlap.
 """
 
 from collections import defaultdict
@@ -23,7 +24,7 @@ from datong.model.flow import FloatArray
 from datong.network.line_hours import WORKING_DAYS
 from datong.network.ways import Way
 from datong.network.working_days import OpenDays
-from datong.plan.line_sequence import LEAST_HOURS, Course, Job, all_fit, first_with_hours, worked
+from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, all_fit, first_with_hours, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work

@@ -1,4 +1,4 @@
-"""What every way out and in promises (connectors/protocol.py), held over each of them."""
+"""What every way out and in promises (connectors/inlet_and_outlet.py), held over each of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from datong.app.exchange_one_way import not_delivered
 from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.filedrop.drop import FileDrop
-from datong.connectors.protocol import Delivered, Refused, Unreachable
+from datong.connectors.inlet_and_outlet import Delivered, Refused, Unreachable
 from datong.model.calendar import Calendar
 from datong.model.words import message
 from mail_servers import ACCEPTED, Handler, ImapServer, a_post, filled, lets_in, reply, smtp_server
