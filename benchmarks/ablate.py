@@ -65,10 +65,10 @@ from datong.model.settings import ChainSettings
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import Position
 from datong.network.ways import Way
-from datong.plan import work as work_module
+from datong.plan import planning_inputs as work_module
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.lots_product_by_product import OnTurn
-from datong.plan.work import Chosen, prepare
+from datong.plan.planning_inputs import Chosen, prepare
 from datong.questions.run import run_record
 from datong.replay.measure import differences, summary
 from datong.replay.replay import Loop, follow, set_scene

@@ -36,9 +36,9 @@ import pyarrow.parquet as pq
 from scipy.stats import beta
 
 from datong.model.flow import FloatArray, IntArray
-from datong.statistics.changes import stabilised
 from datong.statistics.common_movement import CommonMovement
 from datong.statistics.level_watch import DAYS, WEEKS, Blocks, LevelWatch, watch
+from datong.statistics.odd_blocks import stabilised
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 SHARE, RISE, FALSE_FOUND = 0.1, 1.5, 0.05

@@ -22,7 +22,7 @@ import numpy as np
 from datong.model.flow import FloatArray
 from datong.replay.twin.parameters import TwinSettings
 from datong.replay.twin.play import opened
-from datong.statistics.effects import effect
+from datong.statistics.synthetic_control import effect
 
 FIRST_SEED, PRODUCTS, WEEKS = 2000, 15, 70
 LATE, WINDOW, EARLIEST = 8, 3, 30

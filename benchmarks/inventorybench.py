@@ -42,7 +42,7 @@ from datong import reorder as replenishing
 from datong.forecast import jumping_level
 from datong.forecast.jumping_level import Followed, follow, observe
 from datong.learn import replenish_lead_times as lead_times
-from datong.plan.ordering import Window, with_next_order
+from datong.plan.how_much_to_order import Window, with_next_order
 from datong.reorder import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"

@@ -47,9 +47,9 @@ import pyarrow.compute as pc
 
 from datong.ledger import large_tables
 from datong.ledger.columns import day_number
+from datong.ledger.kept_results import WorkedOut
 from datong.ledger.protocol import Ledger
 from datong.ledger.state import State
-from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
 from datong.questions.run import RunAsked
 from datong.sense import blame_and_praise

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from datong.ledger.kept_results import Kept
 from datong.ledger.protocol import Branches, Intake, Ledger, RunRecord
 from datong.ledger.state import arrow_type
-from datong.ledger.worked_out import Kept
 from datong.model.tables import tables
 from stores import NOW, day
 

@@ -26,7 +26,7 @@ from pysasl.hashing import Cleartext
 from datong.connectors.email.due_mails import AddressBook, Firm
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.post import EmailPost
-from datong.connectors.filedrop.sheet import Known
+from datong.connectors.filedrop.order_sheet import Known
 from datong.model.settings import EmailSettings
 
 SENDER, USER, PASSWORD = "orders@chain.example", "chain", "pa55-plain"

@@ -50,7 +50,7 @@ from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
 from datong.plan.out_by_day import dated
 from datong.plan.pegging import Pegged
-from datong.plan.work import Chosen, Work
+from datong.plan.planning_inputs import Chosen, Work
 from datong.sense.signals import sense
 
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")

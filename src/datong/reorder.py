@@ -14,7 +14,7 @@ import numpy as np
 from datong.forecast.jumping_level import Followed, drawn, even_order, sample_paths
 from datong.learn.replenish_lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window, with_next_order
+from datong.plan.how_much_to_order import cheapest_units, expected_gain, whole_units, window, with_next_order
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time and the windows of this order and the next: they may come late.

@@ -24,7 +24,7 @@ from datong.model.findings import Finding
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables
-from datong.network.review import review
+from datong.network.doubts_before_planning import review
 from datong.questions.tables_out import run_tables
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)

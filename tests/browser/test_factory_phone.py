@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from browser.phone import Server, phone
 from browser.planner import chromium
-from datong.app.service.accounts import IDLE
 from datong.app.service.factory import own_orders
+from datong.app.service.sign_in_limits import IDLE
 from two_firms import PASSWORD
 
 # Where pictures of the pages go, for who wants to look at them.

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datong.cycle import run_cycle
-from datong.learn.memory import learnt_from_table
+from datong.learn.learnt_as_table import learnt_from_table
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import nothing_learnt

@@ -8,9 +8,9 @@ import pytest
 from datong.app.forms.asking import own_path
 from datong.app.http.headers import STRICT
 from datong.app.http.signed_in import COOKIE
-from datong.app.service.accounts import IDLE
 from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
+from datong.app.service.sign_in_limits import IDLE
 from datong.model.words import say
 from two_firms import PASSWORD
 

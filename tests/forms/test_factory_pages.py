@@ -7,8 +7,8 @@ import pytest
 
 from datong.app.counter_offers import decide
 from datong.app.forms.rendering import static_files
-from datong.app.service.accounts import IDLE
 from datong.app.service.factory import own_orders
+from datong.app.service.sign_in_limits import IDLE
 from datong.app.wording.figures import long_day
 from forms.conftest import order_of
 from service.test_photo_without_metadata import SECRET, jpeg

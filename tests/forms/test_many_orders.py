@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from datong.app.forms.pages import add_forms
 from datong.app.forms.rendering import static_files
-from datong.app.service.accounts import IDLE
 from datong.app.service.served_chain import Served, serve
+from datong.app.service.sign_in_limits import IDLE
 from forms.conftest import Browser
 from forms.test_factory_pages import MOST
 from mill import write

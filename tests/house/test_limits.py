@@ -66,7 +66,7 @@ LAZY_DOORS = {
         "datong.balance.solution",
         "datong.network.notices",
         "datong.network.position_notices",
-        "datong.network.review",
+        "datong.network.doubts_before_planning",
         "datong.questions.clear_market",
         "datong.questions.compare",
         "datong.questions.quote",
@@ -86,7 +86,7 @@ LAZY_DOORS = {
     },
     "app/check_folder.py": {
         "datong.network.notices",
-        "datong.network.review",
+        "datong.network.doubts_before_planning",
     },
     "app/market_findings.py": {
         "datong.questions.decision_effect",

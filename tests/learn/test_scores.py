@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from datong.learn.lead_times import finished_orders, lead_days
-from datong.learn.memory import learnt_from_table, learnt_table
+from datong.learn.learnt_as_table import learnt_from_table, learnt_table
 from datong.learn.scores import (
     PAST_RUNS,
     covered_share,

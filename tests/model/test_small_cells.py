@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from datong.connectors.filedrop.sheet import Known, sheet_of
+from datong.connectors.filedrop.order_sheet import Known, sheet_of
 from datong.model.flow import Cause
 from datong.model.small_cells import for_others
 from datong.model.words import catalogue, message

@@ -10,8 +10,8 @@ from datong.cycle import decide, head
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network.doubts_before_planning import review
 from datong.network.position import position
-from datong.network.review import review
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from datong.model.errors import NoPlan
 from datong.model.flow import Plan, PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.plan.orders_already_out import late_for
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 from each import each_seed
 
 MONDAY = date(2026, 1, 5)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from datong.cycle import CycleResult
-from datong.learn.memory import learnt_table
+from datong.learn.learnt_as_table import learnt_table
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Learnt

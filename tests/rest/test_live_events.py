@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from datong.app.http.signed_in import COOKIE
 from datong.app.rest import live_events
 from datong.app.rest.application import PREFIX
-from datong.app.service.accounts import IDLE, Session
+from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import Permission
 from datong.app.service.served_chain import Served
+from datong.app.service.sign_in_limits import IDLE
 from served_mill import session_of
 
 

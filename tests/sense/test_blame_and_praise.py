@@ -10,8 +10,8 @@ import pytest
 from tests.sense.test_complaints import BAD, BLEEDS, GOOD, MONDAY, WEEKS, late_on_a, shop
 
 from datong.ledger.columns import day_number, local_days
+from datong.ledger.kept_results import WorkedOut
 from datong.ledger.state import State, state_of_tables
-from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
 from datong.sense import blame_and_praise, review_reader
 from datong.sense.blame_and_praise import ReadReviews, read_reviews, said_of

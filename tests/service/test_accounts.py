@@ -7,10 +7,11 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from datong.app.service.accounts import MOST_FAILURES, Session
+from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import ROLES, NotAllowed, NotSignedIn, Permission
 from datong.app.service.served_chain import Served
 from datong.app.service.server_database import SCHEMA, Desk
+from datong.app.service.sign_in_limits import MOST_FAILURES
 from datong.model.errors import NotFound, Refused
 from datong.model.words import catalogue
 

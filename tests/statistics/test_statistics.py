@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from datong.statistics.changes import odd_block, one_block, usual_level
 from datong.statistics.false_discovery import false_discovery_q
+from datong.statistics.odd_blocks import odd_block, one_block, usual_level
 from datong.statistics.rates import rate_rise
 
 SERIES = 20_000

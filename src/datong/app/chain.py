@@ -27,10 +27,10 @@ from datong.connectors.exports.read_grids import read_grids
 from datong.connectors.files.read import Source
 from datong.connectors.files.take_in_folder import take_in_folder
 from datong.ledger.can_be_planned import refuse_unplannable
+from datong.ledger.kept_results import FOR_GOOD, Kept, WorkedOut
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
-from datong.ledger.worked_out import FOR_GOOD, Kept, WorkedOut
 from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
@@ -369,7 +369,7 @@ class Chain:
     def review(self, as_of: Moment | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
         the tables seem to ask for. Empty where nothing is known yet."""
-        from datong.network.review import review  # it takes seconds to import, and few commands plan
+        from datong.network.doubts_before_planning import review  # it takes seconds to import, and few commands plan
 
         try:
             return review(self.state(as_of))

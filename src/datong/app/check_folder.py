@@ -85,11 +85,11 @@ class _Look:
         moment = default_moment(self._settings, latest, self._now)
         if moment is None:
             return ()
+        from datong.network.doubts_before_planning import review
         from datong.network.notices import (  # they take seconds to import: not where there is nothing to look at
             notices,
             overdue_orders,
         )
-        from datong.network.review import review
 
         state = self._ledger.state(moment)
         late = overdue_orders(state)

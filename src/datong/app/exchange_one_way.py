@@ -15,7 +15,7 @@ from datong.app.counter_offers import decided_messages
 from datong.app.order_messages_now import messages_now
 from datong.app.release_rules import refuse_what_ifs
 from datong.connectors.filedrop.drop import FileDrop
-from datong.connectors.filedrop.sheet import Known
+from datong.connectors.filedrop.order_sheet import Known
 from datong.connectors.inlet_and_outlet import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_tag, delivery_key
 from datong.dispatch.answers import READ_FOR_ANSWERS, Answers, answers
 from datong.ledger.order_life import OrderReport

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.wiring import Opened
-from datong.learn.memory import learnt_by
+from datong.learn.learnt_as_table import learnt_by
 from datong.ledger.order_life import Standing
 from datong.ledger.protocol import FEWER_SOLD_SCHEMA, Ledger, RunRecord
 from datong.ledger.standings import order_standings, state_of

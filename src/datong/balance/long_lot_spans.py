@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from datong.model.flow import FloatArray, IntArray
-from datong.network.spans import mean_over, spread
+from datong.network.spread_over_long_lot import mean_over, spread
 
 if TYPE_CHECKING:
     from datong.balance.arrays import Market

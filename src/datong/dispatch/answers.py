@@ -31,7 +31,7 @@ from datong.ledger.state import State
 from datong.model.calendar import FUTURE_SLACK, Calendar
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
-from datong.model.measures import PIECE, is_measure, unit_word
+from datong.model.fractional_units import PIECE, is_measure, unit_word
 from datong.model.tables import tables
 from datong.model.words import Message, message
 

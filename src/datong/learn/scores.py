@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.learn.lead_times import FinishedOrder, finished_orders, lead_days
-from datong.learn.memory import learnt_from_table
+from datong.learn.learnt_as_table import learnt_from_table
 from datong.learn.yields import yield_share
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State

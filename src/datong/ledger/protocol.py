@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from datong.ledger.kept_results import Kept
 from datong.ledger.row_checks import CheckedRows
 from datong.ledger.state import Snapshot, State
-from datong.ledger.worked_out import Kept
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from datong.ledger.kept_results import WorkedOut
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import in_force, versions
-from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table, tables
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 from datong.ledger.daily_sales import sold_by_day
 from datong.ledger.state import State
 from datong.model.flow import Forecast
-from datong.model.measures import is_measure
+from datong.model.fractional_units import is_measure
 from datong.network.facts import ChainFacts
 
 

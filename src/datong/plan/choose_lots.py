@@ -15,10 +15,10 @@ from datong.network.horizon import valid_on
 from datong.network.position import Position, position
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
-from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
 from datong.plan.lots_product_by_product import Choice, OnTurn, Shop, lots_in_turn, no_hurry
-from datong.plan.work import Chosen, Work, lots_by_product, prepare, supply_of
+from datong.plan.lots_that_fit import Room, make_feasible
+from datong.plan.planning_inputs import Chosen, Work, lots_by_product, prepare, supply_of
 from datong.plan.worth import Curve, DemandShifts
 
 

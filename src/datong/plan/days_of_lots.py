@@ -27,7 +27,7 @@ from datong.network.working_days import OpenDays
 from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, all_fit, first_with_hours, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 # How steps of one bucket follow one another: on days of their own, on one day where need be, or at the same time.
 Steps = Literal["apart", "same day", "overlapping"]

@@ -1,8 +1,8 @@
 """Lots: cleared quantities -> orders that respect smallest lots, multiples, whole units and set-ups.
 
 This is for chains with stock points or rules such as shelf life; in others products take turns
-(lots_product_by_product.py; `_takes_turns` in work.py decides), and in small ones an integer programme may find
-better ones (balance/exact_lots.py).
+(lots_product_by_product.py; `takes_turns` there decides), and in small ones an integer programme may find better ones
+(balance/exact_lots.py).
 
 Each product's cleared arrivals stand in a row by the bucket in which they are there. A lot is one start that covers a
 run of neighbours i..j, placed where one of them (k) was cleared; it costs, against the cleared plan,

@@ -27,10 +27,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.spans import least_over, mean_over
+from datong.ledger.state import State
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray
+from datong.network.facts import ChainFacts
+from datong.network.position import Position
+from datong.network.rule_facts import rule_facts
+from datong.network.spread_over_long_lot import least_over, mean_over
 from datong.network.ways import Way
-from datong.plan.lots_along_clearing import NOTHING, Lot, round_up
+from datong.plan.lots_along_clearing import NOTHING, Lot, lots_matter, round_up
 from datong.plan.worth import Curve
 
 # Rounds in which an hour beyond a line's costs so many buckets of lateness of the work of an hour, and how many stay on
@@ -44,6 +48,17 @@ MOST_LEVELS = 1_000
 MOST_COST_BYTES = 256_000_000
 # A component that is late costs this many times what it costs, per bucket: always more than what it goes into.
 LATE_PART = 10.0
+
+
+def takes_turns(
+    state: State, demand: Forecast, demanded: Mapping[str, FloatArray], facts: ChainFacts, where: Position
+) -> bool:
+    """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
+    no rule looks at more than costs, hours, components and stock. demanded: `planned_demand`."""
+    if facts.stock_points or not any(lots_matter(w) for w in facts.ways):
+        return False
+    rules = rule_facts(state, demand, where, demanded, facts)
+    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
 
 
 @dataclass(frozen=True, eq=False)

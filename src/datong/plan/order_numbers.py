@@ -8,7 +8,7 @@ import pyarrow as pa
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.plan.lots_along_clearing import Lot
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 
 def order_numbers(state: State, work: Work, lots: Sequence[Lot], proposed: Iterable[pa.Table]) -> dict[Lot, str]:

@@ -19,8 +19,8 @@ from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders, with_days_counted_on
 from datong.plan.out_by_day import dated
 from datong.plan.pegging import Use, hurt
+from datong.plan.planning_inputs import Work, lots_by_product, supply_of
 from datong.plan.reason import Reasons
-from datong.plan.work import Work, lots_by_product, supply_of
 from datong.plan.worth_behind import worth_behind
 
 

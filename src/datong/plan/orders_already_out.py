@@ -10,7 +10,7 @@ from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.tables import tables
 from datong.model.words import Message, message
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 
 def kept_orders(state: State) -> pa.Table:

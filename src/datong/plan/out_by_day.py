@@ -19,8 +19,8 @@ from datong.plan.days_of_lots import Days, days_of, last_working_day
 from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged, pegged
+from datong.plan.planning_inputs import Work
 from datong.plan.split_lots_that_wait import split_lots
-from datong.plan.work import Work
 
 
 @dataclass(frozen=True, eq=False)

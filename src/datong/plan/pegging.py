@@ -20,7 +20,7 @@ from datong.model.flow import Clearing, Item
 from datong.network.committed import Comes
 from datong.network.horizon import valid_on
 from datong.plan.lots_along_clearing import NOTHING, Lot
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,10 @@ from datong.network.ways import Way, lead_buckets
 from datong.plan.days_of_lots import Days
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
+from datong.plan.planning_inputs import Work
 from datong.plan.signals_behind import SignalsBehind
 from datong.plan.stand_ins import refusals_behind
 from datong.plan.stock_kept import closing_units
-from datong.plan.work import Work
 
 # What moved since a count.
 SINCE_COUNT = "plan.cause.since_count"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datong.model.flow import Sensed, Signal
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Use
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 # Demand of a product, wherever it is asked for, in a bucket.
 Wanted = tuple[str, int]

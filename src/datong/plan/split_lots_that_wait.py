@@ -12,7 +12,7 @@ from dataclasses import replace
 from datong.network.horizon import valid_on
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.pegging import Pegged
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 
 def split_lots(work: Work, lots: Sequence[Lot], found: Pegged, short: Set[Lot]) -> list[Lot]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datong.network.horizon import valid_on
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg
-from datong.plan.work import Work
+from datong.plan.planning_inputs import Work
 
 
 def worth_behind(

@@ -1,4 +1,4 @@
-"""`datong effect FINDING`: what came after a decision, held against like products (statistics/effects.py).
+"""`datong effect FINDING`: what came after a decision, held against like products (statistics/synthetic_control.py).
 
 Sales before against sales after are no evidence by themselves: what was looked for falls back, and seasons turn. The
 like products say what would have come otherwise. Of a finding of sales it is units a week; of returns, units that came
@@ -23,7 +23,7 @@ from datong.questions.finding_strength import STATED_KINDS
 from datong.questions.market_findings import MarketFinding
 from datong.questions.since.rows import Naming, listed
 from datong.sense.series import sale_rows, series_of_sales
-from datong.statistics.effects import EARLY_MIN, LATE_MIN, LIKE_MIN, EffectEstimate, effect
+from datong.statistics.synthetic_control import EARLY_MIN, LATE_MIN, LIKE_MIN, EffectEstimate, effect
 
 WEEK_DAYS = 7
 # Whether what stands out in a finding of a kind lasts by itself: a level that shifted does, and a complaint as long as

@@ -37,8 +37,8 @@ from datong.network.horizon import day_numbers
 from datong.plan.earliest_due_first import worked_hours
 from datong.plan.out_by_day import dated
 from datong.plan.pegging import Use
-from datong.plan.there_on import there_on
-from datong.plan.work import Chosen
+from datong.plan.planning_inputs import Chosen
+from datong.plan.units_there_on import there_on
 from datong.questions.clear_market import Earlier, units_of_demand
 from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names

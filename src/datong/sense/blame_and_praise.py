@@ -1,6 +1,6 @@
 """The reviews of a year, each read for what it blames and praises, a day at a time.
 
-What a day's reviews say is kept (ledger/worked_out.py), so that a run reads the days that are new or have changed
+What a day's reviews say is kept (ledger/kept_results.py), so that a run reads the days that are new or have changed
 alone. A day is known by its texts, whether its stars are good or bad, and the reader: the rules, and what it learnt
 from. Who reads is decided in review_reader.py, how much each review counts in which_reviews_count.py.
 
@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.kept_results import WorkedOut
 from datong.ledger.large_tables import codes_at
 from datong.ledger.masking import masked
 from datong.ledger.state import State
-from datong.ledger.worked_out import WorkedOut
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.review_reader import Reader, reader_of, sides_by_stars
 from datong.sense.review_texts import WORDS, texts_of, words_at

@@ -20,7 +20,7 @@ from datong.sense.blame_and_praise import ReadReviews, read_reviews
 from datong.sense.change_found import Found, Shown, found, who
 from datong.sense.odd_weeks import WEEK_DAYS
 from datong.sense.voice.aspects import Aspect, general
-from datong.statistics.changes import RECENT_BLOCKS
+from datong.statistics.odd_blocks import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 
 # Fewest reviews that blame an aspect in the recent weeks.

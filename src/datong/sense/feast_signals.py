@@ -13,7 +13,7 @@ from datong.model.words import Message, message
 from datong.sense.change_found import Found, Shown, about, direction, found, percent, times, who
 from datong.sense.holidays import Feast, feasts, holidays_between
 from datong.sense.series import SaleRows
-from datong.statistics.changes import BASELINE_BLOCKS_MIN, one_block, usual_level
+from datong.statistics.odd_blocks import BASELINE_BLOCKS_MIN, one_block, usual_level
 
 # A feast this sure over the chain or a category is looked for in every item; it explains its buckets when it moves at
 # least this share of a usual week.

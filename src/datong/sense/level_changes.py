@@ -16,9 +16,9 @@ from datong.ledger.columns import day_number
 from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import Message, message
 from datong.sense.change_found import Found, Shown, about, direction, found, number, percent, share, times, who
-from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.common_movement import LIKE_MIN
 from datong.statistics.level_watch import DAYS, WEEKS, Blocks, watch
+from datong.statistics.odd_blocks import RECENT_BLOCKS
 
 WEEK_DAYS = 7
 # Share of the alarms of a year that may be false, of items as of categories with the chain.

@@ -9,7 +9,7 @@ from datong.ledger.columns import day_number
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 from datong.model.words import message
 from datong.sense.change_found import Found, Shown, about, direction, found, number, percent, times, who
-from datong.statistics.changes import odd_block, usual_level
+from datong.statistics.odd_blocks import odd_block, usual_level
 
 # Odd weeks are looked for in weeks, whatever the bucket: a week has no weekday pattern. At most the last year counts.
 WEEK_DAYS, WEEKS_MAX = 7, 52

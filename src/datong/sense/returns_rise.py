@@ -8,7 +8,7 @@ from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
 from datong.sense.change_found import Found, Shown, about, found, who
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
-from datong.statistics.changes import RECENT_BLOCKS
+from datong.statistics.odd_blocks import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 
 # Fewest returns in the recent weeks, and units sold in the weeks before.

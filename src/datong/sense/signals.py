@@ -6,7 +6,7 @@ looked for is a test with a p-value: of an item the one oddest week, more return
 an aspect; of a value of an attribute its share of what buyers choose; of a holiday its days against the same weekdays
 around, over the chain and over each category. These tests of a run together are held to TEST_SHARE by Benjamini and
 Hochberg (1995): of the signals that they show at most that share is expected to be accident, and where nothing changed
-at most that share of runs shows any. See statistics/changes.py and rates.py for each test and its source.
+at most that share of runs shows any. See statistics/odd_blocks.py and rates.py for each test and its source.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,8 +33,8 @@ from datong.sense.prices_ahead import prices_ahead
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import rows_of_sales, sale_rows, series_of_sales
 from datong.sense.stated_changes import stated
-from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
+from datong.statistics.odd_blocks import NEIGHBOURS
 
 # Share of the signals of tests that may be false alarms; of changes of level at most FALSE_ALARM_SHARE.
 TEST_SHARE = 0.05

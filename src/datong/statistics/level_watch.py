@@ -31,8 +31,8 @@ from typing import NamedTuple
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.statistics.changes import stabilised
 from datong.statistics.common_movement import CommonMovement
+from datong.statistics.odd_blocks import stabilised
 
 # Standard deviations that a lone block counts as at most.
 SPIKE = 3.0

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.kept_results import Kept
 from datong.ledger.large_tables import MOST_IN_MEMORY, in_file, is_large, parts, too_many
 from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
@@ -37,7 +38,6 @@ from datong.ledger.rows_for_store import incoming_rows
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema, schema_of
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import versions
-from datong.ledger.worked_out import Kept
 from datong.model.errors import NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings

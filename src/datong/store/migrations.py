@@ -216,7 +216,7 @@ def hands_of(connection: duckdb.DuckDBPyConnection) -> Hands:
 
 
 def _worked_out(connection: duckdb.DuckDBPyConnection) -> None:
-    """What was worked out of rows, by a digest of all that decides it: see ledger/worked_out.py."""
+    """What was worked out of rows, by a digest of all that decides it: see ledger/kept_results.py."""
     connection.execute(
         "CREATE TABLE IF NOT EXISTS worked_out"
         " (digest VARCHAR NOT NULL, local_day BIGINT NOT NULL, content BLOB NOT NULL)"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from datong.connectors.email.journal import SentSheet
 from datong.connectors.email.kind_of_mail import UnreadableMail, read_letter
 from datong.connectors.email.letters import Envelope, order_letter
-from datong.connectors.filedrop.sheet import Known
+from datong.connectors.filedrop.order_sheet import Known
 from work_orders import to, work
 
 NESTED = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(3_000))

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from datong.app.forms.asking import Ask, keep_language, message_page, own_path, page, to, whole
 from datong.app.http.signed_in import drop_cookie, set_cookie
-from datong.app.service.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, TOKEN, Session
+from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import NotSignedIn
+from datong.app.service.sign_in_limits import LONGEST_PASSWORD, SHORTEST_PASSWORD, TOKEN
 from datong.model.errors import DatongError, Refused
 from datong.model.words import LANGUAGES, message
 

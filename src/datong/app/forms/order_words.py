@@ -9,7 +9,7 @@ from datong.app.wording.figures import fitting, long_day
 from datong.ledger.order_life import Offer, OrderEvent, told_offer
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
-from datong.model.measures import PIECE, unit_word
+from datong.model.fractional_units import PIECE, unit_word
 from datong.model.words import Message, catalogue, message, say
 
 # Findings of what seems a slip of the hand: it can be confirmed.

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from datong.app.forms import entrance, factory, outside
+from datong.app.forms import entrance, factory, outside_sign_in
 from datong.app.forms.asking import MOST_FORM, MOST_UPLOAD, Door, Handler, answer, asked, message_page, read_form
 from datong.app.forms.rendering import static_files
 from datong.app.http.request_rates import Rates
@@ -37,9 +37,9 @@ class Page:
 PAGES = (
     Page("/sign-in", "GET", entrance.see_sign_in, is_open=True),
     Page("/sign-in", "POST", entrance.sign_in, is_open=True),
-    Page("/sign-in/outside", "GET", outside.begin, is_open=True),
-    Page("/sign-in/outside/back", "GET", outside.come_back, is_open=True),
-    Page("/sign-in/outside/code", "POST", outside.give_code, is_open=True),
+    Page("/sign-in/outside", "GET", outside_sign_in.begin, is_open=True),
+    Page("/sign-in/outside/back", "GET", outside_sign_in.come_back, is_open=True),
+    Page("/sign-in/outside/code", "POST", outside_sign_in.give_code, is_open=True),
     Page("/sign-out", "POST", entrance.sign_out),
     Page("/invitation/{secret}", "GET", entrance.see_invitation, is_open=True),
     Page("/invitation/{secret}", "POST", entrance.accept_invitation, is_open=True),

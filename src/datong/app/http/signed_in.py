@@ -8,9 +8,10 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from datong.app.service.accounts import LONGEST, Session
+from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
+from datong.app.service.sign_in_limits import LONGEST
 from datong.model.words import message
 
 COOKIE = "datong_session"

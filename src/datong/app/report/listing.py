@@ -10,7 +10,7 @@ from datong.app.wording.late import KINDS as LATE_KINDS
 from datong.app.wording.product_by_week import LEVELS, Block
 from datong.app.wording.view import RunView
 from datong.app.wording.week import KINDS
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 from datong.plan.reason import sentence
 from datong.questions.tables_out import planned_orders
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from datong.app.rest.calls import Call, Called, Signed, matches, tag_of
 from datong.app.rest.problems import Changed
 from datong.app.rest.shapes import Body, Done, Login, Name
-from datong.app.service.accounts import TOKEN, Account
+from datong.app.service.accounts import Account
+from datong.app.service.sign_in_limits import TOKEN
 from datong.model.errors import NotFound
 from datong.model.words import message
 

@@ -18,19 +18,24 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from datong.app.service.audit import Audit
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, NotAllowed, NotSignedIn, Permission, Who
 from datong.app.service.server_database import Desk
+from datong.app.service.sign_in_limits import (
+    IDLE,
+    INVITED,
+    LOCKED,
+    LONGEST,
+    LONGEST_PASSWORD,
+    MOST_FAILURES,
+    RESET,
+    SHORTEST_PASSWORD,
+    TOKEN,
+)
 from datong.model.errors import NotFound, Refused
 from datong.model.words import LANGUAGES, message
 
-# After so many wrong passwords or codes in a row an account is locked for a while.
-MOST_FAILURES, LOCKED = 5, timedelta(minutes=15)
-# A session ends so long after it was last used, and at the latest so long after it began.
-IDLE, LONGEST = timedelta(hours=8), timedelta(days=30)
-INVITED, RESET, TOKEN = timedelta(days=7), timedelta(hours=24), timedelta(days=365)
 # Who is noted where somebody at the server's command line does something; no login has a blank.
 BY_COMMAND_LINE = "command line"
 # The same form that comes once more within so long was pressed twice.
 TWICE_AT_ONCE = timedelta(seconds=30)
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
 LOGIN = re.compile(r"[^\s/\\<>&\"']{2,80}")
 # Sessions are not written to again within so long.
 _SEEN_APART = 60.0

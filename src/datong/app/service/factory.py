@@ -21,14 +21,14 @@ from datong.app.service.day_of_chain import chain_today
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.typed_answers import Asked, Typed, event_of
-from datong.connectors.filedrop.sheet import Known
+from datong.connectors.filedrop.order_sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
 from datong.ledger.standings import only_orders, order_standings, state_of, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 from datong.model.words import message
 
 # Name of this way in, under which the ledger keeps what was found until it was told.

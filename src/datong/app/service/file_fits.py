@@ -7,8 +7,8 @@ from itertools import islice
 from datong.app.service.data import upload_as_file
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
+from datong.connectors.files.changed_while_read import UnreadableError
 from datong.connectors.files.read import Source, open_sources
-from datong.connectors.files.steady import UnreadableError
 from datong.ledger.row_checks import ROW, column_name
 from datong.model.tables import Table, tables
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, get_args
 
 from datong.connectors.filedrop.answer_phrases import Said, Spoken, day_of, moment_of, number_of, said, two_numbers
-from datong.connectors.filedrop.report import one_reading
+from datong.connectors.filedrop.read_answers import one_reading
 from datong.ledger.order_life import AS_ORDERED, Offer, OrderEvent, Standing
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding

@@ -40,7 +40,7 @@ from datong.app.web.workbooks import bar, show_brought
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, method_words
 from datong.model.errors import NotFound
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 
 PATH = "/planner/demand"
 # Lines of the list of products that are shown at once, and closed buckets on the chart.

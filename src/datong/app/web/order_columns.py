@@ -7,7 +7,7 @@ from urllib.parse import quote
 from datong.app.service.orders_shown import party_word
 from datong.app.wording import figures
 from datong.app.wording.columns import title
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 from datong.model.words import say
 
 # Columns of the grid of orders, in their order; those of numbers, which stand to the right.

@@ -25,7 +25,7 @@ from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need
 from datong.app.wording.columns import evidence_words, shown_value, title
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 from datong.model.tables import ACTED_AT
 
 # Rows behind a reason that are shown at once.

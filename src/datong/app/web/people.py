@@ -6,8 +6,9 @@ from typing import Any
 from nicegui import ui
 from starlette.requests import Request
 
-from datong.app.service.accounts import INVITED, RESET, Account
+from datong.app.service.accounts import Account
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, Who
+from datong.app.service.sign_in_limits import INVITED, RESET
 from datong.app.web.layout import action, heading
 from datong.app.web.page_elements import Box, Column, choice, confirmed, field, read, table, words
 from datong.app.web.visit import Visit

@@ -22,7 +22,7 @@ from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need
 from datong.app.wording.columns import title
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 
 # Orders that are named of those that begin, and that are overdue; the page Plan has all of them.
 MOST_OVERDUE = 10

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 
 
 class Names:

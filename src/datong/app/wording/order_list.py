@@ -9,7 +9,7 @@ from typing import Any
 from datong.app.wording import figures
 from datong.app.wording.report_inputs import ReportInputs
 from datong.connectors.exports.vocabulary import may_be_no_goods
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 from datong.model.words import say
 from datong.questions.order_list import pace
 from datong.questions.tables_out import kept_findings

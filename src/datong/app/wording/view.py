@@ -12,7 +12,7 @@ from datong.app.wording.names import Names
 from datong.app.wording.product_by_week import Block, grid
 from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.app.wording.report_inputs import ReportInputs
-from datong.model.measures import PIECE
+from datong.model.fractional_units import PIECE
 from datong.model.words import say
 from datong.questions.demand_totals import ANY_SHORT, gap_sum, lacking, product_totals
 from datong.questions.tables_out import kept_findings, rendered

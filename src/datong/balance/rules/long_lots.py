@@ -3,7 +3,7 @@
     hours(l, s) = sum of (hours x(w, t) + set-up y(w, t)) / span(w)   over ways w on line l and t <= s < t + span(w)
 
 The hours stand in `long_lot_spans.py`, which HiGHS, bound and referee use for every way; which ways are long is
-decided in `network/spans.py`. The search of prices does not know the rule.
+decided in `network/spread_over_long_lot.py`. The search of prices does not know the rule.
 """
 
 from dataclasses import dataclass

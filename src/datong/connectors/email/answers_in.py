@@ -10,7 +10,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from datong.connectors.email.journal import SentSheet, tokens_in
 from datong.connectors.email.kind_of_mail import Letter, UnreadableMail, read_letter, text_of
 from datong.connectors.email.mailbox import Head, opened
-from datong.connectors.filedrop.report import Came, read_report
+from datong.connectors.filedrop.read_answers import Came, read_report
 from datong.connectors.files.workbook_limits import inspect_open
 from datong.ledger.order_life import OrderReport
 from datong.model.calendar import Calendar

@@ -8,7 +8,7 @@ from itertools import groupby
 from datong.connectors.email.journal import Journal, SentSheet
 from datong.connectors.email.letters import Envelope, order_letter
 from datong.connectors.email.servers import NotHandedOver, Sender
-from datong.connectors.filedrop.sheet import Known
+from datong.connectors.filedrop.order_sheet import Known
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Refused, Unreachable, unreachable
 from datong.model.errors import DatongError
 from datong.model.flow import OrderMessage

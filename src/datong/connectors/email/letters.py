@@ -13,7 +13,7 @@ from email.message import EmailMessage
 
 from datong.connectors.email.journal import REPLY_MARK, SentSheet
 from datong.connectors.filedrop.folders import safe_name
-from datong.connectors.filedrop.sheet import Known, Sheet, as_csv, as_workbook, sheet_of
+from datong.connectors.filedrop.order_sheet import Known, Sheet, as_csv, as_workbook, sheet_of
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
 from datong.model.words import say, visible

@@ -15,6 +15,7 @@ from python_calamine import CalamineSheet
 
 from datong.connectors.exports.cells import BLANKS, Cells, cells_of, trimmed
 from datong.connectors.exports.vocabulary import header_words, months, plain
+from datong.connectors.files.changed_while_read import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.csv_rows import (
     DELIMITERS,
     MOST_COLUMNS,
@@ -34,7 +35,6 @@ from datong.connectors.files.read import (
     filled_sheets,
     read_source,
 )
-from datong.connectors.files.steady import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.text import Damage, DamageTally, TextFacts, look_at_text, start_of
 from datong.connectors.files.workbook_limits import EmptyCells, inspect
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from datong.connectors.filedrop.folders import box
 from datong.connectors.filedrop.inbox import CollectedFiles, Reader, collect, settle
+from datong.connectors.filedrop.order_sheet import Known
 from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver, waiting
-from datong.connectors.filedrop.sheet import Known
 from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding

@@ -1,7 +1,7 @@
 """Acknowledgements and reports in: the files that counterparties drop, as reports on orders.
 
 A file in a counterparty's own folder speaks of its orders alone; one that lies straight in the inbox was put there by
-the chain's own people, and may speak of any. report.py says what a file means.
+the chain's own people, and may speak of any. read_answers.py says what a file means.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from datong.connectors.filedrop.folders import (
     write_text,
 )
 from datong.connectors.filedrop.outbox import chains_of, not_ours, sweep
-from datong.connectors.filedrop.report import Came, ReportRead, read_report
-from datong.connectors.files.steady import Looks, looks, read_steadily
+from datong.connectors.filedrop.read_answers import Came, ReportRead, read_report
+from datong.connectors.files.changed_while_read import Looks, looks, read_steadily
 from datong.connectors.files.workbook_limits import inspect
 from datong.connectors.files.write_whole import one_at_a_time
 from datong.ledger.order_life import OrderReport

@@ -21,7 +21,7 @@ from datong.connectors.filedrop.folders import (
     titles,
     write_csv,
 )
-from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
+from datong.connectors.filedrop.order_sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.files.write_whole import halves, one_at_a_time, write_whole
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Unreachable, chain_of, unreachable
 from datong.model.errors import DatongError
@@ -48,10 +48,10 @@ def deliver(
     """Write the messages that did not go out yet to `folder`/outbox; gives the files written, or that the folder cannot
     be used.
 
-    For each counterparty a workbook and the same as CSV (sheet.py), in its language (default: `language`), in a folder
-    of its own. run: shown in the files' names. known: what orders are told with. What went out stands in sent.csv; of
-    what lies in the outbox nothing is believed but what is byte for byte as it was about to be written. The same key
-    again makes no second file; where a kill fell before its files were whole, they are written again.
+    For each counterparty a workbook and the same as CSV (order_sheet.py), in its language (default: `language`), in a
+    folder of its own. run: shown in the files' names. known: what orders are told with. What went out stands in
+    sent.csv; of what lies in the outbox nothing is believed but what is byte for byte as it was about to be written.
+    The same key again makes no second file; where a kill fell before its files were whole, they are written again.
     """
     done: list[Outcome] = []
     try:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.files.changed_while_read import no_file
 from datong.connectors.files.read import (
     SUFFIXES,
     WORKBOOK_SUFFIXES,
@@ -22,7 +23,6 @@ from datong.connectors.files.read import (
 )
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.slash_dates import SlashDates
-from datong.connectors.files.steady import no_file
 from datong.connectors.files.without_plain_customers import Guarded
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
 from datong.ledger.customer_tokens import Customers, Numbered

@@ -22,9 +22,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.files.changed_while_read import no_file
 from datong.connectors.files.read import RawSource
 from datong.connectors.files.settings import toml_finding
-from datong.connectors.files.steady import no_file
 from datong.ledger.cells import MarkEvidence, mark_evidence
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, nearest_hint, shown
 from datong.model.findings import Finding, finding

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
+from datong.connectors.files.changed_while_read import Looks, UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.csv_rows import (
     BLOCK_BYTES,
     MOST_COLUMNS,
@@ -30,7 +31,6 @@ from datong.connectors.files.csv_rows import (
     unnamed_columns,
 )
 from datong.connectors.files.number_formats import zero_formats
-from datong.connectors.files.steady import Looks, UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.text import (
     REPLACED,
     Damage,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from datong.connectors.files.steady import no_file
+from datong.connectors.files.changed_while_read import no_file
 from datong.ledger.row_checks import LIKELY_DAYS, nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings, Netting, VoiceSettings

@@ -21,10 +21,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.files.changed_while_read import Looks, UnreadableError, looks, settled
 from datong.connectors.files.folder import Outcome, Part, check_folder, table_files, table_of, unread_tables
 from datong.connectors.files.read import WORKBOOK_SUFFIXES
 from datong.connectors.files.settings import SETTINGS_FILE
-from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.customer_tokens import Customers
 from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
 from datong.ledger.row_checks import Checked, CheckedRows, RowsInHand

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
-from datong.ledger.worked_out import FOR_GOOD, Kept, WorkedOut
+from datong.ledger.kept_results import FOR_GOOD, Kept, WorkedOut
 
 # Clauses of a day, by digest, that are good (1), bad (-1) or neither (0); None: it was asked, and gave no answer.
 Told = Mapping[str, int | None]

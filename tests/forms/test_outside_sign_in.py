@@ -5,7 +5,7 @@ import pyotp
 import pytest
 from fastapi import FastAPI
 
-from datong.app.forms.outside import COOKIE
+from datong.app.forms.outside_sign_in import COOKIE
 from datong.app.forms.pages import add_forms
 from datong.app.http.headers import SafeHeaders
 from datong.app.http.signed_in import COOKIE as SESSION

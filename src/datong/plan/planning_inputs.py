@@ -18,12 +18,12 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.horizon import valid_on
 from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
-from datong.network.rule_facts import rule_facts
 from datong.network.stock_targets import stock_targets
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, lead_buckets, way_on
 from datong.network.whole_units import whole_products
-from datong.plan.lots_along_clearing import Lot, lots_matter
+from datong.plan.lots_along_clearing import Lot
+from datong.plan.lots_product_by_product import takes_turns
 from datong.plan.stock_kept import StockKept, stock_kept
 from datong.plan.worth import Curve
 
@@ -134,11 +134,11 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
     cleared = _cleared(facts, clearing, starts)
     demanded = planned_demand(demand, where, facts, starts, settings)
     whole = whole_products(state, demand, facts)
-    takes_turns = _takes_turns(state, demand, demanded, facts, where)
+    in_turn = takes_turns(state, demand, demanded, facts, where)
     kept = stock_kept(stock_targets(state, demand, demanded, facts), clearing, facts, starts)
     comes = {p: units + promised.units[p] for p, units in _arrivals(facts, cleared, calendar, len(starts)).items()}
     # Along the cleared quantities hours cost what they are worth to parts of a unit, which no lot of whole ones earns.
-    whole_asked = [p for p in facts.products if whole[p]] if takes_turns else ()
+    whole_asked = [p for p in facts.products if whole[p]] if in_turn else ()
     return Work(
         calendar=calendar,
         starts=starts,
@@ -154,7 +154,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         plain_cost=_plain_costs(facts, starts),
         asked=_with_kept(_asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar), kept),
         by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared)),
-        takes_turns=takes_turns,
+        takes_turns=in_turn,
     )
 
 
@@ -196,17 +196,6 @@ def _with_kept(asked: Asked, kept: Mapping[str, StockKept]) -> Asked:
     """The same with what is to lie in stock."""
     curves = {p: replace(c, target=kept[p].target) if p in kept else c for p, c in asked.curves.items()}
     return replace(asked, curves=curves, kept=kept)
-
-
-def _takes_turns(
-    state: State, demand: Forecast, demanded: Mapping[str, FloatArray], facts: ChainFacts, where: Position
-) -> bool:
-    """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
-    no rule looks at more than costs, hours, components and stock. demanded: `planned_demand`."""
-    if facts.stock_points or not any(lots_matter(w) for w in facts.ways):
-        return False
-    rules = rule_facts(state, demand, where, demanded, facts)
-    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
 
 
 def _cleared(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> dict[str, dict[str, FloatArray]]:

@@ -6,7 +6,7 @@ import pytest
 
 from datong.balance.solvers import balance
 from datong.model.flow import nothing_learnt
-from datong.network.review import review
+from datong.network.doubts_before_planning import review
 from small_chain import MONDAY, chain, demand, press
 
 

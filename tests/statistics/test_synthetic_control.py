@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datong.model.flow import FloatArray
-from datong.statistics.effects import EARLY_MIN, LATE_MIN, effect
+from datong.statistics.synthetic_control import EARLY_MIN, LATE_MIN, effect
 
 SERIES, WEEKS, AFTER, WINDOW = 16, 48, 40, 3
 

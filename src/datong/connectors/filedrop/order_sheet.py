@@ -16,7 +16,7 @@ import xlsxwriter
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.order_life import REPORTED
 from datong.model.flow import OrderMessage, party
-from datong.model.measures import unit_word
+from datong.model.fractional_units import unit_word
 from datong.model.small_cells import for_others
 from datong.model.words import Message, catalogue, say
 

@@ -1,6 +1,6 @@
 """What was worked out of rows is kept beside them, and changes no answer."""
 
-from datong.ledger.worked_out import Kept, WorkedOut
+from datong.ledger.kept_results import Kept, WorkedOut
 from stores import NOW, Store
 
 ONE, OTHER = {"a": Kept(20_000, b"\x00one"), "b": Kept(20_001, b"")}, {"b": Kept(20_001, b""), "c": Kept(5, b"c")}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.plan.ordering import cheapest_units, expected_gain, window, with_next_order
+from datong.plan.how_much_to_order import cheapest_units, expected_gain, window, with_next_order
 from each import each_seed
 
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from datong.connectors.files import read, steady
+from datong.connectors.files import changed_while_read, read
+from datong.connectors.files.changed_while_read import looks, read_steadily, settled
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.mapping import read_mapping
 from datong.connectors.files.read import UnreadableError, open_sources, read_source
-from datong.connectors.files.steady import looks, read_steadily, settled
 from datong.model.findings import Finding
 
 
@@ -63,8 +63,8 @@ def test_who_looks_at_a_file_waits_for_what_is_left_of_the_tick_of_its_change(
     path, slept = tmp_path / "a.csv", []
     path.write_text("a\n", encoding="utf-8")
     os.utime(path, (1000.0, 1000.0))
-    monkeypatch.setattr(steady.time, "time", lambda: 1000.0 + age)
-    monkeypatch.setattr(steady.time, "sleep", slept.append)
+    monkeypatch.setattr(changed_while_read.time, "time", lambda: 1000.0 + age)
+    monkeypatch.setattr(changed_while_read.time, "sleep", slept.append)
     assert settled(path) == looks(path)
     assert slept == ([] if waits is None else [pytest.approx(waits)])
 
