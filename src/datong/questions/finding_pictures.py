@@ -23,8 +23,8 @@ from datong.questions.weeks_sold import WeeksSold
 from datong.sense.blame_and_praise import ReadReviews
 from datong.sense.complaints import first_recent_day
 from datong.sense.interest_leads_sales import COMPLAINT_STARS
-from datong.sense.odd_weeks import WEEK_DAYS
 from datong.sense.voice.aspects import general
+from datong.sense.weeks_looked_at import WEEK_DAYS
 
 # Rows of what runs ahead of sales that name no market stand for every one.
 ANY_MARKET = ("all",)

@@ -23,10 +23,10 @@ from datong.questions.market_findings import MarketFinding
 from datong.sense.blame_and_praise import ReadReviews
 from datong.sense.change_found import number
 from datong.sense.complaints import sums_by_product
-from datong.sense.odd_weeks import WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language
 from datong.sense.voice.text import clean
+from datong.sense.weeks_looked_at import WEEKS_MAX
 from datong.sense.which_reviews_count import SIGNS
 
 # Parts of a review that are less are of floating point.

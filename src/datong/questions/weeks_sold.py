@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.columns import day_number
 from datong.model.flow import FloatArray, IntArray, Item, SeriesSet, Subject
-from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.weeks_looked_at import WEEK_DAYS, WEEKS_MAX
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from datong.model.flow import AttributeOutlook, FloatArray, IntArray, SeriesSet,
 from datong.model.words import Message, message
 from datong.sense.attribute_shares import Shares, carriers, weekly_units
 from datong.sense.change_found import Found, Shown, found, who
-from datong.sense.odd_weeks import WEEK_DAYS
+from datong.sense.weeks_looked_at import WEEK_DAYS
 from datong.statistics.taste_changes import PRODUCTS_MIN, changes
 from datong.statistics.tastes import BEFORE, WEEKS
 

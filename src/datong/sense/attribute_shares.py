@@ -18,7 +18,7 @@ from datong.ledger.state import State
 from datong.model.flow import AttributeOutlook, BoolArray, FloatArray, IntArray, SeriesSet
 from datong.network.product_attributes import Attribute, product_attributes
 from datong.sense.interest_leads_sales import COMPLAINT_STARS, EARNED_SHARE
-from datong.sense.odd_weeks import WEEK_DAYS, weekly
+from datong.sense.weeks_looked_at import WEEK_DAYS, weekly
 from datong.sense.which_reviews_count import doubted
 from datong.statistics.false_discovery import false_discovery_q
 from datong.statistics.taste_changes import PRODUCTS_MIN

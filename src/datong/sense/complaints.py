@@ -18,8 +18,8 @@ from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, Se
 from datong.model.words import message
 from datong.sense.blame_and_praise import ReadReviews, read_reviews
 from datong.sense.change_found import Found, Shown, found, who
-from datong.sense.odd_weeks import WEEK_DAYS
 from datong.sense.voice.aspects import Aspect, general
+from datong.sense.weeks_looked_at import WEEK_DAYS
 from datong.statistics.odd_blocks import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 

@@ -1,7 +1,6 @@
 """The one oddest week of single items."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 
@@ -9,10 +8,9 @@ from datong.ledger.columns import day_number
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 from datong.model.words import message
 from datong.sense.change_found import Found, Shown, about, direction, found, number, percent, times, who
+from datong.sense.weeks_looked_at import WEEK_DAYS, weekly
 from datong.statistics.odd_blocks import odd_block, usual_level
 
-# Odd weeks are looked for in weeks, whatever the bucket: a week has no weekday pattern. At most the last year counts.
-WEEK_DAYS, WEEKS_MAX = 7, 52
 # An item is tested when it sold this much a week on average, in at least this share of weeks, over at least so many:
 # rarer sales tell nothing in a year's weeks.
 MEAN_UNITS_MIN, SOLD_SHARE_MIN, WEEKS_MIN = 1.0, 0.5, 12
@@ -61,18 +59,3 @@ def odd_weeks(
         test = (odd.strength[at], odd.p_value[at])
         result.append(found(name, "anomaly", subject, (start, start), (before, after), test, text, shown))
     return result
-
-
-def weekly(
-    series: SeriesSet, explained: BoolArray, bucket_days: int, most: int = WEEKS_MAX
-) -> tuple[FloatArray, list[date]]:
-    """(item, week) units of the last weeks, `most` of them, and each week's first day.
-
-    Days are joined to weeks back from the last closed day. A week with an unknown or an explained day is unknown.
-    """
-    units = np.where(explained[None, :], np.nan, series.units)
-    per_week = WEEK_DAYS // bucket_days
-    spare = units.shape[1] % per_week
-    starts = list(series.bucket_starts[spare::per_week])
-    units = units[:, spare:].reshape(len(series.items), len(starts), per_week).sum(axis=2)
-    return units[:, -most:], starts[-most:]

@@ -7,7 +7,7 @@ from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
 from datong.sense.change_found import Found, Shown, about, found, who
-from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.weeks_looked_at import WEEK_DAYS, WEEKS_MAX
 from datong.statistics.odd_blocks import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 

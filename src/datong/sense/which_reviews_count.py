@@ -14,10 +14,10 @@ from datong.ledger.columns import local_days
 from datong.ledger.large_tables import codes_at, parts, taken
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.review_texts import texts_of, words_at
 from datong.sense.voice.fakes import ALIKE, KINDS, Doubt, Reviews, doubts
 from datong.sense.voice.text import clean
+from datong.sense.weeks_looked_at import WEEK_DAYS, WEEKS_MAX
 
 # Most reviews that are held against one another, the newest first; older ones count in full.
 HELD_MAX = 200_000

@@ -19,10 +19,11 @@ from python_calamine import CalamineWorkbook
 
 from datong.connectors.filedrop import folders, inbox, outbox
 from datong.connectors.filedrop.answer_phrases import numbers_of
-from datong.connectors.filedrop.folders import ANSWER_COLUMNS, box
+from datong.connectors.filedrop.folders import box
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
 from datong.connectors.filedrop.order_sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.filedrop.read_answers import Came, ReportRead, _cell
+from datong.connectors.filedrop.sheet_columns import ANSWER_COLUMNS
 from datong.connectors.inlet_and_outlet import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.rows_of_released_orders import release_rows

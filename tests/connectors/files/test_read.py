@@ -13,8 +13,8 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datong.connectors.files.encodings_and_lines import LONGEST_LINE
 from datong.connectors.files.read import RawBatch, RawSource, open_sources, read_ahead, read_source, whole_source
-from datong.connectors.files.text import LONGEST_LINE
 from datong.ledger.row_checks import ROW
 from datong.model.findings import Finding
 

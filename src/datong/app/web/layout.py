@@ -112,7 +112,7 @@ def _speak(visit: Visit, page: Page) -> None:
     client.page = own
     ui.add_head_html(f'<link rel="stylesheet" href="{static("planner.css")}">')
     told = " ".join(f'data-{name}="{escape(visit.say(f"web.{key}"))}"' for name, key in SCRIPT_WORDS.items())
-    ui.add_head_html(f'<script src="{static("page.js")}" {told}></script>')
+    ui.add_head_html(f'<script src="{static("every_page.js")}" {told}></script>')
     ui.colors(primary="#0b5cad", positive="#14532d", negative="#8c1d18", info="#0b4a8a", warning="#6b3d00")
 
 

@@ -1,6 +1,5 @@
 """Files as grids of cells, with nothing taken for a header yet: texts, sheets, Parquet, JSON lines."""
 
-import codecs
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -14,16 +13,16 @@ import pyarrow as pa
 from python_calamine import CalamineSheet
 
 from datong.connectors.exports.cells import BLANKS, Cells, cells_of, trimmed
-from datong.connectors.exports.vocabulary import header_words, months, plain
+from datong.connectors.exports.delimiter import delimiter_and_width
+from datong.connectors.exports.encodings import one_byte_encoding, without_mark
 from datong.connectors.files.changed_while_read import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.csv_rows import (
-    DELIMITERS,
     MOST_COLUMNS,
     CsvLayout,
     csv_batches,
-    records_of,
     too_many_columns,
 )
+from datong.connectors.files.encodings_and_lines import Damage, DamageTally, TextFacts, look_at_text, start_of
 from datong.connectors.files.number_formats import zero_formats
 from datong.connectors.files.read import (
     LINES_SUFFIXES,
@@ -35,7 +34,6 @@ from datong.connectors.files.read import (
     filled_sheets,
     read_source,
 )
-from datong.connectors.files.text import Damage, DamageTally, TextFacts, look_at_text, start_of
 from datong.connectors.files.workbook_limits import EmptyCells, inspect
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
 from datong.model.findings import Finding, finding
@@ -43,8 +41,6 @@ from datong.model.words import Message, message
 
 _WORKBOOK_PART, _MOST_OF_PART = "xl/workbook.xml", 1_000_000
 _FROM_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true)[\"']")
-_SAMPLE_RECORDS = 1000
-_ENCODINGS = ("cp1252", "cp1250", "cp1251", "big5", "shift_jis", "euc_kr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,16 +140,16 @@ def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
 
 def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
     seen = looks(path)
-    text = _without_mark(path) or look_at_text(path)
+    text = without_mark(path) or look_at_text(path)
     if isinstance(text, Finding):
         return [], [text]
     if text.broken and text.encoding == "utf-8-sig":
-        text = replace(text, encoding=_one_byte_encoding(path), broken=False)
+        text = replace(text, encoding=one_byte_encoding(path), broken=False)
         notes.append(message("export.encoding", encoding=text.encoding))
     sample = start_of(path, text)
     if text.long_line and not {"\n", "\r"} & set(sample):
         return [], [finding("error", "check.no_line_ends", path.name)]
-    delimiter, width = _layout(sample)
+    delimiter, width = delimiter_and_width(sample)
     if width > MOST_COLUMNS:
         return [], [too_many_columns(path.name)]
     layout = CsvLayout(delimiter, -1, tuple(str(i) for i in range(width)))
@@ -162,21 +158,6 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
             return [_text_grid(path, text, layout)], []
     except UnreadableError as unreadable:
         return [], [unreadable.found]
-
-
-def _without_mark(path: Path) -> TextFacts | None:
-    """Text in UTF-16 that does not begin with its mark: every second byte of plain letters is 0."""
-    with path.open("rb") as file:
-        start = file.read(4096)
-    even, odd = start[::2].count(0), start[1::2].count(0)
-    if max(even, odd) * 10 < len(start) * 3 or min(even, odd) * 20 > len(start):
-        return None
-    encoding = "utf-16-le" if odd > even else "utf-16-be"
-    try:
-        text = path.read_bytes().decode(encoding)
-    except UnicodeDecodeError:
-        return None
-    return TextFacts(encoding, False, text.count('"'), nul="\0" in text)
 
 
 def _text_grid(path: Path, text: TextFacts, layout: CsvLayout) -> Grid:
@@ -206,57 +187,6 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 def _sorted(damage: Sequence[Damage]) -> list[Damage]:
     return sorted(damage, key=lambda d: d.number)
-
-
-def _layout(sample: str) -> tuple[str, int]:
-    """The separator and how many fields most records have.
-
-    The right one cuts most records into as many fields, and leaves none of the other separators in them.
-    """
-    hint = sample[:5].lower()
-    if hint.startswith("sep=") and hint[4:5] in DELIMITERS:
-        first = hint[4]
-        return first, _widths(sample, first)[1]
-
-    def score(delimiter: str) -> tuple[float, int]:
-        share, width, clean = _widths(sample, delimiter)
-        return (share * clean, width) if width > 1 else (0.0, 0)
-
-    best = max(DELIMITERS, key=score)
-    return best, max(1, _widths(sample, best)[1])
-
-
-def _widths(sample: str, delimiter: str) -> tuple[float, int, float]:
-    """Share of the records with as many fields as most have, that number, and the share of fields without another
-    separator in them."""
-    records = [r for _, r in zip(range(_SAMPLE_RECORDS), records_of(sample, delimiter), strict=False)]
-    records = [r for r in records if any(cell.strip() for cell in r)]
-    if len(records) > 20:
-        records = records[:-1]  # the sample may end within a record
-    if not records:
-        return 0.0, 0, 0.0
-    widths = np.array([len(r) for r in records])
-    values, counts = np.unique(widths, return_counts=True)
-    most = int(values[counts.argmax()])
-    top = max(max(i + 1 for i, cell in enumerate(r) if cell.strip()) for r in records[:20])
-    width = max(most, min(top, most + 3) if top > most and counts.max() < len(records) else most)
-    others = [d for d in DELIMITERS if d not in (delimiter, ",")]
-    cells = [cell for r in records for cell in r]
-    clean = 1 - sum(any(d in cell.strip() for d in others) for cell in cells) / len(cells)
-    return float(counts.max() / len(records)), width, clean
-
-
-def _one_byte_encoding(path: Path) -> str:
-    """Of the encodings that do not name themselves: the one in which most words of the file's start are of exports."""
-    with path.open("rb") as file:
-        start = file.read(65_536)
-    known = {plain(w) for some in header_words().values() for w in some} | set(months())
-
-    def hits(encoding: str) -> int:
-        text = codecs.decode(start, encoding, "replace")
-        return sum(plain(word) in known for word in {*re.split(r'[;,|\t\s"]+', text)} if word and not word.isascii())
-
-    return max(_ENCODINGS, key=hits)
 
 
 # --- sheets ------------------------------------------------------------------------------------------------------

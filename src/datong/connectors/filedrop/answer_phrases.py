@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.numbers import read_numbers, written
-from datong.connectors.filedrop.folders import plain
+from datong.connectors.filedrop.sheet_columns import plain
 from datong.ledger.order_life import AS_ORDERED, REPORTED, Offer
 from datong.model.flow import OrderState
 from datong.model.words import LANGUAGES, say

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import xlsxwriter
 
-from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
+from datong.connectors.filedrop.sheet_columns import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.order_life import REPORTED
 from datong.model.flow import OrderMessage, party
 from datong.model.fractional_units import unit_word

@@ -18,10 +18,10 @@ from datong.connectors.filedrop.folders import (
     leads_elsewhere,
     reachable,
     safe_name,
-    titles,
     write_csv,
 )
 from datong.connectors.filedrop.order_sheet import Known, as_csv, as_workbook, sheet_of
+from datong.connectors.filedrop.sheet_columns import titles
 from datong.connectors.files.write_whole import halves, one_at_a_time, write_whole
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Unreachable, chain_of, unreachable
 from datong.model.errors import DatongError

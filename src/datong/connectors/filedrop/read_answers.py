@@ -21,7 +21,7 @@ from datong.connectors.filedrop.answer_phrases import (
     said,
     two_numbers,
 )
-from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
+from datong.connectors.filedrop.sheet_columns import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.inlet_and_outlet import chain_of

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from datong.connectors.files.text import (
+from datong.connectors.files.encodings_and_lines import (
     REPLACED,
     Damage,
     LongLine,

@@ -1,5 +1,5 @@
 """Reads data files as tables of raw rows, batch by batch: CSV, Parquet, Excel and JSON lines. Trouble comes back as
-findings. CSV is in csv_rows.py, what files of text have in common in text.py."""
+findings. CSV is in csv_rows.py, what files of text have in common in encodings_and_lines.py."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -30,8 +30,7 @@ from datong.connectors.files.csv_rows import (
     too_many_columns,
     unnamed_columns,
 )
-from datong.connectors.files.number_formats import zero_formats
-from datong.connectors.files.text import (
+from datong.connectors.files.encodings_and_lines import (
     REPLACED,
     Damage,
     DamageTally,
@@ -42,6 +41,7 @@ from datong.connectors.files.text import (
     open_text,
     start_of,
 )
+from datong.connectors.files.number_formats import zero_formats
 from datong.connectors.files.workbook_limits import EmptyCells, Inspected, cell_name, inspect
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, shown
 from datong.model.findings import Finding, finding
