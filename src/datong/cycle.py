@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from datong.balance.books import futures
 from datong.balance.conflict import refuse_conflicts
+from datong.balance.cost_and_flow_tables import futures
 from datong.balance.exact_lots import lot_rules
 from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from datong.app.wording.report_inputs import Assumed, ReportInputs
-from datong.balance.books import FLOW_SCHEMA, FUTURES_SCHEMA, HOURS_SCHEMA, MONEY_SCHEMA
+from datong.balance.cost_and_flow_tables import FLOW_SCHEMA, FUTURES_SCHEMA, HOURS_SCHEMA, MONEY_SCHEMA
 from datong.balance.deliveries import DELIVERIES_SCHEMA
 from datong.model.flow import (
     SCORES_SCHEMA,

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
+from datong.model.demand_layers import expected_over_and_short, layer_grid, layer_slopes
 from datong.network.horizon import valid_on
 
 NOTHING = 1e-7

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from datong.model.layers import SortedDemand, expected_over_and_short
+from datong.model.demand_layers import SortedDemand, expected_over_and_short
 from datong.network.economics import Economics
 from datong.network.ways import Way
 from datong.plan.lots_along_clearing import NOTHING, Need, PartShifts, _cheapest_runs, _lot_units

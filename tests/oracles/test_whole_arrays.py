@@ -16,9 +16,9 @@ from datong.balance.solution import Prices
 from datong.model.errors import NoPlan
 from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
+from datong.network.bill_levels import product_levels, turns
 from datong.network.bills import ComponentUse
 from datong.network.facts import ChainFacts
-from datong.network.levels import product_levels, turns
 from datong.network.planned_demand import response_buckets
 from datong.network.way_arrays import unit_costs
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from datong.model.layers import SortedDemand
+from datong.model.demand_layers import SortedDemand
 from datong.network.economics import Economics
 from datong.network.ways import Way
 from datong.plan.lots_along_clearing import Need, PartShifts, round_up, size_lots

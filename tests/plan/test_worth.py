@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cases.random_chains import random_chain
+from datong.model.demand_layers import SortedDemand
 from datong.model.errors import NoPlan
-from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
 from datong.plan.worth import Curve
 from datong.questions.run import RunAsked

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from datong.app.http.signed_in import COOKIE, CSRF_HEADER
 from datong.app.rest.api_markdown import endpoints, page_with
 from datong.app.rest.application import PREFIX, new_api
-from datong.app.rest.schema import OPEN
+from datong.app.rest.openapi import OPEN
 from datong.app.service import orders_shown, today
 from datong.app.service.accounts import Session
 from datong.app.service.grids import Wanted

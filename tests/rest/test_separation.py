@@ -6,7 +6,7 @@ import pytest
 
 from datong.app.rest.api_markdown import endpoints
 from datong.app.rest.application import new_api
-from datong.app.rest.schema import OPEN
+from datong.app.rest.openapi import OPEN
 from datong.app.service.factory import own_orders
 from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change

@@ -14,8 +14,8 @@ import numpy as np
 from datong.balance.rules import Rules
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
+from datong.network.bill_levels import level_turns, product_levels, ranges, turns
 from datong.network.demand_requests import Asks
-from datong.network.levels import level_turns, product_levels, ranges, turns
 from datong.network.places import StockPoint
 from datong.network.ways import Way
 

@@ -18,8 +18,8 @@ from datong.balance.rules.safety_stock import KeptWorth, worth_kept
 from datong.balance.rules.shelf_life import make_room
 from datong.balance.rules.substitutes import worth_elsewhere, worth_left
 from datong.balance.solution import Prices
+from datong.model.demand_layers import expected_over_and_short, layer_grid, layer_slopes
 from datong.model.flow import FloatArray, IntArray
-from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
 
 # Products whose layers are looked at together: what a core's cache holds.
 PRODUCTS_AT_ONCE = 200

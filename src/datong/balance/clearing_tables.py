@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
-from datong.balance.books import flow, hours, money
 from datong.balance.bound import unit_prices
+from datong.balance.cost_and_flow_tables import flow, hours, money
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name

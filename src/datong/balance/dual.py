@@ -26,9 +26,9 @@ import numpy as np
 
 from datong.balance.arrays import Market
 from datong.ledger.columns import grouped
+from datong.model.demand_layers import layer_slopes
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.model.layers import layer_slopes
-from datong.network.levels import product_levels
+from datong.network.bill_levels import product_levels
 
 _T = TypeVar("_T")
 

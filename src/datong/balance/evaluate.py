@@ -15,8 +15,8 @@ from datong.balance.bound import shifted
 from datong.balance.long_lot_spans import hours_worked
 from datong.balance.rules.rule import Walk
 from datong.balance.tolerance import TOLERANCE, assert_within
+from datong.model.demand_layers import expected_over_and_short
 from datong.model.flow import FloatArray, IntArray
-from datong.model.layers import expected_over_and_short
 
 
 @dataclass(frozen=True, eq=False)

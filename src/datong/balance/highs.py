@@ -27,9 +27,9 @@ from datong.balance.rules.shelf_life import ShelfLife
 from datong.balance.rules.smallest_delivery import SmallestDelivery
 from datong.balance.rules.substitutes import Substitutes
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
+from datong.model.demand_layers import layer_slopes
 from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
-from datong.model.layers import layer_slopes
 from datong.model.words import message
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.

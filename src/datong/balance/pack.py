@@ -12,7 +12,7 @@ from datong.balance.rules.rule import Chain
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, Learnt
-from datong.model.packed import PackedArrays
+from datong.model.numbers_in_few_bytes import PackedArrays
 from datong.network.committed import Committed, committed
 from datong.network.demand_requests import asks_of
 from datong.network.facts import ChainFacts, chain_facts, located

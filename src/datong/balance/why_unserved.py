@@ -18,7 +18,7 @@ from datong.balance.scarcity import IDLE, LINE, NOTHING, PRODUCT, Scarcity, name
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.levels import turns
+from datong.network.bill_levels import turns
 
 # Prices that differ by less than this share are alike: those of a search are not exact.
 ALIKE = 1e-3

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
+from datong.model.demand_layers import quantile_index
 from datong.model.flow import QUANTILES, Forecast
-from datong.model.layers import quantile_index
 
 # Items whose paths are sorted at a time: sorting makes a copy of them.
 ITEMS_AT_A_TIME = 1000

@@ -337,7 +337,7 @@ class Clearing:
         and are kept for later requests or orders, kept_for: the first of these with their days.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
-    flow, hours, money: the plan's books in units, hours and money (balance/books.py).
+    flow, hours, money: the plan's books in units, hours and money (balance/cost_and_flow_tables.py).
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
         overtime, changes (of the plan before), firm_shares (missed), safety_stock (below it) and largest_stock (above).

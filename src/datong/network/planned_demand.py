@@ -6,8 +6,8 @@ from datetime import date
 
 import numpy as np
 
+from datong.model.demand_layers import with_recourse
 from datong.model.flow import FloatArray, Forecast, IntArray, Item
-from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.network.facts import ChainFacts
 from datong.network.position import Position
@@ -52,7 +52,7 @@ def pooled_demand(
 def planned_demand(
     demand: Forecast, where: Position, facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings
 ) -> dict[str, FloatArray]:
-    """`pooled_demand` as a plan sees it that is made anew in every bucket (model/layers.py, with_recourse)."""
+    """`pooled_demand` as a plan sees it that is made anew in every bucket (model/demand_layers.py, with_recourse)."""
     asked = pooled_demand(demand, where, settings.calendar.bucket_days, facts.label_of)
     if all(len(paths) == 1 for paths in asked.values()):
         return asked

@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.bill_levels import level_turns, product_levels
 from datong.network.horizon import day_numbers
-from datong.network.levels import level_turns, product_levels
 from datong.network.ways import Way
 
 

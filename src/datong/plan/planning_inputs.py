@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from datong.ledger.columns import tuples
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
+from datong.model.demand_layers import SortedDemand
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
-from datong.model.layers import SortedDemand
 from datong.network.committed import Committed, committed
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.horizon import valid_on

@@ -12,6 +12,7 @@ from functools import reduce
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
+from datong.model.demand_layers import SortedDemand
 from datong.model.flow import (
     UNTESTED_METHODS,
     Cause,
@@ -22,7 +23,6 @@ from datong.model.flow import (
     method_message,
     party,
 )
-from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.committed import Comes
 from datong.network.forecast_netting import PartOrdered, parts_ordered
@@ -30,11 +30,11 @@ from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
 from datong.network.ways import Way, lead_buckets
 from datong.plan.days_of_lots import Days
+from datong.plan.instead_of_refused import refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.planning_inputs import Work
 from datong.plan.signals_behind import SignalsBehind
-from datong.plan.stand_ins import refusals_behind
 from datong.plan.stock_kept import closing_units
 
 # What moved since a count.

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
+from datong.model.demand_layers import SortedDemand
 from datong.model.flow import FloatArray, IntArray
-from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
 from datong.network.stock_targets import StockTarget
 
@@ -34,7 +34,7 @@ class Curve:
         return self.cost(self.supply[None, :])[0]
 
     def change(self, more: FloatArray) -> FloatArray:
-        """f_t(X_t + more_t) - f_t(X_t) of every change (change, bucket), in money (see model/layers.py)."""
+        """f_t(X_t + more_t) - f_t(X_t) of every change (change, bucket), in money (see model/demand_layers.py)."""
         return self.cost(self.supply + more) - self.base
 
     def cost(self, supply: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong import __version__
-from datong.balance.books import money_by_bucket, parts, unit_costs, ways
+from datong.balance.cost_and_flow_tables import money_by_bucket, parts, unit_costs, ways
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.learnt_as_table import learnt_by, learnt_table
 from datong.ledger.large_tables import parts as parts_of_rows

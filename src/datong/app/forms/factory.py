@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
-from datong.app.forms.asking import Ask, page, to, whole
 from datong.app.forms.order_words import (
     Words,
     actions,
@@ -19,6 +18,7 @@ from datong.app.forms.order_words import (
     may_be_correction,
     named,
 )
+from datong.app.forms.page_requests import Ask, page, to, whole
 from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import Answered, OwnOrder, OwnOrders, answer, answered, own_order, own_orders
 from datong.app.service.idle_hours import idle_hours

@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
-from datong.app.forms.asking import BEGINS_OUTSIDE, Ask, own_path, page, to
-from datong.app.forms.entrance import signed_in
+from datong.app.forms.page_requests import BEGINS_OUTSIDE, Ask, own_path, page, to
+from datong.app.forms.sign_in_and_account import signed_in
 from datong.app.service.outside_sign_in import LASTS, Entered, SignInServer, WrongCode
 from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.model.errors import NotFound

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from datong.app.forms import entrance, factory, outside_sign_in
-from datong.app.forms.asking import MOST_FORM, MOST_UPLOAD, Door, Handler, answer, asked, message_page, read_form
+from datong.app.forms import factory, outside_sign_in, sign_in_and_account
+from datong.app.forms.page_requests import MOST_FORM, MOST_UPLOAD, Door, Handler, answer, asked, message_page, read_form
 from datong.app.forms.rendering import static_files
 from datong.app.http.request_rates import Rates
 from datong.app.service.outside_sign_in import SignInServer
@@ -35,21 +35,21 @@ class Page:
 
 
 PAGES = (
-    Page("/sign-in", "GET", entrance.see_sign_in, is_open=True),
-    Page("/sign-in", "POST", entrance.sign_in, is_open=True),
+    Page("/sign-in", "GET", sign_in_and_account.see_sign_in, is_open=True),
+    Page("/sign-in", "POST", sign_in_and_account.sign_in, is_open=True),
     Page("/sign-in/outside", "GET", outside_sign_in.begin, is_open=True),
     Page("/sign-in/outside/back", "GET", outside_sign_in.come_back, is_open=True),
     Page("/sign-in/outside/code", "POST", outside_sign_in.give_code, is_open=True),
-    Page("/sign-out", "POST", entrance.sign_out),
-    Page("/invitation/{secret}", "GET", entrance.see_invitation, is_open=True),
-    Page("/invitation/{secret}", "POST", entrance.accept_invitation, is_open=True),
-    Page("/factor", "GET", entrance.see_factor),
-    Page("/factor", "POST", entrance.set_factor),
-    Page("/account", "GET", entrance.see_account),
-    Page("/account", "POST", entrance.change_password),
-    Page("/account/tokens", "POST", entrance.make_token),
-    Page("/account/tokens/end", "POST", entrance.drop_token),
-    Page("/language", "POST", entrance.choose_language, is_open=True),
+    Page("/sign-out", "POST", sign_in_and_account.sign_out),
+    Page("/invitation/{secret}", "GET", sign_in_and_account.see_invitation, is_open=True),
+    Page("/invitation/{secret}", "POST", sign_in_and_account.accept_invitation, is_open=True),
+    Page("/factor", "GET", sign_in_and_account.see_factor),
+    Page("/factor", "POST", sign_in_and_account.set_factor),
+    Page("/account", "GET", sign_in_and_account.see_account),
+    Page("/account", "POST", sign_in_and_account.change_password),
+    Page("/account/tokens", "POST", sign_in_and_account.make_token),
+    Page("/account/tokens/end", "POST", sign_in_and_account.drop_token),
+    Page("/language", "POST", sign_in_and_account.choose_language, is_open=True),
     Page("/factory", "GET", factory.see_orders),
     Page("/factory/hours", "GET", factory.see_hours),
     Page("/factory/orders/{order:path}/photos", "POST", factory.add_photo_of, most_bytes=MOST_UPLOAD),

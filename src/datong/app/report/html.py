@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 import datong
 from datong.app.report.charts import Band, Line, Steps, plot
-from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
+from datong.app.report.long_tables import grid_listing, late_listing, orders_listing, since_listing
 from datong.app.report.market_findings import market_section, told_on_page
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datong.app.rest.application import PREFIX, new_api
-from datong.app.rest.schema import OPEN
+from datong.app.rest.openapi import OPEN
 
 BEGIN, END = "<!-- endpoints:begin -->", "<!-- endpoints:end -->"
 

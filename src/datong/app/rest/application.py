@@ -35,8 +35,8 @@ from datong.app.rest import (
 )
 from datong.app.rest.calls import Door, Open
 from datong.app.rest.languages import accepted
+from datong.app.rest.openapi import described
 from datong.app.rest.problems import problem
-from datong.app.rest.schema import described
 from datong.app.service.requests_done_once import Answered
 from datong.app.service.served_chain import Served
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from datong.model.demand_layers import expected_over_and_short
 from datong.model.flow import FloatArray, IntArray
-from datong.model.layers import expected_over_and_short
 from datong.network.stock_targets import StockTarget
 
 if TYPE_CHECKING:

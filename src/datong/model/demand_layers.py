@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.model.flow import FloatArray
-from datong.model.packed import Packed, packed, unpacked
+from datong.model.numbers_in_few_bytes import Packed, packed, unpacked
 
 
 def layer_slopes(

@@ -5,7 +5,7 @@ import re
 import pyotp
 import pytest
 
-from datong.app.forms.asking import own_path
+from datong.app.forms.page_requests import own_path
 from datong.app.http.headers import STRICT
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.roles_and_permissions import NotSignedIn

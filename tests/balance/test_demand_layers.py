@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes, with_recourse
+from datong.model.demand_layers import expected_over_and_short, layer_grid, layer_slopes, with_recourse
 
 
 def test_sum_of_layer_slopes_is_the_expected_cost():

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.model.packed import PackedArrays, packed, unpacked
+from datong.model.numbers_in_few_bytes import PackedArrays, packed, unpacked
 
 NUMBERS = st.one_of(
     st.integers(-40_000, 40_000).map(float),

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import Response
 
-from datong.app.forms.asking import Ask, keep_language, message_page, own_path, page, to, whole
+from datong.app.forms.page_requests import Ask, keep_language, message_page, own_path, page, to, whole
 from datong.app.http.signed_in import drop_cookie, set_cookie
 from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import NotSignedIn
