@@ -19,8 +19,7 @@ from datong.model.words import message
 from datong.sense.blame_and_praise import ReadReviews, read_reviews
 from datong.sense.change_found import Found, Shown, found, who
 from datong.sense.voice.aspects import Aspect, general
-from datong.sense.weeks_looked_at import WEEK_DAYS
-from datong.statistics.odd_blocks import RECENT_BLOCKS
+from datong.sense.weeks_looked_at import RECENT_WEEKS, WEEK_DAYS
 from datong.statistics.rates import rate_rise
 
 # Fewest reviews that blame an aspect in the recent weeks.
@@ -66,7 +65,7 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
 
 def first_recent_day(end: int) -> int:
     """First day of the recent weeks, in days since 1970-01-01. end: the day after the last closed bucket."""
-    return end - RECENT_BLOCKS * WEEK_DAYS
+    return end - RECENT_WEEKS * WEEK_DAYS
 
 
 def sums_by_product(heard: ReadReviews, which: BoolArray, weight: FloatArray) -> FloatArray:
@@ -133,7 +132,7 @@ def _found(series: SeriesSet, prices: FloatArray, rise: Rise, by_shipped: bool) 
         "base": rise.late[1],
         "count_before": rise.before[0],
         "base_before": rise.before[1],
-        "weeks": RECENT_BLOCKS,
+        "weeks": RECENT_WEEKS,
     }
     if rise.quotes:
         words["quotes"] = " ".join(f"“{quote}”" for quote in rise.quotes)
@@ -144,7 +143,7 @@ def _found(series: SeriesSet, prices: FloatArray, rise: Rise, by_shipped: bool) 
         text = message("sense.complaint_shipped", text=text)
     name = f"complaint-{aspect.path}-{rise.product}-all-{first.isoformat()}"
     span = (first, series.bucket_starts[-1])
-    units = (expected / RECENT_BLOCKS, rise.late[0] / RECENT_BLOCKS)
+    units = (expected / RECENT_WEEKS, rise.late[0] / RECENT_WEEKS)
     strength = (rise.late[0] - expected) / np.sqrt(expected)
     shown = Shown(items, (rise.days[0], rise.days[1] - 1), prices[items], "reviews")
     one = found(name, "complaint", subject, span, units, (strength, p_value), text, shown)

@@ -16,9 +16,9 @@ from datong.ledger.columns import day_number
 from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import Message, message
 from datong.sense.change_found import Found, Shown, about, direction, found, number, percent, share, times, who
+from datong.sense.weeks_looked_at import RECENT_WEEKS
 from datong.statistics.common_movement import LIKE_MIN
 from datong.statistics.level_watch import DAYS, WEEKS, Blocks, watch
-from datong.statistics.odd_blocks import RECENT_BLOCKS
 
 WEEK_DAYS = 7
 # Share of the alarms of a year that may be false, of items as of categories with the chain.
@@ -60,7 +60,7 @@ def level_changes(
 
     explained: (bucket) those that a feast accounts for. assumed: (item, bucket) those whose days are assumed, as those
     of a month that was spread: such a month is seen once. effect_units is the change in units a week. One that is at
-    most RECENT_BLOCKS weeks old is a surge or a decline: it is not lasting yet.
+    most RECENT_WEEKS weeks old is a surge or a decline: it is not lasting yet.
     """
     units = np.where(explained[None, :], np.nan, series.units)
     category = np.unique(np.array(series.category, dtype=str), return_inverse=True)[1]
@@ -194,7 +194,7 @@ def _found(
     before, after = (_mean(part) * per_week for part in (units[begin:first], units[first:]))
     weeks = -(-(len(starts) - first) // per_week)
     rises = beside_share > 0
-    kind = ("surge" if rises else "decline") if weeks <= RECENT_BLOCKS else "level_shift"
+    kind = ("surge" if rises else "decline") if weeks <= RECENT_WEEKS else "level_shift"
     subject = panel.subjects[at]
     text = _text(kind, subject, (before, after), beside_share, (starts[first], weeks))
     of = f"category:{subject.name}" if subject.kind == "category" else subject.name

@@ -7,8 +7,7 @@ from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
 from datong.sense.change_found import Found, Shown, about, found, who
-from datong.sense.weeks_looked_at import WEEK_DAYS, WEEKS_MAX
-from datong.statistics.odd_blocks import RECENT_BLOCKS
+from datong.sense.weeks_looked_at import RECENT_WEEKS, WEEK_DAYS, WEEKS_MAX
 from datong.statistics.rates import rate_rise
 
 # Fewest returns in the recent weeks, and units sold in the weeks before.
@@ -23,7 +22,7 @@ def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Fo
         return []
     bucket_days = state.settings.calendar.bucket_days
     end = day_number(series.bucket_starts[-1]) + bucket_days
-    start, late = end - WEEKS_MAX * WEEK_DAYS, end - RECENT_BLOCKS * WEEK_DAYS
+    start, late = end - WEEKS_MAX * WEEK_DAYS, end - RECENT_WEEKS * WEEK_DAYS
     starts = np.array([day_number(b) for b in series.bucket_starts])
     spans = ((start, late), (late, end))
     sold = np.stack([series.sold_units[:, (starts >= a) & (starts < b)].sum(axis=1) for a, b in spans])
@@ -45,7 +44,7 @@ def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Fo
         before, after = back[0, i] / sold[0, i], back[1, i] / sold[1, i]
         expected_rows = max(count[0, i] * sold[1, i] / sold[0, i], 1.0)
         text = message(
-            "sense.returns_up", who=who(one), before=f"{before:.1%}", after=f"{after:.1%}", weeks=RECENT_BLOCKS
+            "sense.returns_up", who=who(one), before=f"{before:.1%}", after=f"{after:.1%}", weeks=RECENT_WEEKS
         )
         result.append(
             found(

@@ -8,6 +8,9 @@ from datong.model.flow import BoolArray, FloatArray, SeriesSet
 
 # Days of a week, and how many weeks: at most the last year counts.
 WEEK_DAYS, WEEKS_MAX = 7, 52
+# Weeks that count as recent: returns and complaints of these are held against those before; a change of level that is
+# no older is a surge or a decline, and not lasting yet.
+RECENT_WEEKS = 4
 
 
 def weekly(

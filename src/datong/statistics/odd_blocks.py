@@ -13,8 +13,6 @@ from scipy.special import stdtr
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
 BASELINE_BLOCKS_MIN = 8
-# Blocks that count as recent.
-RECENT_BLOCKS = 4
 # A block's usual level is the median of so many known blocks before it and as many after it.
 NEIGHBOURS = 3
 # Noise is never taken to be less than this share of the level, lest a series without any noise divide by zero.
