@@ -28,6 +28,7 @@ from datong.balance.solvers import (
     cleared,
     fits_integers,
     in_orders,
+    in_whole_units,
     states_lots,
     with_set_up_prices,
 )
@@ -71,9 +72,6 @@ READS: Mapping[str, tuple[str, ...]] = {
     "dispatch": ("sites", "lines", "recipes", "offers", "orders", "order_events"),
     "learn": ("products", "recipes", "stock", "shipments", "production", "orders", "order_events"),
 }
-# Up to so many whole-number columns a chain that states no lots is planned in whole units whenever its balance is
-# asked for; a larger one only where that is asked for, as every run does.
-WHOLE_UP_TO = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +147,13 @@ def decide(
 ) -> Decision:
     """Clears the market and makes orders of it: in lots and whole units, with the deliveries that suit them best.
 
-    whole: None: in fractions of units where the chain states no lots and is large (WHOLE_UP_TO). limits, on_progress:
-    when HiGHS may stop to look for better lots. on_turn: of a cleared market, how long lots may take.
+    whole: None: in fractions of units where the chain states no lots and is large (in_whole_units). limits,
+    on_progress: when HiGHS may stop to look for better lots. on_turn: of a cleared market, how long lots may take.
     """
     on_stage("balance")
     market = stages.balance(head)
     if whole is None:
-        whole = states_lots(market.market) or market.market.ways.is_open.sum() <= WHOLE_UP_TO
+        whole = in_whole_units(market.market)
     if not whole:
         found = (*of_demand(head), *stock_told(market.market, market.outcome.stock, head.state.settings))
         return Decision(market, market, market.tables(head.demand), None, found)

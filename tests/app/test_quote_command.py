@@ -138,7 +138,7 @@ def test_an_earlier_balance_answers_without_clearing_again(
     assert run(capsys, "balance", folder, "--out", out)[0] == 0
     words = ("quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "3", "--format", "json")
     fresh = json.loads(run(capsys, *words)[1])
-    monkeypatch.setattr("datong.questions.quote.WHOLE_UP_TO", 0)  # as if it were large
+    monkeypatch.setattr("datong.balance.solvers.WHOLE_UP_TO", 0)  # as if it were large
     exact = json.loads(run(capsys, *words, "--from", out, "--exact")[1])
     assert exact.pop("exact")["money"] == pytest.approx(114) == fresh.pop("exact")["money"]
     assert fresh.pop("waits") == []

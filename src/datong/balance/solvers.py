@@ -44,6 +44,9 @@ LOTS_GAP = 1e-4
 # Up to so many pieces of cost curves the prices of a plan in lots are worked out anew with its set-ups fixed; those of
 # a larger one are prices of the market without lots.
 SET_UP_PRICES_UP_TO = 50_000
+# Up to so many whole-number columns a chain that states no lots is planned in whole units whenever its balance is
+# asked for; a larger one only where that is asked for, as every run does.
+WHOLE_UP_TO = 10_000
 # Of a cost, what is rounding.
 NOTHING = 1e-9
 
@@ -143,6 +146,11 @@ def states_lots(market: Market) -> bool:
     return any(
         w.min_units or w.multiple_units or w.setup_hours or w.setup_cost or w.span > 1 for w in market.ways.facts
     )
+
+
+def in_whole_units(market: Market) -> bool:
+    """Whether a balance or a quote is planned in lots and whole units unasked: it states lots, or is not large."""
+    return states_lots(market) or int(market.ways.is_open.sum()) <= WHOLE_UP_TO
 
 
 def fits_integers(market: Market, rules: exact_lots.LotRules) -> bool:

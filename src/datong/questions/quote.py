@@ -22,10 +22,19 @@ from datong.balance.plan_with_order_added import with_more
 from datong.balance.scarcity import NOTHING
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import Cleared as MarketCleared
-from datong.balance.solvers import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
+from datong.balance.solvers import (
+    Door,
+    clear,
+    cleared,
+    in_orders,
+    in_whole_units,
+    prices_fix_set_ups,
+    set_ups_fixed,
+    states_lots,
+)
 from datong.balance.unit_prices import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.warm_start import warm_prices
-from datong.cycle import USUAL, WHOLE_UP_TO, Head, decide, head, lots_of
+from datong.cycle import USUAL, Head, decide, head, lots_of
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.state import State, in_state_schema
 from datong.model.errors import NotFound, Refused
@@ -219,7 +228,7 @@ def quote(
         raise NotFound(message("quote.nowhere", product=item.product, market=item.market))
     if earlier is not None and exact:
         _refuse_other(branch, state, earlier)
-    if states_lots(market) or market.ways.is_open.sum() <= WHOLE_UP_TO:
+    if in_whole_units(market):
         summary, tables = _by_two_plans(begun, market, order, item, due, door, limits, on_progress)
         earlier = None
     else:
