@@ -45,8 +45,8 @@ from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store import clock_repair, customers_in_rows
 from datong.store.changed_rows import spliced
-from datong.store.fewer_sold_sql import fewer_sold
 from datong.store.duckdb_connection import connect_to, translated
+from datong.store.fewer_sold_sql import fewer_sold
 from datong.store.line_keys import line_keys
 from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
 from datong.store.one_process_one_thread import Held, refuse_second
