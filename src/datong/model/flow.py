@@ -391,7 +391,7 @@ class Cause:
 OrderKind = Literal["make", "buy", "move"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedOrder:
     """A proposed work, purchase or transfer order.
 

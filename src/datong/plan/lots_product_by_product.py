@@ -45,7 +45,7 @@ WITHIN = (1.0, 0.0, 0.0)
 # Levels of a product, at most; then they are several of its steps apart.
 MOST_LEVELS = 1_000
 # Most memory for the costs of levels that are kept from one turn of a product to the next.
-MOST_COST_BYTES = 256_000_000
+MOST_COST_BYTES = 64_000_000
 # A component that is late costs this many times what it costs, per bucket: always more than what it goes into.
 LATE_PART = 10.0
 

@@ -127,6 +127,8 @@ ATTRIBUTES_SCHEMA = pa.schema(
     ]
 )
 
+# Orders whose reasons are made into columns together.
+ORDERS_AT_ONCE = 2_000
 MESSAGES_SCHEMA = pa.schema([("key", pa.string()), ("counterparty", pa.string()), ("order", pa.string())])
 
 
@@ -320,10 +322,16 @@ def _orders(plan: Plan) -> pa.Table:
 
 
 def _reasons(plan: Plan) -> pa.Table:
-    causes = [cause for o in plan.orders for cause in o.causes]
+    """Some orders at a time: as Python's own, the texts of a million causes take several times their memory."""
+    pieces = [plan.orders[i : i + ORDERS_AT_ONCE] for i in range(0, len(plan.orders), ORDERS_AT_ONCE)]
+    return pa.concat_tables([REASONS_SCHEMA.empty_table(), *map(_reasons_of, pieces)])
+
+
+def _reasons_of(orders: Sequence[PlannedOrder]) -> pa.Table:
+    causes = [cause for o in orders for cause in o.causes]
     columns = {
-        "order": [o.order for o in plan.orders for _ in o.causes],
-        "rank": [rank for o in plan.orders for rank in range(1, len(o.causes) + 1)],
+        "order": [o.order for o in orders for _ in o.causes],
+        "rank": [rank for o in orders for rank in range(1, len(o.causes) + 1)],
         "stage": [cause.stage for cause in causes],
         "text_key": [cause.text.key for cause in causes],
         "text_params": pa.array((params_json(cause.text) for cause in causes), pa.string()),
