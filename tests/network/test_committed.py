@@ -338,3 +338,14 @@ def test_hours_after_the_last_of_its_components_came_are_those_that_an_order_has
     assert one.hours["L"].tolist() == [16.0, 8.0, 0.0, 0.0, 0.0, 0.0]
     assert one.units["A"].tolist() == [0.0, 24.0, 0.0, 0.0, 0.0, 0.0]
     assert found(plain(), {"Q": 48.0}, make("K", 24.0, 0, weeks=0), coming).units["A"].tolist()[0] == 24.0
+
+
+def test_of_two_orders_that_lack_a_component_the_one_promised_first_has_it():
+    """Q for one of two orders lies there. The one that was promised on Friday has it, whatever its number, and however
+    late it is; the other waits for what comes of Q in the next week."""
+    friday, tuesday = MONDAY - timedelta(days=3), MONDAY + timedelta(days=1)
+    first = make("Z", 4.0, 0, start=friday, due=MONDAY + WEEK, said=friday)
+    second = make("K", 10.0, 0, start=friday, due=tuesday)
+    coming = UnderWay("P", "buy", "Q", None, None, 48.0, MONDAY, MONDAY + WEEK)
+    one = found(plain(lead=70.0), {"Q": 20.0}, second, first, coming)
+    assert {pull.order: pull.bucket for pull in one.pulls} == {"Z": 0, "K": 1}

@@ -2,8 +2,8 @@
 
 An order that has not begun takes its components at its start, all at once, and its line's hours, its set-up's among
 them, from that day on, in the buckets in which the line has some left: orders that a planner locked before others,
-those due first before those due later. So the chain must have its components there by then: `units` may fall below
-nothing, and what is missing is made or bought by the plan.
+those promised first before those promised later. So the chain must have its components there by then: `units` may fall
+below nothing, and what is missing is made or bought by the plan.
 
 Where that cannot be, the order starts in the first bucket in which it can: the components that are neither there nor
 coming are taken to be started as late as possible by the cheapest way, in its lots, within its limits and the hours
@@ -37,7 +37,7 @@ NOTHING = 1e-9
 @dataclass(frozen=True)
 class Pull:
     """Units of a component that an order under way takes in a bucket. parent: what the order makes. day: of the bucket,
-    its first where the hours of lines are not looked at by day."""
+    its first where the hours of lines are not looked at by day. turn: of the order, among those that are out."""
 
     order: str
     parent: str
@@ -45,6 +45,7 @@ class Pull:
     bucket: int
     day: date
     units: float
+    turn: tuple[bool, date, str]
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,8 @@ class _Task:
         return max(((self.order.start if is_own else starts) - starts).days, (self.ready - starts).days, 0)
 
     @property
-    def turn(self) -> tuple[int, int, bool, int, str]:
-        return self.level, self.start, not self.order.fixed, self.due, self.order.order
+    def turn(self) -> tuple[int, bool, date, str]:
+        return self.level, *_turn(self.order)
 
     @property
     def begins(self) -> int:
@@ -191,6 +192,12 @@ class _Task:
         """All its hours, or those of a share of it, are worked in the open buckets."""
         wanted = self.hours(share)
         return float(self.worked.sum()) >= wanted - TOLERANCE * max(wanted, 1.0)
+
+
+def _turn(order: UnderWay) -> tuple[bool, date, str]:
+    """Of two orders under way the one first that has hours and components first: what a planner locked, then what was
+    promised first."""
+    return not order.fixed, order.promised, order.order
 
 
 class _Schedule:
@@ -297,19 +304,19 @@ class _Schedule:
             put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
             arrives=self.arrives,
             comes=tuple(sorted(self.comes, key=lambda c: (c.product, c.day, c.order))),
-            worked=tuple(sorted(self.worked, key=lambda w: (not w.order.fixed, w.order.due, w.order.order))),
+            worked=tuple(sorted(self.worked, key=lambda w: _turn(w.order))),
         )
 
     # hours ----------------------------------------------------------------------------------------
 
     def _share_hours(self) -> None:
-        """Line by line and bucket by bucket: what a planner locked first, then what is due first."""
+        """Line by line and bucket by bucket: what a planner locked first, then what was promised first."""
         of_line: dict[str, list[_Task]] = defaultdict(list)
         for task in self.tasks:
             if task.line is not None:
                 of_line[task.line].append(task)
         for tasks in of_line.values():
-            tasks.sort(key=lambda task: (not task.order.fixed, task.due, task.order.order))
+            tasks.sort(key=lambda task: _turn(task.order))
             left = {id(task): task.hours() for task in tasks}
             for t in range(self.buckets):
                 for task in tasks:
@@ -397,7 +404,8 @@ class _Schedule:
             self.used[part, bucket] += units
             name = self.facts.products[part]
             day = self.starts[bucket]
-            self.pulls.append(Pull(task.order.order, task.order.product, name, bucket, day, units))
+            order = task.order
+            self.pulls.append(Pull(order.order, order.product, name, bucket, day, units, _turn(order)))
         units = task.order.units * share
         lead = 0 if task.order.stage == "begun" else math.ceil(task.way.lead_days - NOTHING)
         self.worked.append(Worked(task.order, t, task.line, task.worked, lead))

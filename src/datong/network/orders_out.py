@@ -25,9 +25,9 @@ class UnderWay:
     """An order already out. units: still to be started (or, of a purchase, to come): ordered less good and scrapped.
 
     What arrives of them is `units` times the yield of the order's way. due: the day on which it is counted on: as the
-    order says, or, where that has passed, when it can be expected. taken: components that it has nothing left to take
-    of; the others are still in stock, as far as they are there at all. partly: some of its units were reported, so that
-    the others are still to be worked, whenever it began.
+    order says, or, where that has passed, when it can be expected; said: the day that was promised, where that is
+    another. taken: components that it has nothing left to take of; the others are still in stock, as far as they are
+    there at all. partly: some of its units were reported, so that the others are still to be worked, whenever it began.
     """
 
     order: str
@@ -44,10 +44,16 @@ class UnderWay:
     stage: Stage = "out"
     taken: frozenset[str] = frozenset()
     partly: bool = False
+    said: date | None = None
 
     def takes(self, product: str) -> bool:
         """Whether it still takes a component; a transfer takes its product where it leaves."""
         return product not in self.taken
+
+    @property
+    def promised(self) -> date:
+        """The day that was promised."""
+        return self.said or self.due
 
     @property
     def fixed(self) -> bool:

@@ -16,7 +16,7 @@ def under_way(state: State, stands: Mapping[str, Standing], counts: Counts) -> t
     """Orders out that still bring units, by due day. A work order that names no recipe has its product's only one."""
     told = orders_out(state, stands, counts)
     expected = expected_arrivals(state, told)
-    found = (replace(o, due=expected[o.order].day) if o.order in expected else o for o in told)
+    found = (replace(o, due=expected[o.order].day, said=o.due) if o.order in expected else o for o in told)
     return tuple(sorted([*found, *_on_the_way(state)], key=lambda o: (o.due, o.order)))
 
 

@@ -116,7 +116,7 @@ def _job(own: Worked, t: int, first: date, begin: date, free: Mapping[str, Float
     """What an order needs in a bucket. first: of the bucket. begin: the day from which it is worked. What is shared of
     a lane has no days."""
     line = own.line if own.line in free and own.hours[t] > LEAST_HOURS else None
-    return Job(line, float(own.hours[t]) if line else 0.0, (begin - first).days, (own.order.due - first).days)
+    return Job(line, float(own.hours[t]) if line else 0.0, (begin - first).days, (own.order.promised - first).days)
 
 
 def _take(free: Mapping[str, FloatArray], job: Job, t: int, course: Course) -> None:

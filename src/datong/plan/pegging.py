@@ -42,8 +42,9 @@ class Use:
     priority: int = 0
     # They come after the day on which they are wanted.
     late: bool = False
-    # What the order that is out makes.
+    # What the order that is out makes, and its turn among such orders (network/committed.py).
     makes: str = ""
+    turn: tuple[bool, date, str] | None = None
     # Of expected demand that comes late: the bucket in which it is due.
     waits_since: date | None = None
 
@@ -141,7 +142,7 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
 
 def _queue(uses: Iterable[Use], sources: "Sequence[Source]") -> list[Use]:
     """What uses a product, in the order in which it takes what comes."""
-    queue = sorted(uses, key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.kind == "order", u.name))
+    queue = sorted(uses, key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.kind == "order", _turn(u), u.name))
     if not any(use.kind == "out" for use in queue):
         return queue
     there = np.cumsum([units for _, units in sources])
@@ -151,6 +152,10 @@ def _queue(uses: Iterable[Use], sources: "Sequence[Source]") -> list[Use]:
         if use.kind == "out" and _waits_in_bucket(use, source):
             return sorted(queue, key=lambda u: (u.bucket, u.kind != "out"))
     return queue
+
+
+def _turn(use: Use) -> tuple[bool, date, str]:
+    return use.turn or (True, date.max, "")
 
 
 def _waits_in_bucket(use: Use, source: "Lot | Comes | None") -> bool:
@@ -243,7 +248,7 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
                 units = lot.units * use.units_per_unit
                 uses[use.component].append(Use("order", lot.start, units, work.starts[lot.start], parent=lot))
     for pull in work.promised.pulls:
-        use = Use("out", pull.bucket, pull.units, pull.day, name=pull.order, makes=pull.parent)
+        use = Use("out", pull.bucket, pull.units, pull.day, name=pull.order, makes=pull.parent, turn=pull.turn)
         uses[pull.component].append(use)
     return uses
 
