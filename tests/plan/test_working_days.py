@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from cases.random_chains import RandomChain, random_chain
@@ -17,6 +18,7 @@ from datong.model.errors import NoPlan
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.working_days import WEEKDAYS
+from datong.plan.orders_already_out import late_for
 from datong.questions.replenish import replenish
 from each import each_seed
 
@@ -370,3 +372,75 @@ def test_chains_with_all_rules_keep_their_calendars(seed: int) -> None:
             assert course.arrives is None or course.arrives.on(order.due.toordinal()), order
             there = course.there(order.start)
             assert there is None or there <= order.due, order
+
+
+# orders that are out ------------------------------------------------------------------------------
+
+
+def dough(bucket_lead: float = 1.0, **order: Any) -> dict[str, list[dict[str, Any]]]:
+    """W makes 16 of D, an hour each, in a bakery of 8 hours a day that is shut at weekends; they rest for a day."""
+    own = {"order": "W", "kind": "make", "product": "D", "recipe": "D", "line": "L", "units": 8.0}
+    return {
+        "products": [{"product": "D", "price": 10.0}, {"product": "B", "kind": "material", "price": 1.0}],
+        "calendars": [{"calendar": "bakery"}],
+        "sites": [{"site": "F", "kind": "factory", "calendar": "bakery"}],
+        "lines": [{"line": "L", "site": "F", "hours_per_week": 40.0}],
+        "recipes": [{"recipe": "D", "product": "D", "line": "L", "hours_per_unit": 1.0, "lead_days": bucket_lead}],
+        "orders": [own | {"start": day(3), "due": day(4)} | order],
+        "order_events": [{"order": "W", "state": "released", "happened_at": datetime(2026, 1, 2, tzinfo=UTC)}],
+        "demand": wants("D", 11),
+    }
+
+
+def waiting_for_butter(bucket_lead: float = 1.0) -> dict[str, list[dict[str, Any]]]:
+    """Its butter comes on Friday, so that it begins then, and not on Thursday."""
+    rows = dough(bucket_lead)
+    rows["components"] = [{"product": "D", "component": "B", "units_per_unit": 1.0}]
+    bought = {"order": "P", "kind": "buy", "product": "B", "offer": "O", "units": 8.0, "start": day(-7), "due": day(4)}
+    rows["orders"].append(bought)
+    rows["order_events"].append(rows["order_events"][0] | {"order": "P"})
+    rows["offers"] = [{"offer": "O", "product": "B", "price": 1.0, "lead_days": 21.0}]
+    return rows
+
+
+@pytest.mark.parametrize("bucket", ["day", "week"])
+def test_an_order_that_is_out_is_there_on_a_day_on_which_its_bakery_is_open(bucket: str) -> None:
+    """A day after Friday is Saturday, when the bakery is shut: it is there on Monday, and in the next week."""
+    found = run(waiting_for_butter(), bucket, 30 if bucket == "day" else 4)
+    kept = {row["order"]: row for row in found.plan.kept.to_pylist()}
+    assert kept["W"]["counted_on"] == day(7)
+    assert kept["W"]["waits_for"] == "B"
+    delivered = found.decision.clearing.flow.filter(pc.greater(found.decision.clearing.flow["received_units"], 0.0))
+    came = {row["product"]: row["bucket"] for row in delivered.to_pylist()}
+    assert came["D"] == day(7)
+
+
+def test_what_is_bought_and_promised_for_a_closed_day_is_counted_on_the_next_open_one() -> None:
+    rows = waiting_for_butter()
+    rows["orders"][1]["due"] = day(5)
+    rows["offers"][0]["to_site"] = "F"
+    kept = {row["order"]: row["counted_on"] for row in run(rows, "week", 4).plan.kept.to_pylist()}
+    assert kept == {"P": day(7), "W": day(8)}
+
+
+def test_an_order_that_should_have_begun_is_there_after_its_lead_time_from_today() -> None:
+    """To begin last Friday and promised for Monday, or for today: it begins today, and is there tomorrow, in this
+    week."""
+    for promised in (0, 1):
+        (row,) = run(dough(start=day(-3), due=day(promised)), "week", 4).plan.kept.to_pylist()
+        assert row["counted_on"] == day(1)
+        why = late_for(row)
+        assert (None if why is None else why.key) == ("plan.out_not_begun" if promised == 0 else None)
+
+
+def test_a_transfer_that_should_have_left_is_there_after_its_lead_time_from_today() -> None:
+    moved = {"kind": "move", "lane": "FS", "recipe": None, "line": None, "start": day(-3), "due": day(0)}
+    rows = dough(**moved)
+    rows["sites"].append({"site": "S", "kind": "warehouse"})
+    rows["lanes"] = [{"lane": "FS", "from_site": "F", "to_site": "S", "lead_days": 3.0}]
+    rows["stock"] = [{"product": "D", "site": "F", "units": 20.0, "happened_at": datetime(2026, 1, 4, tzinfo=UTC)}]
+    found = run(rows, "week", 4)
+    (row,) = found.plan.kept.to_pylist()
+    assert row["counted_on"] == day(3)
+    why = late_for(row)
+    assert why is not None and why.key == "plan.out_not_begun"

@@ -26,7 +26,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts, located
 from datong.network.position import Position, UnderWay
-from datong.network.ways import Way, lead_buckets
+from datong.network.ways import Way, lead_buckets, received_on, there_after, way_on
 from datong.network.weekly_limits import units_in_bucket
 
 # Units and hours of which a smaller share is rounding, and the least that is any.
@@ -70,8 +70,15 @@ class Worked:
     line: str | None
     # (bucket) hours that it takes.
     hours: FloatArray
-    # Days from its beginning until its units are there; of what has begun, 0.
-    lead_days: int
+    # How it is made or moved.
+    way: Way
+
+
+def brought(order: UnderWay, way: Way, begins: date, done: date) -> date:
+    """The day on which the units of an order under way are there that begins on a day and has its hours by another:
+    where it begins later than it says, after its lead time. Its calendars hold for it as for new orders."""
+    there = there_after(way, begins) if order.stage != "begun" and begins > order.start else begins
+    return received_on(way, max(done, there))
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,9 @@ def committed(
     Of the units of an order that are still to be started, the yield of its way arrives. One that was reported to have
     begun before the first bucket, and is not yet due, has spent its hours, unless a part of it was reported: then the
     rest still takes its own. One that should have begun and of which no start is reported begins in the first bucket:
-    it takes its hours and components from then on, and is there after its lead time, or when it is due if that is
-    later. Stock below zero cannot lie anywhere: records that say so count as 0.
+    it takes its hours and components from then on, today at the soonest, and is there after its lead time, or when it
+    is due if that is later. Nothing is there on a day that is closed for who brings or gets it. Stock below zero cannot
+    lie anywhere: records that say so count as 0.
     """
     return _Schedule(facts, located(facts, where), bucket_starts, calendar, frozen_buckets).run()
 
@@ -150,7 +158,8 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
 class _Task:
     """An order that still takes hours or components. start, due: buckets. worked: (bucket) hours; level: of its
     product; takes: components; short: the component it was first found to lack; by_day: bucket -> (day) of `worked`;
-    ready: the day on which the last of what it takes is there, where it waits for that in its bucket."""
+    ready: the day on which the last of what it takes is there, where it waits for that in its bucket, and lacks: that
+    component; soonest: the day on which it can begin; due_on: the day on which it is there where nothing delays it."""
 
     order: UnderWay
     way: Way
@@ -163,14 +172,16 @@ class _Task:
     line: str | None
     worked: FloatArray
     takes: bool
+    soonest: date
+    due_on: date
     short: str | None = None
+    lacks: str | None = None
     by_day: dict[int, FloatArray] = field(default_factory=dict)
     ready: date = date.min
 
     def first_day(self, t: int, starts: date) -> int:
         """The day of a bucket, from 0, on which it can first be worked. starts: the bucket's first."""
-        is_own = t == self.start and self.order.stage != "begun"
-        return max(((self.order.start if is_own else starts) - starts).days, (self.ready - starts).days, 0)
+        return max((self.soonest - starts).days, (self.ready - starts).days, 0)
 
     @property
     def turn(self) -> tuple[int, bool, date, str]:
@@ -233,29 +244,30 @@ class _Schedule:
         self.comes_in: dict[tuple[int, str], list[Comes]] = defaultdict(list)
         self.worked: list[Worked] = []
         self.tasks: list[_Task] = []
-        ways = {w.name: w for w in facts.ways}
+        self.ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
             if order.product in self.at:
-                self._enter(order, ways.get(order.recipe or ""))
+                self._enter(order, self.ways.get(order.recipe or ""))
         self.cover = _Cover(self)
 
     def _enter(self, order: UnderWay, way: Way | None) -> None:
         origin = self.starts[0]
         start, due = self.calendar.index(order.start, origin), self.calendar.index(order.due, origin)
         if way is None:  # bought, or nobody knows how it is made
-            self._arrive(order, max(due, 0), order.units)
+            own = self._bought(order)
+            self._arrive(order, order.due if own is None else received_on(own, order.due), order.units)
             return
         if start >= self.buckets:
             return
         line = order.line or way.line or ""
         begun = order.stage == "begun"
         spent = begun and start < 0 <= due and not order.partly
-        if start < 0 and not begun:  # nobody reported a start: as if it began now
-            due = max(due, lead_buckets(way, self.calendar))
+        soonest = self.facts.today if begun else max(order.start, self.facts.today)  # nobody reported a start: now
+        due_on = received_on(way, max(order.due, order.due if begun else brought(order, way, soonest, soonest)))
         on_line = line in self.free and not spent
         run_hours = order.units * way.hours_per_unit if on_line else 0.0
         setup_hours = way.setup_hours if on_line and not begun else 0.0
-        begin, due = max(start, 0), max(due, 0)
+        begin, due = max(start, 0), max(self.calendar.index(due_on, origin), 0)
         product = self.at[order.product]
         task = _Task(
             order=order,
@@ -269,21 +281,29 @@ class _Schedule:
             line=line if setup_hours + run_hours > 0 else None,
             worked=np.zeros(self.buckets),
             takes=any(self._takes(order, use.component) for use in way.uses),
+            soonest=soonest,
+            due_on=due_on,
         )
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
-            self._arrive(order, due, order.units * way.yield_share)
+            self._arrive(order, due_on, order.units * way.yield_share)
 
     def _takes(self, order: UnderWay, label: str) -> bool:
         return order.takes(self.facts.product_of(label))
 
-    def _arrive(self, order: UnderWay, bucket: int, units: float) -> None:
-        """On the day that the order names, where it is one of the bucket, else as that begins."""
+    def _bought(self, order: UnderWay) -> Way | None:
+        """How what takes neither hours nor components comes."""
+        row = order.offer or order.lane or ""
+        own = [w for w in self.facts.ways_of_row.get((order.kind, row), ()) if w.product == order.product]
+        return way_on(own, order.start) if own else None
+
+    def _arrive(self, order: UnderWay, day: date, units: float) -> None:
+        """On a day, or as the first bucket begins."""
+        day = max(day, self.starts[0])
+        bucket = self.calendar.index(day, self.starts[0])
         if bucket < self.buckets:
             self.came[self.at[order.product], bucket] += units
-            day = max(order.due, self.starts[bucket])
-            day = day if self.calendar.index(day, self.starts[0]) == bucket else self.starts[bucket]
             self.comes.append(Comes(order.order, order.product, bucket, day, units))
             self.comes_in[bucket, order.product].append(self.comes[-1])
 
@@ -363,10 +383,11 @@ class _Schedule:
             self._work_from(task, t)
         if task.begins > t:
             return False
-        ready = self._parts_there(task, t)
-        if task.line in self.free_by_day and ready > self.starts[t] + timedelta(days=task.first_day(t, self.starts[t])):
-            task.ready = ready
-            self._work_from(task, t)
+        ready, part = self._parts_there(task, t)
+        if ready > self.starts[t] + timedelta(days=task.first_day(t, self.starts[t])):
+            task.ready, task.lacks = ready, part
+            if task.line in self.free_by_day:
+                self._work_from(task, t)
             if task.begins > t:
                 return False
         missing = self.cover.take(self._needs(task, t))
@@ -376,19 +397,19 @@ class _Schedule:
             task.short = task.short or missing
         return missing is None
 
-    def _parts_there(self, task: _Task, t: int) -> date:
-        """The day of a bucket on which the last of what the task takes is there, of what comes of orders in it; the
-        first one where it finds all of it before."""
-        last = self.starts[t]
+    def _parts_there(self, task: _Task, t: int) -> tuple[date, str | None]:
+        """The day of a bucket on which the last of what the task takes is there, of what comes of orders in it, and
+        that component; the first one where it finds all of it before."""
+        last, lacks = self.starts[t], None
         for part, units, _ in self._needs(task, t):
             spare = self.cover.there(part, t) - units
             name = self.facts.products[part]
             for one in sorted(self.comes_in[t, name], key=lambda one: one.day, reverse=True):
                 if spare < one.units - TOLERANCE * max(one.units, 1.0):
-                    last = max(last, one.day)
+                    last, lacks = max((last, lacks), (one.day, name), key=lambda found: found[0])
                     break
                 spare -= one.units
-        return last
+        return last, lacks
 
     def _needs(self, task: _Task, t: int, share: float = 1.0) -> list[tuple[int, float, int]]:
         """(component, units, bucket) of a start in a bucket."""
@@ -407,31 +428,43 @@ class _Schedule:
             order = task.order
             self.pulls.append(Pull(order.order, order.product, name, bucket, day, units, _turn(order)))
         units = task.order.units * share
-        lead = 0 if task.order.stage == "begun" else math.ceil(task.way.lead_days - NOTHING)
-        self.worked.append(Worked(task.order, t, task.line, task.worked, lead))
-        arrives = self.arrives[task.order.order] = self._arrival(task, t, share)
-        if arrives is not None:
-            self._arrive(task.order, arrives, units * task.way.yield_share)
+        self.worked.append(Worked(task.order, t, task.line, task.worked, task.way))
+        there = self._there(task, t, share)
+        bucket = self.buckets if there is None else max(self.calendar.index(there, self.starts[0]), 0)
+        arrives = self.arrives[task.order.order] = bucket if bucket < self.buckets else None
+        if there is not None and arrives is not None:
+            self._arrive(task.order, there, units * task.way.yield_share)
             self.cover.arrive(task.product, arrives, units * task.way.yield_share)
         as_said = task.due if task.due < self.buckets else None
         if task.short is not None or arrives != as_said:
             self._put_off(task, t, arrives, units)
 
-    def _arrival(self, task: _Task, t: int, share: float) -> int | None:
-        """Bucket in which the units of a task that begins in `t` are there: when it is due, or, where it begins later
-        than it says or is worked for longer, when they can be; None beyond the horizon."""
-        arrives = task.due
-        if t > task.start:
-            arrives = max(arrives, t + lead_buckets(task.way, self.calendar))
+    def _there(self, task: _Task, t: int, share: float) -> date | None:
+        """Day on which the units of a task that begins in `t` are there: when it is due, or, where it begins later than
+        it says or is worked for longer, when they can be; None where its hours go on beyond the horizon."""
+        if task.line is not None and not task.is_done(share):
+            return None
+        begins = done = self.starts[t] + timedelta(days=task.first_day(t, self.starts[t]))
         if task.line is not None:
-            if not task.is_done(share):
-                return None
-            arrives = max(arrives, int(np.flatnonzero(task.worked > NOTHING)[-1]))
-        return arrives if arrives < self.buckets else None
+            begins = self._day_of(task, t, 0, begins)
+            last = int(np.flatnonzero(task.worked > NOTHING)[-1])
+            done = self._day_of(task, last, -1, max(self.starts[last], begins))
+        there = max(task.due_on, brought(task.order, task.way, begins, done))
+        later = t + lead_buckets(task.way, self.calendar)
+        if t > task.start and self.cover.brings and later < self.buckets:  # on any day of the bucket
+            there = max(there, self.starts[later])
+        return there
+
+    def _day_of(self, task: _Task, t: int, at: int, otherwise: date) -> date:
+        """The first (at 0) or last (-1) day of a bucket on which a task is worked; as given where its hours are not
+        looked at by day."""
+        days = np.flatnonzero(task.by_day.get(t, np.zeros(0)) > NOTHING)
+        return self.starts[t] + timedelta(days=int(days[at])) if len(days) else otherwise
 
     def _put_off(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
-        line = task.line if task.short is None else None
-        self.put_off.append(PutOff(task.order, (task.start, task.due), start, arrives, units, task.short, line))
+        lacks = task.short or task.lacks
+        line = task.line if lacks is None else None
+        self.put_off.append(PutOff(task.order, (task.start, task.due), start, arrives, units, lacks, line))
 
     def _take_what_there_is(self, tasks: Sequence[_Task]) -> None:
         """Tasks that found their components in no bucket, or hours in none; those that start beyond the horizon are
@@ -467,6 +500,11 @@ class _Cover:
         self.started: dict[int, FloatArray] = {}
         # What was done since a need was asked for, to be undone where it cannot be met: (array, from, to, amount).
         self.journal: list[tuple[FloatArray, int, int, float]] = []
+
+    @property
+    def brings(self) -> bool:
+        """Whether starts of ways bring what was taken last."""
+        return any(array is units for array, *_ in self.journal for units in self.started.values())
 
     def open(self) -> None:
         """Stock and what comes of orders that take nothing more are there from the start."""

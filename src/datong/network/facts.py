@@ -50,6 +50,7 @@ class ChainFacts:
     their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
     shares_by_day: line -> (bucket, day) of its hours in the bucket; empty: hours are not looked at by day.
     refusals: those that close ways in the open buckets, and those of shortly before, which close nothing (RECALLED).
+    today: nothing begins before it.
     """
 
     products: tuple[str, ...]
@@ -61,6 +62,7 @@ class ChainFacts:
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     shares_by_day: Mapping[str, FloatArray] = field(default_factory=dict)
+    today: date = date.min
 
     @cached_property
     def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
@@ -116,13 +118,15 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         items = [*asked, *asked_items(state)]
         facts = _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
         ways = with_closed_days(facts.ways, refused, facts.product_of)
-        return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day)
+        return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = economics_of(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, hours, arrays, refusals=refused, shares_by_day=by_day)
+    return ChainFacts(
+        products, economics, ways, hours, arrays, refusals=refused, shares_by_day=by_day, today=state.today
+    )
 
 
 def _with_lanes(

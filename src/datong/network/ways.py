@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -120,6 +120,19 @@ def with_closed_days(
 def lead_buckets(way: Way, calendar: Calendar) -> int:
     """Buckets from the one in which it starts to the one in which its units are there."""
     return calendar.lead_buckets(way.lead_days) if way.buckets is None else way.buckets
+
+
+def there_after(way: Way, begin: date) -> date:
+    """The day on which the units of what begins on a day are there."""
+    there = None if way.course is None else way.course.there(begin)
+    return begin + timedelta(days=way.lead_days) if there is None else there
+
+
+def received_on(way: Way, day: date) -> date:
+    """The first day from one on on which units of a way can be there."""
+    days = None if way.course is None else way.course.arrives
+    found = None if days is None else days.next(day.toordinal())
+    return day if found is None else date.fromordinal(found)
 
 
 def way_key(way: Way, product_of: Callable[[str], str]) -> tuple[OrderKind, str, str]:

@@ -22,7 +22,7 @@ from typing import Literal
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.line_hours import WORKING_DAYS
-from datong.network.ways import Way
+from datong.network.ways import Way, there_after
 from datong.network.working_days import OpenDays
 from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, all_fit, first_with_hours, worked
 from datong.plan.lots_along_clearing import Lot
@@ -274,14 +274,14 @@ class _Dealt:
         takes_until = start
         start = _start_from(self.work, lot, min(start, _last_day(self.work, lot.start)))
         if not made:  # what it takes may be done after its bucket (`done_by`)
-            return Days(start, _after_lead(lot.way, max(start, takes_until)), 0, by_hours=False, short_of=None)
+            return Days(start, there_after(lot.way, max(start, takes_until)), 0, by_hours=False, short_of=None)
         if course.begins is not None:
             begins = self.work.starts[lot.start] + timedelta(days=course.begins)
             takes = [self.days[o].due for o in self.takes[lot] if o.way.kind == "make" and o.way.lead_days > 0]
             start = max([begins, *takes]) if course.hours > LEAST_HOURS else min(start, begins)
         short = course.hours if course.done is None and lot.way.span == 1 else None
         if lot.arrive == lot.start:
-            due = max(end, _after_lead(lot.way, start)) if lot.way.lead_days > 0 else end
+            due = max(end, there_after(lot.way, start)) if lot.way.lead_days > 0 else end
         else:
             due = max(aim.there, _there(lot, start) if aim.waits or start > aim.begin else start)
         done_by = None if short is None else self._rest_done(lot, course)
@@ -367,13 +367,7 @@ def _first_day(work: Work, lot: Lot, today: date) -> date:
 
 def _there(lot: Lot, begin: date) -> date:
     """The day on which what begins on a day can be there; without a lead time, that day."""
-    return begin if lot.way.lead_days == 0 and lot.arrive == lot.start else _after_lead(lot.way, begin)
-
-
-def _after_lead(way: Way, begin: date) -> date:
-    """The day on which the units of what begins on a day are there."""
-    there = None if way.course is None else way.course.there(begin)
-    return begin + timedelta(days=way.lead_days) if there is None else there
+    return begin if lot.way.lead_days == 0 and lot.arrive == lot.start else there_after(lot.way, begin)
 
 
 def _latest_start(way: Way, there: date, first: date) -> date:

@@ -10,7 +10,17 @@ from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.tables import tables
 from datong.model.words import Message, message
+from datong.network.committed import Worked, brought
+from datong.network.orders_out import UnderWay
 from datong.plan.planning_inputs import Work
+
+# Columns that say why an order comes later than was promised.
+CAUSES = {
+    "waits_for": pa.string(),
+    "short_line": pa.string(),
+    "not_begun": pa.bool_(),
+    "closed_day": pa.bool_(),
+}
 
 
 def kept_orders(state: State) -> pa.Table:
@@ -31,9 +41,10 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     """Kept orders with `to_come_units`, what is still to come of each as ordered; `counted_units`, the good units of
     these, after the yield, on which the plan counts; and `counted_on`, the day of that: their due day, or where that
     has passed when they can be expected, or the day by which the hours and components that the plan has for them let it
-    come (out_by_day.py); null where nothing comes within the horizon. Where work comes later than its due day,
-    `waits_for` is the component that it has to wait for, or else `short_line` the line whose hours are too few.
-    lacks: order -> component that it waits for in its bucket.
+    come (out_by_day.py); null where nothing comes within the horizon. Where one comes later than was promised, one of
+    these says why: `waits_for` is the component that it has to wait for, `not_begun` that it should have begun and no
+    start is reported, `closed_day` that the promised day is closed for who brings or gets it, and `short_line` the line
+    whose hours are too few. lacks: order -> component that it waits for in its bucket.
     """
     orders = {order.order: order for order in work.position.under_way}
     arrives = work.promised.arrives
@@ -46,16 +57,19 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
 
     component_of = {one.order.order: one.component for one in work.promised.put_off if one.component is not None}
     component_of.update(lacks)
-    line_of = {own.order.order: own.line for own in work.promised.worked}
+    worked = {own.order.order: own for own in work.promised.worked}
 
-    def cause(order: str) -> tuple[str | None, str | None]:
+    def cause(order: str) -> dict[str, Any]:
         expected = day(order)
-        if order not in arrives or (expected is not None and expected <= orders[order].due):
-            return None, None
+        if order not in orders or (expected is not None and expected <= orders[order].promised):
+            return {}
         if order in component_of:
-            return work.facts.product_of(component_of[order]), None
-        line = line_of.get(order)
-        return None, None if line in work.facts.shared else line
+            return {"waits_for": work.facts.product_of(component_of[order])}
+        own = worked.get(order)
+        if expected is not None and (own is None or expected <= _soonest(own, work.facts.today)):
+            return _late_anyway(orders[order], expected, work.facts.today)
+        line = None if own is None or own.line in work.facts.shared else own.line
+        return {"short_line": line}
 
     names = kept["order"].to_pylist()
     left = [orders[name].units if name in orders else 0.0 for name in names]
@@ -66,12 +80,31 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     kept = kept.append_column("counted_units", pa.array([good[name] for name in names], pa.float64()))
     kept = kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
     causes = [cause(name) for name in names]
-    kept = kept.append_column("waits_for", pa.array([component for component, _ in causes], pa.string()))
-    return kept.append_column("short_line", pa.array([line for _, line in causes], pa.string()))
+    for name, kind in CAUSES.items():
+        kept = kept.append_column(name, pa.array([one.get(name) for one in causes], kind))
+    return kept
+
+
+def _soonest(own: Worked, today: date) -> date:
+    """The day on which an order could be there with all hours of its line free for it."""
+    begins = today if own.order.stage == "begun" else max(own.order.start, today)
+    return brought(own.order, own.way, begins, max(begins, own.order.promised))
+
+
+def _late_anyway(order: UnderWay, expected: date, today: date) -> dict[str, bool]:
+    """Why an order is late whose line has hours for it. What has begun, or is bought, and is past due is told by the
+    notices."""
+    if order.stage != "begun" and order.kind != "buy" and order.start < today:
+        return {"not_begun": True}
+    return {"closed_day": True} if order.due >= today and order.said is None else {}
 
 
 def late_for(kept: Mapping[str, Any]) -> Message | None:
-    """Why work that is out comes later than its due day, of its row in `kept`; None where it does not."""
+    """Why an order that is out comes later than its due day, of its row in `kept`; None where it does not."""
     if kept.get("waits_for"):
         return message("plan.out_waits", component=kept["waits_for"])
+    if kept.get("not_begun"):
+        return message("plan.out_not_begun")
+    if kept.get("closed_day"):
+        return message("plan.out_closed")
     return message("plan.out_short", line=kept["short_line"]) if kept.get("short_line") else None

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from datong.model.flow import Clearing, FloatArray
-from datong.network.committed import Committed, Worked
+from datong.network.committed import Committed, Worked, brought
 from datong.plan.days_of_lots import Days, days_of, last_working_day
 from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, worked
 from datong.plan.lots_along_clearing import Lot
@@ -133,9 +133,7 @@ def _with_days(promised: Committed, out: OutByDay, starts: Sequence[date]) -> Co
     day = {}
     for own in promised.worked:
         name = own.order.order
-        day[name] = out.done[name]
-        if out.begins[name] > own.order.start:
-            day[name] = max(day[name], out.begins[name] + timedelta(days=own.lead_days))
+        day[name] = brought(own.order, own.way, out.begins[name], out.done[name])
     comes = [replace(one, day=max(one.day, day.get(one.order, one.day))) for one in promised.comes]
     pulls = [replace(pull, day=max(out.begins[pull.order], starts[pull.bucket])) for pull in promised.pulls]
     return replace(promised, comes=tuple(sorted(comes, key=lambda c: (c.product, c.day, c.order))), pulls=tuple(pulls))

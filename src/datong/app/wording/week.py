@@ -136,13 +136,13 @@ def behind_the_days(view: RunView) -> list[str]:
 
 
 def _out_later(view: RunView) -> str:
-    """Work that is out, promised for a day to come and expected later; '' where there is none. What is past due is told
-    by the plan's notices."""
+    """What is out and is expected later than promised, and why; '' where there is none. What is past due, and waits for
+    nothing that the plan knows of, is told by the plan's notices."""
     kept = view.inputs.tables.get("kept")
     today = view.inputs.as_of.astimezone(view.inputs.settings.calendar.zone).date()
     rows = [] if kept is None else kept.to_pylist()
-    made = [r for r in rows if r["kind"] == "make" and r.get("counted_on") is not None and today <= r["due"]]
-    later = sorted((r for r in made if r["counted_on"] > r["due"]), key=lambda r: (r["due"], r["order"]))
+    known = [r for r in rows if r.get("counted_on") is not None and (today <= r["due"] or late_for(r) is not None)]
+    later = sorted((r for r in known if r["counted_on"] > r["due"]), key=lambda r: (r["due"], r["order"]))
     if not later:
         return ""
     parts = []
