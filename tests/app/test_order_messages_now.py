@@ -100,7 +100,7 @@ def test_work_that_nobody_reported_to_have_begun_takes_its_hours_from_now_on_and
     assert kept == {"W-1": ("2026-03-09", 10.0), "W-2": ("2026-03-04", 10.0)}
     assert [f.found.text("en") for f in told] == [
         "1 order should have begun and no start is reported: W-1 (2026-02-23, 10 P, 10 h); the plan has them begin "
-        "now: their components are taken from stock and their 10 hours worked from now on, and each comes after "
+        "now: what they take is taken from stock and their 10 hours worked from now on, and each comes after "
         "its lead time"
     ]
     assert [f.code for f in kept_findings(tables, "notices")] == ["should_have_begun"]

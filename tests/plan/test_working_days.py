@@ -17,6 +17,7 @@ from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.errors import NoPlan
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network.position_notices import position_notices
 from datong.network.working_days import WEEKDAYS
 from datong.plan.orders_already_out import late_for
 from datong.questions.replenish import replenish
@@ -442,5 +443,7 @@ def test_a_transfer_that_should_have_left_is_there_after_its_lead_time_from_toda
     found = run(rows, "week", 4)
     (row,) = found.plan.kept.to_pylist()
     assert row["counted_on"] == day(3)
+    told = [f for f in position_notices(state(rows, "week", 4), nothing_learnt()) if f.code == "should_have_begun"]
+    assert ["W" in f.found.text("en") for f in told] == [True]
     why = late_for(row)
     assert why is not None and why.key == "plan.out_not_begun"

@@ -305,9 +305,9 @@ def _put_off(seen: _Found) -> Iterator[Finding]:
 
 
 def _not_begun(seen: _Found) -> Iterator[Finding]:
-    """Work that should have begun, of which no start is reported: the plan has it begin now."""
+    """Work and transfers that should have begun, of which no start is reported: the plan has them begin now."""
     today = seen.state.today
-    idle = [o for o in seen.where.under_way if o.kind == "make" and o.stage != "begun" and o.start < today]
+    idle = [o for o in seen.where.under_way if o.kind != "buy" and o.stage != "begun" and o.start < today]
     if not idle:
         return
     hours = {o.order: _hours(o, seen.way_of.get(o.order), seen.facts.line_hours) for o in idle}
@@ -319,7 +319,7 @@ def _not_begun(seen: _Found) -> Iterator[Finding]:
 
 def _hours(order: UnderWay, way: Way | None, line_hours: Mapping[str, Any]) -> float:
     """Hours that an order which has not begun takes of its line; 0 where the chain does not know them."""
-    if way is None or (order.line or way.line or "") not in line_hours:
+    if way is None or order.kind != "make" or (order.line or way.line or "") not in line_hours:
         return 0.0
     return round(way.setup_hours + order.units * way.hours_per_unit, 2)
 
