@@ -147,6 +147,18 @@ def test_the_reason_says_which_days_are_closed() -> None:
     assert "plan.cause.closed_days" in [c.text.key for c in order.causes]
 
 
+@pytest.mark.parametrize(("lead", "told"), [(3.0, ()), (1.0, ("2026-01-17", "2026-01-18"))])
+def test_closed_days_that_move_no_day_are_no_reason(lead: float, told: tuple[str, ...]) -> None:
+    """Three days from Friday are Monday, whoever is shut at the weekend. One is Saturday: it is there on Monday, for
+    these two closed days."""
+    (order,) = run(bought("calendar", lead)).plan.orders
+    assert (order.start, order.due) == (day(11), day(14))
+    causes = [c.text.text("en") for c in order.causes if c.text.key == "plan.cause.closed_days"]
+    assert len(causes) == bool(told)
+    for cause in causes:
+        assert f"of which there are 2 from {told[0]} to {told[1]}: it is there on 2026-01-19" in cause
+
+
 def test_on_a_closed_day_what_is_replenished_is_ordered_on_the_next_open_one() -> None:
     """On Saturday the supplier is shut: ordered on Monday, three working days later on Thursday."""
     rows = bought("working") | {"demand": wants("A", *range(5, 25))}

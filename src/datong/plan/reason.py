@@ -29,6 +29,7 @@ from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
 from datong.network.ways import Way, lead_buckets
+from datong.network.working_days import Course, OpenDays
 from datong.plan.days_of_lots import Days
 from datong.plan.instead_of_refused import refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
@@ -381,22 +382,20 @@ class Reasons:
         return [*causes, *self._expected_day(lot, days, pegs)]
 
     def _closed_days(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
-        """The closed days that its lead time goes over, or before or after which it is there."""
+        """The closed days that its lead time goes over, or after which it is there, or before, where it is wanted on
+        the last of them. Of what is there on its day for another reason none are told."""
         course = lot.way.course
         if course is None:
             return []
         wanted = min((peg.use.due for peg in pegs if peg.use.due >= self.work.starts[lot.arrive]), default=days.due)
-        first, last = days.start.toordinal(), max(days.due, wanted).toordinal()
-        told = [o for o in (course.counts, course.starts, course.arrives) if o is not None]
-        # Who counts or starts goes before who receives: the first of them that is closed on any of the days.
-        closing = next((o for o in told if o.closed_between(first, last)), None)
+        closing, first, last = _closed_days_of(course, days, wanted)
         if closing is None:
             return []
         key = "plan.cause.working_days" if closing is course.counts else "plan.cause.closed_days"
         calendar = closing.name or message("plan.monday_to_friday")
         figures = {"lead": course.lead_days, "calendar": calendar, "closed": closing.closed_between(first, last)}
         rows = tuple(f"calendars:{name}" for name in closing.name.split(", ") if name)
-        dates = {"first": days.start, "last": date.fromordinal(last), "there": days.due}
+        dates = {"first": date.fromordinal(first), "last": date.fromordinal(last), "there": days.due}
         return [Cause("plan", message(key, **figures, **dates), "calendars" if rows else "", rows)]
 
     def _expected_day(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
@@ -606,3 +605,19 @@ def sentence(order: PlannedOrder, language: str) -> str:
         return ""
     joined = say("plan.and", language).join(c for c in clauses if c)
     return say("plan.sentence", language, causes=joined[:1].upper() + joined[1:])
+
+
+def _closed_days_of(course: Course, days: Days, wanted: date) -> tuple[OpenDays | None, int, int]:
+    """Who is closed, and from which day to which, where that moves the day on which a lot is there."""
+    start, due = days.start.toordinal(), days.due.toordinal()
+    opens, counts = course.arrives, course.counts
+    if course.there(days.start) == days.due:
+        if course.lead_days and counts is not None and counts.closed_between(start, due):
+            return counts, start, due
+        plain = counts.after(start, course.lead_days) if counts is not None else start + course.lead_days
+        if opens is not None and plain is not None and plain < due:
+            return opens, plain, due - 1
+    last = wanted.toordinal()
+    if opens is not None and due < last and opens.closed_between(due + 1, last) == last - due:
+        return opens, due + 1, last
+    return None, due, due
