@@ -159,6 +159,33 @@ def test_closed_days_that_move_no_day_are_no_reason(lead: float, told: tuple[str
         assert f"of which there are 2 from {told[0]} to {told[1]}: it is there on 2026-01-19" in cause
 
 
+def received(own: tuple[str, ...], taken_at: str | None) -> Rows:
+    """M is bought in a day, and wanted, or taken for A, on the second Sunday. Site F is shut at weekends."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "M", "price": 100.0}, {"product": "A", "price": 900.0}],
+        "calendars": [{"calendar": "office"}],
+        "sites": [{"site": "S", "kind": "supplier"}, *({"site": s, "kind": "factory"} for s in own)],
+        "offers": [{"offer": "O", "product": "M", "site": "S", "price": 1.0, "lead_days": 1.0}],
+        "demand": wants("M", 13),
+    }
+    rows["sites"][own.index("F") + 1]["calendar"] = "office"
+    if taken_at is not None:
+        rows["recipes"] = [{"recipe": "R", "product": "A", "site": taken_at}]
+        rows["components"] = [{"product": "A", "component": "M", "units_per_unit": 1.0}]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("own", "taken_at", "there"),
+    [(("F",), None, 11), (("F", "G"), "F", 11), (("F", "G"), "G", 13), (("F", "G"), None, 13)],
+)
+def test_what_is_bought_is_there_when_the_site_that_takes_it_is_open(
+    own: tuple[str, ...], taken_at: str | None, there: int
+) -> None:
+    """The only site, or the one whose recipes take it, receives it; of several nobody knows which."""
+    assert days_of(run(received(own, taken_at)))["M"] == (day(there - 1), day(there))
+
+
 def test_on_a_closed_day_what_is_replenished_is_ordered_on_the_next_open_one() -> None:
     """On Saturday the supplier is shut: ordered on Monday, three working days later on Thursday."""
     rows = bought("working") | {"demand": wants("A", *range(5, 25))}

@@ -7,7 +7,7 @@ The lead time of a bucket is that from its first open day.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -28,8 +28,9 @@ def in_working_days(state: State, ways: Sequence[Way], bucket_starts: Sequence[d
     names = {way.name for way in ways}
     leads: dict[Course, dict[int, list[int]]] = {}
     found: list[Way] = []
+    received = _received_at(state, ways)
     for way in ways:
-        course = _course(way, known, lines)
+        course = _course(way, known, lines, received.get(way.product))
         if course is None:
             found.append(way)
             continue
@@ -39,13 +40,34 @@ def in_working_days(state: State, ways: Sequence[Way], bucket_starts: Sequence[d
     return tuple(found)
 
 
-def _course(way: Way, known: WorkingDays, lines: dict[str, OpenDays]) -> Course | None:
-    """When a way starts and arrives; None where every day is as good as another."""
+def _received_at(state: State, ways: Sequence[Way]) -> dict[str, str]:
+    """product -> the site that receives it where its offer names none, in a chain without lanes: the one whose recipes
+    take it, or else the only one that is no supplier. In a chain with lanes each way has its site."""
+    if state.table("lanes").num_rows:
+        return {}
+    sites = dict(zip(*(state.table("sites")[c].to_pylist() for c in ("site", "kind")), strict=True))
+    own = [site for site, kind in sites.items() if kind != "supplier"]
+    only = own[0] if len(own) == 1 else ""
+    takes: dict[str, set[str]] = defaultdict(set)
+    for way in ways:
+        for use in way.uses:
+            takes[use.component].add(way.site or only)
+    return {way.product: site for way in ways if (site := _one(takes.get(way.product, {only})))}
+
+
+def _one(sites: Collection[str]) -> str:
+    """The only one of these; '' where there are several."""
+    return next(iter(sites)) if len(sites) == 1 else ""
+
+
+def _course(way: Way, known: WorkingDays, lines: dict[str, OpenDays], received_at: str | None) -> Course | None:
+    """When a way starts and arrives; None where every day is as good as another. received_at: `_received_at`."""
     own, site = known.of(way.calendar), known.of_site.get(way.site or "")
     if way.kind == "move":
         leaves = known.of_site.get(way.from_site or "")
         return None if way.serves else course_of(way.lead_days, way.in_working, own, leaves, site)
     if way.kind == "buy":
+        site = known.of_site.get(way.site or received_at or "")
         return course_of(way.lead_days, way.in_working, own or known.of_site.get(way.from_site or ""), None, site)
     line = way.line or ""
     if line in known.of_line:  # its days without hours are closed, too
