@@ -168,6 +168,13 @@ def test_a_lot_begins_when_an_order_that_is_out_leaves_its_line_hours() -> None:
     assert (lot.start, lot.due) == (MONDAY + timedelta(days=1), MONDAY + timedelta(days=4))
 
 
+def test_a_lot_begins_when_its_line_gets_to_it() -> None:
+    """A takes Monday and Tuesday whole. B, which is wanted on Friday, begins on Wednesday."""
+    rows = released() | {"demand": [wants("A", 1, 16.0), wants("B", 4, 8.0)]}
+    starts = {order.product: (order.start - MONDAY).days for order in chain(rows).orders}
+    assert starts == {"A": 0, "B": 2}
+
+
 def released(*orders: dict[str, Any]) -> Rows:
     """Work that is out, on a line of eight hours a working day, an hour a unit."""
     return {

@@ -6,11 +6,11 @@ a day. A day that a customer named ends the days of what is made for it. No orde
 takes of orders that are out is there. A transfer that takes of a lot of its own week leaves when that is done: as late
 as who waits for it allows, and at once where somebody waits already.
 
-A lot begins on a day on which its line has hours: it has none on days on which it is shut, or that orders which are
-out take whole. Where the hours of a line are too few for these days, the lots of the bucket are worked day by day
-(earliest_due_first.py), and begin and are done when they do there: later than a customer named, perhaps, but in
-the bucket that the plan counts. Steps that do not fit one after the other share days; where that is not enough, they
-overlap.
+A lot begins when its line gets to it, the one that is wanted first before others: the line has no hours on days on
+which it is shut, or that orders which are out take whole. Where the hours of a line are too few for these days, the
+lots of the bucket are worked day by day (earliest_due_first.py), and begin and are done when they do there: later than
+a customer named, perhaps, but in the bucket that the plan counts. Steps that do not fit one after the other share
+days; where that is not enough, they overlap.
 """
 
 from collections import defaultdict
@@ -172,8 +172,13 @@ class _Dealt:
         free = {line: of_line[bucket] for line, of_line in self.free.items()}
         steps: dict[Lot, Steps] = dict.fromkeys(lots, "apart")
         jobs = [self._job(lot, bucket, self._begin(lot)) for lot in lots]
-        courses = [Course(first_with_hours(job, free), job.last, job.hours) for job in jobs]
-        if not all_fit(jobs, free, size):
+        if all_fit(jobs, free, size):
+            turns = worked(jobs, free, size)
+            courses = [
+                Course(self._turn(lot, bucket, job, turn, free), job.last, job.hours)
+                for lot, job, turn in zip(lots, jobs, turns, strict=True)
+            ]
+        else:
             at = {lot: j for j, lot in enumerate(lots)}
             for closer in (*CLOSER, None):
                 jobs = [self._job(lot, bucket, self._first(lot), self._after(lot, at, steps[lot])) for lot in lots]
@@ -183,6 +188,15 @@ class _Dealt:
                     break
                 steps |= dict.fromkeys(self._connected(undone), closer)
         self._keep(bucket, dict(zip(lots, courses, strict=True)), steps)
+
+    def _turn(self, lot: Lot, bucket: int, job: Job, turn: Course, free: Mapping[str, FloatArray]) -> int:
+        """The day of a bucket on which a lot begins where each has the hours that it needs: that of its turn on its
+        line, as far as it is done and there by then. turn: of the line's lots one after the other."""
+        if turn.begins is None or turn.done is None or turn.done > job.last:
+            return first_with_hours(job, free)
+        there = there_after(lot.way, self.work.starts[bucket] + timedelta(days=turn.begins))
+        takes_days = lot.way.lead_days > 0 and bucket == lot.start
+        return first_with_hours(job, free) if takes_days and there > self.aims[lot].there else turn.begins
 
     def _begin(self, lot: Lot) -> date:
         """The day on which a lot should begin."""
