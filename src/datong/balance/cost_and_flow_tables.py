@@ -8,6 +8,7 @@ money_by_bucket: the part of these terms that a plan pays bucket by bucket
 ways, parts, unit_costs: the facts that these were worked out with
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -21,6 +22,7 @@ from datong.balance.scarcity import NOTHING, product_of, shared_name
 from datong.balance.solution import Solution
 from datong.model.flow import FloatArray, IntArray
 from datong.network.horizon import day_numbers
+from datong.network.ways import Way
 
 FLOW_SCHEMA = pa.schema(
     [
@@ -262,13 +264,20 @@ def _lost_money(market: Market, outcome: Outcome) -> tuple[FloatArray, FloatArra
 
 
 def ways(market: Market) -> pa.Table:
-    """Every way to have units, by the key of its recipe, offer or lane and the days on which it holds.
+    """Every way to have units, by the key of its recipe, offer or lane and the days on which it holds: of one with
+    working days, those of the buckets from which it takes so long.
 
     Hours, cost and set-up are for a unit and an order started; cost_per_unit of a lane holds what keeping the unit on
     the way costs. lead_buckets: from the bucket of the start to that in which the good units (yield_share of those
     started) are counted. span_buckets: over so many the hours are spread.
     """
-    told = np.array([w for w, way in enumerate(market.ways.facts) if not way.serves], dtype=np.int64)
+    holds = [
+        (w, *days)
+        for w, way in enumerate(market.ways.facts)
+        if not way.serves
+        for days in _days_it_holds(way, market.bucket_starts)
+    ]
+    told = np.array([w for w, _, _ in holds], dtype=np.int64)
     of = [market.ways.facts[w] for w in told]
     products, _ = _places(market)
     own_line = [None if line in market.places.shared else line for line in market.lines.names]
@@ -286,9 +295,26 @@ def ways(market: Market) -> pa.Table:
         "lead_buckets": market.ways.lead[told],
         "span_buckets": market.ways.span[told],
     }
-    rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units", "valid_from", "valid_to")
+    rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units")
     columns |= {name: [getattr(w, name) for w in of] for name in rest}
+    columns |= {"valid_from": [first for _, first, _ in holds], "valid_to": [after for _, _, after in holds]}
     return pa.table({name: columns[name] for name in WAYS_SCHEMA.names}, schema=WAYS_SCHEMA)
+
+
+def _days_it_holds(way: Way, starts: Sequence[date]) -> list[tuple[date | None, date | None]]:
+    """The days, from and to before, on which a way holds; of those of one row that differ by the length of its lead
+    time, the ones of the open buckets on which it is not closed. Days before and after all buckets go with these."""
+    holds = way.valid_from, way.valid_to
+    if way.course is None:
+        return [holds]
+    spans, first = [], way.valid_from
+    for closed, after in sorted(way.closed):
+        if closed > starts[0]:
+            spans.append((first, closed if way.valid_to is None else min(closed, way.valid_to)))
+        first = max(after, first or after)
+    if first is None or first <= starts[-1]:
+        spans.append((first, way.valid_to))
+    return [(f, a) for f, a in spans if f is None or a is None or f < a] or [holds]
 
 
 def parts(market: Market) -> pa.Table:
