@@ -463,6 +463,18 @@ def test_what_is_bought_and_promised_for_a_closed_day_is_counted_on_the_next_ope
     assert kept == {"P": day(7), "W": day(8)}
 
 
+def test_what_is_past_due_is_counted_on_on_an_open_day_and_both_places_say_so() -> None:
+    """Its lead time of five days from Monday ends on a Saturday."""
+    rows = waiting_for_butter()
+    rows["orders"][1]["due"] = day(-4)
+    rows["offers"][0]["lead_days"] = 5.0
+    kept = {row["order"]: row["counted_on"] for row in run(rows, "week", 4).plan.kept.to_pylist()}
+    assert kept["P"] == day(7)
+    (told,) = [f for f in position_notices(state(rows, "week", 4), nothing_learnt()) if f.code == "order_overdue"]
+    assert "counts on it on 2026-01-12: 5 days from today" in told.found.text("en")
+    assert "2026-01-10 is a closed day" in told.found.text("en")
+
+
 def test_an_order_that_should_have_begun_is_there_after_its_lead_time_from_today() -> None:
     """To begin last Friday and promised for Monday, or for today: it begins today, and is there tomorrow, in this
     week."""

@@ -20,7 +20,7 @@ from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt
 from datong.model.words import Message, message, shown
-from datong.network.committed import PutOff, committed
+from datong.network.committed import Committed, PutOff, committed
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import netted
 from datong.network.orders_out import UnderWay, orders_out
@@ -84,6 +84,19 @@ class _Found:
     def facts(self) -> ChainFacts:
         """Worked out only where a notice needs them."""
         return chain_facts(self.state, self.starts, self.learnt)
+
+    @cached_property
+    def committed(self) -> Committed:
+        settings = self.state.settings
+        return committed(self.facts, self.where, self.starts, settings.calendar, settings.frozen_buckets)
+
+    @cached_property
+    def comes(self) -> Mapping[str, date]:
+        """The day on which a purchase that is out is there, of a chain with calendars."""
+        if not self.state.table("calendars").num_rows:
+            return {}
+        bought = {o.order for o in self.where.under_way if o.kind == "buy"}
+        return {one.order: one.day for one in self.committed.comes if one.order in bought}
 
     @cached_property
     def way_of(self) -> Mapping[str, Way]:
@@ -224,8 +237,8 @@ def _overdue(seen: _Found, out: Sequence[UnderWay]) -> Iterator[Finding]:
             "units": f"{order.units:g}",
             "product": order.product,
             "due": order.due,
-            "day": found.day,
-            "why": _why(found),
+            "day": seen.comes.get(order.order, found.day),
+            "why": _why(found, seen.comes.get(order.order, found.day)),
             "short": wanted.without(order, order.product in seen.to_be_had),
         }
         yield finding("warning", "position.order_overdue", "orders", column="due", **figures)
@@ -237,11 +250,12 @@ def _overdue(seen: _Found, out: Sequence[UnderWay]) -> Iterator[Finding]:
         yield finding("warning", "position.work_overdue", "orders", column="due", count=len(begun), orders=named(begun))
 
 
-def _why(found: Expected) -> Message:
+def _why(found: Expected, day: date) -> Message:
+    """day: on which the plan counts on it."""
     figures = {"past": found.past_orders, "later": found.later_orders, "days": found.lead_days}
-    if found.later_orders:
-        return message("position.by_later_orders", **figures)
-    return message("position.by_past_orders" if found.past_orders else "position.by_lead_time", **figures)
+    key = "position.by_past_orders" if found.past_orders else "position.by_lead_time"
+    why = message("position.by_later_orders" if found.later_orders else key, **figures)
+    return why if day == found.day else message("position.then_open", why=why, day=found.day)
 
 
 @dataclass(frozen=True)
@@ -282,11 +296,11 @@ class _Wanted:
 
 def _put_off(seen: _Found) -> Iterator[Finding]:
     """Orders that begin, or arrive, later than they say. Only looked for where orders still take something."""
-    where, settings, calendar = seen.where, seen.state.settings, seen.state.settings.calendar
+    where = seen.where
     if not any(order.recipe is not None or order.lane is not None for order in where.under_way):
         return
     starts, facts = seen.starts, seen.facts
-    late = committed(facts, where, starts, calendar, settings.frozen_buckets).put_off
+    late = seen.committed.put_off
     for one in late[:ORDERS_TOLD]:
         figures: dict[str, Any] = {
             "order": one.order.order,
