@@ -104,3 +104,22 @@ def test_work_that_nobody_reported_to_have_begun_takes_its_hours_from_now_on_and
         "its lead time"
     ]
     assert [f.code for f in kept_findings(tables, "notices")] == ["should_have_begun"]
+
+
+def test_what_has_begun_and_waits_for_a_component_after_its_day_is_named_with_the_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """W-1 has begun, was promised for 27 February, and takes M, of which none lies there: 20 come on 5 March."""
+    orders = "order,kind,product,recipe,offer,line,units,start,due\n"
+    orders += "W-1,make,P,P/1,,A,5,2026-02-23,2026-02-27\nPO-1,buy,M,,M/V,,20,2026-02-23,2026-03-05\n"
+    events = "order,state,happened_at\nW-1,started,2026-02-23\nPO-1,accepted,2026-02-23\n"
+    stock = "happened_at,product,units\n2026-02-20,M,0\n"
+    offers = "offer,product,price,lead_days\nM/V,M,4,14\n"
+    made = write(tmp_path / "m", orders_csv=orders, stock_csv=stock, offers_csv=offers)
+    (made / "order_events.csv").write_text(events, encoding="utf-8")
+    status, said = run(capsys, "run", made)
+    words = " ".join(said.split())
+    assert status == 0
+    expected = "expected after the promised day: W-1 (promised 2026-02-27, expected 2026-03-05: it waits for M)."
+    assert expected in words
+    assert "W-1; what is left of them is counted on as soon as hours and components allow" in words
