@@ -498,3 +498,24 @@ def test_a_transfer_that_should_have_left_is_there_after_its_lead_time_from_toda
     assert ["W" in f.found.text("en") for f in told] == [True]
     why = late_for(row)
     assert why is not None and why.key == "plan.out_not_begun"
+
+
+def test_what_is_on_its_way_is_there_on_a_day_on_which_its_site_is_open() -> None:
+    """It left on Friday the 2nd and takes eight days: on Saturday the store is shut, so it is there on Monday."""
+    rows = dough()
+    del rows["orders"], rows["order_events"]
+    rows["sites"].append({"site": "S", "kind": "store", "calendar": "bakery"})
+    rows["lanes"] = [{"lane": "FS", "from_site": "F", "to_site": "S", "lead_days": 8.0}]
+    rows["shipments"] = [
+        {
+            "shipment": "s",
+            "product": "D",
+            "from_site": "F",
+            "to_site": "S",
+            "units": 5.0,
+            "happened_at": datetime(2026, 1, 2, 12, tzinfo=UTC),
+        }
+    ]
+    rows["demand"] = [row | {"market": "S"} for row in wants("D", 4)]
+    delivered = run(rows, "week", 4).decision.clearing.deliveries.to_pylist()
+    assert [(row["bucket"], row["units"]) for row in delivered if row["bucket"] is not None] == [(day(7), 5.0)]

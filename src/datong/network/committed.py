@@ -293,10 +293,21 @@ class _Schedule:
         return order.takes(self.facts.product_of(label))
 
     def _bought(self, order: UnderWay) -> Way | None:
-        """How what takes neither hours nor components comes."""
+        """How what takes neither hours nor components comes; of what is on its way, any way there is to its site."""
         row = order.offer or order.lane or ""
         own = [w for w in self.facts.ways_of_row.get((order.kind, row), ()) if w.product == order.product]
+        if not own and order.kind == "move":
+            own = self._moves_to.get(order.product, [])[:1]
         return way_on(own, order.start) if own else None
+
+    @cached_property
+    def _moves_to(self) -> dict[str, list[Way]]:
+        """Lanes to a site, by its product there."""
+        found: dict[str, list[Way]] = defaultdict(list)
+        for way in self.facts.ways:
+            if way.lane is not None:
+                found[way.product].append(way)
+        return found
 
     def _arrive(self, order: UnderWay, day: date, units: float) -> None:
         """On a day, or as the first bucket begins."""
