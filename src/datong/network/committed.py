@@ -156,36 +156,30 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
 
 @dataclass(eq=False)
 class _Task:
-    """An order that still takes hours or components. start, due: buckets. worked: (bucket) hours; level: of its
-    product; takes: components; short: the component it was first found to lack; by_day: bucket -> (day) of `worked`;
-    ready: the day on which the last of what it takes is there, where it waits for that in its bucket, and lacks: that
-    component; soonest: the day on which it can begin; due_on: the day on which it is there where nothing delays it."""
+    """An order that still takes hours or components. product: its number; start: bucket; due: the day on which it is
+    there where nothing delays it. worked: (bucket) hours; takes: components; soonest: the day on which it can begin;
+    short: the component it was first found to lack; by_day: bucket -> (day) of `worked`; waits: the day of its bucket
+    on which the last of what it takes is there, and that component, where it waits for that."""
 
     order: UnderWay
     way: Way
     product: int
-    level: int
     start: int
-    due: int
+    due: date
     setup_hours: float
     run_hours: float
     line: str | None
     worked: FloatArray
     takes: bool
     soonest: date
-    due_on: date
     short: str | None = None
     lacks: str | None = None
     by_day: dict[int, FloatArray] = field(default_factory=dict)
-    ready: date = date.min
+    waits: tuple[date, str | None] = (date.min, None)
 
     def first_day(self, t: int, starts: date) -> int:
         """The day of a bucket, from 0, on which it can first be worked. starts: the bucket's first."""
-        return max((self.soonest - starts).days, (self.ready - starts).days, 0)
-
-    @property
-    def turn(self) -> tuple[int, bool, date, str]:
-        return self.level, *_turn(self.order)
+        return max((self.soonest - starts).days, (self.waits[0] - starts).days, 0)
 
     @property
     def begins(self) -> int:
@@ -252,7 +246,7 @@ class _Schedule:
 
     def _enter(self, order: UnderWay, way: Way | None) -> None:
         origin = self.starts[0]
-        start, due = self.calendar.index(order.start, origin), self.calendar.index(order.due, origin)
+        start = self.calendar.index(order.start, origin)
         if way is None:  # bought, or nobody knows how it is made
             own = self._bought(order)
             self._arrive(order, order.due if own is None else received_on(own, order.due), order.units)
@@ -261,20 +255,18 @@ class _Schedule:
             return
         line = order.line or way.line or ""
         begun = order.stage == "begun"
-        spent = begun and start < 0 <= due and not order.partly
+        spent = begun and start < 0 <= self.calendar.index(order.due, origin) and not order.partly
         soonest = self.facts.today if begun else max(order.start, self.facts.today)  # nobody reported a start: now
-        due_on = received_on(way, max(order.due, order.due if begun else brought(order, way, soonest, soonest)))
+        due = received_on(way, max(order.due, order.due if begun else brought(order, way, soonest, soonest)))
         on_line = line in self.free and not spent
         run_hours = order.units * way.hours_per_unit if on_line else 0.0
         setup_hours = way.setup_hours if on_line and not begun else 0.0
-        begin, due = max(start, 0), max(self.calendar.index(due_on, origin), 0)
         product = self.at[order.product]
         task = _Task(
             order=order,
             way=way,
             product=product,
-            level=int(self.facts.arrays.level[product]),
-            start=begin,
+            start=max(start, 0),
             due=due,
             setup_hours=setup_hours,
             run_hours=run_hours,
@@ -282,12 +274,11 @@ class _Schedule:
             worked=np.zeros(self.buckets),
             takes=any(self._takes(order, use.component) for use in way.uses),
             soonest=soonest,
-            due_on=due_on,
         )
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
-            self._arrive(order, due_on, order.units * way.yield_share)
+            self._arrive(order, due, order.units * way.yield_share)
 
     def _takes(self, order: UnderWay, label: str) -> bool:
         return order.takes(self.facts.product_of(label))
@@ -309,10 +300,17 @@ class _Schedule:
                 found[way.product].append(way)
         return found
 
+    def _place(self, task: _Task) -> tuple[int, bool, date, str]:
+        """Where a task stands among others: components before what is made of them."""
+        return int(self.facts.arrays.level[task.product]), *_turn(task.order)
+
+    def _bucket(self, day: date) -> int:
+        """That of a day, the first one where it is past."""
+        return max(self.calendar.index(day, self.starts[0]), 0)
+
     def _arrive(self, order: UnderWay, day: date, units: float) -> None:
         """On a day, or as the first bucket begins."""
-        day = max(day, self.starts[0])
-        bucket = self.calendar.index(day, self.starts[0])
+        day, bucket = max(day, self.starts[0]), self._bucket(day)
         if bucket < self.buckets:
             self.came[self.at[order.product], bucket] += units
             self.comes.append(Comes(order.order, order.product, bucket, day, units))
@@ -323,7 +321,7 @@ class _Schedule:
         self.cover.open()
         waiting = self.tasks
         for t in range(self.buckets):
-            now = sorted((task for task in waiting if task.start <= t), key=lambda task: task.turn)
+            now = sorted((task for task in waiting if task.start <= t), key=self._place)
             begun = {id(task) for task in now if self._begin(task, t)}
             waiting = [task for task in waiting if id(task) not in begun]
         self._take_what_there_is(waiting)
@@ -396,7 +394,7 @@ class _Schedule:
             return False
         ready, part = self._parts_there(task, t)
         if ready > self.starts[t] + timedelta(days=task.first_day(t, self.starts[t])):
-            task.ready, task.lacks = ready, part
+            task.waits = ready, part
             if task.line in self.free_by_day:
                 self._work_from(task, t)
             if task.begins > t:
@@ -441,12 +439,12 @@ class _Schedule:
         units = task.order.units * share
         self.worked.append(Worked(task.order, t, task.line, task.worked, task.way))
         there = self._there(task, t, share)
-        bucket = self.buckets if there is None else max(self.calendar.index(there, self.starts[0]), 0)
+        bucket = self.buckets if there is None else self._bucket(there)
         arrives = self.arrives[task.order.order] = bucket if bucket < self.buckets else None
         if there is not None and arrives is not None:
             self._arrive(task.order, there, units * task.way.yield_share)
             self.cover.arrive(task.product, arrives, units * task.way.yield_share)
-        as_said = task.due if task.due < self.buckets else None
+        as_said = due if (due := self._bucket(task.due)) < self.buckets else None
         if task.short is not None or arrives != as_said:
             self._put_off(task, t, arrives, units)
 
@@ -460,7 +458,7 @@ class _Schedule:
             begins = self._day_of(task, t, 0, begins)
             last = int(np.flatnonzero(task.worked > NOTHING)[-1])
             done = self._day_of(task, last, -1, max(self.starts[last], begins))
-        there = max(task.due_on, brought(task.order, task.way, begins, done))
+        there = max(task.due, brought(task.order, task.way, begins, done))
         later = t + lead_buckets(task.way, self.calendar)
         if t > task.start and self.cover.brings and later < self.buckets:  # on any day of the bucket
             there = max(there, self.starts[later])
@@ -473,16 +471,16 @@ class _Schedule:
         return self.starts[t] + timedelta(days=int(days[at])) if len(days) else otherwise
 
     def _put_off(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
-        lacks = task.short or task.lacks
-        line = task.line if lacks is None else None
-        self.put_off.append(PutOff(task.order, (task.start, task.due), start, arrives, units, lacks, line))
+        lacks = task.short or task.waits[1]
+        line, said = task.line if lacks is None else None, (task.start, self._bucket(task.due))
+        self.put_off.append(PutOff(task.order, said, start, arrives, units, lacks, line))
 
     def _take_what_there_is(self, tasks: Sequence[_Task]) -> None:
         """Tasks that found their components in no bucket, or hours in none; those that start beyond the horizon are
         none of them."""
         for task in tasks:
             self._give_back(task)
-        for task in sorted(tasks, key=lambda task: task.turn):
+        for task in sorted(tasks, key=self._place):
             best, best_share = None, 0.0
             for t in range(task.start, self.buckets):
                 share = min((self.cover.there(part, t) / units for part, units, _ in self._needs(task, t)), default=1.0)
