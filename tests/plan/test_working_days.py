@@ -395,8 +395,8 @@ def with_calendars(made: RandomChain) -> State:
 
 @each_seed(range(16))
 def test_chains_with_all_rules_keep_their_calendars(seed: int) -> None:
-    """Orders of every kind start and are there on open days, no sooner than their lead time; the bound holds. A chain
-    whose locked order falls on a closed day has no plan."""
+    """Orders of every kind start and are there on open days, no sooner than their lead time, and those that are out are
+    counted on on open days; the bound holds. A chain whose locked order falls on a closed day has no plan."""
     try:
         begun = head(with_calendars(random_chain(seed)), nothing_learnt(), 0)
     except NoPlan:
@@ -405,7 +405,13 @@ def test_chains_with_all_rules_keep_their_calendars(seed: int) -> None:
     bounded(decision)
     assert decision.chosen is not None
     ways = decision.chosen.work.facts.ways_of_row
-    for order in written(begun, decision).orders:
+    plan = written(begun, decision)
+    for row in plan.kept.to_pylist():
+        own = ways.get((row["kind"], row["recipe"] or row["offer"] or row["lane"] or ""), ())
+        days = {None if way.course is None else way.course.arrives for way in own}
+        for arrives in days if len(days) == 1 and row["counted_on"] is not None else ():
+            assert arrives is None or arrives.on(row["counted_on"].toordinal()), row
+    for order in plan.orders:
         course = ways[order.kind, order.recipe or order.offer or order.lane or ""][0].course
         if course is not None:
             assert course.starts is None or course.starts.on(order.start.toordinal()), order
