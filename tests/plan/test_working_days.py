@@ -491,6 +491,17 @@ def test_an_order_that_should_have_begun_is_there_after_its_lead_time_from_today
         assert (None if why is None else why.key) == ("plan.out_not_begun" if promised == 0 else None)
 
 
+def test_an_order_of_two_days_that_should_have_begun_is_late_for_that_and_not_for_want_of_hours() -> None:
+    """Its 16 hours are Monday and Tuesday whole. Where a locked order has Monday, its line has too few hours, too."""
+    rows = dough(start=day(-3), due=day(0), units=16.0)
+    (row,) = run(rows, "week", 4).plan.kept.to_pylist()
+    assert (row["counted_on"], row["not_begun"], row["short_line"]) == (day(1), True, None)
+    locked = rows["orders"][0] | {"order": "K", "start": day(0), "due": day(1), "units": 8.0, "locked": True}
+    rows["orders"].append(locked)
+    row = next(r for r in run(rows, "week", 4).plan.kept.to_pylist() if r["order"] == "W")
+    assert (row["counted_on"], row["not_begun"], row["short_line"]) == (day(2), None, "L")
+
+
 def test_a_transfer_that_should_have_left_is_there_after_its_lead_time_from_today() -> None:
     moved = {"kind": "move", "lane": "FS", "recipe": None, "line": None, "start": day(-3), "due": day(0)}
     rows = dough(**moved)

@@ -1,9 +1,10 @@
 """Orders that are out already, or locked, as a plan keeps them beside those that it proposes."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
@@ -12,6 +13,8 @@ from datong.model.tables import tables
 from datong.model.words import Message, message
 from datong.network.committed import Worked, brought
 from datong.network.orders_out import UnderWay
+from datong.network.ways import received_on
+from datong.plan.earliest_due_first import LEAST_HOURS
 from datong.plan.planning_inputs import Work
 
 # Columns that say why an order comes later than was promised.
@@ -66,9 +69,10 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
         if order in component_of:
             return {"waits_for": work.facts.product_of(component_of[order])}
         own = worked.get(order)
-        if expected is not None and (own is None or expected <= _soonest(own, work.facts.today)):
-            return _late_anyway(orders[order], expected, work.facts.today)
-        line = None if own is None or own.line in work.facts.shared else own.line
+        late = _late_anyway(orders[order], own, expected, work)
+        if late or own is None:
+            return late
+        line = None if own.line in work.facts.shared else own.line
         return {"short_line": line}
 
     names = kept["order"].to_pylist()
@@ -85,18 +89,30 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     return kept
 
 
-def _soonest(own: Worked, today: date) -> date:
-    """The day on which an order could be there with all hours of its line free for it."""
-    begins = today if own.order.stage == "begun" else max(own.order.start, today)
-    return brought(own.order, own.way, begins, max(begins, own.order.promised))
-
-
-def _late_anyway(order: UnderWay, expected: date, today: date) -> dict[str, bool]:
-    """Why an order is late whose line has hours for it. What has begun, or is bought, and is past due is told by the
-    notices."""
+def _late_anyway(order: UnderWay, own: Worked | None, expected: date | None, work: Work) -> dict[str, bool]:
+    """Why an order is late with all hours of its line. What has begun, or is bought, and is past due is told by the
+    notices. own: of one that takes hours or components."""
+    today = work.facts.today
+    if expected is None:
+        return {}
     if order.stage != "begun" and order.kind != "buy" and order.start < today:
-        return {"not_begun": True}
-    return {"closed_day": True} if order.due >= today and order.said is None else {}
+        alone = expected if own is None else brought(order, own.way, today, _alone(own, work, today))
+        if expected <= max(alone, order.promised):
+            return {"not_begun": True}
+    opens = expected if own is None else received_on(own.way, order.promised)
+    is_closed = order.promised < opens and expected <= opens and today <= order.promised
+    return {"closed_day": True} if is_closed else {}
+
+
+def _alone(own: Worked, work: Work, begins: date) -> date:
+    """The day by which an order has its hours that begins on a day and has all those of its line."""
+    shares = work.facts.shares_by_day.get(own.line or "")
+    if own.line is None or shares is None:
+        return begins
+    by_day = (work.facts.line_hours[own.line][:, None] * shares).ravel()
+    first = (begins - work.starts[0]).days
+    enough = np.flatnonzero(np.cumsum(by_day[first:]) >= own.hours.sum() - LEAST_HOURS)
+    return begins + timedelta(days=int(enough[0])) if len(enough) else begins
 
 
 def late_for(kept: Mapping[str, Any]) -> Message | None:
