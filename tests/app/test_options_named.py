@@ -37,6 +37,8 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "branch.more": ("compare",),
     "export.asked": ("try", "ingest"),
     "export.markets_summed": ("try", "ingest"),
+    "export.may_be_months": ("try", "ingest"),
+    "export.spread": ("try", "ingest"),
     "export.unpaid_shipped": ("try", "ingest"),
     "findings.": ("take",),
     "heard.": ("try", "ingest"),

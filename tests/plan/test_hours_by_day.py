@@ -501,9 +501,10 @@ def test_an_order_that_its_week_has_too_few_hours_for_says_when_it_is_done() -> 
     ]
 
 
-def test_what_its_week_has_too_few_hours_for_is_due_when_it_is_done_and_what_is_made_after_it_later() -> None:
+def test_what_its_week_has_too_few_hours_for_names_that_week_and_is_told_when_it_is_done() -> None:
     """As before, and 38 B are wanted in the next week on the same line: its hours are 40, of which A has the first 8.
-    The last of B are done on the Monday after, and no order is due before its line can do it."""
+    The last of B are done on the Monday after. Each order names the end of the week that the plan counts it in, and
+    buyers are told the day on which it is done."""
     rows = in_two_parts(min_lot_units=30.0, setup_hours=2.0)
     rows["recipes"][0] |= {"valid_to": MONDAY + timedelta(days=7)}
     week = {"valid_from": MONDAY + timedelta(days=7), "valid_to": MONDAY + timedelta(days=14)}
@@ -513,7 +514,7 @@ def test_what_its_week_has_too_few_hours_for_is_due_when_it_is_done_and_what_is_
     rows["demand"].append({"demand": "y", "product": "B", "due": MONDAY + timedelta(days=11), "units": 38.0})
     plan = chain(rows)
     due = {order.product: order.due for order in plan.orders if order.kind == "make"}
-    assert due == {"A": MONDAY + timedelta(days=7), "B": MONDAY + timedelta(days=14)}
+    assert due == {"A": MONDAY + timedelta(days=4), "B": MONDAY + timedelta(days=11)}
     assert [order.start for order in plan.orders if order.product == "B"] == [MONDAY + timedelta(days=8)]
     assert [(row["demand"], row["there_on"]) for row in plan.after_due.to_pylist()] == [
         ("x", MONDAY + timedelta(days=7)),

@@ -338,6 +338,14 @@ class _Dealt:
                 self.put_off[parent] = max(self.put_off.get(parent, day), day)
 
 
+def named_due(work: Work, lot: Lot, days: Days) -> date:
+    """The day that a lot's order names: where its bucket has too few hours for it, the end of the bucket in which the
+    plan counts it; reasons and the first screen say when it is done (`done_by`)."""
+    if days.done_by is None:
+        return days.due
+    return max(min(days.due, _last_start(work, lot.way, lot.arrive)), days.start)
+
+
 def _ready(
     work: Work, rising: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: Pegged, today: date
 ) -> dict[Lot, date]:

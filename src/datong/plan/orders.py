@@ -12,7 +12,7 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
-from datong.plan.days_of_lots import Days
+from datong.plan.days_of_lots import Days, named_due
 from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
@@ -65,7 +65,7 @@ def orders_of(
                 line=_line(work, way),
                 units=lot.units,
                 start=days[lot].start,
-                due=days[lot].due,
+                due=named_due(work, lot, days[lot]),
                 needed_by=needed_by,
                 cost=lot.units * way.cost_per_unit + way.setup_cost,
                 value=value.get(lot),

@@ -247,7 +247,7 @@ def _enter_done(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, ba
     done = _just_before(end)
     if order is not None:
         lead_days = math.ceil(true_lead_days(course.scene, order))
-        done = calendar.midnight(calendar.bucket_start(order.start) + timedelta(days=lead_days))
+        done = calendar.midnight(order.start + timedelta(days=lead_days))
     _enter_event(rows, batch.order, "done", done, end, batch.units)
 
 

@@ -56,7 +56,7 @@ def days_of(reading: Reading) -> list[date]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_month_is_spread_over_its_days(way: str, tmp_path: Path) -> None:
-    reading = down(tmp_path, WAYS[way])
+    reading = down(tmp_path, WAYS[way], answers={"stretches": "spread"} if way.startswith("the ") else None)
     assert reading.questions == ()
     assert by_month(reading) == {(f"{m:%Y-%m}", "A"): u for m, u in zip(MONTHS, UNITS, strict=True)}
     rows = reading.parts[1][1].rows.to_pylist()
@@ -105,9 +105,18 @@ def test_days_that_are_not_all_firsts_of_several_months_stay(on: Sequence[int], 
     assert len(days_of(kept)) == (60 if len(on) == 2 else 3)
 
 
-def test_what_was_found_of_firsts_is_kept_for_the_next_list(tmp_path: Path) -> None:
-    assert down(tmp_path, WAYS["the first"]).kept["stretches"] == "spread"
-    assert "stretches" not in down(tmp_path, WAYS["2024-03"]).kept
+@pytest.mark.parametrize("way", [way for way in WAYS if way.startswith("the ")])
+def test_a_day_that_is_written_counts_until_somebody_says_otherwise(way: str, tmp_path: Path) -> None:
+    reading = down(tmp_path, WAYS[way])
+    assert len(days_of(reading)) == 3 and "stretches" not in reading.kept and reading.totals.spread is None
+    (note,) = [note for note in reading.notes if note.key == "export.may_be_months"]
+    assert "3 (88 units)" in note.text("en") and "stretches=spread" in note.text("zh")
+    assert down(tmp_path, WAYS[way], answers={"stretches": "spread"}).kept["stretches"] == "spread"
+
+
+def test_dates_as_columns_are_months_where_all_are_firsts(tmp_path: Path) -> None:
+    reading = read(tmp_path / "wide.csv", ["Item,2024-01-01,2024-02-01,2024-03-01", "Mug,31,10,47", "Cup,5,3,2"])
+    assert len(set(days_of(reading))) > 60
 
 
 def test_somebody_may_have_months_on_their_first_day(tmp_path: Path) -> None:

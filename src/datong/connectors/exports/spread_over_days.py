@@ -87,12 +87,13 @@ def stretches_of(
     if not long.any():
         return None
     of_orders = export.cells("order") is not None and not export.table.wide  # each line was sold on one day
-    if export.asking.said(STRETCHES, (SPREAD, AS_DATED)) == AS_DATED or of_orders:
+    # In a list a day that is written counts, until somebody says otherwise.
+    are_dates = first is not when.days and not export.table.wide and STRETCHES not in export.asking.answers
+    if export.asking.said(STRETCHES, (SPREAD, AS_DATED)) == AS_DATED or of_orders or are_dates:
         words = {"rows": f"{long.sum():,}", "units": f"{np.abs(np.nan_to_num(units))[long].sum():,.10g}"}
-        export.notes.append(message("export.on_one_day", **words))
+        key = "export.may_be_months" if are_dates and not of_orders else "export.on_one_day"
+        export.notes.append(message(key, **words))
         return None
-    if first is not when.days:  # the next list may be of one month
-        export.asking.used[STRETCHES] = SPREAD
     counted, known = np.where(long, lengths, 1), np.where(long, first + lengths - 1, first)
     counted, known = _until_the_export(export, first, counted, known, long)
     return Stretches(np.where(long, first, when.days), counted, known, _phases(product, first))
