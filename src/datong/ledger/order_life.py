@@ -29,7 +29,7 @@ _OPTIONAL: frozenset[OrderState] = frozenset({"partly_done"})
 # Steps that are work, which is done on a day of its own.
 WORK_STATES: frozenset[OrderState] = frozenset({"started", "partly_done", "done"})
 # Events of one moment are taken in this order.
-_RANK: Mapping[OrderState, float] = {**_STEP, "offered": 1.5, "refused": len(PATH), "cancelled": len(PATH) + 1}
+RANK: Mapping[OrderState, float] = {**_STEP, "offered": 1.5, "refused": len(PATH), "cancelled": len(PATH) + 1}
 # Of an order in these states another day, quantity or price can be offered; said by a counterparty, the others say
 # that no offer of its stands any more.
 _OFFERABLE: frozenset[OrderState] = frozenset({"released", "accepted", "started", "partly_done"})
@@ -197,7 +197,7 @@ def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
     once = {event.key: event for event in events}
     return sorted(
         once.values(),
-        key=lambda e: (e.happened_at, _RANK[e.state], e.good_units or 0.0, e.scrap_units or 0.0, e.key),
+        key=lambda e: (e.happened_at, RANK[e.state], e.good_units or 0.0, e.scrap_units or 0.0, e.key),
     )
 
 

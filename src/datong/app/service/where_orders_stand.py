@@ -5,14 +5,13 @@ a hand edit touches one order of a hundred thousand.
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.order_life import Standing, events_of_table, in_order
-from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, only_orders, order_standings, state_of
+from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, only_orders
+from datong.ledger.standings_by_column import stands_by_row
 from datong.ledger.state import State
 
 # By order. said: the counterparty that its last event with one names. origin: as ORDERS_NOW.
@@ -125,30 +124,16 @@ def _differing(rows: pa.Table, others: pa.Table) -> list[pa.ChunkedArray]:
 
 def stands_of(state: State) -> pa.Table:
     """In STANDS, worked out of every row of a state."""
-    stands = order_standings(state)
-    said = _who_said(state)
-    none = Standing()
-    found: list[dict[str, Any]] = []
-    for row in state.table("orders").select(["order", "kind", "units", "locked"]).to_pylist():
-        stand = stands.get(row["order"])
-        now, own = state_of(row, stand), stand or none
-        left = max(0.0, row["units"] - own.good_units - own.scrap_units) if now in (*OPEN_STATES, "proposed") else 0.0
-        found.append(
-            {
-                "order": row["order"],
-                "state": now,
-                "good_units": own.good_units,
-                "to_come_units": left,
-                "said": said.get(row["order"]),
-                "origin": "edit" if now == "proposed" and row["locked"] else "out",
-            }
-        )
-    return pa.Table.from_pylist(found, STANDS)
-
-
-def _who_said(state: State) -> dict[str, str]:
-    """The counterparty that the last event of an order names that names one, by order."""
-    rows = state.table("order_events")
-    named = rows.filter(pc.fill_null(pc.not_equal(rows["counterparty"], ""), False))
-    told = {order: in_order(events)[-1].counterparty for order, events in events_of_table(named).items()}
-    return {order: party for order, party in told.items() if party}
+    orders, found = state.table("orders"), stands_by_row(state)
+    will_bring = pc.is_in(found.state, pa.array(["proposed", *sorted(OPEN_STATES)]))
+    left = np.maximum(0.0, orders["units"].to_numpy() - found.good_units - found.scrap_units)
+    locked = pc.fill_null(orders["locked"], False).combine_chunks()
+    columns = {
+        "order": orders["order"],
+        "state": found.state,
+        "good_units": found.good_units,
+        "to_come_units": pc.if_else(will_bring, pa.array(left), 0.0),
+        "said": found.said,
+        "origin": pc.if_else(pc.and_(pc.equal(found.state, "proposed"), locked), "edit", "out"),
+    }
+    return pa.table(columns, STANDS)
