@@ -1,9 +1,10 @@
 """A firm with hundreds of orders: pages stay small, and every order is on one of them."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 
 from datong.app.forms.pages import add_forms
 from datong.app.forms.rendering import static_files
+from datong.app.service import factory
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.sign_in_limits import IDLE
 from forms.conftest import Browser
@@ -71,6 +73,25 @@ def test_each_order_is_on_a_page_and_each_page_is_small(served: Served) -> None:
         f"/factory?part=ended&from={'9' * 5000}",
     ):
         assert one.get(odd).status_code == 200
+
+
+def test_only_orders_that_are_shown_are_read_by_themselves(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = factory._own_order
+
+    def counted(row: Mapping[str, Any], *told: Any) -> factory.OwnOrder:
+        read.append(row["order"])
+        return whole(row, *told)
+
+    monkeypatch.setattr(factory, "_own_order", counted)
+    app = FastAPI(openapi_url=None)
+    add_forms(app, served)
+    page = Browser(app).sign_in("miller")
+    assert len(read) == 36 and all(f">{name} · " in page.text for name in read if name != ODD)
+    who = served.people.sign_in("miller", PASSWORD).who
+    told = [one.order for one in factory.own_orders(served, who).orders]
+    assert told == [name for names in factory.own_numbers(served, who).parts.values() for name in names]
+    assert len(set(told)) == COUNT + 1
 
 
 def test_an_order_with_an_odd_number_is_answered(served: Served, clock: Clock) -> None:

@@ -1,6 +1,6 @@
 """Where every order stands: its state, and what was made, received or sent of it, told in whichever way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import codes
-from datong.ledger.order_life import Standing, events_of_table, standing
+from datong.ledger.order_life import OrderEvent, Standing, events_of_table, standing
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 
@@ -28,13 +28,14 @@ def order_states(state: State) -> dict[str, tuple[str, float, datetime | None]]:
     return {o: (str(s.state), s.good_units, s.happened_at) for o, s in stands.items() if s.state is not None}
 
 
-def order_standings(state: State) -> dict[str, Standing]:
-    """Where every order stands that has events, production or receipts (its `state` is None without events).
+def order_standings(state: State, told: Mapping[str, Sequence[OrderEvent]] | None = None) -> dict[str, Standing]:
+    """Where every order stands that has events, production or receipts (its `state` is None without events). told: the
+    events by order, where somebody read them already.
 
     Good and scrapped units so far: what its events say in all, or the sum of its production and receipts where that
     is more: the same units are told in either way, or in both.
     """
-    events = events_of_table(state.table("order_events"))
+    events = events_of_table(state.table("order_events")) if told is None else told
     stands = {order: standing(of_order) for order, of_order in events.items()}
     for table, columns in (
         ("production", ("good_units", "scrap_units")),

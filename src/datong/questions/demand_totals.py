@@ -54,6 +54,16 @@ def lacking(totals: Sequence[Row]) -> dict[str, str]:
     return {row["product"]: row["lacks"] for row in totals if row["lacks"] is not None}
 
 
+def lacking_of_run(tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """`lacking` of a run, without adding up the demand of products that lack nothing."""
+    held, gaps = tables.get("held"), tables["gaps"]
+    if held is None:
+        return {}
+    return lacking(
+        product_totals({**tables, "gaps": gaps.filter(pc.is_in(gaps["product"], held["product"].combine_chunks()))})
+    )
+
+
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
     """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price), the
     most first; those that nothing scarce stands in the way of are not counted. `kept_for` of the most units, where it

@@ -20,7 +20,18 @@ from datong.app.forms.order_words import (
 )
 from datong.app.forms.page_requests import Ask, page, to, whole
 from datong.app.service.answers_sent_late import own_late_answers
-from datong.app.service.factory import Answered, OwnOrder, OwnOrders, answer, answered, own_order, own_orders
+from datong.app.service.factory import (
+    PARTS,
+    Answered,
+    OwnNumbers,
+    OwnOrder,
+    Part,
+    answer,
+    answered,
+    own_numbers,
+    own_order,
+    own_orders_of,
+)
 from datong.app.service.idle_hours import idle_hours
 from datong.app.service.photos import MOST, add_photo, photo, photos, suffix
 from datong.app.service.typed_answers import LONGEST_REMARK, Typed
@@ -30,7 +41,6 @@ from datong.model.words import Message, message
 
 # Orders of each part on the first page, and on a page of one part alone: all of it stays under 60 kB.
 FEW, MANY = 12, 40
-PARTS = ("to_answer", "running", "ended")
 # Fields of an answer as its forms name them.
 _TEXTS = ("units", "due", "price", "good_units", "scrap_units", "when", "remark")
 
@@ -47,20 +57,20 @@ class Shown:
 
 
 def see_orders(ask: Ask) -> Response:
-    found = own_orders(ask.served, ask.who)
+    found = own_numbers(ask.served, ask.who)
     only = ask.query.get("part")
     at = whole(ask.query.get("from", "")) or 0
-    words = _words(ask, found.currency)
-    parts = [_part(found, part, words, 0, FEW) for part in PARTS]
     if only in PARTS:
-        parts = [_part(found, only, words, at, MANY)]
+        parts = [_part(ask, found, only, at, MANY)]
+    else:
+        parts = [_part(ask, found, part, 0, FEW) for part in PARTS]
     return page(ask, "orders.html", found=found, parts=parts, only=only if only in PARTS else "")
 
 
-def _part(found: OwnOrders, part: str, words: Words, at: int, most: int) -> Shown:
-    of_part = [one for one in found.orders if one.part == part]
-    end = at + most
-    shown = of_part[at:end]  # a firm may have thousands
+def _part(ask: Ask, found: OwnNumbers, part: Part, at: int, most: int) -> Shown:
+    of_part, end = found.parts[part], at + most
+    words = _words(ask, ask.served.keeper.settings.currency)
+    shown = own_orders_of(ask.served, ask.who, of_part[at:end])  # a firm may have thousands
     rows = [(one, line_of(one, words), words.day_beside(one.due, found.today, one.part)) for one in shown]
     following = "" if end >= len(of_part) else f"/factory?part={part}&from={end if most == MANY else 0}"
     return Shown(part, rows, len(of_part), following)

@@ -4,7 +4,7 @@ An edit of the forecast is a row of `demand_adjustments`: it moves the next plan
 and is held against what was then sold like any other (`accuracy`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -167,8 +167,8 @@ def _items(chain: Chain) -> pa.Table:
     run = read_last_run(chain, READ)
     stated = statements(chain.state(names=STATED))
     series, forecast, products = (run.tables[name] for name in ("series", "forecast", "products"))
-    starts = sorted(set(series["bucket"].to_pylist()))[-RECENT:]
-    recent = series.filter(pc.is_in(series["bucket"], pa.array(starts, pa.date32())))
+    starts = pc.unique(series["bucket"]).sort()[-RECENT:]
+    recent = series.filter(pc.is_in(series["bucket"], starts))
     sold = recent.group_by(_KEY, use_threads=False).aggregate([("units", "mean")])
     expected = forecast.group_by(_KEY, use_threads=False).aggregate([("mean_units", "mean"), ("method", "min")])
     table = expected.join(sold, _KEY).join(products.select(["product", "name", "base_unit"]), "product")
@@ -626,13 +626,11 @@ def accuracy(served: Served, who: Who) -> Accuracy:
     """How what people adjusted by hand did beside the machine, in buckets that have closed since. Raises NotFound where
     there is no run."""
     who.require(Permission.SEE_DEMAND)
-    return served.keeper.kept("demand.accuracy", _accuracy)
+    return served.keeper.kept("demand.accuracy", _accuracy, of=STATED)
 
 
 def _accuracy(chain: Chain) -> Accuracy:
     came = read_last_run(chain, ("series",)).tables["series"]
-    known = came.filter(pc.is_valid(came["units"])).select([*_KEY, "bucket", "units"]).to_pylist()
-    units = {(r["product"], r["market"], r["bucket"]): r["units"] for r in known}
     told = {one.signal: one for one in read_told(chain.state(names=STATED)) if one.kind == "adjustment"}
     runs = [row for row in chain.ledger.runs().to_pylist() if row["branch"] == chain.branch_name]
     runs = sorted(runs, key=lambda row: (row["as_of"], row["saved"]))[-RUNS_READ:]
@@ -643,11 +641,13 @@ def _accuracy(chain: Chain) -> Accuracy:
         for one in [] if moved is None else moved.to_pylist():
             found.setdefault((one["product"], one["market"], one["bucket"]), []).append(one)
         last |= found
+    last = {at: moved for at, moved in last.items() if any(one["signal"] in told for one in moved)}
+    units = _units_that_came(came, {product for product, _, _ in last})
     rows = []
     for (product, market, bucket), moved in sorted(last.items()):
         by_hand = [one for one in moved if one["signal"] in told]
         actual = units.get((product, market, bucket))
-        if actual is None or not by_hand:
+        if actual is None:
             continue
         others = np.prod([one["factor"] for one in moved if one["signal"] not in told])
         machine, edited = float(moved[0]["unadjusted_units"] * others), float(moved[0]["adjusted_units"])
@@ -658,6 +658,13 @@ def _accuracy(chain: Chain) -> Accuracy:
             rows.append({**where, "machine_units": machine, "edited_units": edited, "came_units": actual, **errors})
     table = pa.Table.from_pylist(sorted(rows, key=lambda r: (r["bucket"], r["product"], r["market"])), ACCURACY_SCHEMA)
     return Accuracy(table, _people(rows), len(runs))
+
+
+def _units_that_came(series: pa.Table, products: Collection[str]) -> Mapping[tuple[str, str, date], float]:
+    """Of some products what would have been sold, by product, market and bucket, where that is known."""
+    own = series.filter(pc.is_in(series["product"], pa.array(sorted(products), pa.string())))
+    rows = own.filter(pc.is_valid(own["units"])).to_pylist()
+    return {(r["product"], r["market"], r["bucket"]): r["units"] for r in rows}
 
 
 def _people(rows: Sequence[Mapping[str, Any]]) -> tuple[Hand, ...]:

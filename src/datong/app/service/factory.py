@@ -7,17 +7,19 @@ against the order by the same rules, and kept as the same event. Its key makes i
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.exchange_one_way import forget_told, known, take_in_reports
 from datong.app.service.answers_sent_late import GIVEN_AT
 from datong.app.service.day_of_chain import chain_today
+from datong.app.service.orders_shown import everything
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.typed_answers import Asked, Typed, event_of
@@ -28,6 +30,7 @@ from datong.ledger.standings import only_orders, order_standings, state_of, with
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
+from datong.model.flow import OrderState
 from datong.model.fractional_units import PIECE
 from datong.model.words import message
 
@@ -38,6 +41,8 @@ KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 LONGEST_WAIT = timedelta(days=30)
 
 Part = Literal["to_answer", "running", "ended"]
+# In the order in which they are shown.
+PARTS: tuple[Part, ...] = get_args(Part)
 _PARTS: Mapping[str, Part] = {"released": "to_answer", "refused": "ended", "cancelled": "ended", "done": "ended"}
 
 
@@ -89,6 +94,16 @@ class OwnOrders:
     firm_name: str
 
 
+@dataclass(frozen=True, eq=False)
+class OwnNumbers:
+    """parts: numbers of the own orders, by part in the order of OwnOrders. today: the chain's day. firm_name: the firm
+    as it is called."""
+
+    parts: Mapping[Part, Sequence[str]]
+    today: date
+    firm_name: str
+
+
 @dataclass(frozen=True)
 class Answered:
     """What came of an answer. is_taken: it counts. findings: what was odd or wrong. state: of the order, afterwards.
@@ -112,26 +127,62 @@ class _Read:
 def own_orders(served: Served, who: Who) -> OwnOrders:
     """The orders that were given out to the firm of who asks. Raises NotAllowed."""
     who.require(Permission.ANSWER_ORDERS)
-    firm, read, settings = who.own_firm, _read(served), served.keeper.settings
-    orders = served.keeper.kept(("factory/list", firm), lambda _: _listed(_orders_of(served, firm).values()))
-    return OwnOrders(orders, settings.currency, chain_today(served), read.known.names.get(firm) or firm)
+    firm, told = who.own_firm, own_numbers(served, who)
+
+    def read(_: Chain) -> tuple[OwnOrder, ...]:
+        found = _found(_read(served), firm)
+        return tuple(found[name] for names in own_numbers(served, who).parts.values() for name in names)
+
+    orders = served.keeper.kept(("factory/list", firm), read)
+    return OwnOrders(orders, served.keeper.settings.currency, told.today, told.firm_name)
 
 
-def _listed(found: Iterable[OwnOrder]) -> tuple[OwnOrder, ...]:
+def own_numbers(served: Served, who: Who) -> OwnNumbers:
+    """Which orders were given out to the firm of who asks, without what they ask for: it may have tens of thousands.
+    Raises NotAllowed."""
+    who.require(Permission.ANSWER_ORDERS)
+    firm = who.own_firm
+    parts = served.keeper.kept(("factory/numbers", firm), lambda _: _numbers(served, firm))
+    return OwnNumbers(parts, chain_today(served), _read(served).known.names.get(firm) or firm)
+
+
+def _numbers(served: Served, firm: str) -> Mapping[Part, Sequence[str]]:
     """In the order of OwnOrders."""
-    orders = sorted(found, key=lambda one: (one.due, one.order))
-    ended = sorted((one for one in orders if one.part == "ended"), key=lambda one: one.due, reverse=True)
-    return (*(one for part in ("to_answer", "running") for one in orders if one.part == part), *ended)
+    rows, given = everything(served).rows, _given_out(_read(served).state, firm)
+    own = rows.filter(pc.and_(pc.is_in(rows["order"], given), pc.not_equal(rows["origin"], "plan")))
+    own = own.select(["order", "state"]).append_column("due", pc.coalesce(own["due"], own["start"]))
+    parts: dict[Part, Sequence[str]] = {}
+    for part in PARTS:
+        states = [state for state in get_args(OrderState) if _PARTS.get(state, "running") == part]
+        of_part = own.filter(pc.is_in(own["state"], pa.array(states)))
+        way = "descending" if part == "ended" else "ascending"
+        parts[part] = of_part.sort_by([("due", way), ("order", "ascending")])["order"].to_pylist()
+    return parts
+
+
+def _given_out(state: State, firm: str) -> pa.Array:
+    """Numbers of the orders that were ever given out to a firm."""
+    said = state.table("order_events")
+    return pc.unique(
+        said["order"].filter(pc.and_(pc.equal(said["state"], "released"), pc.equal(said["counterparty"], firm)))
+    )
+
+
+def own_orders_of(served: Served, who: Who, numbers: Sequence[str]) -> tuple[OwnOrder, ...]:
+    """Some of the own orders by their numbers, without those that are none. Raises NotAllowed."""
+    who.require(Permission.ANSWER_ORDERS)
+    found = _found(_read(served), who.own_firm, numbers)
+    return tuple(found[name] for name in numbers if name in found)
 
 
 def own_order(served: Served, who: Who, order: str) -> OwnOrder:
     """One of them. Raises NotAllowed; NotFound, in the same words for another firm's order as for one that is not
     there."""
     who.require(Permission.ANSWER_ORDERS)
-    found = _found(_read(served), who.own_firm, order).get(order)
-    if found is None:
+    found = own_orders_of(served, who, [order])
+    if not found:
         raise NotFound(message("factory.no_order", order=order))
-    return found
+    return found[0]
 
 
 def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
@@ -238,19 +289,14 @@ def _read(served: Served) -> _Read:
     return served.keeper.kept("factory/read", lambda chain: _Read(chain.state(names=names), known(chain)))
 
 
-def _orders_of(served: Served, firm: str) -> Mapping[str, OwnOrder]:
-    """A firm's own orders by number: those that were ever given out to it."""
-    return served.keeper.kept(("factory/orders", firm), lambda _: _found(_read(served), firm))
-
-
-def _found(read: _Read, firm: str, order: str | None = None) -> Mapping[str, OwnOrder]:
-    """A firm's own orders, or one of them: no other row is read by itself."""
-    said = read.state.table("order_events")
-    given = pc.and_(pc.equal(said["state"], "released"), pc.equal(said["counterparty"], firm))
-    if order is not None:
-        given = pc.and_(given, pc.equal(said["order"], order))
-    state = only_orders(read.state, pc.unique(said["order"].filter(given)))
-    stands, events = order_standings(state), events_of_table(state.table("order_events"))
+def _found(read: _Read, firm: str, numbers: Sequence[str] | None = None) -> Mapping[str, OwnOrder]:
+    """A firm's own orders, or some of them, by number: no other row is read by itself."""
+    given = _given_out(read.state, firm)
+    if numbers is not None:
+        given = given.filter(pc.is_in(given, pa.array(numbers, pa.string())))
+    state = only_orders(read.state, given)
+    events = events_of_table(state.table("order_events"))
+    stands = order_standings(state, events)
     lines = _Lines(read.state)
     return {
         row["order"]: _own_order(

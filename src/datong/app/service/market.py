@@ -1,6 +1,6 @@
 """The market in the chain: hours and what one more is worth, where demand is lost and what it would take, quotes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,7 +17,7 @@ from datong.app.service.served_chain import Served
 from datong.ledger.row_checks import nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message
-from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, lacking, product_totals, short_by_cause
+from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, lacking_of_run, short_by_cause
 
 READ = ("hours", "prices", "gaps", "products", "held", "certificate")
 # Things of which one more is worth something, that a page names.
@@ -148,24 +148,33 @@ def _lost(chain: Chain) -> pa.Table:
     run = read_last_run(chain, READ)
     gaps = run.tables["gaps"]
     rows = gaps.filter(pc.greater_equal(pc.add(gaps["late_units"], gaps["lost_units"]), LEAST_SHORT))
-    own, lacks = {r["product"]: r for r in run.tables["products"].to_pylist()}, lacking(product_totals(run.tables))
-    products = rows["product"].to_pylist()
-    keys = zip(products, rows["market"].to_pylist(), rows["bucket"].to_pylist(), strict=True)
-    named = [own.get(product, own.get(product.rpartition("@")[0], {})) for product in products]
+    products = pc.unique(rows["product"])
+    names, lacks = _names(run.tables["products"], products.to_pylist()), lacking_of_run(run.tables)
+    at = pc.index_in(rows["product"], products)
+    named = {name: pa.array(column, pa.string()).take(at) for name, column in names.items()}
+    lacked = pa.array([lacks.get(product) for product in products.to_pylist()], pa.string()).take(at)
+    keys = [rows[name].cast(pa.string()) for name in ("product", "market", "bucket")]
     return pa.table(
         {
-            "cell": pa.array(["|".join(map(str, key)) for key in keys], pa.string()),
+            "cell": pc.binary_join_element_wise(*keys, "|"),
             "product": rows["product"],
-            "name": pa.array([one.get("name") for one in named], pa.string()),
-            "base_unit": pa.array([one.get("base_unit") for one in named], pa.string()),
+            **named,
             "market": rows["market"],
             "bucket": rows["bucket"],
             **{name: rows[name] for name in ("demand_units", "late_units", "lost_units")},
             **{name: rows[name] for name in _CAUSE},
-            "lacks": pa.array([lacks.get(product) for product in products], pa.string()),
+            "lacks": lacked,
             "is_expected": pa.repeat(pa.scalar(_is_expected(run.tables)), rows.num_rows),
         }
     )
+
+
+def _names(products: pa.Table, asked: Sequence[str]) -> Mapping[str, list[str | None]]:
+    """By column the name and the unit of each product that is asked for; of a stock point those of its product."""
+    told = zip(*(products[name].to_pylist() for name in ("product", "name", "base_unit")), strict=True)
+    own = {product: names for product, *names in told}
+    found = [own.get(product) or own.get(product.rpartition("@")[0]) or (None, None) for product in asked]
+    return {"name": [name for name, _ in found], "base_unit": [unit for _, unit in found]}
 
 
 def _is_expected(tables: Mapping[str, pa.Table]) -> bool:
@@ -181,7 +190,7 @@ def in_the_way(served: Served, who: Who) -> tuple[Lost, ...]:
 
 
 def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
-    rows = [row for row in short_by_cause(tables, lacking(product_totals(tables))) if row["units"] >= ANY_SHORT]
+    rows = [row for row in short_by_cause(tables, lacking_of_run(tables)) if row["units"] >= ANY_SHORT]
     rows.sort(key=lambda row: -row["units"])
     expected = _is_expected(tables)
     return tuple(Lost(r["cause"], r["binding"], r["unit"] or "", r["units"], r["price"] or 0.0, expected) for r in rows)

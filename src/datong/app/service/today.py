@@ -21,7 +21,7 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import ORDERS_NOW, OrdersNow, version_of
 from datong.app.service.worked_once import worked_once
-from datong.app.wording.late import late_rows, most_important
+from datong.app.wording.late import most_important
 from datong.app.wording.proposed_orders import of_this_week, order_row
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
@@ -220,18 +220,18 @@ def _said(served: Served, plan: LastPlan) -> _OfRun:
 
 def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastPlan) -> _OfRun:
     inputs = ReportInputs(tables, settings, plan.as_of)
-    short = late_rows(inputs)
-    late = [row for row in short if row["product"] is not None]
-    late.sort(key=lambda row: (row["demand"] is None, *most_important(row)))
     # The sentences name orders of this week, or the first of all: a large plan has many others.
     orders = tables["orders"].sort_by([("start", "ascending"), ("needed_by", "ascending"), ("order", "ascending")])
     begins = pc.less(orders["start"], pa.scalar(inputs.after_this_week))
     shown = orders.filter(begins) if pc.any(begins).as_py() else orders.slice(0, 1)
-    of_week = replace(inputs, tables={**tables, "orders": shown})
-    views = {language: RunView(of_week, language, short) for language in LANGUAGES}
-    week = {language: [*this_week(view), *forecast_replaced(view)] for language, view in views.items()}
-    told = [row | {"cause": {lang: view.cause(row) for lang, view in views.items()}} for row in late[:MOST_ROWS]]
-    return _OfRun(week, _came_back(tables), told, len(late), views)
+    view, views, week = RunView(replace(inputs, tables={**tables, "orders": shown}), LANGUAGES[0]), {}, {}
+    for language in LANGUAGES:
+        view = views[language] = view.in_language(language)
+        week[language] = [*this_week(view), *forecast_replaced(view)]
+    late = view.late_table.filter(pc.is_valid(view.late_table["product"]))
+    first = most_important(late, MOST_ROWS, {"of_nobody": pc.is_null(late["demand"])})
+    told = [row | {"cause": {lang: one.cause(row) for lang, one in views.items()}} for row in first]
+    return _OfRun(week, _came_back(tables), told, late.num_rows, views)
 
 
 def _week_now(said: _OfRun, rows: pa.Table) -> tuple[Mapping[str, Sequence[str]], pa.Table]:
@@ -239,17 +239,19 @@ def _week_now(said: _OfRun, rows: pa.Table) -> tuple[Mapping[str, Sequence[str]]
     whichever plan proposed it; what was changed by hand is as it was changed. rows: in ORDERS_NOW."""
     since = rows.filter(pc.not_equal(rows["origin"], "plan"))
     changed = set(since["order"].to_pylist())
-    begun = _that_begin(rows, next(iter(said.of_week.values())).inputs.after_this_week)
+    view = next(iter(said.of_week.values()))  # their orders are the same in every language
+    after = view.inputs.after_this_week
+    begun = _that_begin(rows, after)
     given = begun.filter(pc.equal(begun["origin"], "out")).select(["order", "product", "units"]).to_pylist()
-    found = {}
-    for language, view in said.of_week.items():
-        after, planned = view.inputs.after_this_week, view.orders_now
-        begins = pc.and_(pc.equal(since["origin"], "edit"), pc.less(since["start"], pa.scalar(after)))
-        by_hand = [order_row(row) for row in since.filter(begins).to_pylist()]
+    left = planned = view.orders_now
+    begins = pc.and_(pc.equal(since["origin"], "edit"), pc.less(since["start"], pa.scalar(after)))
+    by_hand = [order_row(row) for row in since.filter(begins).to_pylist()]
+    if by_hand or any(row["order"] in changed for row in planned):
         kept = [row for row in planned if row["order"] not in changed]
         left = of_this_week([*kept, *by_hand], after, view.inputs.settings.calendar)
-        first = left_to_do(view, left, given)
-        found[language] = [first, *said.week[language][1:]]
+    found = {
+        language: [left_to_do(view, left, given), *said.week[language][1:]] for language, view in said.of_week.items()
+    }
     return found, begun
 
 

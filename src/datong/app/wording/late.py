@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -45,9 +46,9 @@ LATE_SCHEMA = pa.schema(
 )
 
 
-def late_rows(inputs: ReportInputs) -> list[Row]:
-    """Rows of LATE_SCHEMA, by the day on which they are due, the most important first; their units add up to the late
-    and lost units of `gaps`.
+def late_rows(inputs: ReportInputs) -> pa.Table:
+    """In LATE_SCHEMA, by the day on which they are due, the most important first; their units add up to the late and
+    lost units of `gaps`.
 
     A request that is known has a row for what becomes of it. Other demand has one for each product, market and bucket,
     without `demand` and `due`; what is less than half a unit each stands last, in one row without a product for each
@@ -55,51 +56,112 @@ def late_rows(inputs: ReportInputs) -> list[Row]:
     """
     gaps = inputs.tables["gaps"]
     short = gaps.filter(pc.greater(pc.add(gaps["late_units"], gaps["lost_units"]), 0.0))
-    requests = inputs.tables["deliveries"]
-    names, starts = Names(inputs.tables), inputs.starts
-    rows, small = [], dict.fromkeys(KINDS, 0.0)
-    of_requests: dict[tuple[Any, ...], float] = defaultdict(float)
-    for r in requests.filter(pc.not_equal(requests["what"], "on_time")).to_pylist():
-        due_in = max(inputs.settings.calendar.bucket_start(r["due"]), min(starts, default=r["due"]))
-        own = {name: r[name] for name in ("demand", "market", "firm", "priority", "due", "units")}
-        rows.append(_row(r["product"], names, due_in=due_in, service=r["what"], served_in=r["bucket"], **own))
-        of_requests[r["product"], r["market"], due_in, r["what"]] += r["units"]
-    causes: dict[tuple[Any, ...], Row] = {}
-    for gap in short.to_pylist():
-        cell = (gap["product"], gap["market"], gap["bucket"])
-        causes[cell] = {name: gap[name] for name in _CAUSE}
-        parts = (gap["late_units"], gap["refused_units"], gap["lost_units"] - gap["refused_units"])
-        for kind, whole in zip(KINDS, parts, strict=True):
-            units = whole - of_requests.get((*cell, kind), 0.0)
-            if units < LEAST_SHORT:
-                small[kind] += units
-                continue
-            rows.append(
-                _row(gap["product"], names, market=gap["market"], due_in=gap["bucket"], units=units, service=kind)
-            )
-    for row in rows:
-        row |= causes.get((row["product"], row["market"], row["due_in"]), {})
-        if row["served_in"] is not None:  # of a bucket the days are those of what is lost there, if anything is
-            row["needed_days"] = (row["served_in"] - row["due_in"]).days
-    rows.sort(key=_by_day)
-    return rows + [_row(None, names, units=units, service=kind) for kind, units in small.items() if units > NOTHING]
+    cells = _cells(short["product"], short["market"], short["bucket"])
+    asked = _of_requests(inputs)
+    cell_of_asked = pc.index_in(_cells(asked["product"], asked["market"], asked["due_in"]), cells)
+    others, small = _of_other_demand(short, asked, cell_of_asked)
+    rows = pa.concat_tables([asked, others])
+    at = pc.index_in(_cells(rows["product"], rows["market"], rows["due_in"]), cells)
+    rows = _with(rows, {name: short[name].take(at) for name in _CAUSE} | {"product_name": _names(inputs, rows)})
+    # Of what is served in a bucket the days are those until then; else of what is lost there, if anything is.
+    days = pc.days_between(rows["due_in"], rows["served_in"])
+    rows = _with(rows, {"needed_days": pc.coalesce(days, rows["needed_days"])}).select(LATE_SCHEMA.names)
+    rows = rows.cast(LATE_SCHEMA).take(_by_day(rows))
+    none = dict.fromkeys(LATE_SCHEMA.names)
+    rest = [none | {"units": units, "service": kind} for kind, units in small.items() if units > NOTHING]
+    return pa.concat_tables([rows, pa.Table.from_pylist(rest, LATE_SCHEMA)]).combine_chunks()
 
 
-def _row(product: str | None, names: Names, **own: Any) -> Row:
-    return dict.fromkeys(LATE_SCHEMA.names) | {"product": product, "product_name": names.name(product) or None} | own
+# Columns of rows before their causes and names are told.
+_FIRST = [f for f in LATE_SCHEMA if f.name not in (*_CAUSE, "product_name")]
 
 
-def _by_day(row: Row) -> tuple[Any, ...]:
+def _of_requests(inputs: ReportInputs) -> pa.Table:
+    """A row for each part of a request that is not on time, in _FIRST."""
+    rows = inputs.tables["deliveries"]
+    rows = rows.filter(pc.not_equal(rows["what"], "on_time"))
+    calendar, first = inputs.settings.calendar, min(inputs.starts, default=None)
+    dues = pc.unique(rows["due"])
+    starts = [max(calendar.bucket_start(due), due if first is None else first) for due in dues.to_pylist()]
+    due_in = pa.array(starts, pa.date32()).take(pc.index_in(rows["due"], dues))
+    own = {name: rows[name] for name in ("demand", "product", "market", "firm", "priority", "due", "units")}
     return (
-        row["due_in"],
-        *most_important(row)[:2],
-        row["due"] or row["due_in"],
-        row["product"],
-        row["demand"] or "",
-        row["market"],
-        KINDS.index(row["service"]),
-        row["served_in"] or row["due_in"],
+        pa.table({**own, "due_in": due_in, "service": rows["what"], "served_in": rows["bucket"]})
+        .select([f.name for f in _FIRST])
+        .cast(pa.schema(_FIRST))
     )
+
+
+def _of_other_demand(short: pa.Table, asked: pa.Table, cell_of_asked: pa.Array) -> tuple[pa.Table, dict[str, float]]:
+    """A row for each kind of what is short in each cell beside known requests, in _FIRST; and by kind the units of all
+    that is too little to be told. cell_of_asked: the row of `short` that has a request."""
+    late, lost, refused = (short[name].to_numpy() for name in ("late_units", "lost_units", "refused_units"))
+    parts, small = [], {}
+    for kind, whole in zip(KINDS, (late, refused, lost - refused), strict=True):
+        of_kind = pc.and_(pc.equal(asked["service"], kind), pc.is_valid(cell_of_asked))
+        known = [column.filter(of_kind).to_numpy() for column in (pa.chunked_array([cell_of_asked]), asked["units"])]
+        units = whole - np.bincount(known[0].astype(np.int64), known[1], len(whole))
+        is_little = units < LEAST_SHORT
+        small[kind] = float(np.cumsum(units[is_little])[-1]) if is_little.any() else 0.0
+        own = short.filter(pa.array(~is_little))
+        told = {"product": own["product"], "market": own["market"], "due_in": own["bucket"]}
+        told |= {"units": pa.array(units[~is_little]), "service": pa.repeat(kind, own.num_rows)}
+        none = {f.name: pa.nulls(own.num_rows, f.type) for f in _FIRST if f.name not in told}
+        parts.append(pa.table({f.name: (told | none)[f.name] for f in _FIRST}).cast(pa.schema(_FIRST)))
+    return pa.concat_tables(parts), small
+
+
+def _cells(*columns: pa.ChunkedArray) -> pa.Array:
+    """(row) a text that names its product, market and bucket."""
+    texts = [column.cast(pa.string()) for column in columns]
+    return pc.binary_join_element_wise(*texts, "\0", null_handling="replace").combine_chunks()
+
+
+def _names(inputs: ReportInputs, rows: pa.Table) -> pa.Array:
+    names, products = Names(inputs.tables), pc.unique(rows["product"])
+    called = pa.array([names.name(product) or None for product in products.to_pylist()], pa.string())
+    return called.take(pc.index_in(rows["product"], products))
+
+
+def _with(rows: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
+    """The table with these columns, new or in place of those that it has."""
+    others = {name: rows[name] for name in rows.column_names if name not in columns}
+    return pa.table({**others, **columns})
+
+
+def _by_day(rows: pa.Table) -> pa.Array:
+    """Places of rows in the order of `late_rows`."""
+    keys = {
+        "due_in": rows["due_in"],
+        **_rank(rows),
+        "day": pc.coalesce(rows["due"], rows["due_in"]),
+        "product": rows["product"],
+        "demand": pc.fill_null(rows["demand"], ""),
+        "market": rows["market"],
+        "kind": pc.index_in(rows["service"], pa.array(KINDS)),
+        "served": pc.coalesce(rows["served_in"], rows["due_in"]),
+    }
+    return pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
+
+
+def _rank(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Firm orders first, then by priority."""
+    is_loose = pc.invert(pc.fill_null(rows["firm"], False))
+    return {"loose": is_loose, "priority": pc.negate(pc.fill_null(rows["priority"], 0))}
+
+
+def most_important(rows: pa.Table, most: int, before: Mapping[str, pa.ChunkedArray]) -> list[Row]:
+    """The first of late rows in their order of importance: firm orders first, then by priority, then by day, then by
+    units. before: what counts more than that, the least first."""
+    keys = {
+        **before,
+        **_rank(rows),
+        "day": pc.coalesce(rows["due"], rows["due_in"]),
+        "more": pc.negate(rows["units"]),
+        "product": rows["product"],
+    }
+    places = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
+    return rows.take(places[:most]).to_pylist()
 
 
 # causes ------------------------------------------------------------------------------------------
@@ -153,8 +215,3 @@ def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: Chai
     if cause == "no_time":
         return say("report.gap.no_time", language, rounded=rounded(settings, language))
     return say("report.gap.no_binding_expected" if row["due"] is None else "report.gap.no_binding", language)
-
-
-def most_important(row: Row) -> tuple[Any, ...]:
-    """Order of importance: firm orders first, then by priority, then by day, then by units."""
-    return (not row["firm"], -(row["priority"] or 0), row["due"] or row["due_in"], -row["units"], row["product"])

@@ -11,11 +11,11 @@ class Names:
     """Names and units of the products of a run. A code that it does not know stands by itself."""
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        rows = tables["products"].to_pylist() if "products" in tables else []
-        self.named: Mapping[str, str] = {
-            r["product"]: r["name"] for r in rows if r["name"] and r["name"] != r["product"]
-        }
-        self.units: Mapping[str, str] = {r["product"]: r["base_unit"] or PIECE for r in rows}
+        told = tables["products"] if "products" in tables and tables["products"].num_rows else None
+        columns = () if told is None else (told[name].to_pylist() for name in ("product", "name", "base_unit"))
+        rows = list(zip(*columns, strict=True))
+        self.named: Mapping[str, str] = {product: name for product, name, _ in rows if name and name != product}
+        self.units: Mapping[str, str] = {product: unit or PIECE for product, _, unit in rows}
 
     def name(self, product: str | None) -> str:
         """The name, or '' where there is none but the code; of a stock point ('A@F1') that of its product."""

@@ -1,10 +1,11 @@
 """A run as one reader sees it: what every page, sheet and sentence is made of, worked out once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
+
+import pyarrow as pa
 
 from datong.app.wording import figures
 from datong.app.wording.late import cause_words, late_rows, main_causes
@@ -19,14 +20,24 @@ from datong.questions.tables_out import kept_findings, rendered
 
 Row = dict[str, Any]
 
+# What a view works out once that is the same in every language.
+_IN_ANY_LANGUAGE = frozenset(
+    {"names", "orders", "orders_now", "late_table", "late", "_main_causes", "products", "lacks", "demand", "blocks"}
+)
+
 
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """The run in a language. late_known: what `late` is, where somebody worked it out already."""
+    """The run in a language."""
 
     inputs: ReportInputs
     language: str
-    late_known: Sequence[Row] | None = None
+
+    def in_language(self, language: str) -> "RunView":
+        """The same run in another language; what does not depend on it, and was worked out here, is not again."""
+        other = RunView(self.inputs, language)
+        vars(other).update({name: made for name, made in vars(self).items() if name in _IN_ANY_LANGUAGE})
+        return other
 
     def say(self, key: str, /, **params: Any) -> str:
         """A text of the report."""
@@ -57,9 +68,14 @@ class RunView:
         return of_this_week(self.orders, self.inputs.after_this_week, self.inputs.settings.calendar)
 
     @cached_property
-    def late(self) -> list[Row]:
+    def late_table(self) -> pa.Table:
         """See `late_rows`."""
-        return late_rows(self.inputs) if self.late_known is None else list(self.late_known)
+        return late_rows(self.inputs)
+
+    @cached_property
+    def late(self) -> list[Row]:
+        """The same, row by row."""
+        return self.late_table.to_pylist()
 
     def cause(self, row: Row) -> str:
         """What stands in the way of a row of `late`."""

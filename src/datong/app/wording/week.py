@@ -121,12 +121,12 @@ def _late(view: RunView) -> str:
     units = {name: figures.fitting(total[f"{name}_units"]) for name in ("demand", "late", "lost")}
     if total["late_units"] + total["lost_units"] < ANY_SHORT:
         return view.say(f"week.all_on_time{suffix}", demand=units["demand"])
-    rows = [r for r in view.late if r["product"] is not None]
-    if not rows:
+    late = view.late_table.filter(pc.is_valid(view.late_table["product"]))
+    if not late.num_rows:
         return view.say(f"week.little_late{suffix}", **units)
-    rows.sort(key=(lambda r: (-r["units"], *most_important(r))) if expected else most_important)
-    key = "week.late" if len(rows) > NAMED else "week.late_all"
-    return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows[:NAMED]]), **units)
+    rows = most_important(late, NAMED, {"most": pc.negate(late["units"])} if expected else {})
+    key = "week.late" if late.num_rows > NAMED else "week.late_all"
+    return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows]), **units)
 
 
 def behind_the_days(view: RunView) -> list[str]:
