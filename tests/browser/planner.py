@@ -51,7 +51,7 @@ class Planner:
 @contextmanager
 def planner(folder: Path, desk: Path, people: Mapping[str, tuple[str, str]], port: int = 0) -> Iterator[Planner]:
     """Serve a chain. people: role and language by login. port: 0 for any that is free."""
-    secrets = _signed_in(desk, people)
+    secrets = signed_in(desk, people)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(folder, desk, theirs, port))
@@ -77,7 +77,7 @@ def chromium() -> Iterator[Browser]:
         opened.close()
 
 
-def _signed_in(desk: Path, people: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def signed_in(desk: Path, people: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     opened = Desk(desk)
     accounts = People(opened, Audit(opened, utc_now), utc_now, QUICK)
     secrets = {}

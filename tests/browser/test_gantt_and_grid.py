@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
+from nicegui import Client as Page
 
 from datong.app.http.request_rates import PAGE
 from datong.app.http.signed_in import COOKIE
@@ -58,7 +59,7 @@ def clients(chain: Served) -> dict[str, Client]:
     return found
 
 
-PATHS = ("orders", "gantt/lines", "gantt?from=0&to=8&first=2026-03-01&last=2026-05-01")
+PATHS = ("orders", "gantt/lines", "gantt?tile=0,8,2026-03-01,2026-05-01")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -99,9 +100,19 @@ def test_what_cannot_be_asked_is_refused_in_words(clients: dict[str, Client], qu
     assert answer.status_code == 400 and answer.json()["error"]
 
 
-@pytest.mark.parametrize("query", ["", "from=0&to=8&first=soon&last=2026-05-01", "from=-1&to=x&first=1&last=2"])
+@pytest.mark.parametrize("query", ["tile=", "tile=0,8,soon,2026-05-01", "tile=-1,x,1,2"])
 def test_days_that_are_none_are_refused(clients: dict[str, Client], query: str) -> None:
     assert clients["ann"].get(f"/planner/data/gantt?{query}").status_code == 400
+
+
+def test_tiles_that_are_asked_for_together_are_what_each_is(clients: dict[str, Client]) -> None:
+    ever = "2026-03-01,2026-05-01"
+    tiles = [f"0,1,{ever}", f"1,8,{ever}", "0,8,2026-03-02,2026-03-03", f"0,0,{ever}"]
+    apart = [clients["ann"].get(f"/planner/data/gantt?tile={tile}").json()["tiles"] for tile in tiles]
+    together = clients["ann"].get("/planner/data/gantt?" + "&".join(f"tile={tile}" for tile in tiles)).json()["tiles"]
+    assert together == [one for (one,) in apart]
+    assert {bar[1] for bar in together[0]["bars"]} == {0} and {bar[1] for bar in together[1]["bars"]} == {1}
+    assert together[3]["bars"] == []
 
 
 def test_pages_are_limited_by_account_and_what_lies_ready_is_not(chain: Served) -> None:
@@ -119,8 +130,9 @@ def test_pages_are_limited_by_account_and_what_lies_ready_is_not(chain: Served) 
     assert ann.get("/planner/static/none.css").status_code == ann.get("/elsewhere").status_code == 404
 
 
-def test_a_page_whose_content_takes_long_is_sent_before_it(tmp_path: Path) -> None:
-    """The chain is busy for seconds; what the page says meanwhile is there at once."""
+def test_a_page_whose_content_takes_long_is_sent_before_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The chain is busy for seconds; what the page says meanwhile is there at once. Who leaves it then leaves no
+    error."""
     one = serve(write(tmp_path / "mill"), None, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), hasher=QUICK)
     try:
         link = one.people.invite(None, "ann", "ann", ["planner"])
@@ -143,12 +155,20 @@ def test_a_page_whose_content_takes_long_is_sent_before_it(tmp_path: Path) -> No
 
         async def all_of_it() -> Response:
             async with app.router.lifespan_context(app):
+                before = set(Page.instances)
                 try:
-                    return await asyncio.wait_for(got(), 20)
+                    answer = await asyncio.wait_for(got(), 20)
+                    (page,) = (Page.instances[name] for name in set(Page.instances) - before)
+                    page.delete()  # the browser is gone
                 finally:
                     busy.set()
+                building = [task for task in asyncio.all_tasks() if "wait for result of page" in task.get_name()]
+                await asyncio.wait(building, timeout=20)
+                return answer
 
-        answer = asyncio.run(all_of_it())
+        with caplog.at_level("WARNING"):
+            answer = asyncio.run(all_of_it())
+        assert [record.getMessage() for record in caplog.records] == []
         worker.join()
         assert answer.status_code == 200 and say("web.at_work", "en") in answer.text
         assert say("web_today.no_run", "en")[:30] not in answer.text

@@ -9,9 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from browser.planner import Planner, chromium, planner
+from browser.planner import Planner, chromium, planner, signed_in
 from datong.app.chain import Chain
 from datong.app.http.signed_in import COOKIE
+from datong.app.web.people import LISTED
 from datong.model.words import say
 from shop import write_shop
 from workbook_cells import rows_of, saved
@@ -308,6 +309,20 @@ def test_people_are_invited_in_their_language_and_what_was_done_is_listed(browse
     zh.get_by_role("button", name="恢复").wait_for()
     assert serious(zh) == []
     zh.context.close()
+
+
+def test_many_accounts_are_listed_by_pages_and_found_by_a_text(browser: Browser, server: Planner) -> None:
+    signed_in(server.desk, {f"many{number:02}": ("analyst", "en") for number in range(LISTED + 1)})
+    wrong: list[str] = []
+    page = opened(browser, server, "boss", "people?find=MANY", wrong)
+    rows = page.get_by_role("row").filter(has_text="many")
+    rows.first.wait_for()
+    assert rows.count() == LISTED and f"many{LISTED:02}" in rows.first.inner_text()
+    page.get_by_role("link", name=say("web_parts.more", "en")).click()
+    page.get_by_text(f"1 of {LISTED + 1} accounts").wait_for()
+    assert rows.count() == 1 and "many00" in rows.first.inner_text()
+    assert serious(page) == [] and wrong == []
+    page.context.close()
 
 
 def test_the_figures_behind_a_chart_are_drawn_when_they_are_opened(browser: Browser, server: Planner) -> None:

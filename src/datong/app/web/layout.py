@@ -81,7 +81,9 @@ def _register(served: Served, page: Page, pages: Sequence[Page], on_top: OnTop) 
                 return None
             waits = ui.label(visit.say("web.at_work")).props('role="status"').classes("soft")
             waits.set_visibility(False)
-            early = asyncio.create_task(_sent_early(ui.context.client, waits))
+            client = ui.context.client
+            early = asyncio.create_task(_sent_early(client, waits))
+            _end_with(client)
             try:
                 await on_top(visit, page.name, {one.name: one.path for one in pages})
                 await page.build(visit, request)
@@ -89,7 +91,8 @@ def _register(served: Served, page: Page, pages: Sequence[Page], on_top: OnTop) 
                 note(text_of(error, visit.language))
             finally:
                 early.cancel()
-                waits.delete()
+                if not client.is_deleted:
+                    waits.delete()
         return None
 
 
@@ -100,6 +103,13 @@ async def _sent_early(client: Client, waits: ui.label) -> None:
     waits.set_visibility(True)
     with suppress(TimeoutError):  # nobody waits for it any more
         await client.connected(timeout=COMES_BACK)
+
+
+def _end_with(client: Client) -> None:
+    """Have a page built no further once its browser is gone."""
+    building = asyncio.current_task()
+    if building is not None:
+        client.on_delete(building.cancel)
 
 
 def _speak(visit: Visit, page: Page) -> None:

@@ -21,6 +21,8 @@ from datong.model.words import message, say
 
 # Rows of one piece of the grid.
 MOST_ROWS = 500
+# Tiles of the picture in one answer: all that a large screen shows.
+MOST_TILES = 24
 
 
 def add_tiles(app: FastAPI, served: Served) -> None:
@@ -35,8 +37,8 @@ def add_tiles(app: FastAPI, served: Served) -> None:
         return _answered(request, served, lambda who: _lines(served, who))
 
     @app.get("/planner/data/gantt", include_in_schema=False)
-    def bars(request: Request) -> Response:
-        return _answered(request, served, lambda who: _bars(served, who, request))
+    def tiles(request: Request) -> Response:
+        return _answered(request, served, lambda who: _tiles(served, who, request))
 
 
 def _answered(request: Request, served: Served, task: Callable[[Who], dict[str, Any]]) -> Response:
@@ -94,13 +96,22 @@ def _lines(served: Served, who: Who) -> dict[str, Any]:
     }
 
 
-def _bars(served: Served, who: Who, request: Request) -> dict[str, Any]:
-    asked = request.query_params
+def _tiles(served: Served, who: Who, request: Request) -> dict[str, Any]:
+    """Several pieces of the picture in one answer, each asked for as tile=from,to,first,last: lines from one to before
+    another, and days."""
+    found = []
+    for text in request.query_params.getlist("tile")[:MOST_TILES]:
+        from_row, to_row, first, last, *_ = (*text.split(","), "", "", "", "")
+        found.append(_tile(served, who, (_number(from_row, 0), _number(to_row, 0)), (first, last)))
+    return {"tiles": found}
+
+
+def _tile(served: Served, who: Who, rows: tuple[int, int], days: tuple[str, str]) -> dict[str, Any]:
     try:
-        first, last = (date.fromisoformat(asked.get(name, "")) for name in ("first", "last"))
+        first, last = map(date.fromisoformat, days)
     except ValueError as error:
         raise Refused(message("web_plan.no_days")) from error
-    found = gantt.bars(served, who, _number(asked.get("from"), 0), _number(asked.get("to"), 0), first, last)
+    found = gantt.bars(served, who, *rows, first, last)
     if found.rows is None:
         return {"load": [[one.row, one.bucket.isoformat(), one.days, one.orders, one.share] for one in found.load]}
     bars = [

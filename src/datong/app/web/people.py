@@ -1,6 +1,6 @@
 """The page People: who may sign in, and as what; invitations, resets, second factors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nicegui import ui
@@ -10,29 +10,37 @@ from datong.app.service.accounts import Account
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, Who
 from datong.app.service.sign_in_limits import INVITED, RESET
 from datong.app.web.layout import action, heading
-from datong.app.web.page_elements import Box, Column, choice, confirmed, field, read, table, words
+from datong.app.web.page_elements import AT_FIRST, Box, Column, choice, confirmed, field, link, read, table, words
 from datong.app.web.visit import Visit
+from datong.app.wording import figures
 from datong.model.words import say
 
 PATH = "/planner/people"
+# Accounts that are shown at once, each with its buttons.
+LISTED = 25
 # How a language calls itself.
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
 
 async def build(visit: Visit, request: Request) -> None:
-    page = _PeoplePage(visit, str(request.base_url).rstrip("/"))
+    asked = request.query_params
+    told = asked.get("from", "")
+    begin = int(told) if told.isdecimal() and len(told) < 9 else 0
+    page = _PeoplePage(visit, str(request.base_url).rstrip("/"), asked.get("find", "")[:80], begin)
     page.invitation()
     page.link_place = ui.element("div").props('aria-live="polite"').classes("apart")
     heading(visit.say("web_people.accounts"))
+    page.search()
     page.place = ui.element("div")
     await page.show()
 
 
 class _PeoplePage:
-    """base: the address of this server, as the browser has it."""
+    """base: the address of this server, as the browser has it. find: a text of the accounts that are listed. begin: how
+    many of them come before."""
 
-    def __init__(self, visit: Visit, base: str) -> None:
-        self.visit, self.base = visit, base
+    def __init__(self, visit: Visit, base: str, find: str, begin: int) -> None:
+        self.visit, self.base, self.find, self.begin = visit, base, find, begin
         self.link_place: ui.element
         self.place: ui.element
 
@@ -84,17 +92,30 @@ class _PeoplePage:
 
     # accounts ---------------------------------------------------------------------------------------
 
+    def search(self) -> None:
+        """A form that asks for the page anew."""
+        with ui.element("form").props(f'action="{PATH}" role="search"').classes("line"):
+            box = ui.element("input").props('type="search" name="find"')
+            box.props[AT_FIRST] = self.find
+            box.props["aria-label"] = box.props["placeholder"] = self.visit.say("web_people.find_account")
+
     async def show(self) -> None:
+        """The accounts, the newest first: whoever was just invited is on top."""
         visit = self.visit
-        accounts = await read(visit, visit.served.people.accounts)
+        accounts = _with_text(await read(visit, visit.served.people.accounts), self.find)[::-1]
+        end = self.begin + LISTED
         self.place.clear()
         columns = [
             Column(visit.say(f"web_people.{name}"))
             for name in ("login", "name", "roles", "firm", "language", "state", "factor", "changes")
         ]
-        rows = [self.row(one) for one in accounts]
+        rows = [self.row(one) for one in accounts[self.begin : end]]
         with self.place:
             table(visit.say("web_people.accounts"), columns, rows)
+            count = figures.number(len(accounts))
+            words("p", visit.say("web_people.accounts_shown", shown=len(rows), total=count), "soft")
+            if end < len(accounts):
+                link(visit.say("web_parts.more"), PATH, **{"find": self.find, "from": str(end)})
             words("p", visit.say("web_people.tokens_are_own"), "soft")
 
     def row(self, one: Account) -> list[Any]:
@@ -170,6 +191,12 @@ class _PeoplePage:
         if await visit.asked(task) is not None:
             visit.tell(visit.say("web_people.done"))
             await self.show()
+
+
+def _with_text(accounts: Sequence[Account], text: str) -> list[Account]:
+    """Those that have a text in their login, name or firm."""
+    sought = text.strip().casefold()
+    return [one for one in accounts if any(sought in told.casefold() for told in (one.login, one.name, one.firm or ""))]
 
 
 def _factor(people: Any, login: str, is_asked: bool) -> Callable[[Who], Account]:

@@ -1,5 +1,6 @@
 """Somebody who has a page open: everything that they do is asked of the service, and allowed there anew each time."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from queue import Empty
@@ -61,7 +62,7 @@ class Visit:
         """What the service gives to a task, which runs in a thread. None where it refused, and why is told on the page:
         what was typed there stays."""
         try:
-            return await run.io_bound(lambda: self.authorised(task))
+            return await asyncio.to_thread(lambda: self.authorised(task))
         except NotSignedIn as error:
             self.tell_signed_out(error)
         except DatongError as error:

@@ -2,6 +2,7 @@
 "use strict";
 window.datongGantt = (() => {
   const ROW = 30, HEAD = 36, NAMES = 120, DAY = 86400000;
+  const TILES = 24, AHEAD = 8;  // tiles asked for at once: of what is in view, and of what may come
   const day = (text) => Date.parse(text + "T00:00:00Z") / DAY;
   const text = (number) => new Date(number * DAY).toISOString().slice(0, 10);
 
@@ -44,31 +45,36 @@ window.datongGantt = (() => {
     wanted(margin = 0) {
       const span = this.days > 120 ? 112 : this.days > 40 ? 56 : 14, found = [];
       const rows = Math.ceil((this.canvas.clientHeight - HEAD) / ROW), first = this.first - margin * this.days;
-      for (let r = Math.floor(this.top / 8); r * 8 < Math.min(this.top + rows + 1 + 8 * margin, this.lines.length); r++)
+      for (let r = Math.floor(Math.max(0, this.top - 8 * margin) / 8); r * 8 < Math.min(this.top + rows + 1 + 8 * margin, this.lines.length); r++)
         for (let d = Math.floor(first / span); d * span < first + this.days * (1 + 2 * margin); d++) found.push([r, d, span]);
       return found;
     }
 
-    // What is looked at next, as a rule: asked for once all that is in view is there.
+    // What is looked at next, as a rule: asked for once all that is in view is there, what is nearest first.
     ahead() {
       const isThere = (key) => { const tile = this.tiles.get(key.join("/")); return tile && (tile.bars || tile.load); };
       if (this.drag || this.pan || !this.wanted().every(isThere)) return;
-      const next = this.wanted(0.5).find(([r, d, span]) => !this.tiles.has(`${r}/${d}/${span}`) && d * span < this.end && (d + 1) * span > this.start);
-      if (next) this.fetch(next);  // one after the other: each asks for the next when it is drawn
+      for (const margin of [0.5, 1]) {
+        const next = this.wanted(margin).filter(([r, d, span]) => !this.tiles.has(`${r}/${d}/${span}`) && d * span < this.end && (d + 1) * span > this.start);
+        if (next.length) { this.fetch(next.slice(0, AHEAD)); return; }  // some after the others: each asks for the next when it is drawn
+      }
     }
 
-    async fetch([r, d, span]) {
-      const key = `${r}/${d}/${span}`;
-      if (this.tiles.has(key) && !this.tiles.get(key).stale) return;
+    // All that is missing, in one request.
+    async fetch(keys) {
+      const isMissing = (key) => { const tile = this.tiles.get(key.join("/")); return !tile || tile.stale; };
+      const missing = keys.filter(isMissing).slice(0, TILES);
+      if (!missing.length) return;
       if (this.tiles.size > 400) this.tiles.clear();
-      const tile = this.tiles.get(key) || {};
-      tile.stale = false;  // what it shows stays until the answer is there
-      this.tiles.set(key, tile);
+      const tiles = missing.map((key) => this.tiles.get(key.join("/")) || {});
+      missing.forEach((key, at) => { tiles[at].stale = false; this.tiles.set(key.join("/"), tiles[at]); });  // what it shows stays until the answer is there
       try {
-        const found = await datongPage.get("/planner/data/gantt", {
-          from: r * 8, to: r * 8 + 8, first: text(d * span), last: text(d * span + span - 1) });
-        Object.assign(tile, { bars: found.bars, load: found.load });
-        for (const bar of tile.bars || []) { bar.begin = day(bar[2]); bar.end = day(bar[3]) + 1; bar.promised = bar[8] ? day(bar[8]) + 1 : null; }
+        const asked = missing.map(([r, d, span]) => ["tile", `${r * 8},${r * 8 + 8},${text(d * span)},${text(d * span + span - 1)}`]);
+        const found = await datongPage.get("/planner/data/gantt", asked);
+        tiles.forEach((tile, at) => {
+          Object.assign(tile, { bars: found.tiles[at].bars, load: found.tiles[at].load });
+          for (const bar of tile.bars || []) { bar.begin = day(bar[2]); bar.end = day(bar[3]) + 1; bar.promised = bar[8] ? day(bar[8]) + 1 : null; }
+        });
       } catch (error) { this.problem = error.message; }
       this.later();
     }
@@ -111,7 +117,7 @@ window.datongGantt = (() => {
       g.fillStyle = color("--paper"); g.fillRect(0, 0, width, height);
       g.font = `12px ${style.fontFamily}`; g.textBaseline = "middle";
       if (this.problem) { g.fillStyle = color("--bad"); g.fillText(this.problem, 12, 20); return; }
-      for (const key of this.wanted()) this.fetch(key);
+      this.fetch(this.wanted());
       g.save(); g.beginPath(); g.rect(NAMES, 0, width - NAMES, height); g.clip();
       for (let d = Math.floor(this.first); d <= this.first + this.days; d++) {
         const monday = (d + 3) % 7 === 0, x = this.x(d);
