@@ -54,6 +54,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from cycle import FIRST, _moments, chain_tables, fill_ledger
 from datong.app.chain import Chain
+from datong.app.garbage_collection import collect_seldom
 from datong.app.http.signed_in import COOKIE
 from datong.app.server import application
 from datong.app.service.roles_and_permissions import Permission
@@ -227,7 +228,8 @@ def let_look(folder: Path) -> dict[str, str]:
 
 
 def run_server(folder: Path, pipe: Connection) -> None:
-    """Serve until killed or told to end."""
+    """Serve until killed or told to end, as `datong serve` does."""
+    collect_seldom()
     served = serve(folder / "chain", folder / DESK_FILE)
     config = uvicorn.Config(application(served), host="127.0.0.1", port=0, log_level="warning", access_log=False)
     socket = config.bind_socket()

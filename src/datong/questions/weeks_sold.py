@@ -44,12 +44,19 @@ class WeeksSold:
             found[item.product].append(i)
         return found
 
+    @cached_property
+    def _of_category(self) -> Mapping[str, Sequence[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        for i, category in enumerate(self.category):
+            found[category].append(i)
+        return found
+
     def of(self, subject: Subject) -> list[int]:
         """Positions of the items that a finding is about."""
         if subject.kind == "chain":
             return list(range(len(self.items)))
         if subject.kind == "category":
-            return [i for i, category in enumerate(self.category) if category == subject.name]
+            return list(self._of_category.get(subject.name, ()))
         own = self._of_product.get(subject.name, ()) if subject.kind == "product" else ()
         return [i for i in own if subject.market in ("all", self.items[i].market)]
 

@@ -14,11 +14,15 @@ from datong.model.errors import NotFound, Refused
 from datong.model.flow import DISMISSED, TAKEN
 from datong.model.words import message
 from datong.network.finding_decisions import Change, Decision
+from datong.questions.run_result import RunResult
 
 if TYPE_CHECKING:  # they import every stage
     from datong.questions.decision_effect import EffectResult
     from datong.questions.market_findings import MarketFinding
     from datong.questions.market_findings_shown import MarketShown, ShownFinding
+
+# Tables of a run that say what it found.
+READ = ("signals", "reasons", "series", "forecast", "adjustments", "attributes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +42,9 @@ def findings(served: Served, who: Who) -> Heard:
 
 
 def _heard(chain: Chain) -> Heard:
-    result = chain.kept_run(read_last_run(chain, ()).run)
-    return Heard(result.run, result.as_of, market_of_run_now(chain, result))
+    run = read_last_run(chain, READ)
+    market = market_of_run_now(chain, RunResult(run.run, run.as_of, chain.settings, run.tables))
+    return Heard(run.run, run.as_of, market)
 
 
 def finding(served: Served, who: Who, name: str) -> "ShownFinding":
