@@ -89,7 +89,11 @@ def test_only_orders_that_are_shown_are_read_by_themselves(served: Served, monke
     page = Browser(app).sign_in("miller")
     assert len(read) == 36 and all(f">{name} · " in page.text for name in read if name != ODD)
     who = served.people.sign_in("miller", PASSWORD).who
-    told = [one.order for one in factory.own_orders(served, who).orders]
+    found = factory.own_orders(served, who).orders
+    told = [one.order for one in found]
+    for part in factory.PARTS:
+        dues = [one.due for one in found if one.part == part]
+        assert dues == sorted(dues, reverse=part == "ended") and len(set(dues)) > 1
     assert told == [name for names in factory.own_numbers(served, who).parts.values() for name in names]
     assert len(set(told)) == COUNT + 1
 
