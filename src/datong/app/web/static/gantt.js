@@ -41,12 +41,13 @@ window.datongGantt = (() => {
     get scale() { return (this.canvas.clientWidth - NAMES) / this.days; }
     x(number) { return NAMES + (number - this.first) * this.scale; }
 
-    // A tile is 8 lines by a span of days; what is asked for stays until something changes.
-    wanted(margin = 0) {
-      const span = this.days > 120 ? 112 : this.days > 40 ? 56 : 14, found = [];
-      const rows = Math.ceil((this.canvas.clientHeight - HEAD) / ROW), first = this.first - margin * this.days;
+    // A tile is 8 lines by a span of days; what is asked for stays until something changes. margin: as many screens on
+    // each side; zoom: as if so many times the days were shown.
+    wanted(margin = 0, zoom = 1) {
+      const days = this.days * zoom, span = days > 120 ? 112 : days > 40 ? 56 : 14, found = [];
+      const rows = Math.ceil((this.canvas.clientHeight - HEAD) / ROW), first = this.first + (this.days - days) / 2 - margin * days;
       for (let r = Math.floor(Math.max(0, this.top - 8 * margin) / 8); r * 8 < Math.min(this.top + rows + 1 + 8 * margin, this.lines.length); r++)
-        for (let d = Math.floor(first / span); d * span < first + this.days * (1 + 2 * margin); d++) found.push([r, d, span]);
+        for (let d = Math.floor(first / span); d * span < first + days * (1 + 2 * margin); d++) found.push([r, d, span]);
       return found;
     }
 
@@ -54,8 +55,8 @@ window.datongGantt = (() => {
     ahead() {
       const isThere = (key) => { const tile = this.tiles.get(key.join("/")); return tile && (tile.bars || tile.load); };
       if (this.drag || this.pan || !this.wanted().every(isThere)) return;
-      for (const margin of [0.5, 1]) {
-        const next = this.wanted(margin).filter(([r, d, span]) => !this.tiles.has(`${r}/${d}/${span}`) && d * span < this.end && (d + 1) * span > this.start);
+      for (const [margin, zoom] of [[0.5, 1], [0, 1.6], [0, 0.6], [1, 1]]) {
+        const next = this.wanted(margin, zoom).filter(([r, d, span]) => !this.tiles.has(`${r}/${d}/${span}`) && d * span < this.end && (d + 1) * span > this.start);
         if (next.length) { this.fetch(next.slice(0, AHEAD)); return; }  // some after the others: each asks for the next when it is drawn
       }
     }
