@@ -1,7 +1,7 @@
 """What stock and orders under way fix before anything is planned, by hand."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +11,11 @@ from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.committed import committed
+from datong.network.doubts_before_planning import review
 from datong.network.facts import chain_facts
 from datong.network.planned_demand import response_buckets
 from datong.network.position import Position, UnderWay
+from datong.network.review import review
 from datong.network.rule_facts import _firm_shares
 from datong.network.ways import Way
 
@@ -192,3 +194,32 @@ def test_a_firm_s_share_counts_for_the_part_of_the_horizon_in_which_it_holds() -
     ]
     (found,) = _firm_shares(dated(firm_shares=shares), STARTS)
     assert (found.floor, found.ceiling) == (pytest.approx(0.2), pytest.approx(0.8))
+
+
+def test_demand_that_is_forecast_goes_on_though_a_firm_order_stands_beside_it() -> None:
+    """A and B are sold each week, and 5 of A are ordered for next week: a unit of either that is left saves making one
+    later, for 2. C, of which nothing but rows of demand is known, ends with them."""
+    sales = [
+        {"sale": f"{p}{w}", "product": p, "market": "all", "units": 9.0, "price": 9.0}
+        | {"happened_at": datetime(2026, 1, 1, 12, tzinfo=UTC) - timedelta(weeks=w)}
+        for p in "AB"
+        for w in range(30)
+    ]
+    asked = {"market": "all", "units": 5.0, "due": STARTS[1], "firm": True}
+    tables = {
+        "products": [{"product": p, "price": 10.0} for p in "ABC"],
+        "lines": [{"line": "L", "hours_per_week": 40.0}],
+        "recipes": [{"recipe": p, "product": p, "line": "L", "cost_per_unit": 2.0} for p in "ABC"],
+        "sales": sales,
+        "demand": [{"demand": p, "product": p} | asked for p in "AC"],
+    }
+    settings = ChainSettings("t", horizon_buckets=3, time_zone="UTC")
+    tables = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    state = state_of_tables(settings, settings.calendar.midnight(MONDAY), tables)
+    economics = chain_facts(state, STARTS, nothing_learnt()).economics
+    assert {p: economics[p].salvage for p in "ABC"} == {"A": 2.0, "B": 2.0, "C": 0.0}
+    assert {p: economics[p].waiting_at_end for p in "AB"} == {"A": 2.0, "B": 2.0}
+    (ends,) = [f for f in review(state) if f.code.startswith("demand_ends")]
+    assert ends.code == "demand_ends_for_some" and dict(ends.found.params)["products"] == "C 2026-01-12"
+    only = state.with_tables(sales=state.table("sales").slice(0, 0))
+    assert "demand_ends" in [f.code for f in review(only)]

@@ -16,6 +16,7 @@ from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
 from datong.model.words import message
 from datong.network.facts import chain_facts
+from datong.network.forecast_netting import forecast_products
 from datong.network.horizon import rows_of
 from datong.network.rows_in_plan import rows_in_plan
 from datong.network.stock import last_counts
@@ -188,8 +189,9 @@ def _heaviest_weight(state: State, starts: Sequence[date]) -> dict[str, float]:
 
 
 def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
-    """Given demand that stops before the horizon does: the last weeks look free."""
-    due = _due_in(state, starts)
+    """Given demand that stops before the horizon does: the last weeks look free. What is forecast beside it goes on."""
+    due, goes_on = _due_in(state, starts), pa.array(sorted(forecast_products(state)), pa.string())
+    due = due.filter(pc.invert(pc.is_in(due["product"], value_set=goes_on)))
     if not due.num_rows:
         return []
     calendar = state.settings.calendar
@@ -203,7 +205,7 @@ def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
         return []
     names = named(f"{product} {day}" for product, day in short)
     ends = max(last["due_max"].to_pylist())
-    whole = calendar.bucket_start(ends) < starts[-1]
+    whole = calendar.bucket_start(ends) < starts[-1] and not len(goes_on)
     figures: dict[str, Any] = {
         "count": len(short),
         "all": last.num_rows,

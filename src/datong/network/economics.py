@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
+from datong.network.forecast_netting import forecast_products
 from datong.network.horizon import EPOCH_WEEKDAY, Horizon, Row, day_numbers, or_default, rows_of, valid_on
 from datong.network.places import StockPoint
 
@@ -114,13 +115,13 @@ def _mean(rows: _Economics, column: int, default: float) -> float:
 
 
 def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:
-    """Products with rows in `demand` that are due in these buckets."""
+    """Products with rows in `demand` that are due in these buckets, and no forecast beside them."""
     demand = state.table("demand")  # of every status: nobody forecasts what rows of demand are about
     due = demand["due"].cast(pa.int32()).to_numpy()
     if state.settings.calendar.unit == "week":
         due = due - (due + EPOCH_WEEKDAY) % 7
     inside = np.isin(due, day_numbers(bucket_starts))
-    return set(pc.unique(demand["product"].filter(pa.array(inside))).to_pylist())
+    return set(pc.unique(demand["product"].filter(pa.array(inside))).to_pylist()) - forecast_products(state)
 
 
 def honest_salvage(salvage: float, cost: float, waiting_at_end: float) -> float:

@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days, pairs
-from datong.ledger.daily_sales import sold_by_day
+from datong.ledger.daily_sales import sold_by_day, sold_pairs
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import NETTING_SCHEMA, BoolArray, FloatArray, Forecast, IntArray, Item
@@ -170,6 +170,11 @@ def _given_items(state: State) -> frozenset[Item]:
     sold, often = set(buckets), {item for item, count in buckets.items() if count >= FEWEST_SOLD_BUCKETS}
     beside = often if state.settings.netting.own_forecast else set()
     return frozenset((_items(rows) - sold) | (_items(ahead) - beside) | _items(forecast))
+
+
+def forecast_products(state: State) -> frozenset[str]:
+    """Products of which Datong forecasts demand itself, in some market: it goes on beyond the horizon."""
+    return frozenset(item.product for item in {Item(*pair) for pair in sold_pairs(state)} - given_items(state))
 
 
 def _sold_buckets(state: State, asked: pa.Table) -> dict[Item, int]:
