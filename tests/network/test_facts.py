@@ -15,7 +15,6 @@ from datong.network.doubts_before_planning import review
 from datong.network.facts import chain_facts
 from datong.network.planned_demand import response_buckets
 from datong.network.position import Position, UnderWay
-from datong.network.review import review
 from datong.network.rule_facts import _firm_shares
 from datong.network.ways import Way
 

@@ -18,6 +18,7 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import BESIDE, tables
 from datong.questions.demand_totals import gap_totals
 from datong.questions.result_table import Frame
+from datong.questions.waits_longer import waits_longer
 
 Row = dict[str, Any]
 
@@ -98,8 +99,8 @@ def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
 
     sides: the two runs. settings: setting, text_a, text_b. changed_tables: rows only in B (added), only in A
     (removed), and in both with other content (changed), by table. changed_rows: these rows, with a row for each cell.
-    cost: money by term and in all. orders: see `order_changes`. demand: units by product. prices, price_buckets: what
-    is scarce in either. forecast: all items by bucket.
+    cost: money by term and in all. orders: see `order_changes`. demand: units by product. later: who waits longer in B.
+    prices, price_buckets: what is scarce in either. forecast: all items by bucket.
     """
     changed = {name: changed_rows(name, a.state.versions(name), b.state.versions(name)) for name in tables()}
     changed_tables, cells = _changed(changed)
@@ -115,6 +116,7 @@ def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
             "cost": cost_changes(a.tables["cost"], b.tables["cost"]),
             "orders": order_changes(a.tables["orders"], b.tables["orders"]),
             "demand": demand_changes(a.tables["gaps"], b.tables["gaps"]),
+            "later": waits_longer(a.tables, b.tables),
             "prices": price_changes(a.tables["prices"], b.tables["prices"]),
             "price_buckets": price_buckets(a.tables["prices"], b.tables["prices"]),
             "forecast": forecast_changes(a.tables["forecast_total"], b.tables["forecast_total"]),

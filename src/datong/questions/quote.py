@@ -34,7 +34,7 @@ from datong.balance.solvers import (
 )
 from datong.balance.unit_prices import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.warm_start import warm_prices
-from datong.cycle import USUAL, Head, decide, head, lots_of
+from datong.cycle import USUAL, Decision, Head, decide, head, lots_of
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.state import State, in_state_schema
 from datong.model.errors import NotFound, Refused
@@ -43,14 +43,16 @@ from datong.model.settings import ChainSettings
 from datong.model.words import message, say
 from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
+from datong.plan.after_due import after_due
 from datong.plan.earliest_due_first import worked_hours
-from datong.plan.out_by_day import dated
+from datong.plan.out_by_day import Dated, dated
 from datong.plan.pegging import Use
-from datong.plan.planning_inputs import Chosen
 from datong.plan.units_there_on import there_on
 from datong.questions.clear_market import Earlier, units_of_demand
+from datong.questions.counted_by_day import counted_by_day
 from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
+from datong.questions.waits_longer import LATER_SCHEMA, waits_longer
 from datong.shown.tables import html_table
 
 # Columns of `alternatives`, and with `date` before them of `weeks`.
@@ -301,7 +303,6 @@ def _by_two_plans(
     wanted = with_more(without, wanted, market.places.label_of(item), due, order.units)
     money = wanted.total_cost - without.total_cost
     tables_of = [plan.tables(at.demand) for plan, at in ((without, begun), (wanted, with_it))]
-    waits = _who_waits(*(clearing.gaps for clearing in tables_of), item)
     in_lots = states_lots(market)
     prices = _lot_prices(without, market) if in_lots else _prices_of(decisions[0].market, begun, market)
     label = market.places.label_of(item)
@@ -326,22 +327,40 @@ def _by_two_plans(
     }
     summary, tables = _confirmed(summary, tables, exact)
     summary["set_ups_fixed"] = in_lots
-    chosen = decisions[1].chosen
-    assert chosen is not None  # both are in lots
+    given = zip((begun, with_it), (without, wanted), tables_of, decisions, strict=True)
+    days = [_days(at, plan, clearing, decision) for at, plan, clearing, decision in given]
     is_late = changed["own_late_units"] >= LEAST_LATE
-    day = _there_on(with_it, wanted, tables_of[1], chosen, item, due, is_late)
+    day = _there_on(with_it, days[1], item, due, is_late)
     summary["there_on"] = None if day is None else day.isoformat()
-    return summary, tables | {"waits": waits}
+    both = [_by_day(clearing, found) for clearing, found in zip(tables_of, days, strict=True)]
+    waits = _who_waits(*(one["gaps"] for one in both), item)
+    told = {(row["product"], row["market"], row["bucket"]) for row in waits.to_pylist()}
+    bucket_of = begun.state.settings.calendar.bucket_start
+    later = waits_longer(*both).to_pylist()
+    later = [row for row in later if (row["product"], row["market"], bucket_of(row["due"])) not in told]
+    return summary, tables | {"waits": waits, "later": pa.Table.from_pylist(later, schema=LATER_SCHEMA)}
 
 
-def _there_on(
-    at: Head, plan: MarketCleared, clearing: Clearing, chosen: Chosen, item: Item, due: int, is_late: bool
-) -> date | None:
+def _days(at: Head, plan: MarketCleared, clearing: Clearing, decision: Decision) -> Dated:
+    """The days of a plan's orders."""
+    chosen = decision.chosen
+    assert chosen is not None  # both plans are in lots
+    hours = worked_hours(at.state, clearing, chosen.work.starts)
+    return dated(chosen.work, clearing, lots_of(plan, chosen), hours, at.state.today)
+
+
+def _by_day(clearing: Clearing, plan: Dated) -> dict[str, pa.Table]:
+    """`gaps`, `deliveries` and `after_due` of a plan, as a run shows them."""
+    late = after_due(plan.found, plan.days, plan.work.facts.product_of)
+    tables = counted_by_day(clearing.gaps, clearing.deliveries, late, plan.work.calendar.bucket_start)
+    return dict(zip(("gaps", "deliveries", "after_due"), tables, strict=True))
+
+
+def _there_on(at: Head, plan: Dated, item: Item, due: int, is_late: bool) -> date | None:
     """The day by which what is served of the order is there by the orders of a plan with it; where demand is forecast
     and the order is none by itself, what is served of its bucket, and where more of it comes late, that too."""
-    work, today = chosen.work, at.state.today
-    found = dated(work, clearing, lots_of(plan, chosen), worked_hours(at.state, clearing, work.starts), today)
-    uses = found.found.uses.get(work.facts.label_of(item), ())
+    work = plan.work
+    uses = plan.found.uses.get(work.facts.label_of(item), ())
 
     def is_of_bucket(use: Use) -> bool:
         if use.kind != "forecast" or (use.waits_since is not None and not is_late):
@@ -349,7 +368,7 @@ def _there_on(
         return (use.waits_since or work.starts[use.bucket]) == work.starts[due]
 
     own = [use for use in uses if use.kind == "request" and use.name == ADDED]
-    return there_on(found, own or [use for use in uses if is_of_bucket(use)], today)
+    return there_on(plan, own or [use for use in uses if is_of_bucket(use)], at.state.today)
 
 
 def _lot_prices(plan: MarketCleared, market: Market) -> Cleared:

@@ -23,6 +23,7 @@ from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.names import Names
+from datong.app.wording.quotes import later_line
 from datong.app.wording.replay_verdict import (
     MEASURES,
     difference_rows,
@@ -689,6 +690,7 @@ def show_comparison(comparison: Comparison, language: str, console: Console | No
     _print_costs(console, comparison, language)
     _print_order_changes(console, comparison.tables["orders"].to_pylist(), language)
     _print_demand_changes(console, comparison.tables["demand"].to_pylist(), language)
+    _print_later(console, comparison, language)
     _print_price_changes(console, comparison.tables["prices"].to_pylist(), language)
     expected = comparison.tables["forecast"]
     totals_of = (figures.number(math.fsum(expected[f"mean_units_{x}"].drop_null().to_pylist())) for x in "ab")
@@ -813,6 +815,18 @@ def _print_demand_changes(console: Console, rows: Sequence[Mapping[str, Any]], l
     shown.add_row(say("compare.total", language), *map(figures.number, sums), style="bold")
     console.print(shown)
     _print_more(console, len(changed) - DIFFERENCES_SHOWN, language)
+
+
+def _print_later(console: Console, comparison: Comparison, language: str) -> None:
+    """Orders of customers that wait longer in B, those of the most units first."""
+    rows = sorted(comparison.tables["later"].to_pylist(), key=lambda r: -r["units"])
+    if not rows:
+        return
+    _head(console, say("compare.later", language))
+    names = Names(comparison.b.tables)
+    for row in rows[:DIFFERENCES_SHOWN]:
+        console.print(Text("  " + later_line(row, comparison.settings, names, language)))
+    _print_more(console, len(rows) - DIFFERENCES_SHOWN, language)
 
 
 def _print_price_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:

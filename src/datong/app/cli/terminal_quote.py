@@ -34,7 +34,7 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
     if summary["cleared_as_of"] not in (None, summary["as_of"]):
         console.print(Text(say("quote.older", language, then=summary["cleared_as_of"]), style="yellow"))
     if "waits" in result.tables:
-        for text in waits_lines(result.tables["waits"].to_pylist(), settings, names, language):
+        for text in waits_lines(*_waits(result), settings, names, language):
             console.print(Text("  " + text))
     if not summary["marginal"]:
         return
@@ -49,6 +49,10 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
         console.print(Text(say("quote.alternatives", language), style="bold"))
         shown = [_alternative(row, names, language) for row in options[:WAYS_SHOWN]]
         terminal.records(shown, language, console)
+
+
+def _waits(result: "QuoteResult") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    return result.tables["waits"].to_pylist(), result.tables["later"].to_pylist()
 
 
 def best_of_eachway_words(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

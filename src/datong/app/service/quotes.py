@@ -42,11 +42,12 @@ def ask_quote(chain: Chain, asked: Mapping[str, Any]) -> QuoteAsked:
 
 def keep_quote(_chain: Chain, _asked: Mapping[str, Any], answer: QuoteResult) -> Mapping[str, Any]:
     """What a quote says, as JSON has it; nothing of it is kept in the chain. waits: null where no difference of two
-    plans was worked out."""
+    plans was worked out. later: orders of customers that come later, beside those of `waits`."""
     ways = answer.tables["alternatives"].slice(0, MOST_WAYS).to_pylist()
     weeks = answer.tables["weeks"].slice(0, MOST_WEEKS).to_pylist()
     waits = answer.tables["waits"].slice(0, MOST_WAITS).to_pylist() if "waits" in answer.tables else None
-    named = {answer.summary["product"], answer.summary["scarce"], *(row["product"] for row in waits or [])}
+    later = answer.tables["later"].slice(0, MOST_WAITS).to_pylist() if "later" in answer.tables else []
+    named = {answer.summary["product"], answer.summary["scarce"], *(row["product"] for row in [*(waits or []), *later])}
     products = [row for row in answer.products.to_pylist() if row["product"] in named]
     summary = dict(answer.summary)
-    return {"summary": summary, "ways": ways, "weeks": weeks, "waits": waits, "products": products}
+    return {"summary": summary, "ways": ways, "weeks": weeks, "waits": waits, "later": later, "products": products}

@@ -321,5 +321,5 @@ def quote_words(visit: Visit, result: Mapping[str, Any]) -> list[str]:
     waits = result["waits"]
     if waits is not None:
         rows = [{**row, "bucket": date.fromisoformat(row["bucket"])} for row in waits]
-        lines += waits_lines(rows, settings, names, visit.language)
+        lines += waits_lines(rows, result.get("later") or [], settings, names, visit.language)
     return lines

@@ -59,9 +59,15 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Name
 
 
 def waits_lines(
-    rows: Sequence[Mapping[str, Any]], settings: ChainSettings, names: Names, language: str, count: int = WAITS_SHOWN
+    rows: Sequence[Mapping[str, Any]],
+    later: Sequence[Mapping[str, Any]],
+    settings: ChainSettings,
+    names: Names,
+    language: str,
+    count: int = WAITS_SHOWN,
 ) -> list[str]:
-    """Who waits longer, or is no more served, because of the order; the most first. rows: of the table `waits`."""
+    """Who waits longer, or is no more served, because of the order; the most first. rows: of the table `waits`; later:
+    of the table `later`."""
     lines = []
     for row in rows[:count]:
         words = {"product": names.called(row["product"]), "when": when(row["bucket"], settings, language)}
@@ -69,9 +75,32 @@ def waits_lines(
             if row[f"{name}_units"] >= 0.5:
                 units = figures.fitting(row[f"{name}_units"])
                 lines.append(say(f"quote.waits_{name}", language, units=units, **words))
-    if not rows:
+    lines += [later_line(row, settings, names, language) for row in later[: max(count - len(lines), 0)]]
+    if not rows and not later:
         lines.append(say("quote.nobody_waits", language))
     return lines
+
+
+def later_line(row: Mapping[str, Any], settings: ChainSettings, names: Names, language: str) -> str:
+    """A customer's order that comes later by one plan than by another. row: of LATER_SCHEMA."""
+    told = {
+        "demand": row["demand"],
+        "product": names.called(row["product"]),
+        "units": figures.fitting(row["units"]),
+        "due": row["due"],
+        "before": _there(row, "a", settings, language),
+        "then": _there(row, "b", settings, language),
+    }
+    return say("quote.later", language, **told)
+
+
+def _there(row: Mapping[str, Any], side: str, settings: ChainSettings, language: str) -> str:
+    there = row[f"there_{side}"]
+    if there is None:
+        return say("quote.not_at_all", language)
+    if row[f"by_bucket_{side}"]:
+        return say("quote.in_bucket", language, when=when(there, settings, language))
+    return say("quote.by_day", language, day=there)
 
 
 def _holds(summary: Mapping[str, Any], language: str) -> str:
