@@ -28,6 +28,7 @@ from datong.app.cli.terminal import (
 from datong.app.wording.columns import method_words, shown_value
 from datong.forecast.models import MODELS
 from datong.ledger.row_checks import finding_record as kept_record
+from datong.model import findings as model_findings
 from datong.model.findings import Finding
 from datong.model.words import catalogue, message
 
@@ -121,6 +122,16 @@ def finding(severity, rows: int = 1) -> Finding:
         column="product",
         rows_affected=rows,
     )
+
+
+def test_a_finding_is_not_cut_where_its_names_are_wide():
+    parts = "洗发300 (成都), of a forecast of 242 in the week of 2026-03-16, 150 are firm orders (C03 150)"
+    told = model_findings.finding("note", "netting.part_ordered", "demand", parts=parts)
+    for width in range(60, 140):
+        file = io.StringIO()
+        findings([told], "en", Console(file=file, width=width, highlight=False))
+        assert "…" not in file.getvalue()
+        assert parts.replace(" ", "") in "".join(file.getvalue().split())
 
 
 def test_findings_say_where_what_and_the_remedy():

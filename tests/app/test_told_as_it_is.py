@@ -178,14 +178,16 @@ def test_the_rows_behind_a_number_give_it(tmp_path: Path) -> None:
 
 
 def test_on_time_by_the_week_is_told_from_the_named_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """36 A at an hour each are done on Friday, where eight hours a day are worked; 36 were wanted on Tuesday."""
+    """36 A at an hour each are done on Friday, where eight hours a day are worked; 30 were wanted on Tuesday,
+    6 on Wednesday. The example has its own 30, and not the 36 of all."""
     recipes = "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,1,2\n"
-    demand = "demand,product,due,units,firm\nD1,A,2026-01-06,36,yes\n"
+    demand = "demand,product,due,units,firm\nD1,A,2026-01-06,30,yes\nD2,A,2026-01-07,6,yes\n"
     folder = works(tmp_path / "c", "", recipes=recipes, components="product,component,units_per_unit\n")
     (folder / "demand.csv").write_text(demand, encoding="utf-8")
     out = tmp_path / "out"
     assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
-    told = "36 units on time are there in the week of their due date but after that day, by up to 3 days"
+    told = "36 units on time are there in the week of their due date but after that day, by up to 3 days: "
+    told += "30 of Lamp (A) for D1,"
     assert told in " ".join(capsys.readouterr().out.split())
     book = CalamineWorkbook.from_path(out / "datong.xlsx")
     assert any(told in str(cell) for row in book.get_sheet_by_name("This week").to_python() for cell in row)

@@ -23,7 +23,6 @@ from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.names import Names
-from datong.app.wording.quotes import later_line
 from datong.app.wording.replay_verdict import (
     MEASURES,
     difference_rows,
@@ -36,6 +35,7 @@ from datong.app.wording.replay_verdict import (
 )
 from datong.app.wording.report_inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.view import RunView
+from datong.app.wording.waits_longer import later_line
 from datong.app.wording.week import behind_the_days
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
@@ -204,6 +204,8 @@ def findings(found: Sequence[Finding], language: str, console: Console | None = 
         head = Text(say(f"finding.{finding.severity}", language), style=STYLES[finding.severity])
         console.print(head + Text(f"  {where}  [{finding.code}]", style="bold"))
         body = Table.grid(padding=(0, 1))
+        body.add_column()
+        body.add_column(overflow="fold")  # lines with wide characters can be too long by one, and would be cut
         below: dict[str, list[str]] = {}
         for name in ("found", "expected", "remedy"):
             told, *below[name] = str(record[name]).split("\n")

@@ -189,6 +189,7 @@ def _after_due(view: RunView) -> str:
     return view.say(
         "week.after_due",
         units=figures.fitting(units),
+        own=figures.fitting(most["units"]),
         product=view.names.called(most["product"]),
         demand=most["demand"] or "–",
         due=most["due"],
