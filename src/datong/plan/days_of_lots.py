@@ -221,8 +221,8 @@ class _Dealt:
 
     def _after(self, lot: Lot, at: Mapping[Lot, int], steps: Steps) -> tuple[tuple[int, int], ...]:
         """What is done before a lot begins, and days in between. Moved or bought goods serve on the day on which they
-        are there."""
-        both_made = {other: lot.way.kind == other.way.kind == "make" for other in self.takes[lot]}
+        are there. at: what is worked in the bucket; a lot over several has begun before, with what it takes."""
+        both_made = {other: lot.way.kind == other.way.kind == "make" for other in self.takes[lot] if other in at}
         follows = [other for other, made in both_made.items() if not (made and steps == "overlapping")]
         apart = {other: both_made[other] and steps == "apart" and other.way.lead_days == 0 for other in follows}
         return tuple((at[other], int(apart[other]) + other.way.lead_days) for other in follows)
