@@ -227,7 +227,7 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
         forecast=forecast,
         clearing=clearing,
         decision=SimpleNamespace(
-            given_out=SimpleNamespace(market_bound=84_000.0, lots=None), findings=(), clearing=clearing, chosen=None
+            given_out=SimpleNamespace(market_bound=84_000.0, lots=None), findings=(), clearing=clearing
         ),
         futures=FUTURES_SCHEMA.empty_table(),
         plan=Plan(orders, kept),

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_orders_come_back_from_the_tables(result):
 def test_most_valuable_orders_first_ties_by_number(result):
     def order(name: str, value: float) -> PlannedOrder:
         one = result.plan.orders[0]
-        return PlannedOrder(**{**one.__dict__, "order": name, "value": value})
+        return replace(one, order=name, value=value)
 
     chosen = most_valuable([order("B", 5), order("A", 5), order("C", 9), order("D", 1)], 3)
     assert [o.order for o in chosen] == ["C", "A", "B"]

@@ -49,7 +49,6 @@ from datong.plan.out_by_day import Dated, dated
 from datong.plan.pegging import Use
 from datong.plan.units_there_on import there_on
 from datong.questions.clear_market import Earlier, units_of_demand
-from datong.questions.counted_by_day import counted_by_day
 from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
 from datong.questions.waits_longer import LATER_SCHEMA, waits_longer
@@ -352,8 +351,7 @@ def _days(at: Head, plan: MarketCleared, clearing: Clearing, decision: Decision)
 def _by_day(clearing: Clearing, plan: Dated) -> dict[str, pa.Table]:
     """`gaps`, `deliveries` and `after_due` of a plan, as a run shows them."""
     late = after_due(plan.found, plan.days, plan.work.facts.product_of)
-    tables = counted_by_day(clearing.gaps, clearing.deliveries, late, plan.work.calendar.bucket_start)
-    return dict(zip(("gaps", "deliveries", "after_due"), tables, strict=True))
+    return {"gaps": clearing.gaps, "deliveries": clearing.deliveries, "after_due": late}
 
 
 def _there_on(at: Head, plan: Dated, item: Item, due: int, is_late: bool) -> date | None:
