@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
+from datong.dispatch.orders_due_for_release import due_before
 from datong.ledger.state import State
 from datong.model import errors
 from datong.model.words import Message, message
@@ -37,7 +38,7 @@ def why_not_due(asked: Sequence[str], run: RunResult, out: Container[str], waiti
     starts = dict(
         zip(run.tables["orders"]["order"].to_pylist(), run.tables["orders"]["start"].to_pylist(), strict=True)
     )
-    end = settings.calendar.shift(settings.first_open_bucket(run.as_of), settings.frozen_buckets + 1)
+    end = due_before(settings, settings.first_open_bucket(run.as_of))
 
     def why(order: str) -> Message:
         if order in out:

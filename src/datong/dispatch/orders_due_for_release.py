@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -10,20 +11,26 @@ from datong.dispatch.counterparty_of_order import counterparties
 from datong.ledger.order_life import events_of_table, standing
 from datong.ledger.state import State
 from datong.model.flow import OrderMessage, Plan, PlannedOrder
+from datong.model.settings import ChainSettings
 
 _TEXT = pa.string()
 
 _OUT = frozenset({"released", "offered", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
 
 
+def due_before(settings: ChainSettings, first_open_bucket: date) -> date:
+    """The day before which an order starts that is due for release: the end of the first bucket after the frozen
+    ones."""
+    return settings.calendar.shift(first_open_bucket, settings.frozen_buckets + 1)
+
+
 def dispatch(state: State, plan: Plan) -> tuple[OrderMessage, ...]:
     """The orders of a plan that are due for release, each to its counterparty, by counterparty, start and number.
 
-    Due for release: the order starts before the end of the first bucket after the frozen ones; a later one waits for
-    the next cycle, which knows more. An order that is out with the same key is not sent again.
+    Due for release: the order starts before `due_before`; a later one waits for the next cycle, which knows more. An
+    order that is out with the same key is not sent again.
     """
-    settings = state.settings
-    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    end = due_before(state.settings, state.first_open_bucket)
     out = _keys_out(state)
     due = [order for order in plan.orders if order.start < end and order_key(order) not in out]
     to = counterparties(state, _table(due)).to_pylist()

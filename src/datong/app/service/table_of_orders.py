@@ -16,6 +16,7 @@ from datong.app.chain import Chain
 from datong.app.service.last_run_in_memory import LastPlan, last_plan, of_run, run_table
 from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.dispatch.counterparty_of_order import counterparties
+from datong.dispatch.orders_due_for_release import due_before
 from datong.ledger.protocol import Ledger
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, only_orders, with_lines
 from datong.ledger.state import State
@@ -121,7 +122,7 @@ def orders_now(chain: Chain) -> OrdersNow:
     To be asked on the chain's own thread."""
     state, plan = chain.state(names=READ), last_plan(chain)
     settings = state.settings
-    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    end = due_before(settings, state.first_open_bucket)
     others = tuple(state.tables[name] for name in READ if name not in READ_FOR_STANDINGS)
     basis, before = _Basis(plan, settings, state.today, end, others), _BEFORE.get(chain.ledger)
     stands = where_orders_stand(state, None if before is None else before.stands)

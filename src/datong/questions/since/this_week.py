@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.dispatch.orders_due_for_release import due_before
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
@@ -59,8 +60,7 @@ def without_apart(tables: Mapping[str, pa.Table], state: State, apart: Collectio
 
 def _release(state: State, tables: Mapping[str, pa.Table], naming: Naming, apart: Collection[str] = frozenset()) -> Row:
     """apart: products that the plan orders and a list of it does not."""
-    settings = state.settings
-    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    end = due_before(state.settings, state.first_open_bucket)
     due = tables["orders"].filter(pc.is_in(tables["orders"]["order"], tables["messages"]["order"].combine_chunks()))
     of_apart = pc.is_in(due["product"], pa.array(sorted(apart), pa.string()))
     words: dict[str, Any] = {"day": end - timedelta(days=1)}
