@@ -172,6 +172,8 @@ def test_what_waits_is_sent_after_signing_in_again(opened, address, served, cloc
     page = phone(opened, "zh")
     sign_in(page, address)
     page.locator(".orders a").first.click()
+    page.locator("button.big.good").wait_for()
+    page.wait_for_load_state("load")  # before its script is there, the page sends a plain form
     clock.later(seconds=IDLE.total_seconds() + 1)
     page.locator("button.big.good").click()
     page.locator("input[name=login]").fill("miller")

@@ -129,6 +129,7 @@ def test_a_what_if_is_made_and_changed(browser: Browser, server: Planner) -> Non
     page.get_by_role("button", name="Change", exact=True).first.click()
     page.get_by_label("hours_per_week").fill("60")
     page.get_by_label("hours_per_week").press("Tab")
+    page.wait_for_timeout(500)  # labels change their colour by degrees
     assert serious(page) == []
     page.get_by_role("button", name="Keep on this").click()
     page.get_by_role("cell", name="lines:PRESS").wait_for()
