@@ -160,11 +160,13 @@ def only_recipes(state: State) -> Mapping[str | tuple[str, str], str]:
     recipes = state.table("recipes")
     begun = pc.fill_null(pc.less_equal(recipes["valid_from"], pa.scalar(state.today)), True)
     rows = recipes.filter(begun).select(["recipe", "product", "line"])
-    found: dict[str | tuple[str, str], str] = {}
-    for keys in (["product"], ["product", "line"]):
-        told = [("recipe", "count_distinct"), ("recipe", "min")]
-        alone = rows.filter(pc.is_valid(rows[keys[-1]])).group_by(keys, use_threads=False).aggregate(told)
-        alone = alone.filter(pc.equal(alone["recipe_count_distinct"], 1))
-        of = [alone[key].to_pylist() for key in keys]
-        found |= zip(zip(*of, strict=True) if len(of) > 1 else of[0], alone["recipe_min"].to_pylist(), strict=True)
-    return found
+    of_product = _alone(rows, ["product"])
+    of_line = _alone(rows.filter(pc.is_valid(rows["line"])), ["product", "line"])
+    found: dict[str | tuple[str, str], str] = {row["product"]: row["recipe_min"] for row in of_product}
+    return found | {(row["product"], row["line"]): row["recipe_min"] for row in of_line}
+
+
+def _alone(rows: pa.Table, keys: list[str]) -> list[dict[str, Any]]:
+    """The keys that stand with one recipe alone, each with that recipe as `recipe_min`."""
+    told = rows.group_by(keys, use_threads=False).aggregate([("recipe", "count_distinct"), ("recipe", "min")])
+    return told.filter(pc.equal(told["recipe_count_distinct"], 1)).to_pylist()

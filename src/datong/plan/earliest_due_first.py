@@ -101,6 +101,7 @@ def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> li
     parts: list[list[tuple[int, float]]] = [[] for _ in jobs]
     begins: list[int | None] = [None] * len(jobs)
     done: list[int | None] = [None] * len(jobs)
+    depends = any(job.after for job in jobs)
     for day in range(days):
         room = {line: float(of_line[day]) for line, of_line in free.items()}
         again = True
@@ -122,7 +123,7 @@ def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> li
                 if job.line is None or left[j] <= LEAST_HOURS:
                     done[j] = day
                     begins[j] = day if begins[j] is None else begins[j]
-                    again = True
+                    again = depends
                 else:
                     waiting.append(j)
             queue = waiting
