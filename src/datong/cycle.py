@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.cost_and_flow_tables import futures
+from datong.balance.deliveries import late_costs
 from datong.balance.exact_lots import lot_rules
 from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack
@@ -38,13 +39,16 @@ from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
+from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.network.forecast_netting import with_orders
+from datong.network.horizon import EPOCH
 from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
 from datong.network.rows_in_plan import not_planned
 from datong.plan.choose_lots import choose
+from datong.plan.days_of_lots import Days
 from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
@@ -72,6 +76,9 @@ READS: Mapping[str, tuple[str, ...]] = {
     "dispatch": ("sites", "lines", "recipes", "offers", "orders", "order_events"),
     "learn": ("products", "recipes", "stock", "shipments", "production", "orders", "order_events"),
 }
+# Lots whose days are looked at, over all turns, to count what days put into a later bucket there (`_within_days`): a
+# count and no time, so that the plan is the same each time. What is left then is told by its day (`after_due`).
+DAYS_LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,24 +189,45 @@ def of_demand(head: Head) -> tuple[Finding, ...]:
 
 
 def _within_days(head: Head, given_out: Cleared, chosen: Chosen) -> Cleared:
-    """The plan, with what a line has too few hours for, from the day of its bucket on which the last of what it takes
-    of orders that are out is there, in a later bucket, as far as nothing else then lacks it."""
-    work, tried = chosen.work, set[tuple[str, int]]()
-    with_hours = {own.order.order for own in work.promised.worked}
-    waits = (one for one in work.promised.comes if one.product in work.components)
-    if not any(one.day > work.starts[one.bucket] or one.order in with_hours for one in waits):
+    """The plan, with what is out or closed days do not let come in the bucket in which it is counted in a later one, as
+    far as nothing else then lacks it. A line has too few hours for it from the day on which the last of what it takes
+    of orders that are out is there, or it begins so late in its bucket that closed days put off its arrival."""
+    work, tried, looked_at = chosen.work, set[tuple[str, int]](), 0
+    if not _days_bind(work, given_out):
         return given_out
     while True:
-        clearing, lots = given_out.tables(head.demand), lots_of(given_out, chosen)
+        lots = lots_of(given_out, chosen)
+        looked_at += len(lots)
+        if looked_at > DAYS_LOOKED_AT and tried:
+            return given_out
+        clearing = given_out.tables(head.demand)
         hours = worked_hours(head.state, clearing, work.starts)
         found = dated(work, clearing, lots, hours, head.state.today)
-        short = [(lot, of.short_of) for lot, of in found.days.items() if of.short_of is not None]
-        short = [(lot, hours) for lot, hours in short if (lot.way.name, lot.start) not in tried]
-        if not short:
+        late = [lot for lot, of in found.days.items() if of.short_of is not None or _in_a_later_bucket(lot, of, work)]
+        late = [lot for lot in late if (lot.way.name, lot.start) not in tried]
+        if not late:
             return given_out
-        lot, left = min(short, key=lambda one: (one[0].start, one[0].way.name))
+        lot = min(late, key=lambda one: (one.start, one.way.name))
         tried.add((lot.way.name, lot.start))
+        left = found.days[lot].short_of or 0.0
         given_out = _moved_on(given_out, lot, left, work, _made_of(lot, found.found)) or given_out
+
+
+def _days_bind(work: Work, plan: Cleared) -> bool:
+    """Whether what is out or closed days can put what a plan starts into a later bucket than the one in which it is
+    counted: something waits for orders that are out, or has a lead time that goes over closed days."""
+    with_hours = {own.order.order for own in work.promised.worked}
+    waits = (one for one in work.promised.comes if one.product in work.components)
+    if any(one.day > work.starts[one.bucket] or one.order in with_hours for one in waits):
+        return True
+    starts = plan.solution.started.max(axis=1, initial=0.0) > NOTHING
+    ways = (way for way, is_started in zip(plan.market.ways.facts, starts, strict=True) if is_started)
+    return any(way.course is not None and way.lead_days > 0 and way.kind != "buy" for way in ways)
+
+
+def _in_a_later_bucket(lot: Lot, days: Days, work: Work) -> bool:
+    """Whether a lot is there after the bucket in which it is counted."""
+    return days.due >= work.calendar.shift(work.starts[0], lot.arrive + 1)
 
 
 def _made_of(lot: Lot, found: Pegged) -> tuple[Lot, ...]:
@@ -231,8 +259,8 @@ def _moved_on(plan: Cleared, lot: Lot, hours: float, work: Work, made_of: Sequen
 
 
 def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleared | None:
-    """The plan with units of lots so many buckets later; None where a way is not open then, a lot is too small, hours
-    or components are too few, or the market has rules beyond these."""
+    """The plan with units of lots so many buckets later; None where a way is not open then, a lot is too small, or
+    hours, components or rules do not let them."""
     ways = plan.market.ways
     at = {facts.name: w for w, facts in enumerate(ways.facts)}
     started = plan.solution.started.copy()
@@ -242,6 +270,7 @@ def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleare
             return None
         started[w, lot.start] -= units
         started[w, then] += units
+    started[[facts.serves for facts in ways.facts]] = 0.0
     small = np.array([facts.min_units for facts in ways.facts])[:, None]
     lots = np.where(started > NOTHING, 1.0, 0.0)
     too_small = ((started > NOTHING) & (started < small - NOTHING)).any()
@@ -318,4 +347,19 @@ def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) 
     work = decision.chosen.work
     # Sites that serve markets are deliveries, and stand in the plan beside the orders.
     lots = lots_of(decision.given_out, decision.chosen)
-    return orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
+    plan = orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
+    return replace(plan, after_due=_with_costs(plan.after_due, decision.given_out, begun.state.settings.calendar))
+
+
+def _with_costs(after_due: pa.Table, plan: Cleared, calendar: Calendar) -> pa.Table:
+    """Rows of AFTER_DUE_SCHEMA with what their lateness would cost by the bucket of the day on which they are there."""
+    rows = after_due.to_pylist()
+    origin = plan.market.bucket_starts[0]
+    later = [calendar.index(r["there_on"], origin) - max(calendar.index(r["due"], origin), 0) for r in rows]
+    if not any(later):
+        return after_due
+    each = late_costs(plan.market)
+    for row, buckets in zip(rows, later, strict=True):
+        key = row["demand"], row["product"], row["due"].toordinal() - EPOCH
+        row["late_cost"] = row["units"] * buckets * each[key] if buckets else 0.0
+    return pa.Table.from_pylist(rows, schema=after_due.schema)

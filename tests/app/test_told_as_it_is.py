@@ -186,7 +186,10 @@ def test_on_time_by_the_week_is_told_from_the_named_day(tmp_path: Path, capsys: 
     (folder / "demand.csv").write_text(demand, encoding="utf-8")
     out = tmp_path / "out"
     assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
-    told = "36 units on time are there in the week of their due date but after that day, by up to 3 days: "
+    told = (
+        "of 36 units on time 0 are there by their day. 36 are there in the week of their due date but after that day, "
+    )
+    told += "by up to 3 days: "
     told += "30 of Lamp (A) for D1,"
     assert told in " ".join(capsys.readouterr().out.split())
     book = CalamineWorkbook.from_path(out / "datong.xlsx")

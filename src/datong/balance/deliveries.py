@@ -236,6 +236,19 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
     return np.where(ok, of, -1)
 
 
+def late_costs(market: Market) -> dict[tuple[str, str, int], float]:
+    """(key, product, due day) of each request that is known by itself -> money for a unit of it that waits a bucket."""
+    asks = market.demand.asks
+    if asks is None:
+        return {}
+    of = _class_of(market, asks)
+    keys = asks.key.to_pylist()
+    return {
+        (keys[a], asks.items[asks.item[a]].product, int(asks.due_day[a])): float(market.late_cost[of[a]])
+        for a in np.flatnonzero(of >= 0).tolist()
+    }
+
+
 def deliveries_table(market: Market, found: Delivered, product_of: list[str]) -> pa.Table:
     """A row for each delivery, and for what is refused or never served; by product, due day, key and bucket.
 

@@ -206,15 +206,15 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
 
 
 def can_start(market: Market, started: FloatArray, lots: FloatArray) -> bool:
-    """Whether orders are within what ways, lines and stocks allow. Of a market with rules beyond these: never, as only
-    the referee knows. started: (way, bucket) units; lots: (way, bucket) how many orders they are."""
-    if market.rules.there:
-        return False
-    stock = np.cumsum(market.stock.fixed + arrived_units(market, started) - used_units(market, started), axis=1)
+    """Whether orders are within what ways, lines with their overtime, stocks and rules allow, whatever is delivered of
+    them. started: (way, bucket) units; lots: (way, bucket) how many orders they are."""
+    arrived = arrived_units(market, started)
+    stock = np.cumsum(market.stock.fixed + arrived - used_units(market, started), axis=1)
     return bool(
         (started <= market.ways.limit + exact_lots.ROUNDING).all()
         and (hours_worked(market, started, lots) <= market.most_hours + exact_lots.ROUNDING).all()
-        and stock.min(initial=0.0) >= 0.0
+        and stock.min(initial=0.0) >= -exact_lots.ROUNDING
+        and all(rule.lets_start(market, arrived, stock) for rule in market.rules.there)
     )
 
 

@@ -48,8 +48,8 @@ class Days:
     by_hours: bool
     # Hours that its line has for it in its bucket, where these are too few; else None.
     short_of: float | None
-    # Where these are too few, the day on which it is done, its rest before all lots of later buckets; None: in no open
-    # one, and `due` is the end of its bucket.
+    # Where these are too few, the day on which it is done, its rest before all lots of later buckets; None: not within
+    # the horizon, and `due` is the first day after it.
     done_by: date | None = None
 
 
@@ -301,6 +301,8 @@ class _Dealt:
         done_by = None if short is None else self._rest_done(lot, course)
         if done_by is not None:
             due = max(due, done_by if course.hours > LEAST_HOURS else _there(lot, done_by))
+        if short is not None and done_by is None:
+            due = max(due, self.work.calendar.shift(self.work.starts[-1], 1))
         due = max(due, start)
         return Days(start, due, 0, by_hours=False, short_of=short, done_by=done_by)
 
@@ -341,7 +343,7 @@ class _Dealt:
 def named_due(work: Work, lot: Lot, days: Days) -> date:
     """The day that a lot's order names: where its bucket has too few hours for it, the end of the bucket in which the
     plan counts it; reasons and the first screen say when it is done (`done_by`)."""
-    if days.done_by is None:
+    if days.short_of is None:
         return days.due
     return max(min(days.due, _last_start(work, lot.way, lot.arrive)), days.start)
 

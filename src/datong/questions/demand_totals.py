@@ -37,15 +37,24 @@ def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
 
 def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
     """`gap_totals` by product, with `lacks`: the product that is held back and for want of which it runs short, or
-    None."""
+    None; and `by_day_units`: those on time that are there by the day that was named too (`after_due`)."""
     rows = tables["held"].to_pylist() if "held" in tables else []
     lacks = {r["product"]: r["lacks"] for r in rows}
     totals = gap_totals(tables["gaps"], "product")
     bound = {r["product"] for r in binding_units(tables["gaps"], ["product"])}
+    after_day = _units_by_product(tables.get("after_due"))
     for row in totals:
+        row["by_day_units"] = max(row["on_time_units"] - after_day.get(row["product"], 0.0), 0.0)
         lacked = lacks.get(row["product"])
         row["lacks"] = lacked if lacked == row["product"] or row["product"] not in bound else None
     return totals
+
+
+def _units_by_product(after_due: pa.Table | None) -> dict[str, float]:
+    units: dict[str, float] = {}
+    for row in [] if after_due is None else after_due.to_pylist():
+        units[row["product"]] = units.get(row["product"], 0.0) + row["units"]
+    return units
 
 
 def lacking(totals: Sequence[Row]) -> dict[str, str]:
@@ -124,8 +133,8 @@ def not_at_once(gaps: pa.Table) -> pa.ChunkedArray:
 
 
 def gap_sum(rows: Sequence[Row]) -> Row:
-    """All rows of `gap_totals` together."""
-    total: Row = {name: math.fsum(r[name] for r in rows) for name in GAP_UNITS}
+    """All rows of `product_totals` together."""
+    total: Row = {name: math.fsum(r[name] for r in rows) for name in (*GAP_UNITS, "by_day_units")}
     return total | {"on_time_share": _share(total)}
 
 

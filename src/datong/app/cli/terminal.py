@@ -592,7 +592,8 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     every, named = view.products, view.names
     short = shortest(every)
     shown = short[:PRODUCTS_SHOWN]
-    names = ("demand_units", "on_time_units", "late_units", "lost_units")
+    by_day = ("by_day_units",) if inputs.tables.get("after_due", gaps.slice(0, 0)).num_rows else ()
+    names = ("demand_units", "on_time_units", *by_day, "late_units", "lost_units")
     rows = _table(
         (title("product", language), False),
         *((say(f"terminal.{n}", language), True) for n in names),

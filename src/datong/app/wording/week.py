@@ -1,5 +1,6 @@
 """What to do this week, in three sentences: what to start, buy and send; what is late; what stands in the way."""
 
+import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -182,20 +183,38 @@ def _too_short_a_week(view: RunView) -> str:
 def _after_due(view: RunView) -> str:
     """What is on time by its week, but not by its day; '' where nothing is."""
     rows = view.inputs.tables["after_due"].to_pylist() if "after_due" in view.inputs.tables else []
-    units = sum(r["units"] for r in rows)
-    if units < LEAST_SHORT:
-        return ""
+    calendar = view.inputs.settings.calendar
+    later = [calendar.index(r["there_on"], view.inputs.starts[0]) for r in rows]
+    due = [max(calendar.index(r["due"], view.inputs.starts[0]), 0) for r in rows]
+    in_it = [r for r, then, was in zip(rows, later, due, strict=True) if then <= was]
+    after = [r for r, then, was in zip(rows, later, due, strict=True) if then > was]
+    said = []
+    if sum(r["units"] for r in in_it) >= LEAST_SHORT:
+        by_day = figures.fitting(view.demand["by_day_units"])
+        on_time = figures.fitting(view.demand["on_time_units"])
+        said.append(view.say("week.after_due", on_time=on_time, by_day=by_day, **_latest(view, in_it)))
+    if (units := sum(r["units"] for r in after)) >= LEAST_SHORT:
+        more = math.fsum(r.get("late_cost") or 0.0 for r in after)
+        counted = view.demand["late_units"]
+        words = {"late": figures.fitting(counted + units), "counted": figures.fitting(counted)}
+        money = figures.money(more, view.inputs.settings.currency, view.language)
+        key = "week.after_week" if view.inputs.settings.bucket == "week" else "week.after_day"
+        said.append(view.say(key, money=money, **words, **_latest(view, after)))
+    return " ".join(said)
+
+
+def _latest(view: RunView, rows: Sequence[Row]) -> Row:
+    """Of rows of `after_due`: their units, and the one that is the most days after its own."""
     most = max(rows, key=lambda r: ((r["there_on"] - r["due"]).days, r["units"], r["demand"]))
-    return view.say(
-        "week.after_due",
-        units=figures.fitting(units),
-        own=figures.fitting(most["units"]),
-        product=view.names.called(most["product"]),
-        demand=most["demand"] or "–",
-        due=most["due"],
-        there=most["there_on"],
-        days=(most["there_on"] - most["due"]).days,
-    )
+    return {
+        "units": figures.fitting(sum(r["units"] for r in rows)),
+        "own": figures.fitting(most["units"]),
+        "product": view.names.called(most["product"]),
+        "demand": most["demand"] or "–",
+        "due": most["due"],
+        "there": most["there_on"],
+        "days": (most["there_on"] - most["due"]).days,
+    }
 
 
 def _request(view: RunView, row: Row) -> str:

@@ -171,6 +171,13 @@ class Rule:
         """Money by term. Raises AssertionError where the plan breaks the rule."""
         return {}
 
+    def lets_start(self, market: "Market", arrived: FloatArray, stock: FloatArray) -> bool:
+        """Whether deliveries can be chosen that keep it, for starts that are within ways, hours and stocks.
+
+        arrived: (product, bucket) good units that come of them; stock: those at its end if nothing is delivered.
+        """
+        return True
+
     def worth(self, market: "Market", prices: "Prices", charges: Charges) -> float:
         """Money that the bound takes off for the rule's own amounts."""
         return 0.0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule, Walk
-from datong.balance.tolerance import assert_within
+from datong.balance.tolerance import TOLERANCE, assert_within
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
@@ -96,6 +96,20 @@ class ShelfLife(Rule):
             most = np.maximum(self.fresh(market, walk.arrived), 0.0)
             assert_within(walk.stock, most, "a unit kept beyond its shelf life")
         return {}
+
+    def lets_start(self, market: "Market", arrived: FloatArray, stock: FloatArray) -> bool:
+        """What of a component would be too old cannot go bad once orders are given; of what is delivered it can. One
+        that is delivered and used as well is refused: only the programme of deliveries knows."""
+        serves = np.array([way.serves for way in market.ways.facts], dtype=bool)
+        serving = serves[market.uses.way]
+        delivered, used = np.zeros((2, len(self.life)), dtype=bool)
+        delivered[market.demand.product] = delivered[market.uses.component[serving]] = True
+        used[market.uses.component[~serving]] = True
+        perishes = self.life >= 0
+        if (perishes & delivered & used).any():
+            return False
+        rest = perishes & ~delivered
+        return bool((stock[rest] <= self.fresh(market, arrived)[rest] + TOLERANCE).all())
 
     def price(self, market: "Market", prices: "Prices") -> FloatArray:
         """(product, bucket) money per unit in stock, in the bound."""
