@@ -8,7 +8,6 @@ Every question to a chain begins with `head` and, where it needs a plan, goes on
 quote and a replay see the same chain and give the same orders.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,6 @@ import pyarrow as pa
 
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.cost_and_flow_tables import futures
-from datong.balance.deliveries import late_costs
 from datong.balance.exact_lots import lot_rules
 from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack
@@ -25,7 +23,6 @@ from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import (
     Cleared,
     better_lots,
-    can_start,
     cleared,
     fits_integers,
     in_orders,
@@ -39,23 +36,18 @@ from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
-from datong.model.calendar import Calendar
+from datong.lots_by_day import lots_of, started_by, with_costs, within_days
 from datong.model.findings import Finding
-from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
+from datong.model.flow import Clearing, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.network.forecast_netting import with_orders
-from datong.network.horizon import EPOCH
 from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
 from datong.network.rows_in_plan import not_planned
 from datong.plan.choose_lots import choose
-from datong.plan.days_of_lots import Days
-from datong.plan.earliest_due_first import worked_hours
-from datong.plan.lots_along_clearing import NOTHING, Lot
+from datong.plan.lots_along_clearing import NOTHING
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
-from datong.plan.out_by_day import dated
-from datong.plan.pegging import Pegged
-from datong.plan.planning_inputs import Chosen, Work
+from datong.plan.planning_inputs import Chosen
 from datong.sense.signals import sense
 
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
@@ -76,9 +68,6 @@ READS: Mapping[str, tuple[str, ...]] = {
     "dispatch": ("sites", "lines", "recipes", "offers", "orders", "order_events"),
     "learn": ("products", "recipes", "stock", "shipments", "production", "orders", "order_events"),
 }
-# Lots whose days are looked at, over all turns, to count what days put into a later bucket there (`_within_days`): a
-# count and no time, so that the plan is the same each time. What is left then is told by its day (`after_due`).
-DAYS_LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +163,7 @@ def decide(
         on_stage("lots")
         given_out = better_lots(given_out, rules, limits, on_progress)
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
-    within = _within_days(head, given_out, chosen)
+    within = within_days(head.state, head.demand, given_out, chosen)
     if within is not given_out:
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
@@ -186,115 +175,6 @@ def decide(
 def of_demand(head: Head) -> tuple[Finding, ...]:
     """Which part of forecasts is firm orders, and which rows of `demand` are not planned for, where any are."""
     return (*parts_told(head.demand.netting, head.state.settings.calendar), *not_planned(head.state))
-
-
-def _within_days(head: Head, given_out: Cleared, chosen: Chosen) -> Cleared:
-    """The plan, with what is out or closed days do not let come in the bucket in which it is counted in a later one, as
-    far as nothing else then lacks it. A line has too few hours for it from the day on which the last of what it takes
-    of orders that are out is there, or it begins so late in its bucket that closed days put off its arrival."""
-    work, tried, looked_at = chosen.work, set[tuple[str, int]](), 0
-    if not _days_bind(work, given_out):
-        return given_out
-    while True:
-        lots = lots_of(given_out, chosen)
-        looked_at += len(lots)
-        if looked_at > DAYS_LOOKED_AT and tried:
-            return given_out
-        clearing = given_out.tables(head.demand)
-        hours = worked_hours(head.state, clearing, work.starts)
-        found = dated(work, clearing, lots, hours, head.state.today)
-        late = [lot for lot, of in found.days.items() if of.short_of is not None or _in_a_later_bucket(lot, of, work)]
-        late = [lot for lot in late if (lot.way.name, lot.start) not in tried]
-        if not late:
-            return given_out
-        lot = min(late, key=lambda one: (one.start, one.way.name))
-        tried.add((lot.way.name, lot.start))
-        left = found.days[lot].short_of or 0.0
-        given_out = _moved_on(given_out, lot, left, work, _made_of(lot, found.found)) or given_out
-
-
-def _days_bind(work: Work, plan: Cleared) -> bool:
-    """Whether what is out or closed days can put what a plan starts into a later bucket than the one in which it is
-    counted: something waits for orders that are out, or has a lead time that goes over closed days."""
-    with_hours = {own.order.order for own in work.promised.worked}
-    waits = (one for one in work.promised.comes if one.product in work.components)
-    if any(one.day > work.starts[one.bucket] or one.order in with_hours for one in waits):
-        return True
-    starts = plan.solution.started.max(axis=1, initial=0.0) > NOTHING
-    ways = (way for way, is_started in zip(plan.market.ways.facts, starts, strict=True) if is_started)
-    return any(way.course is not None and way.lead_days > 0 and way.kind != "buy" for way in ways)
-
-
-def _in_a_later_bucket(lot: Lot, days: Days, work: Work) -> bool:
-    """Whether a lot is there after the bucket in which it is counted."""
-    return days.due >= work.calendar.shift(work.starts[0], lot.arrive + 1)
-
-
-def _made_of(lot: Lot, found: Pegged) -> tuple[Lot, ...]:
-    """What takes of a lot in the bucket in which it is there, and what takes of that in turn."""
-    rest, after = [lot], dict[Lot, None]()
-    while rest:
-        one = rest.pop()
-        parents = [peg.use.parent for peg in found.pegs[one] if peg.use.parent is not None]
-        more = [p for p in parents if p.start == one.arrive and p not in after and p != lot]
-        after |= dict.fromkeys(more)
-        rest += more
-    return tuple(after)
-
-
-def _moved_on(plan: Cleared, lot: Lot, hours: float, work: Work, made_of: Sequence[Lot]) -> Cleared | None:
-    """The plan with as much of a lot as so many hours make, and the rest, or all of it, or that and what is made of it,
-    in the first later bucket in which that can be; None where it cannot."""
-    way = lot.way
-    step = way.multiple_units or (1.0 if work.whole[way.product] else 0.0)
-    fits = max(hours - way.setup_hours, 0.0) / way.hours_per_unit if way.hours_per_unit > 0 else 0.0
-    fits = math.floor(fits / step + NOTHING) * step if step else fits
-    part = [(lot, lot.units - fits)] if fits >= max(way.min_units, NOTHING) else []
-    every = [(lot, lot.units), *((one, one.units) for one in made_of)]
-    for moved in (part, every[:1], every):
-        for by in range(1, plan.market.buckets - lot.start) if moved else ():
-            if (found := _later(plan, moved, by)) is not None:
-                return found
-    return None
-
-
-def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleared | None:
-    """The plan with units of lots so many buckets later; None where a way is not open then, a lot is too small, or
-    hours, components or rules do not let them."""
-    ways = plan.market.ways
-    at = {facts.name: w for w, facts in enumerate(ways.facts)}
-    started = plan.solution.started.copy()
-    for lot, units in moved:
-        w, then = at[lot.way.name], lot.start + by
-        if then >= plan.market.buckets or not ways.is_open[w, then]:
-            return None
-        started[w, lot.start] -= units
-        started[w, then] += units
-    started[[facts.serves for facts in ways.facts]] = 0.0
-    small = np.array([facts.min_units for facts in ways.facts])[:, None]
-    lots = np.where(started > NOTHING, 1.0, 0.0)
-    too_small = ((started > NOTHING) & (started < small - NOTHING)).any()
-    return None if too_small or not can_start(plan.market, started, lots) else in_orders(plan, started, lots)
-
-
-def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:
-    """(way, bucket) units that lots start."""
-    at = {w.name: i for i, w in enumerate(cleared.market.ways.facts)}
-    started = np.zeros(cleared.market.ways.is_open.shape)
-    for lot in lots:
-        started[at[lot.way.name], lot.start] += lot.units
-    return started
-
-
-def lots_of(given_out: Cleared, chosen: Chosen) -> tuple[Lot, ...]:
-    """The lots of a plan, by start, product and way."""
-    market, work = given_out.market, chosen.work
-    started = given_out.solution.started
-    lots = [
-        Lot(way := work.ways[market.ways.facts[w].name], int(t), work.arrive(way, int(t)), float(started[w, t]))
-        for w, t in zip(*np.nonzero(started > NOTHING), strict=True)
-    ]
-    return tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,18 +228,4 @@ def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) 
     # Sites that serve markets are deliveries, and stand in the plan beside the orders.
     lots = lots_of(decision.given_out, decision.chosen)
     plan = orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
-    return replace(plan, after_due=_with_costs(plan.after_due, decision.given_out, begun.state.settings.calendar))
-
-
-def _with_costs(after_due: pa.Table, plan: Cleared, calendar: Calendar) -> pa.Table:
-    """Rows of AFTER_DUE_SCHEMA with what their lateness would cost by the bucket of the day on which they are there."""
-    rows = after_due.to_pylist()
-    origin = plan.market.bucket_starts[0]
-    later = [calendar.index(r["there_on"], origin) - max(calendar.index(r["due"], origin), 0) for r in rows]
-    if not any(later):
-        return after_due
-    each = late_costs(plan.market)
-    for row, buckets in zip(rows, later, strict=True):
-        key = row["demand"], row["product"], row["due"].toordinal() - EPOCH
-        row["late_cost"] = row["units"] * buckets * each[key] if buckets else 0.0
-    return pa.Table.from_pylist(rows, schema=after_due.schema)
+    return replace(plan, after_due=with_costs(plan.after_due, decision.given_out, begun.state.settings.calendar))

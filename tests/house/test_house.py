@@ -26,10 +26,11 @@ MAY_IMPORT = {
     **{stage: {"model", "ledger", "statistics", "network"} for stage in STAGES},
     "connectors": {"model", "ledger"},
     "store": {"model", "ledger"},
-    "cycle": {"model", "ledger", "network", *STAGES},
+    "lots_by_day": {"model", "ledger", "network", *STAGES},
+    "cycle": {"model", "ledger", "network", "lots_by_day", *STAGES},
     "reorder": {"model", "ledger", "network", *STAGES},
     "shown": {"model"},
-    "questions": {"model", "ledger", "statistics", "network", "cycle", "reorder", "shown", *STAGES},
+    "questions": {"model", "ledger", "statistics", "network", "cycle", "lots_by_day", "reorder", "shown", *STAGES},
     "replay": {"model", "ledger", "network", "cycle"},
     "__init__": {"app", "connectors", "model", "forecast"},  # the empty package: a function has its name
     "__main__": {"app"},

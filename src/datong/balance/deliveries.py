@@ -21,6 +21,9 @@ from datong.network.horizon import day_numbers
 # Units below this are rounding.
 NOTHING = 1e-6
 
+# A request: its key, '' for what is owed from sales; its product; its due day, days since 1970-01-01.
+Request = tuple[str, str, int]
+
 DELIVERIES_SCHEMA = pa.schema(
     [
         ("demand", pa.string()),
@@ -236,8 +239,8 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
     return np.where(ok, of, -1)
 
 
-def late_costs(market: Market) -> dict[tuple[str, str, int], float]:
-    """(key, product, due day) of each request that is known by itself -> money for a unit of it that waits a bucket."""
+def late_costs(market: Market) -> dict[Request, float]:
+    """Of each request that is known by itself, money for a unit of it that waits a bucket."""
     asks = market.demand.asks
     if asks is None:
         return {}
