@@ -78,7 +78,8 @@ def _dated(state: State, demand: Forecast, plan: Cleared, chosen: Chosen) -> Dat
 
 
 def _cost_by_days(plan: Cleared, found: Dated, rates: Mapping[Request, float]) -> float:
-    """What a plan costs where what serves demand counts in the bucket of its day. rates: `late_costs`."""
+    """What a plan costs where what serves demand counts in the bucket of its day; stock apart, which lies there until
+    that day, wherever it counts. rates: `late_costs`."""
     work, more = found.work, 0.0
     comes = [(days.due, lot.way.product, peg) for lot, days in found.days.items() for peg in found.found.pegs[lot]]
     comes += [(one.day, one.product, peg) for one, peg in found.found.of_out]
@@ -89,7 +90,7 @@ def _cost_by_days(plan: Cleared, found: Dated, rates: Mapping[Request, float]) -
             usual = work.facts.economics[label].late_per_bucket
             rate = rates.get((use.name, work.facts.product_of(label), use.due.toordinal() - EPOCH), usual)
             more += peg.units * buckets * rate
-    return sum(plan.outcome.cost.values()) + more
+    return more + sum(cost for term, cost in plan.outcome.cost.items() if term not in ("holding", "salvage"))
 
 
 def _days_bind(work: Work, plan: Cleared) -> bool:
@@ -166,5 +167,5 @@ def with_costs(after_due: pa.Table, plan: Cleared, calendar: Calendar) -> pa.Tab
     each = late_costs(plan.market)
     for row, buckets in zip(rows, later, strict=True):
         key = row["demand"], row["product"], row["due"].toordinal() - EPOCH
-        row["late_cost"] = row["units"] * buckets * each[key] if buckets else 0.0
+        row["late_money"] = row["units"] * buckets * each[key] if buckets else 0.0
     return pa.Table.from_pylist(rows, schema=after_due.schema)

@@ -206,7 +206,7 @@ def test_gaps_add_up_and_name_what_binds_most():
     assert [total[n] for n in ("demand_units", "on_time_units", "late_units", "lost_units")] == [300, 200, 60, 40]
     assert total["on_time_share"] == pytest.approx(200 / 300)
     assert [r["waiting_units"] for r in gap_totals(table, "bucket")] == [10, 60, 0]
-    assert gap_sum([total, total])["demand_units"] == 600
+    assert gap_sum([total | {"by_day_units": 0.0}] * 2)["demand_units"] == 600
 
 
 def test_a_run_of_an_earlier_version_is_refused_in_words():

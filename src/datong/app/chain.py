@@ -104,7 +104,7 @@ class Chain:
         """Take in what changed in the folder since the chain was opened, as opening it does: a server has it open for
         long. Not on a branch."""
         if self.branch_name is None:
-            self._whole = self._noticed = None
+            self._whole = self._noticed = self._reviewed = None
             self._read_folder(forget_customers.settle(self._at), lambda _table, _rows: None)
 
     @classmethod
@@ -137,6 +137,7 @@ class Chain:
         self._branches: Branches = branches
         self._whole: State | None = None
         self._noticed: tuple[State, tuple[Finding, ...]] | None = None
+        self._reviewed: tuple[State, tuple[Finding, ...]] | None = None
         self.language: str = language
 
     def __repr__(self) -> str:
@@ -372,9 +373,12 @@ class Chain:
         from datong.network.doubts_before_planning import review  # it takes seconds to import, and few commands plan
 
         try:
-            return review(self.state(as_of))
+            state = self.state(as_of)
         except NotFound:
             return ()
+        if self._reviewed is None or self._reviewed[0] is not state:  # asked before a plan, and with it
+            self._reviewed = state, review(state)
+        return self._reviewed[1]
 
     def run(
         self,
@@ -406,7 +410,11 @@ class Chain:
             kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger),
             self.seed_of(seed),
             tuple(found for found in self.findings if found.severity == "error"),
-            tuple(found for found in self.notices(state.as_of) if found.severity == "warning"),
+            tuple(
+                found
+                for found in (*self.notices(state.as_of), *self.review(state.as_of))
+                if found.severity == "warning"
+            ),
             tuple(kept_runs.proposed_before(self._at, state)),
             listed,
         )

@@ -427,7 +427,7 @@ class PlannedOrder:
 
 
 # By request and day, units that the plan counts in the bucket of the due date, and so on time, but that are there on a
-# later day than that. late_cost: money that their lateness would cost if it were counted by the bucket of that day.
+# later day than that. late_money: money that their lateness would cost if it were counted by the bucket of that day.
 AFTER_DUE_SCHEMA = pa.schema(
     [
         ("demand", pa.string()),
@@ -435,7 +435,7 @@ AFTER_DUE_SCHEMA = pa.schema(
         ("due", pa.date32()),
         ("there_on", pa.date32()),
         ("units", pa.float64()),
-        ("late_cost", pa.float64()),
+        ("late_money", pa.float64()),
     ]
 )
 

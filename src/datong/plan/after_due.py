@@ -12,7 +12,7 @@ from datong.plan.pegging import Pegged
 
 
 def after_due(found: Pegged, days: Mapping[Lot, Days], product_of: Callable[[str], str]) -> pa.Table:
-    """Rows of AFTER_DUE_SCHEMA, by due day and key; late_cost: 0. Who uses what is by pegging: first come first used.
+    """Rows of AFTER_DUE_SCHEMA, by due day and key; late_money: 0. Who uses what is by pegging: first come first used.
 
     days: of each lot that is ordered. product_of: the product that a label of product and site is of.
     """
@@ -25,7 +25,7 @@ def after_due(found: Pegged, days: Mapping[Lot, Days], product_of: Callable[[str
             key = (use.due, use.name, product_of(product), there_on)
             units[key] = units.get(key, 0.0) + peg.units
     rows = [
-        {"demand": name, "product": product, "due": due, "there_on": there_on, "units": amount, "late_cost": 0.0}
+        {"demand": name, "product": product, "due": due, "there_on": there_on, "units": amount, "late_money": 0.0}
         for (due, name, product, there_on), amount in sorted(units.items())
     ]
     return pa.Table.from_pylist(rows, schema=AFTER_DUE_SCHEMA)

@@ -75,7 +75,7 @@ def _figures(write: Writer, sheet: Worksheet, row: int, view: RunView, placed: M
     for i, head in enumerate(("figure", "value", "where", "note")):
         write.text(sheet, row, i, view.say(f"summary.{head}"), "head")
     rests = view.say("summary.assumed_in") if resting_on(view.inputs, PLAN) else ""
-    figures = _demand(view, placed["gaps"]) + _orders(view, placed["orders"])
+    figures = _demand(view, placed["gaps"], placed["after_due"]) + _orders(view, placed["orders"])
     figures += _costs(view, placed.get("money"), row + 1 + len(figures))
     for r, figure in enumerate(figures, start=row + 1):
         write.text(sheet, r, 0, figure.name, "bold")
@@ -94,7 +94,7 @@ def _sum(cells: str | None) -> str | None:
     return None if cells is None else f"=SUM({cells})"
 
 
-def _demand(view: RunView, gaps: Placed) -> list[Figure]:
+def _demand(view: RunView, gaps: Placed, after_due: Placed) -> list[Figure]:
     units = sorted({view.names.unit(r["product"]) for r in view.products})
     note = view.say("summary.mixed", units=", ".join(units)) if len(units) > 1 else ""
     result = []
@@ -102,6 +102,11 @@ def _demand(view: RunView, gaps: Placed) -> list[Figure]:
         column = f"{name}_units"
         formula, where = _sum(gaps.cells(column)), _column(view, gaps, column)
         result.append(Figure(view.say(f"summary.{name}"), view.demand[column], where, formula, note=note))
+        if name == "on_time" and after_due.rows:
+            less = _sum(after_due.cells("units"))
+            by_day = None if formula is None or less is None else f"{formula}-{less.removeprefix('=')}"
+            where = view.say("summary.less", of=where, sheet=after_due.sheet, column=title("units", view.language))
+            result.append(Figure(view.say("summary.by_day"), view.demand["by_day_units"], where, by_day, note=note))
     return result
 
 

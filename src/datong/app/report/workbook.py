@@ -32,7 +32,7 @@ UNREAD = frozenset({"row_id", "valid_from", *BESIDE, "locked", "run"})
 # products that go into one another are not added up.
 SHEETS = {
     "deliveries": ("units",),
-    "after_due": ("units",),
+    "after_due": ("units", "late_money"),
     "kept": (),
     "gaps": ("demand_units", "on_time_units", "late_units", "lost_units", "refused_units", "served_units"),
     "flow": (),

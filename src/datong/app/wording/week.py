@@ -194,7 +194,7 @@ def _after_due(view: RunView) -> str:
         on_time = figures.fitting(view.demand["on_time_units"])
         said.append(view.say("week.after_due", on_time=on_time, by_day=by_day, **_latest(view, in_it)))
     if (units := sum(r["units"] for r in after)) >= LEAST_SHORT:
-        more = math.fsum(r.get("late_cost") or 0.0 for r in after)
+        more = math.fsum(r.get("late_money") or 0.0 for r in after)
         counted = view.demand["late_units"]
         words = {"late": figures.fitting(counted + units), "counted": figures.fitting(counted)}
         money = figures.money(more, view.inputs.settings.currency, view.language)
