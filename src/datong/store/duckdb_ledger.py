@@ -69,7 +69,7 @@ from datong.store.take_in_sql import (
     valid_from,
     verdicts,
 )
-from datong.store.written_anew import Hands, arrow_bytes
+from datong.store.written_anew import Hands, arrow_buffer
 
 _SPILL_BYTES = 16 * 1024 * 1024
 _RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
@@ -1010,18 +1010,19 @@ class DuckDBLedger:
     def _keep_tables(self, run: RunRecord) -> None:
         """A statement for each takes longer than a small table; all of them at once are large."""
         names: list[str] = []
-        kept: list[bytes] = []
+        kept: list[pa.Buffer] = []
         for name, table in run.tables.items():
             names.append(name)
-            kept.append(arrow_bytes(table))
-            if sum(map(len, kept)) > _RUN_BYTES:
+            kept.append(arrow_buffer(table))
+            if sum(own.size for own in kept) > _RUN_BYTES:
                 self._insert_tables(run.run, names, kept)
                 names, kept = [], []
         if names:
             self._insert_tables(run.run, names, kept)
 
-    def _insert_tables(self, run: str, names: Sequence[str], kept: Sequence[bytes]) -> None:
-        rows = pa.table({"name": names, "arrow": pa.array(kept, pa.large_binary())})
+    def _insert_tables(self, run: str, names: Sequence[str], kept: Sequence[pa.Buffer]) -> None:
+        own = [_one_value(buffer) for buffer in kept]
+        rows = pa.table({"name": names, "arrow": pa.chunked_array(own, pa.large_binary())})
         with self._registered("kept_arrow", rows):
             self._run("INSERT INTO run_tables (run, name, arrow) SELECT ?, name, arrow FROM kept_arrow", [run])
 
@@ -1266,6 +1267,12 @@ def _own_columns(table: Table) -> str:
     assumed = "nullif(concat_ws(',', nullif(assumed, ''), CASE WHEN _known_at_assumed THEN 'known_at' END), '')"
     columns = [f"{assumed} AS assumed" if name == "assumed" else quoted(name) for name in table.columns]
     return ", ".join(["row_id", *columns])
+
+
+def _one_value(content: pa.Buffer) -> pa.Array:
+    """An array of one binary value, without a copy of it."""
+    ends = pa.array([0, content.size], pa.int64()).buffers()[1]
+    return pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, content])
 
 
 def _arrow_read(content: bytes) -> pa.Table:

@@ -163,7 +163,12 @@ def with_texts(table: pa.Table, change: Callable[[Any], Any]) -> pa.Table:
 
 def arrow_bytes(table: pa.Table) -> bytes:
     """A table as a run keeps it."""
+    return arrow_buffer(table).to_pybytes()
+
+
+def arrow_buffer(table: pa.Table) -> pa.Buffer:
+    """`arrow_bytes`, without a copy of them: a run's largest tables are tens of megabytes."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()
+    return sink.getvalue()
