@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
 
 from browser.planner import chromium, planner
 from datong.app.service.grids import Wanted
@@ -60,7 +59,6 @@ def test_a_person_approves_one_and_refuses_another(proposed: tuple[Path, Path, l
         assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
         first.get_by_role("button", name=approve).click()
         page.get_by_text(say("web_proposals.title", "zh", count=2)).wait_for()
-        expect(cards).to_have_count(2)  # a press while cards are drawn anew finds nobody
         cards.filter(has_text=names[1]).get_by_role("button", name=refuse).click()
         page.get_by_text(say("web_proposals.title", "zh", count=1)).wait_for()
         other = server.page(browser, "eve", wrong)

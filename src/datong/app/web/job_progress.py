@@ -9,6 +9,7 @@ from datong.app.service.jobs import Job
 from datong.app.service.live_events import Event
 from datong.app.service.replay_jobs import STAGE as REPLAY_STAGE
 from datong.app.service.roles_and_permissions import Permission, Who
+from datong.app.web.kept_parts import KeptParts
 from datong.app.web.layout import action
 from datong.app.web.visit import Visit
 from datong.app.wording.figures import money
@@ -23,24 +24,31 @@ class PlanAnew:
     def __init__(self, visit: Visit, job: Job | None, is_main: bool = False) -> None:
         """job: one that somebody began before this page was opened."""
         self.visit, self.job = visit, job
-        self.place = ui.element("div").classes("line")
+        self.parts = KeptParts(ui.element("div").classes("line"), classes="line")
+        self.stage: ui.label | None = None
         self.is_main = is_main
         self.show()
         if visit.who.may(Permission.RUN_PLAN):
             visit.follow(("job",), self.heard)
 
     def show(self) -> None:
-        self.place.clear()
-        visit = self.visit
+        """The button or, while it is at work, the stage alone is drawn anew: each stays while it is the same."""
+        visit, job = self.visit, self.job
         if not visit.who.may(Permission.RUN_PLAN):
             return
-        with self.place:
-            if self.job is None or not self.job.is_open:
-                action(visit.say("web_plan.plan_anew"), self.begin, "main" if self.is_main else "plain")
-                return
-            ui.spinner(size="1.2em")
-            ui.label(stage_words(visit, self.job)).props('role="status"')
-            action(visit.say("web_plan.stop"), self.stop, "quiet")
+        if job is None or not job.is_open:
+            begin = visit.say("web_plan.plan_anew")
+            kind = "main" if self.is_main else "plain"
+            self.parts.draw_one("none", lambda: action(begin, self.begin, kind))
+            return
+        self.parts.draw_one(job.job, self._at_work)
+        if self.stage is not None:
+            self.stage.text = stage_words(visit, job)
+
+    def _at_work(self) -> None:
+        ui.spinner(size="1.2em")
+        self.stage = ui.label().props('role="status"')
+        action(self.visit.say("web_plan.stop"), self.stop, "quiet")
 
     async def begin(self) -> None:
         self.job = await self.visit.asked(lambda who: self.visit.served.start_job(who, "run", {}))

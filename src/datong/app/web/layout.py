@@ -75,6 +75,7 @@ def _register(served: Served, page: Page, pages: Sequence[Page], on_top: OnTop) 
         except DatongError:
             return RedirectResponse("/factor", 303)
         _speak(visit, page)
+        ui.on("pressed", lambda event: _press(visit, event.args.get("id")))
         with frame(visit, page, [p for p in pages if visit.who.may(p.needs)]):
             if not visit.who.may(page.needs):
                 note(visit.say("web.not_for_you"))
@@ -186,30 +187,49 @@ def _look_switch(visit: Visit) -> None:
 
 
 # A press of a button whose last one is still at work is none.
-PRESSED = "(event) => { if (datongPage.press(event.currentTarget)) emit(); }"
+PRESSED = "(event) => datongPage.pressed(event.currentTarget)"
 
 
-def action(text: str, on_click: Callable[[], Any], kind: str = "plain") -> ui.element:
-    """A button, which is off from the press until what it does is done. kind: main, plain or quiet."""
-    with ui.element("button").props('type="button"').classes(kind) as button:
-        ui.label(text)
-    is_at_work = False
+class Action(ui.element):
+    """A button, which is off from the press until what it does is done. words: what stands on it."""
 
-    async def once() -> None:
-        nonlocal is_at_work
-        if is_at_work:
+    def __init__(self, text: str, on_click: Callable[[], Any]) -> None:
+        super().__init__("button")
+        self.props('type="button" data-acts').on("click", js_handler=PRESSED)
+        self._on_click, self._is_at_work = on_click, False
+        with self:
+            self.words = ui.label(text)
+
+    async def pressed(self) -> None:
+        if self._is_at_work:
             return
-        is_at_work = True
+        self._is_at_work = True
         try:
-            found = on_click()
+            found = self._on_click()
             if inspect.isawaitable(found):
                 await found
         finally:
-            is_at_work = False
-            if not button.is_deleted:
-                button.client.run_javascript(f"datongPage.free('{button.html_id}')")
+            self._is_at_work = False
+            if not self.is_deleted:
+                self.client.run_javascript(f"datongPage.free('{self.html_id}')")
 
-    return button.on("click", once, js_handler=PRESSED)
+
+def action(text: str, on_click: Callable[[], Any], kind: str = "plain") -> Action:
+    """A button that acts. kind: main, plain or quiet."""
+    return Action(text, on_click).classes(kind)
+
+
+async def _press(visit: Visit, element: object) -> None:
+    """Do what a button does. Where it was drawn anew while the press was on its way, the page says so: nobody saw yet
+    what stands there now. element: its id, as the browser says."""
+    button = visit.client.elements.get(element) if isinstance(element, int) else None
+    slot = button.parent_slot if isinstance(button, Action) and not button.is_ignoring_events else None
+    if isinstance(button, Action) and slot is not None:
+        with slot:
+            await button.pressed()
+        return
+    visit.tell(visit.say("web.pressed_gone"), "warning")
+    visit.script(f"datongPage.free('c{element}')" if isinstance(element, int) else "")
 
 
 def heading(text: str) -> None:

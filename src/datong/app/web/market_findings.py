@@ -47,7 +47,8 @@ async def build(visit: Visit, request: Request) -> None:
     async def anew() -> None:
         ui.navigate.reload()
 
-    proposals.show(visit, await visit.asked(lambda who: proposals.waiting(visit, who, ("decide",))) or [], anew)
+    waiting = await visit.asked(lambda who: proposals.waiting(visit, who, ("decide",)))
+    proposals.Proposals(visit, anew).show(waiting or [])
     try:
         heard = await read(visit, lambda who: market_findings.findings(visit.served, who))
     except NotFound as error:

@@ -17,6 +17,7 @@ from nicegui.events import GenericEventArguments
 from datong.app.service.jobs import Job
 from datong.app.service.roles_and_permissions import Who
 from datong.app.web.job_progress import PlanAnew, stage_words
+from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording import figures
@@ -45,21 +46,30 @@ def words(tag: str, text: str, classes: str = "") -> TextElement:
 SHORT = 18
 
 
-def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> ui.element:
+def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
     """A plain table. caption: what it shows, for those who hear it. A cell that is a function puts its own elements
     there."""
-    with ui.element("div").classes("scroll").props('tabindex="0"') as box, ui.element("table").classes("plain"):
+    with table_body(caption, columns):
+        for row in rows:
+            with ui.element("tr"):
+                table_cells(columns, row)
+
+
+def table_body(caption: str, columns: Sequence[Column]) -> ui.element:
+    """A plain table without its rows; gives the element that they go into."""
+    with ui.element("div").classes("scroll").props('tabindex="0"'), ui.element("table").classes("plain"):
         words("caption", caption, "hidden")
         with ui.element("thead"), ui.element("tr"):
             for column in columns:
                 words("th", column.title, "number" if column.is_number else "").props('scope="col"')
-        with ui.element("tbody"):
-            for row in rows:
-                with ui.element("tr"):
-                    for column, cell in zip(columns, row, strict=True):
-                        is_short = isinstance(cell, str) and len(cell) <= SHORT
-                        _cell(cell, "number" if column.is_number else "whole" if is_short else "")
-    return box
+        return ui.element("tbody")
+
+
+def table_cells(columns: Sequence[Column], row: Sequence[Cell]) -> None:
+    """The cells of a row, in its element."""
+    for column, cell in zip(columns, row, strict=True):
+        is_short = isinstance(cell, str) and len(cell) <= SHORT
+        _cell(cell, "number" if column.is_number else "whole" if is_short else "")
 
 
 def _cell(cell: Cell, classes: str) -> None:
@@ -248,15 +258,17 @@ def job_line(visit: Visit, job: Job, on_done: Callable[[Job], Awaitable[None] | 
     """How far a job is, until it ends; it can be stopped. on_done: told of its end, where it went well."""
     box = ui.element("p").classes("job").props('role="status"')
     seen = {"done": False}
+    with box:
+        told, wrong = words("span", ""), KeptParts(ui.element("span"), "span", "bad")
+        acts = KeptParts(ui.element("span"), "span")
 
     def show(now: Job) -> None:
-        box.clear()
-        with box:
-            words("span", stage_words(visit, now) if now.is_open else visit.say(f"web_parts.job_{now.state}"))
-            if now.error is not None:
-                words("span", now.error[visit.language], "bad")
-            if now.is_open:
-                action(visit.say("web_parts.stop"), stop, "quiet")
+        """The button to stop it stays while it goes on."""
+        told.text = stage_words(visit, now) if now.is_open else visit.say(f"web_parts.job_{now.state}")
+        error = "" if now.error is None else now.error[visit.language]
+        wrong.draw([Part("", error, lambda: words("span", error))] if error else [])
+        button = Part("", "stop", lambda: action(visit.say("web_parts.stop"), stop, "quiet"))
+        acts.draw([button] if now.is_open else [])
 
     async def stop() -> None:
         now = await visit.asked(lambda who: visit.served.cancel_job(who, job.job))

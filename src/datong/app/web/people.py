@@ -1,6 +1,7 @@
 """The page People: who may sign in, and as what; invitations, resets, second factors."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -9,8 +10,21 @@ from starlette.requests import Request
 from datong.app.service.accounts import Account
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, Who
 from datong.app.service.sign_in_limits import INVITED, RESET
+from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading
-from datong.app.web.page_elements import AT_FIRST, Box, Column, choice, confirmed, field, link, read, table, words
+from datong.app.web.page_elements import (
+    AT_FIRST,
+    Box,
+    Column,
+    choice,
+    confirmed,
+    field,
+    link,
+    read,
+    table_body,
+    table_cells,
+    words,
+)
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.model.words import say
@@ -31,7 +45,7 @@ async def build(visit: Visit, request: Request) -> None:
     page.link_place = ui.element("div").props('aria-live="polite"').classes("apart")
     heading(visit.say("web_people.accounts"))
     page.search()
-    page.place = ui.element("div")
+    page.listing()
     await page.show()
 
 
@@ -42,7 +56,8 @@ class _PeoplePage:
     def __init__(self, visit: Visit, base: str, find: str, begin: int) -> None:
         self.visit, self.base, self.find, self.begin = visit, base, find, begin
         self.link_place: ui.element
-        self.place: ui.element
+        self.rows: KeptParts
+        self.counts: KeptParts
 
     # inviting ---------------------------------------------------------------------------------------
 
@@ -99,24 +114,35 @@ class _PeoplePage:
             box.props[AT_FIRST] = self.find
             box.props["aria-label"] = box.props["placeholder"] = self.visit.say("web_people.find_account")
 
-    async def show(self) -> None:
-        """The accounts, the newest first: whoever was just invited is on top."""
+    def listing(self) -> None:
+        """The table of accounts, yet without them."""
         visit = self.visit
-        accounts = _with_text(await read(visit, visit.served.people.accounts), self.find)[::-1]
-        end = self.begin + LISTED
-        self.place.clear()
-        columns = [
+        self.columns = [
             Column(visit.say(f"web_people.{name}"))
             for name in ("login", "name", "roles", "firm", "language", "state", "factor", "changes")
         ]
-        rows = [self.row(one) for one in accounts[self.begin : end]]
-        with self.place:
-            table(visit.say("web_people.accounts"), columns, rows)
+        self.rows = KeptParts(table_body(visit.say("web_people.accounts"), self.columns), "tr")
+        self.counts = KeptParts(ui.element("div"))
+        words("p", visit.say("web_people.tokens_are_own"), "soft")
+
+    async def show(self) -> None:
+        """The accounts, the newest first: whoever was just invited is on top. A row that is the same stays."""
+        visit = self.visit
+        accounts = _with_text(await read(visit, visit.served.people.accounts), self.find)[::-1]
+        end = self.begin + LISTED
+        shown = accounts[self.begin : end]
+        self.rows.draw([Part(one.login, one, partial(self._cells, one)) for one in shown])
+
+        def counts() -> None:
             count = figures.number(len(accounts))
-            words("p", visit.say("web_people.accounts_shown", shown=len(rows), total=count), "soft")
+            words("p", visit.say("web_people.accounts_shown", shown=len(shown), total=count), "soft")
             if end < len(accounts):
                 link(visit.say("web_parts.more"), PATH, **{"find": self.find, "from": str(end)})
-            words("p", visit.say("web_people.tokens_are_own"), "soft")
+
+        self.counts.draw_one((len(shown), len(accounts)), counts)
+
+    def _cells(self, one: Account) -> None:
+        table_cells(self.columns, self.row(one))
 
     def row(self, one: Account) -> list[Any]:
         visit = self.visit

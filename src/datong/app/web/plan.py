@@ -91,7 +91,7 @@ class _PlanPage:
     async def build(self, head: dict[str, Any]) -> None:
         visit, self.has_sites = self.visit, bool(head.get("has_sites"))
         with ui.element("div").classes("line"):
-            self.top = ui.element("div").classes("line grow")
+            self._top()
             self._fill_top(head)
             PlanAnew(visit, head.get("job"), is_main=head.get("plan") is None)
         if not head.get("orders"):
@@ -109,20 +109,24 @@ class _PlanPage:
         ui.on("signed_out", self._signed_out)
         visit.follow(("orders", "plan"), self.heard)
 
-    def _fill_top(self, head: Mapping[str, Any]) -> None:
-        """Of which run the orders are, and what is due to go out."""
-        visit, plan = self.visit, head.get("plan")
-        self.top.clear()
-        with self.top:
-            if plan is not None:
-                zone = visit.served.keeper.settings.calendar.zone
-                moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-                ui.label(visit.say("web_plan.of_run", run=plan.run, moment=moment)).classes("soft")
+    def _top(self) -> None:
+        """Of which run the orders are, and what is due to go out: made once, so that a press finds its button."""
+        visit = self.visit
+        with ui.element("div").classes("line grow"):
+            self.of_run = ui.label("").classes("soft")
             ui.element("span").classes("grow")
-            if head.get("due") and visit.who.may(Permission.RELEASE_ORDERS):
-                action(visit.say("web_plan.release_due", count=head["due"]), self.release_due)
-            if plan is not None:
-                action(visit.say("web_plan.difference"), lambda: show_differences(visit))
+            self.due = action("", self.release_due)
+            self.differences = action(visit.say("web_plan.difference"), lambda: show_differences(visit))
+
+    def _fill_top(self, head: Mapping[str, Any]) -> None:
+        visit, plan = self.visit, head.get("plan")
+        if plan is not None:
+            zone = visit.served.keeper.settings.calendar.zone
+            moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+            self.of_run.text = visit.say("web_plan.of_run", run=plan.run, moment=moment)
+        self.differences.set_visibility(plan is not None)
+        self.due.words.text = visit.say("web_plan.release_due", count=head.get("due") or 0)
+        self.due.set_visibility(bool(head.get("due")) and visit.who.may(Permission.RELEASE_ORDERS))
 
     def _picture(self) -> None:
         visit = self.visit

@@ -1,7 +1,8 @@
 """The part of a page that shows what was proposed and waits for a person: what, why, and two buttons."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -9,6 +10,7 @@ from nicegui import ui
 from datong.app.service import proposals as service
 from datong.app.service.proposals import Proposal
 from datong.app.service.roles_and_permissions import Permission, Who
+from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import order_path
 from datong.app.web.page_elements import address
@@ -25,17 +27,26 @@ def waiting(visit: Visit, who: Who, kinds: Collection[str] = tuple(service.KINDS
     return [one for one in service.proposals(visit.served, who) if one.kind in kinds]
 
 
-def show(visit: Visit, found: list[Proposal], shown_again: Callable[[], Any]) -> None:
-    """Nothing where nothing waits. shown_again: draws the page anew after a decision."""
-    if not found:
-        return
-    heading(visit.say("web_proposals.title", count=len(found)))
-    with ui.element("ol").classes("decisions"):
-        for one in found[:MOST_SHOWN]:
-            with ui.element("li").classes("card"):
-                _one(visit, one, shown_again)
-    if len(found) > MOST_SHOWN:
-        ui.label(visit.say("web_proposals.more", count=len(found) - MOST_SHOWN)).classes("soft")
+class Proposals:
+    """What waits, on a page; nothing where nothing waits. shown_again: draws the page anew after a decision."""
+
+    def __init__(self, visit: Visit, shown_again: Callable[[], Any]) -> None:
+        self.visit, self.shown_again = visit, shown_again
+        self.head = KeptParts(ui.element("div"))
+        self.list = ui.element("ol").classes("decisions")
+        self.cards = KeptParts(self.list, "li", "card")
+        self.more = KeptParts(ui.element("div"))
+
+    def show(self, found: Sequence[Proposal]) -> None:
+        visit, more = self.visit, len(found) - MOST_SHOWN
+        title = visit.say("web_proposals.title", count=len(found))
+        self.head.draw([Part("", title, lambda: heading(title))] if found else [])
+        self.list.set_visibility(bool(found))
+        self.cards.draw(
+            [Part(one.proposal, one, partial(_one, visit, one, self.shown_again)) for one in found[:MOST_SHOWN]]
+        )
+        told = visit.say("web_proposals.more", count=more)
+        self.more.draw([Part("", told, lambda: ui.label(told).classes("soft"))] if more > 0 else [])
 
 
 def _links(one: Proposal) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The page Today: what came back, what is late and for whom, and what to decide first."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.today import Decision, Today
 from datong.app.web import proposals
 from datong.app.web.job_progress import PlanAnew, money_words, open_run
+from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading, note
 from datong.app.web.order_columns import column_title, order_path, state_word
 from datong.app.web.page_elements import given_words, job_line
@@ -39,9 +41,17 @@ class _TodayPage:
         self.visit = visit
         self.priced: Job | None = None  # which worked out the prices of offers
         self.prices: Mapping[str, Mapping[str, Any]] = {}  # of offers, as long as they are of the chain as it is
+        self.currency = ""
+        self.turn = asyncio.Lock()  # what was asked later is shown later
         self.top = ui.element("div").classes("line")
         self.pricing = ui.element("div")
-        self.place = ui.element("div")
+        self.notes = KeptParts(ui.element("div"))
+        self.proposed = proposals.Proposals(visit, self.show)
+        self.above = KeptParts(ui.element("div"))
+        self.list = ui.element("ol").classes("decisions")
+        self.cards = KeptParts(self.list, "li", "card")
+        self.more = KeptParts(ui.element("div"))
+        self.below = KeptParts(ui.element("div"))
 
     async def begin(self) -> None:
         """The page as it is opened; what stands in its top line stays there."""
@@ -61,6 +71,11 @@ class _TodayPage:
         await self.show()
 
     async def show(self) -> None:
+        """What changed is drawn anew; the rest stays, with what is typed or pressed there."""
+        async with self.turn:
+            await self._show()
+
+    async def _show(self) -> None:
         visit = self.visit
         found = await visit.asked(
             lambda who: (service.today(visit.served, who), _planners(visit, who), proposals.waiting(visit, who))
@@ -71,47 +86,65 @@ class _TodayPage:
         is_of_now = priced is not None and await visit.asked(lambda who: is_current(visit.served, who, priced))
         self.prices = (priced.result or {}) if priced is not None and is_of_now else {}
         today, people, proposed = found
-        self.place.clear()
-        with self.place:
-            if today.plan is None:
-                note(visit.say("web_today.no_run"))
-                return
-            zone = visit.served.keeper.settings.calendar.zone
-            moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-            self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
-            if not today.is_current:
-                note(visit.say("web_today.not_current"))
-            proposals.show(visit, proposed, self.show)
-            self._week(today)
-            self._decisions(today, people)
-            self._begins(today)
-            self._answered(today)
-            self._overdue(today)
-            self._late(today)
-            self._came_back(today)
+        self.currency = today.currency
+        if today.plan is None:
+            self.notes.draw_one("no_run", lambda: note(visit.say("web_today.no_run")))
+            self.list.set_visibility(False)
+            return
+        zone = visit.served.keeper.settings.calendar.zone
+        moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+        self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
+        old = [] if today.is_current else [Part("", "old", lambda: note(visit.say("web_today.not_current")))]
+        self.notes.draw(old)
+        self.proposed.show(proposed)
+        self._decisions(today, people)
+        self.below.draw(
+            [
+                Part("begins", (today.begins_count, today.begins.to_pylist()), lambda: self._begins(today)),
+                Part("answered", today.answered, lambda: self._answered(today)),
+                Part("overdue", (today.overdue_count, today.overdue.to_pylist()), lambda: self._overdue(today)),
+                Part("late", (today.late_count, today.late), lambda: self._late(today)),
+                Part("came_back", today.came_back, lambda: self._came_back(today)),
+            ]
+        )
 
-    def _week(self, today: Today) -> None:
+    def _week(self, sentences: Sequence[str]) -> None:
         heading(self.visit.say("web_today.week"))
-        for sentence in today.week[self.visit.language]:
+        for sentence in sentences:
             with ui.element("p").classes("sentence"):
                 ui.label(sentence)
 
     # decisions --------------------------------------------------------------------------------------
 
     def _decisions(self, today: Today, people: Mapping[str, str]) -> None:
-        visit = self.visit
-        heading(visit.say("web_today.decisions", shown=len(today.decisions), count=today.decision_count))
-        if not today.decisions:
-            ui.label(visit.say("web_today.nothing_to_decide")).classes("soft")
-            return
-        with ui.element("ol").classes("decisions"):
-            for one in today.decisions:
-                with ui.element("li").classes("card"):
-                    self._decision(one, today, people)
-        if today.decision_count > len(today.decisions):
-            ui.link(visit.say("web_today.all_due"), "/planner/plan?show=due")
+        visit, shown, count = self.visit, len(today.decisions), today.decision_count
+        week = tuple(today.week[visit.language])
 
-    def _decision(self, one: Decision, today: Today, people: Mapping[str, str]) -> None:
+        def title() -> None:
+            heading(visit.say("web_today.decisions", shown=shown, count=count))
+            if not shown:
+                ui.label(visit.say("web_today.nothing_to_decide")).classes("soft")
+
+        self.above.draw([Part("week", week, lambda: self._week(week)), Part("decisions", (shown, count), title)])
+        self.list.set_visibility(bool(shown))
+        parts = []
+        for one in today.decisions:
+            price = self.prices.get(one.row["order"])
+            parts.append(
+                Part(
+                    one.key,
+                    (one, people, price, today.currency),
+                    lambda one=one, price=price: self._decision(one, people, price),
+                )
+            )
+        self.cards.draw(parts)
+        self.more.draw(
+            [Part("", "all", lambda: ui.link(visit.say("web_today.all_due"), "/planner/plan?show=due"))]
+            if count > shown
+            else []
+        )
+
+    def _decision(self, one: Decision, people: Mapping[str, str], price: Mapping[str, Any] | None) -> None:
         visit, row = self.visit, one.row
         words = {
             "amount": figures.fitting(row["units"]) + _unit(row),
@@ -124,7 +157,7 @@ class _TodayPage:
             with ui.element("h3"):
                 ui.label(visit.say("web_today.what", **words))
             ui.element("span").classes("grow")
-            ui.label(self._money(one, today)).classes("money")
+            ui.label(self._money(one)).classes("money")
         where = [row["line"], party_word(row["counterparty"], row["counterparty_name"], visit.language)]
         with ui.element("div").classes("line soft"):
             ui.link(row["order"], order_path(row["order"]))
@@ -137,15 +170,15 @@ class _TodayPage:
             ui.label(visit.say("web_today.offers", what=one.offer[visit.language]))
         if text := one.reason.get(visit.language):
             ui.label(text)
-        if row["order"] in self.prices:
-            ui.label(money_words(visit, self.prices[row["order"]]))
+        if price is not None:
+            ui.label(money_words(visit, price))
         self._verbs(one, people)
 
-    def _money(self, one: Decision, today: Today) -> str:
+    def _money(self, one: Decision) -> str:
         visit = self.visit
         if one.money is None:
             return visit.say("web_today.money_unknown")
-        amount = figures.money(abs(one.money), today.currency, visit.language)
+        amount = figures.money(abs(one.money), self.currency, visit.language)
         if one.offer is not None:
             return visit.say("web_today.paid_more" if one.money >= 0 else "web_today.paid_less", amount=amount)
         return visit.say("web_today.hangs" if one.hangs else "web_today.saves", amount=amount)

@@ -14,6 +14,21 @@ window.datongPage = (() => {
     button.ariaBusy = button.ariaDisabled = "true";
     return true;
   }
+  // To the page, not to the button: where that was drawn anew meanwhile, the server can say so.
+  function pressed(button) {
+    if (press(button)) emitEvent("pressed", { id: Number(button.id.slice(1)) });
+  }
+  // A page that is drawn anew between down and up moves a button away from below the pointer: it is pressed all the same.
+  let down = null;
+  document.addEventListener("pointerdown", ({ target, button, clientX, clientY }) => {
+    const one = button === 0 && target instanceof Element && target.closest("button[data-acts]");
+    down = one ? { one, clientX, clientY } : null;
+  }, true);
+  document.addEventListener("pointerup", ({ target, clientX, clientY }) => {
+    const was = down;
+    down = null;
+    if (was && !was.one.contains(target) && Math.hypot(clientX - was.clientX, clientY - was.clientY) < 5) pressed(was.one);
+  }, true);
   function free(id) {
     for (const button of id ? [document.getElementById(id)] : document.querySelectorAll("button[aria-busy=true]"))
       if (button) button.ariaBusy = button.ariaDisabled = null;
@@ -136,5 +151,5 @@ window.datongPage = (() => {
 
   watch();
   restore(keptAs(), 100);
-  return { press, free, get, keepInAddress };
+  return { pressed, free, get, keepInAddress };
 })();
