@@ -13,14 +13,18 @@ from fastapi import FastAPI
 from datong.app.forms.pages import add_forms
 from datong.app.forms.rendering import static_files
 from datong.app.service import factory
+from datong.app.service.grids import Filter, Wanted
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.sign_in_limits import IDLE
+from datong.app.service.typed_answers import Typed
+from datong.model.errors import Refused
 from forms.conftest import Browser
 from forms.test_factory_pages import MOST
 from mill import write
 from service.conftest import QUICK, Clock
 from service.test_photo_without_metadata import jpeg
 from two_firms import FILES, MILL, PASSWORD, person
+from workbook_cells import rows_of
 
 COUNT = 300
 ODD = "Ä/1 <b>#2?&x=%41 拉"
@@ -68,9 +72,8 @@ def test_each_order_is_on_a_page_and_each_page_is_small(served: Served) -> None:
     assert len(found) == COUNT
     for odd in (
         "/factory?part=nothing",
-        "/factory?part=ended&from=-1",
-        "/factory?part=ended&from=99999999999999999999",
-        f"/factory?part=ended&from={'9' * 5000}",
+        "/factory?part=ended&after=-1",
+        f"/factory?part=ended&after={'9' * 5000}",
     ):
         assert one.get(odd).status_code == 200
 
@@ -94,8 +97,42 @@ def test_only_orders_that_are_shown_are_read_by_themselves(served: Served, monke
     for part in factory.PARTS:
         dues = [one.due for one in found if one.part == part]
         assert dues == sorted(dues, reverse=part == "ended") and len(set(dues)) > 1
-    assert told == [name for names in factory.own_numbers(served, who).parts.values() for name in names]
-    assert len(set(told)) == COUNT + 1
+    assert len(set(told)) == len(told) == COUNT + 1
+
+
+def test_pieces_of_the_list_make_the_whole_while_orders_are_answered(served: Served) -> None:
+    """Each order comes once, in the order of the whole; one that is answered meanwhile moves, and hides no other."""
+    who = served.people.sign_in("miller", PASSWORD).who
+    whole = [one.order for one in factory.own_orders(served, who).orders]
+    told, cursor = [], None
+    while True:
+        piece = factory.own_orders(served, who, Wanted(cursor=cursor, count=37))
+        told += [one.order for one in piece.orders]
+        cursor = piece.cursor
+        if cursor is None:
+            break
+        if len(told) == 37:
+            first = factory.answer(
+                served, who, told[0], Typed("refused", "phone-00001", remark="The mill stands still")
+            )
+            assert first.is_taken
+    assert told[:37] + [name for name in told[37:] if name != told[0]] == whole and piece.total == COUNT + 1
+    ended = factory.own_orders(served, who, Wanted((Filter("part", "is", "ended"),), count=1))
+    assert ended.total == 101 and ended.orders[0].part == "ended"
+    with pytest.raises(Refused):
+        factory.own_orders(served, who, Wanted((Filter("cost", "from", "1"),)))
+
+
+def test_the_list_is_a_workbook(served: Served) -> None:
+    app = FastAPI(openapi_url=None)
+    add_forms(app, served)
+    one = Browser(app)
+    link = re.search(r'href="(/factory/orders\.xlsx)"', one.sign_in("miller").text)
+    assert link is not None
+    rows = rows_of(one.get(link[1]).content)
+    assert len(rows) == COUNT + 1 and len({row["order"] for row in rows}) == COUNT + 1
+    assert ODD in {row["order"] for row in rows}
+    assert {(row["product_name"], row["base_unit"], row["kind"]) for row in rows} == {(NAME, "件", "生产")}
 
 
 def test_an_order_with_an_odd_number_is_answered(served: Served, clock: Clock) -> None:

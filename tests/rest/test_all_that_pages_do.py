@@ -13,8 +13,6 @@ PARTS = ("people", "jobs", "audit")
 OF_PAGES = {
     "people.language_of_link": "of whoever has a link and is not signed in; a caller of the API says its language",
     "factory.answered": "a form leads to another page, which shows what came of it; the API answers with it",
-    "factory.own_numbers": "which of `factory.own_orders`, that the API gives whole, a page of the list shows",
-    "factory.own_orders_of": "those of `factory.own_orders`, that the API gives whole, which a page of the list shows",
 }
 
 

@@ -120,6 +120,7 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("GET", "/market/in-the-way"): (P.SEE_PLAN, None),
     ("POST", "/quotes"): (P.QUOTE, {"product": "none", "units": 1, "due": "2026-03-20"}),
     ("GET", "/findings"): (P.SEE_FINDINGS, None),
+    ("GET", "/findings/aspects"): (P.SEE_FINDINGS, None),
     ("GET", "/findings/{finding}"): (P.SEE_FINDINGS, None),
     ("GET", "/findings/{finding}/effect"): (P.SEE_FINDINGS, None),
     ("POST", "/findings/{finding}/decision"): (P.DECIDE_FINDINGS, {"state": "taken"}),
@@ -148,6 +149,7 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ("POST", "/uploads/{upload}/preview"): (P.CHANGE_DATA, {}),
     ("POST", "/uploads/{upload}/taking"): (P.CHANGE_DATA, {}),
     ("GET", "/own-orders"): (P.ANSWER_ORDERS, None),
+    ("GET", "/own-orders.xlsx"): (P.ANSWER_ORDERS, None),
     ("GET", "/own-orders/{order}"): (P.ANSWER_ORDERS, None),
     ("GET", "/own-orders/{order}/late-answers"): (P.ANSWER_ORDERS, None),
     ("POST", "/own-orders/{order}/answers"): (P.ANSWER_ORDERS, {"state": "accepted", "key": "phone-0001"}),
@@ -268,9 +270,9 @@ def test_the_audit_comes_piece_by_piece(administrator) -> None:
 def test_jobs_are_begun_seen_and_cancelled(planner, administrator) -> None:
     job = planner.post("/jobs", {"kind": "run"})
     assert job.status_code == 202 and job.json()["state"] in ("queued", "running")
-    assert [one["job"] for one in planner.get("/jobs").json()] == [job.json()["job"]]
+    assert [one["job"] for one in planner.get("/jobs").json()["rows"]] == [job.json()["job"]]
     path = f"/jobs/{job.json()['job']}"
-    assert administrator.get("/jobs").json() == [] and administrator.get(path).status_code == 404
+    assert administrator.get("/jobs").json()["rows"] == [] and administrator.get(path).status_code == 404
     assert administrator.post(f"{path}/cancellation").json()["code"] == "service.no_job"
     assert planner.post(f"{path}/cancellation").json()["state"] in ("cancelled", "done")
     assert planner.get(path).json()["kind"] == "run"

@@ -26,7 +26,7 @@ def test_a_token_proposes_and_a_person_approves_or_refuses(app: FastAPI, planned
         assert (told.status_code, told.json()["code"]) == (403, "rest.session_needed")
     assert bot.get(path).json()["state"] == "open" and to_release(planned, who).num_rows
     analyst = Client(app, session_of(planned, "analyst"))
-    assert analyst.get("/proposals").json() == [made.json()]
+    assert analyst.get("/proposals").json()["rows"] == [made.json()]
     assert analyst.post(f"{path}/approval").json()["code"] == "service.not_allowed"
     done = planner.post(f"{path}/approval", {"why": "Yes"})
     assert (done.status_code, done.json()["decided_by"]) == (200, "planner@works")
@@ -35,7 +35,7 @@ def test_a_token_proposes_and_a_person_approves_or_refuses(app: FastAPI, planned
     assert (again.status_code, again.json()["code"]) == (409, "proposals.decided")
     change = bot.post("/proposals", {"kind": "change", "order": second, "why": "Keep it"}).json()
     assert planner.post(f"/proposals/{change['proposal']}/refusal", {"why": "No"}).json()["state"] == "refused"
-    assert [one["proposal"] for one in planner.get("/proposals?state=refused").json()] == [change["proposal"]]
+    assert [one["proposal"] for one in planner.get("/proposals?state=refused").json()["rows"]] == [change["proposal"]]
 
 
 def test_a_stale_proposal_is_a_conflict(app: FastAPI, planned: Served, planner: Client) -> None:

@@ -1,6 +1,8 @@
 """Of another firm nothing comes out: every endpoint, asked by somebody of a firm about things of another one."""
 
 import json
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 
@@ -39,6 +41,14 @@ def names_of_the_mill(served: Served) -> dict[str, str]:
     return names | {"name": "main", "table": "lines"}
 
 
+def in_workbook(content: bytes) -> str:
+    """All texts of a workbook; '' of what is none."""
+    if not content.startswith(b"PK"):
+        return ""
+    with ZipFile(BytesIO(content)) as book:
+        return "".join(book.read(name).decode() for name in book.namelist())
+
+
 def _is_flour_planned(row: dict) -> bool:
     return (row["product"], row["origin"]) == ("P", "plan")
 
@@ -56,7 +66,8 @@ def test_nothing_of_the_mill_comes_out(firms: Served, clock, role: str, firm: st
             path = path.replace(place, names[place.strip("{}")])
         said = client.ask(method, path, json=None if method == "GET" else {})
         seen += 1
-        told += [(method, path, word) for word in words if word in said.text]
+        shown = said.text + in_workbook(said.content)
+        told += [(method, path, word) for word in words if word in shown]
         assert said.status_code < 500, (method, path, said.text)
     assert told == [] and seen > 60
 
@@ -69,6 +80,7 @@ def test_the_planner_sees_the_canaries(firms: Served) -> None:
     said = json.dumps([planner.get(path).json() for path in paths])
     assert "Flour of Mill One" in said
     assert all(word in said or word.encode("unicode_escape").decode() in said for word in CANARIES[1:2] + CANARIES[3:])
+    assert "Flour" in in_workbook(planner.get("/orders.xlsx").content)
 
 
 def test_an_event_of_the_mill_is_not_told_to_others(firms: Served) -> None:

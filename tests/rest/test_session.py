@@ -107,7 +107,7 @@ def test_accounts_are_invited_changed_and_reset(administrator, planner, nobody) 
     invited = administrator.post("/people", {"login": "New@works", "roles": ["factory"], "firm": "F1"})
     assert invited.status_code == 201 and invited.json()["login"] == "new@works"
     assert planner.get("/people").status_code == 403
-    assert {one["login"]: one["state"] for one in administrator.get("/people").json()} == {
+    assert {one["login"]: one["state"] for one in administrator.get("/people").json()["rows"]} == {
         "planner@works": "active",
         "administrator@works": "active",
         "new@works": "invited",

@@ -25,7 +25,7 @@ def test_demand_is_shown_edited_and_taken_back(shop: Served, manager: Client) ->
     assert (late.status_code, late.json()["type"][-8:]) == (409, "conflict") and "ann@works" in late.json()["detail"]
     item = manager.get("/demand/item?product=OIL&market=north").json()
     assert item["forecast"][1]["edited_units"] == pytest.approx(80)
-    (hand,) = [one for one in manager.get("/demand/edits").json() if one["is_hand"]]
+    (hand,) = [one for one in manager.get("/demand/edits").json()["rows"] if one["is_hand"]]
     again = manager.ask("PUT", "/demand/edits", json=edit | {"units": 90, "seen": hand["version"]})
     assert again.status_code == 200
     assert manager.ask("DELETE", f"/demand/edits/{hand['edit']}").json() == {"done": True}
@@ -40,7 +40,7 @@ def test_demand_is_shown_edited_and_taken_back(shop: Served, manager: Client) ->
 def test_findings_are_heard_and_decided_on(shop: Served, manager: Client) -> None:
     heard = manager.get("/findings").json()
     kinds = {one["finding"]["kind"]: one for one in heard["findings"]}
-    assert set(kinds) == {"promotion", "complaint"} and heard["aspects"]
+    assert set(kinds) == {"promotion", "complaint"} and manager.get("/findings/aspects").json()["total"]
     complaint = kinds["complaint"]
     name = complaint["finding"]["finding"]
     assert complaint["finding"]["text"]["zh"] and complaint["quotes"][0]["text"] and complaint["picture"]["weeks"]
@@ -82,7 +82,7 @@ def test_a_file_is_brought_in_after_a_look_at_what_it_does(shop: Served, manager
     fresh = {one["table"]: one for one in manager.get("/data/freshness").json()}
     assert fresh["sales"]["by"] == "ann@works"
     assert manager.get("/data/arrivals?count=1").json()["rows"][0]["by"] == "ann@works"
-    assert isinstance(manager.get("/data/findings").json(), list)
+    assert isinstance(manager.get("/data/findings").json()["rows"], list)
     profiles = {one["key"]: one for one in manager.get("/data/profiles").json()}
     assert profiles["jd_orders"]["name"]["zh"] and not profiles["jd_orders"]["is_own"]
 

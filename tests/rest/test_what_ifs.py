@@ -8,7 +8,7 @@ def test_a_what_if_is_made_changed_run_compared_and_taken_over(planned: Served, 
     made = planner.post("/branches", {"name": "more hours", "note": "overtime"})
     assert made.status_code == 201 and made.json()["parent"] == "main"
     name = made.json()["name"]
-    assert [one["name"] for one in planner.get("/branches").json()] == [name]
+    assert [one["name"] for one in planner.get("/branches").json()["rows"]] == [name]
     rows = planner.get(f"/branches/{name}/rows/lines").json()
     assert rows["rows"][0]["key"] == "A"
     change = {"changes": [{"table": "lines", "key": "A", "column": "hours_per_week", "text": "60"}]}
@@ -22,7 +22,7 @@ def test_a_what_if_is_made_changed_run_compared_and_taken_over(planned: Served, 
     assert compared["b"]["name"] == name and compared["tables"]["cost"]
     new = {"table": "lines", "values": {"line": "B", "hours_per_week": "10"}}
     assert planner.post(f"/branches/{name}/changes", {"changes": [new]}).status_code == 200
-    said = {(one["column"], one["wanted"]) for one in planner.get(f"/branches/{name}/changes").json()}
+    said = {(one["column"], one["wanted"]) for one in planner.get(f"/branches/{name}/changes").json()["rows"]}
     assert ("hours_per_week", "60.0") in said
     taken = planner.post(f"/branches/{name}/taking-over", {"why": "agreed"}).json()
     assert taken["written"]["lines"]
@@ -40,7 +40,7 @@ def test_hours_and_what_stands_in_the_way(planned: Served, planner) -> None:
     assert isinstance(planner.get("/market/scarce").json(), list)
     lost = planner.get("/market/lost").json()
     assert lost["total"] == len(lost["rows"])
-    assert isinstance(planner.get("/market/in-the-way").json(), list)
+    assert isinstance(planner.get("/market/in-the-way").json()["rows"], list)
 
 
 def test_a_quote_is_a_job_and_not_asked_for_in_numbers(planned: Served, planner, clock) -> None:

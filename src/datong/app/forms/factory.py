@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
@@ -22,16 +22,19 @@ from datong.app.forms.page_requests import Ask, page, to, whole
 from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import (
     PARTS,
+    WHOLE,
     Answered,
-    OwnNumbers,
     OwnOrder,
+    OwnOrders,
     Part,
     answer,
     answered,
-    own_numbers,
     own_order,
-    own_orders_of,
+    own_order_sheet,
+    own_orders,
 )
+from datong.app.service.grid_as_workbook import XLSX
+from datong.app.service.grids import Filter, Wanted
 from datong.app.service.idle_hours import idle_hours
 from datong.app.service.photos import MOST, add_photo, photo, photos, suffix
 from datong.app.service.typed_answers import LONGEST_REMARK, Typed
@@ -57,23 +60,37 @@ class Shown:
 
 
 def see_orders(ask: Ask) -> Response:
-    found = own_numbers(ask.served, ask.who)
     only = ask.query.get("part")
-    at = whole(ask.query.get("from", "")) or 0
+    found: dict[Part, OwnOrders] = {}
     if only in PARTS:
-        parts = [_part(ask, found, only, at, MANY)]
+        found[only] = _piece(ask, only, MANY, ask.query.get("after"))
     else:
-        parts = [_part(ask, found, part, 0, FEW) for part in PARTS]
-    return page(ask, "orders.html", found=found, parts=parts, only=only if only in PARTS else "")
+        found = {part: _piece(ask, part, FEW) for part in PARTS}
+    parts = [_shown(ask, part, one, only in PARTS) for part, one in found.items()]
+    return page(ask, "orders.html", found=next(iter(found.values())), parts=parts, only=only if only in PARTS else "")
 
 
-def _part(ask: Ask, found: OwnNumbers, part: Part, at: int, most: int) -> Shown:
-    of_part, end = found.parts[part], at + most
-    words = _words(ask, ask.served.keeper.settings.currency)
-    shown = own_orders_of(ask.served, ask.who, of_part[at:end])  # a firm may have thousands
-    rows = [(one, line_of(one, words), words.day_beside(one.due, found.today, one.part)) for one in shown]
-    following = "" if end >= len(of_part) else f"/factory?part={part}&from={end if most == MANY else 0}"
-    return Shown(part, rows, len(of_part), following)
+def _piece(ask: Ask, part: Part, most: int, cursor: str | None = None) -> OwnOrders:
+    """A piece of a part of the list: a firm may have thousands. A cursor that is none begins it anew."""
+    wanted = Wanted((Filter("part", "is", part),), cursor=cursor, count=most)
+    try:
+        return own_orders(ask.served, ask.who, wanted)
+    except Refused:
+        return own_orders(ask.served, ask.who, replace(wanted, cursor=None))
+
+
+def _shown(ask: Ask, part: Part, found: OwnOrders, is_alone: bool) -> Shown:
+    words = _words(ask, found.currency)
+    rows = [(one, line_of(one, words), words.day_beside(one.due, found.today, one.part)) for one in found.orders]
+    after = f"&after={found.cursor}" if is_alone else ""
+    return Shown(part, rows, found.total, "" if found.cursor is None else f"/factory?part={part}{after}")
+
+
+def orders_sheet(ask: Ask) -> Response:
+    """All of the firm's orders as a workbook."""
+    content = own_order_sheet(ask.served, ask.who, WHOLE, ask.language)
+    name = 'attachment; filename="orders.xlsx"'
+    return Response(content, media_type=XLSX, headers={"content-disposition": name})
 
 
 def _words(ask: Ask, currency: str) -> Words:

@@ -51,6 +51,7 @@ PAGES = (
     Page("/account/tokens/end", "POST", sign_in_and_account.drop_token),
     Page("/language", "POST", sign_in_and_account.choose_language, is_open=True),
     Page("/factory", "GET", factory.see_orders),
+    Page("/factory/orders.xlsx", "GET", factory.orders_sheet),
     Page("/factory/hours", "GET", factory.see_hours),
     Page("/factory/orders/{order:path}/photos", "POST", factory.add_photo_of, most_bytes=MOST_UPLOAD),
     Page("/factory/orders/{order:path}", "GET", factory.see_order),

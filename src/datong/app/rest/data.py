@@ -6,15 +6,17 @@ from fastapi import APIRouter, Path, Query
 from fastapi import Body as Sent
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Called, OfChain, Signed
+from datong.app.rest.calls import Called, OfChain, Signed, tag_of
 from datong.app.rest.grids import Asked, grid
-from datong.app.rest.json_answers import Grid, Rows, Texts, both, many, plain, shape
+from datong.app.rest.json_answers import Grid, Texts, both, many, plain, shape
+from datong.app.rest.pieces import AskedPiece, RowsPiece, piece
 from datong.app.rest.shapes import Body, Code, Done, Why
 from datong.app.rest.what_if import Reports
 from datong.app.service import data
 from datong.app.service.data import MOST_BYTES, Fresh, Taken, Upload, Waiting
 from datong.app.service.file_fits import Part, file_parts
 from datong.ledger.protocol import IngestReport
+from datong.model.findings import finding_as_json
 from datong.model.words import LANGUAGES
 
 
@@ -86,9 +88,11 @@ def arrivals(call: Called, wanted: Asked) -> Grid:
 
 
 @router.get("/findings")
-def folder_findings(call: Called) -> Rows:
+def folder_findings(call: Called, wanted: AskedPiece) -> RowsPiece:
     """What is wrong with the files of the chain's folder, each with what to do about it."""
-    return plain(data.folder_findings(call.served, call.who), call.language)
+    found = data.folder_findings(call.served, call.who)
+    told = piece(found, wanted, lambda one: tag_of(finding_as_json(one)), lambda one: plain(one, call.language))
+    return RowsPiece(**told)
 
 
 @router.get("/profiles")

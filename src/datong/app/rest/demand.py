@@ -1,5 +1,6 @@
 """Demand: what was sold, what is expected and what moves it; and a planner's own hand in it."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -8,6 +9,7 @@ from pydantic import Field
 from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.grids import Asked, grid
 from datong.app.rest.json_answers import Grid, many, plain, shape
+from datong.app.rest.pieces import AskedPiece, piece, piece_of, rows_piece
 from datong.app.rest.shapes import Body, Code, Day, Done, Units, Why
 from datong.app.service import demand
 from datong.app.service.demand import Accuracy, Edited, ItemDemand, Told
@@ -57,10 +59,10 @@ def _told(one: Told) -> Any:
     return plain(one) | {"version": one.version}
 
 
-@router.get("/edits", response_model=many(_TOLD))
-def edits(call: Called) -> Any:
-    """All that people say will change demand: promotions, edits, and what was taken with findings."""
-    return [_told(one) for one in demand.edits(call.served, call.who)]
+@router.get("/edits", response_model=piece_of(_TOLD))
+def edits(call: Called, wanted: AskedPiece) -> Any:
+    """What people say will change demand: promotions, edits, and what was taken with findings."""
+    return piece(demand.edits(call.served, call.who), wanted, lambda one: one.edit, _told)
 
 
 @router.put("/edits", response_model=shape(Edited))
@@ -80,7 +82,8 @@ def take_back(edit: OfEdit, call: Called) -> Done:
     return Done()
 
 
-@router.get("/accuracy", response_model=shape(Accuracy))
-def accuracy(call: Called) -> Any:
+@router.get("/accuracy", response_model=shape(Accuracy, cursor=str | None, total=int))
+def accuracy(call: Called, wanted: AskedPiece) -> Any:
     """How edits did beside the machine, in buckets that have closed since."""
-    return plain(demand.accuracy(call.served, call.who))
+    found = demand.accuracy(call.served, call.who)
+    return plain(replace(found, rows=found.rows.slice(0, 0))) | rows_piece(found.rows, wanted)

@@ -8,6 +8,7 @@ from fastapi import Body as Sent
 from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, Signed
+from datong.app.rest.grids import Asked
 from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.shapes import Body, Day
 from datong.app.service import factory, idle_hours, photos
@@ -62,9 +63,13 @@ _ORDER = shape(OwnOrder, part=str)
 
 
 class OwnOrders(BaseModel):
-    """orders: those to answer first, then those that run, then those that ended. today: the chain's day."""
+    """orders: those to answer first, then those that run, then those that ended, where nothing else is asked for.
+    cursor: asks for those after these; None: there are none. total: how many meet the conditions. today: the chain's
+    day."""
 
     orders: list[_ORDER]  # ty: ignore[invalid-type-form]
+    cursor: str | None
+    total: int
     currency: str
     today: Day
     firm_name: str
@@ -86,11 +91,18 @@ class Free(BaseModel):
 
 
 @router.get("")
-def own_orders(call: Called) -> OwnOrders:
-    """The orders that were given out to the own firm."""
-    found = factory.own_orders(call.served, call.who)
-    orders = [_order(one) for one in found.orders]
-    return OwnOrders(orders=orders, currency=found.currency, today=found.today, firm_name=found.firm_name)
+def own_orders(call: Called, wanted: Asked) -> OwnOrders:
+    """The orders that were given out to the own firm. Conditions are on order, kind, product, product_name, units,
+    start, due, state and part (to_answer, running, ended)."""
+    found = factory.own_orders(call.served, call.who, wanted)
+    return OwnOrders(
+        orders=[_order(one) for one in found.orders],
+        cursor=found.cursor,
+        total=found.total,
+        currency=found.currency,
+        today=found.today,
+        firm_name=found.firm_name,
+    )
 
 
 def _order(one: OwnOrder) -> Any:

@@ -52,10 +52,22 @@ class Entries(BaseModel):
     cursor: str | None
 
 
+class Jobs(BaseModel):
+    """cursor: asks for the jobs before these; None: there are none."""
+
+    rows: list[Job]
+    cursor: str | None
+
+
 @jobs.get("")
-def list_jobs(call: Called, count: Count = 50) -> list[Job]:
-    """The last jobs that one may see, newest first."""
-    return call.served.jobs.jobs(call.who, count)
+def list_jobs(
+    call: Called,
+    count: Count = 50,
+    cursor: Annotated[str | None, Query(max_length=80, description="Where the piece before ended.")] = None,
+) -> Jobs:
+    """Jobs that one may see, newest first."""
+    found = call.served.jobs.jobs(call.who, count + 1, cursor)
+    return Jobs(rows=found[:count], cursor=found[count - 1].job if len(found) > count else None)
 
 
 @jobs.post("", status_code=202)

@@ -8,6 +8,7 @@ from datong.app.http.request_rates import QUOTE, Rate
 from datong.app.rest.calls import Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
 from datong.app.rest.json_answers import Grid, many, plain, shape
+from datong.app.rest.pieces import AskedPiece, piece, piece_of
 from datong.app.rest.shapes import Body, Code, Day, Units
 from datong.app.service import market
 from datong.app.service.jobs import Job
@@ -55,10 +56,10 @@ def lost(call: Called, wanted: Asked) -> Grid:
     return grid(lambda asked: market.lost(call.served, call.who, asked), wanted, call.language)
 
 
-@router.get("/in-the-way", response_model=many(Lost))
-def in_the_way(call: Called) -> Any:
+@router.get("/in-the-way", response_model=piece_of(Lost))
+def in_the_way(call: Called, wanted: AskedPiece) -> Any:
     """Units that are late or lost for want of each scarce thing, the most first."""
-    return plain(market.in_the_way(call.served, call.who))
+    return piece(market.in_the_way(call.served, call.who), wanted, lambda one: f"{one.cause}/{one.name}/{one.unit}")
 
 
 @quotes.post("", status_code=202)

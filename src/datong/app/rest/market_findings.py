@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.json_answers import Rows, Texts, both, plain, shape
+from datong.app.rest.pieces import AskedPiece, RowsPiece, piece, rows_piece
 from datong.app.rest.shapes import Body, Day, Units, Why
 from datong.app.service import market_findings
 from datong.network.finding_decisions import Change
@@ -51,23 +53,33 @@ class FindingShown(BaseModel):
 
 class Heard(BaseModel):
     """The findings of a run, the strongest first, as they stand now. findings: None where an earlier version kept the
-    run, which does not say what they are about. aspects: what reviews praise and blame; less: how many reviews count
-    less than one, and why."""
+    run, which does not say what they are about. cursor: asks for those after these; None: there are none. total: how
+    many there are. less: how many reviews count less than one, and why."""
 
     run: str
     findings: list[FindingShown] | None
-    aspects: Rows
+    cursor: str | None
+    total: int
     less: list[Texts]
 
 
 @router.get("")
-def list_findings(call: Called) -> Heard:
-    """All that the market says: each finding with its strength, picture, quotes, orders and decision."""
+def list_findings(call: Called, wanted: AskedPiece) -> Heard:
+    """What the market says: each finding with its strength, picture, quotes, orders and decision."""
     found = market_findings.findings(call.served, call.who)
-    shown = None if found.market is None else [_shown(one) for one in found.market.findings]
     market = found.market
-    aspects, less = ([], []) if market is None else (plain(market.aspects), plain(market.less))
-    return Heard(run=found.run, findings=shown, aspects=aspects, less=less)
+    if market is None:
+        return Heard(run=found.run, findings=None, cursor=None, total=0, less=[])
+    shown = piece(market.findings, wanted, lambda one: one.finding.finding, _shown)
+    findings = {"findings": shown["rows"], "cursor": shown["cursor"], "total": shown["total"]}
+    return Heard(run=found.run, less=plain(market.less), **findings)
+
+
+@router.get("/aspects")
+def aspects(call: Called, wanted: AskedPiece) -> RowsPiece:
+    """What reviews praise and blame, by product."""
+    market = market_findings.findings(call.served, call.who).market
+    return RowsPiece(**rows_piece(pa.table({}) if market is None else market.aspects, wanted))
 
 
 @router.get("/{finding:path}/effect", response_model=shape(EffectResult))

@@ -9,6 +9,7 @@ from datong.app.rest.calls import Call, Called, OfChain, Signed
 from datong.app.rest.grids import Asked, grid
 from datong.app.rest.json_answers import Grid, Rows, plain, shape
 from datong.app.rest.last_order_edit_price import LastPrice, last_price_of
+from datong.app.rest.pieces import AskedPiece, RowsPiece, rows_piece
 from datong.app.rest.problems import Changed, NotConditional
 from datong.app.rest.shapes import Body, Code, Day, Units, Why
 from datong.app.service import order_edits, orders_shown, releases
@@ -54,11 +55,11 @@ class Release(Body):
     why: Why = ""
 
 
-class Evidence(BaseModel):
-    """Rows of a table of the chain."""
+class Evidence(RowsPiece):
+    """Rows of a table of the chain. cursor: asks for the rows after these; None: there are none. total: how many there
+    are."""
 
     table: str
-    rows: Rows
 
 
 class Steps(BaseModel):
@@ -81,10 +82,10 @@ def list_orders(call: Called, wanted: Asked) -> Grid:
 
 
 @router.get("/{order:path}/reasons/{rank}/evidence")
-def evidence(order: OfOrder, rank: Annotated[int, Path(ge=0, le=1000)], call: Called) -> Evidence:
+def evidence(order: OfOrder, rank: Annotated[int, Path(ge=0, le=1000)], call: Called, wanted: AskedPiece) -> Evidence:
     """The rows behind one of an order's reasons."""
     table, rows = orders_shown.evidence(call.served, call.who, order, rank)
-    return Evidence(table=table, rows=plain(rows))
+    return Evidence(table=table, **rows_piece(rows, wanted))
 
 
 @router.get("/{order:path}/ways")

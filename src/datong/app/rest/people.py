@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Call, Called, Signed, matches, tag_of
+from datong.app.rest.pieces import AskedPiece, piece, piece_of
 from datong.app.rest.problems import Changed
 from datong.app.rest.shapes import Body, Done, Login, Name
 from datong.app.service.accounts import Account
@@ -79,10 +80,10 @@ class Token(BaseModel):
     used: float | None
 
 
-@people.get("")
-def accounts(call: Called) -> list[Account]:
-    """Every account."""
-    return call.served.people.accounts(call.who)
+@people.get("", response_model=piece_of(Account))
+def accounts(call: Called, wanted: AskedPiece) -> Any:
+    """Accounts, in the order in which they were made."""
+    return piece(call.served.people.accounts(call.who), wanted, lambda one: one.login)
 
 
 @people.post("", status_code=201)

@@ -1,5 +1,6 @@
 """The last plan as a picture: lines with their orders, and stock; and what differs between two plans."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -7,6 +8,7 @@ from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.json_answers import Rows, many, plain, shape
+from datong.app.rest.pieces import AskedPiece, rows_piece
 from datong.app.rest.shapes import Day
 from datong.app.service import gantt, plan_differences, stock
 from datong.app.service.gantt import Bars, Closed, Line
@@ -59,7 +61,10 @@ def runs(call: Called) -> Any:
     return plain(plan_differences.runs(call.served, call.who))
 
 
-@router.get("/difference", response_model=shape(Difference))
-def difference(call: Called, a: OfRun, b: OfRun) -> Any:
-    """What differs between two kept plans: their orders, paired, and what they cost."""
-    return plain(plan_differences.difference(call.served, call.who, a, b))
+@router.get("/difference", response_model=shape(Difference, cursor=str | None, total=int))
+def difference(call: Called, a: OfRun, b: OfRun, wanted: AskedPiece) -> Any:
+    """What differs between two kept plans: their orders, paired, piece by piece; and what they cost."""
+    found = plan_differences.difference(call.served, call.who, a, b)
+    shown = rows_piece(found.orders, wanted)
+    orders = {"orders": shown["rows"], "cursor": shown["cursor"], "total": shown["total"]}
+    return plain(replace(found, orders=found.orders.slice(0, 0))) | orders

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, Signed
 from datong.app.rest.json_answers import many, plain, shape
@@ -63,12 +63,25 @@ def _asked(sent: NewRelease | NewChange | NewDecision) -> Asked:
     return Decide(sent.finding, sent.state, None if sent.change is None else OfDemand(**sent.change.model_dump()))
 
 
-@router.get("", response_model=many(Proposal))
+class Proposals(BaseModel):
+    """cursor: asks for the proposals before these; None: there are none."""
+
+    rows: many(Proposal)  # ty: ignore[invalid-type-form]
+    cursor: str | None
+
+
+@router.get("")
 def list_proposals(
-    call: Called, state: Annotated[Literal["open", "approved", "refused"], Query()] = "open", count: Count = 100
-) -> Any:
+    call: Called,
+    state: Annotated[Literal["open", "approved", "refused"], Query()] = "open",
+    count: Count = 100,
+    cursor: Annotated[str | None, Query(pattern=r"^\d{1,18}$", description="Where the piece before ended.")] = None,
+) -> Proposals:
     """Proposals that one may see, newest first; of open ones whether they are out of date."""
-    return plain(proposals.proposals(call.served, call.who, state, count))
+    before = None if cursor is None else int(cursor)
+    found = proposals.proposals(call.served, call.who, state, count + 1, before)
+    more = str(found[count - 1].proposal) if len(found) > count else None
+    return Proposals(rows=plain(found[:count]), cursor=more)
 
 
 @router.post("", status_code=201, response_model=shape(Proposal))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from datong.app.rest.calls import Called, Signed
@@ -30,9 +30,10 @@ class Assignment(Body):
 
 
 class Decisions(BaseModel):
-    """total: how many wait."""
+    """cursor: asks for those after these; None: there are none. total: how many wait."""
 
     rows: many(Decision)  # ty: ignore[invalid-type-form]
+    cursor: str | None
     total: int
 
 
@@ -43,10 +44,15 @@ def look(call: Called) -> Any:
 
 
 @decisions.get("")
-def list_decisions(call: Called, count: Count = 100) -> Decisions:
+def list_decisions(
+    call: Called,
+    count: Count = 100,
+    cursor: Annotated[str | None, Query(max_length=4000, description="Where the piece before ended.")] = None,
+) -> Decisions:
     """What waits for a decision, the dearest first, and how much of it there is."""
-    found, total = today.decisions(call.served, call.who, count)
-    return Decisions(rows=plain(found), total=total)
+    found, total = today.decisions(call.served, call.who, count + 1, cursor)
+    more = found[count - 1].key if len(found) > count else None
+    return Decisions(rows=plain(found[:count]), cursor=more, total=total)
 
 
 @decisions.get("/planners")

@@ -1,5 +1,6 @@
 """What-ifs: made, changed, run, held against the plan, taken over or dropped."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -7,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from datong.app.rest.calls import Called, OfChain
 from datong.app.rest.grids import Asked, grid
-from datong.app.rest.json_answers import Grid, Rows, many, plain, shape
+from datong.app.rest.json_answers import Grid, Rows, plain, shape
+from datong.app.rest.pieces import AskedPiece, piece, piece_of, span
 from datong.app.rest.shapes import Body, Code, Done, Why
 from datong.app.service import what_if
 from datong.app.service.jobs import Job
@@ -72,17 +74,20 @@ class Side(BaseModel):
 
 
 class Compared(BaseModel):
-    """How plan b differs from plan a, by table."""
+    """How plan b differs from plan a, by table, so many rows of each. cursor: asks for the rows after these of every
+    table; None: there are none in any. totals: how many rows each has."""
 
     a: Side
     b: Side
     tables: dict[str, Rows]
+    totals: dict[str, int]
+    cursor: str | None
 
 
-@router.get("", response_model=many(WhatIf))
-def list_branches(call: Called) -> Any:
-    """Every what-if, in the order in which they were made."""
-    return plain(what_if.branches(call.served, call.who))
+@router.get("", response_model=piece_of(WhatIf))
+def list_branches(call: Called, wanted: AskedPiece) -> Any:
+    """What-ifs, in the order in which they were made."""
+    return piece(what_if.branches(call.served, call.who), wanted, lambda one: one.name)
 
 
 @router.post("", status_code=201, response_model=shape(WhatIf))
@@ -104,10 +109,11 @@ def rows(name: OfName, table: Annotated[str, Path(max_length=100)], call: Called
     return grid(lambda asked: what_if.rows(call.served, call.who, name, table, asked), wanted, call.language)
 
 
-@router.get("/{name}/changes", response_model=many(Changed))
-def changes(name: OfName, call: Called) -> Any:
+@router.get("/{name}/changes", response_model=piece_of(Changed))
+def changes(name: OfName, call: Called, wanted: AskedPiece) -> Any:
     """What a what-if says otherwise than the chain did when it was made, cell by cell."""
-    return plain(what_if.changes(call.served, call.who, name))
+    found = what_if.changes(call.served, call.who, name)
+    return piece(found, wanted, lambda one: json.dumps([one.table, one.row, one.column]))
 
 
 @router.post("/{name}/changes")
@@ -128,11 +134,17 @@ def start_run(name: OfName, call: Called) -> Job:
 
 
 @router.get("/{name}/comparison")
-def compare(name: OfName, call: Called, against: Annotated[str, Query(max_length=200)] = TRUNK) -> Compared:
+def compare(
+    name: OfName, call: Called, wanted: AskedPiece, against: Annotated[str, Query(max_length=200)] = TRUNK
+) -> Compared:
     """What differs between the last plans of a what-if and of 'main' or another one."""
     found = what_if.compare(call.served, call.who, name, against)
     a, b = (Side(name=side.name, run=side.run) for side in (found.a, found.b))
-    return Compared(a=a, b=b, tables={table: plain(rows) for table, rows in found.tables.items()})
+    totals = {table: rows.num_rows for table, rows in found.tables.items()}
+    runs = f"{a.run}/{b.run}"  # whose rows stay as they are
+    begin, end, cursor = span(max(totals.values(), default=0), wanted, lambda _at: runs)
+    tables = {table: plain(rows.slice(begin, end - begin)) for table, rows in found.tables.items()}
+    return Compared(a=a, b=b, tables=tables, totals=totals, cursor=cursor)
 
 
 @router.post("/{name}/taking-over", response_model=shape(TakenOver))

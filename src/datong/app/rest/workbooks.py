@@ -12,15 +12,13 @@ from datong.app.rest.calls import Call, Called, OfChain, Signed
 from datong.app.rest.grids import Asked
 from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Why
-from datong.app.service import changes_by_workbook, data, demand, market, releases, what_if
+from datong.app.service import changes_by_workbook, data, demand, factory, market, releases, what_if
 from datong.app.service.changes_by_workbook import FORECAST, ORDERS, Reviewed
-from datong.app.service.grid_as_workbook import MOST_BYTES, SheetGrid, workbook
+from datong.app.service.grid_as_workbook import MOST_BYTES, XLSX, SheetGrid, workbook
 from datong.app.service.grids import Piece, Wanted, piece
 from datong.app.service.roles_and_permissions import Permission
 from datong.model.errors import NotFound
 from datong.model.words import message
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class Workbook(Response):
@@ -129,6 +127,12 @@ def forecast_looked_at(content: Content, call: Called) -> Any:
 def forecast_back(content: Content, call: Called, why: Reason = "") -> Any:
     """Edit the forecast as a workbook says, bucket by bucket; what somebody else changed meanwhile is left."""
     return _applied(call, FORECAST, content, why)
+
+
+@router.get("/own-orders.xlsx", response_class=Workbook)
+def own_orders_out(call: Called, wanted: Asked) -> Workbook:
+    """The orders that were given out to the own firm, all that meet the conditions."""
+    return as_file(factory.own_order_sheet(call.served, call.who, wanted, call.language))
 
 
 @router.get("/market/lost.xlsx", response_class=Workbook)

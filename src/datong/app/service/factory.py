@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,10 +20,14 @@ from datong.app.chain import Chain
 from datong.app.exchange_one_way import forget_told, known, take_in_reports
 from datong.app.service.answers_sent_late import GIVEN_AT
 from datong.app.service.day_of_chain import chain_today
+from datong.app.service.grid_as_workbook import SheetGrid, workbook
+from datong.app.service.grids import Wanted, piece
 from datong.app.service.orders_shown import everything
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
+from datong.app.service.table_of_orders import ORDERS_NOW
 from datong.app.service.typed_answers import Asked, Typed, event_of
+from datong.app.wording.columns import coded
 from datong.connectors.filedrop.order_sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
@@ -30,7 +35,6 @@ from datong.ledger.standings import only_orders, order_standings, state_of, with
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
-from datong.model.flow import OrderState
 from datong.model.fractional_units import PIECE
 from datong.model.words import message
 
@@ -43,6 +47,29 @@ LONGEST_WAIT = timedelta(days=30)
 Part = Literal["to_answer", "running", "ended"]
 # In the order in which they are shown.
 PARTS: tuple[Part, ...] = get_args(Part)
+# How the list of orders is asked for: a piece by conditions on these columns. PLACE puts them in the order in which
+# they are shown: by part, and within it by day, of which there are fewer than MOST_DAYS.
+PLACE, MOST_DAYS = "place", 10_000_000
+_F = ORDERS_NOW.field
+LISTED = pa.schema(
+    [
+        *(_F(name) for name in ("order", "kind", "product")),
+        ("product_name", pa.string()),
+        *(_F(name) for name in ("units", "base_unit", "start", "due", "state")),
+        ("part", pa.string()),
+        (PLACE, pa.int64()),
+    ]
+)
+# Columns of its workbook.
+SHEET = pa.schema(
+    [
+        *(LISTED.field(name) for name in ("order", "kind", "product", "product_name", "units", "base_unit")),
+        ("price_per_unit", pa.float64()),
+        *(LISTED.field(name) for name in ("start", "due")),
+        *((name, pa.string()) for name in ("line", "deliver_to", "state")),
+    ]
+)
+WHOLE = Wanted(is_whole=True)
 _PARTS: Mapping[str, Part] = {"released": "to_answer", "refused": "ended", "cancelled": "ended", "done": "ended"}
 
 
@@ -86,20 +113,13 @@ class OwnOrder:
 @dataclass(frozen=True)
 class OwnOrders:
     """orders: those to answer first, then those that run, each by the day they are due; those that ended, the last one
-    first. currency: of prices. today: the chain's day. firm_name: the firm as it is called."""
+    first; or as they are asked for. cursor: asks for those after these; None: there are none. total: how many meet the
+    conditions. currency: of prices. today: the chain's day. firm_name: the firm as it is called."""
 
     orders: tuple[OwnOrder, ...]
+    cursor: str | None
+    total: int
     currency: str
-    today: date
-    firm_name: str
-
-
-@dataclass(frozen=True, eq=False)
-class OwnNumbers:
-    """parts: numbers of the own orders, by part in the order of OwnOrders. today: the chain's day. firm_name: the firm
-    as it is called."""
-
-    parts: Mapping[Part, Sequence[str]]
     today: date
     firm_name: str
 
@@ -124,40 +144,60 @@ class _Read:
     known: Known
 
 
-def own_orders(served: Served, who: Who) -> OwnOrders:
-    """The orders that were given out to the firm of who asks. Raises NotAllowed."""
-    who.require(Permission.ANSWER_ORDERS)
-    firm, told = who.own_firm, own_numbers(served, who)
-
-    def read(_: Chain) -> tuple[OwnOrder, ...]:
-        found = _found(_read(served), firm)
-        return tuple(found[name] for names in own_numbers(served, who).parts.values() for name in names)
-
-    orders = served.keeper.kept(("factory/list", firm), read)
-    return OwnOrders(orders, served.keeper.settings.currency, told.today, told.firm_name)
-
-
-def own_numbers(served: Served, who: Who) -> OwnNumbers:
-    """Which orders were given out to the firm of who asks, without what they ask for: it may have tens of thousands.
-    Raises NotAllowed."""
+def own_orders(served: Served, who: Who, wanted: Wanted = WHOLE) -> OwnOrders:
+    """The orders that were given out to the firm of who asks, or a piece of them: it may have tens of thousands.
+    wanted: by columns of LISTED. Raises NotAllowed; Refused for conditions that do not fit."""
     who.require(Permission.ANSWER_ORDERS)
     firm = who.own_firm
-    parts = served.keeper.kept(("factory/numbers", firm), lambda _: _numbers(served, firm))
-    return OwnNumbers(parts, chain_today(served), _read(served).known.names.get(firm) or firm)
+    listed = served.keeper.kept(("factory/list", firm), lambda _: _listed(served, firm))
+    found = piece(listed, "order", wanted if wanted.sort else replace(wanted, sort=PLACE))
+    orders = _orders_of(served, firm, found.rows["order"].to_pylist())
+    return OwnOrders(
+        orders,
+        found.cursor,
+        found.total,
+        served.keeper.settings.currency,
+        chain_today(served),
+        _read(served).known.names.get(firm) or firm,
+    )
 
 
-def _numbers(served: Served, firm: str) -> Mapping[Part, Sequence[str]]:
-    """In the order of OwnOrders."""
+def own_order_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> bytes:
+    """The same orders as a workbook, all that meet the conditions. Raises as `own_orders`."""
+    found = own_orders(served, who, replace(wanted, is_whole=True))
+    rows = pa.Table.from_pylist([_sheet_row(one, language) for one in found.orders], SHEET)
+    return workbook(SheetGrid("own_orders", served.keeper.settings.name, "order", (), rows), language)
+
+
+def _sheet_row(one: OwnOrder, language: str) -> dict[str, Any]:
+    codes = {name: str(coded(name, getattr(one, name), language)) for name in ("kind", "state")}
+    codes["base_unit"] = str(coded("base_unit", one.unit, language))
+    return {
+        **{name: getattr(one, name) for name in ("order", "product", "product_name", "start", "line")},
+        "units": one.agreed.units,
+        "price_per_unit": one.agreed.price,
+        "due": one.due,
+        "deliver_to": one.deliver_to,
+        **codes,
+    }
+
+
+def _listed(served: Served, firm: str) -> pa.Table:
+    """A firm's orders in LISTED, without what each of them says in full."""
     rows, given = everything(served).rows, _given_out(_read(served).state, firm)
     own = rows.filter(pc.and_(pc.is_in(rows["order"], given), pc.not_equal(rows["origin"], "plan")))
-    own = own.select(["order", "state"]).append_column("due", pc.coalesce(own["due"], own["start"]))
-    parts: dict[Part, Sequence[str]] = {}
-    for part in PARTS:
-        states = [state for state in get_args(OrderState) if _PARTS.get(state, "running") == part]
-        of_part = own.filter(pc.is_in(own["state"], pa.array(states)))
-        way = "descending" if part == "ended" else "ascending"
-        parts[part] = of_part.sort_by([("due", way), ("order", "ascending")])["order"].to_pylist()
-    return parts
+    due = pc.coalesce(own["due"], own["start"])
+    parts = [_PARTS.get(state, "running") for state in own["state"].to_pylist()]
+    days = pc.fill_null(due.cast(pa.int32()), 0).to_numpy()
+    at = np.array([PARTS.index(part) for part in parts], np.int64)
+    days = np.where(at == PARTS.index("ended"), -days, days)
+    told = {
+        "part": pa.array(parts, pa.string()),
+        "product_name": own["name"],
+        "due": due,
+        PLACE: pa.array(at * MOST_DAYS + days, pa.int64()),
+    }
+    return pa.table([told.get(f.name, own[f.name] if f.name in own.column_names else None) for f in LISTED], LISTED)
 
 
 def _given_out(state: State, firm: str) -> pa.Array:
@@ -168,10 +208,9 @@ def _given_out(state: State, firm: str) -> pa.Array:
     )
 
 
-def own_orders_of(served: Served, who: Who, numbers: Sequence[str]) -> tuple[OwnOrder, ...]:
-    """Some of the own orders by their numbers, without those that are none. Raises NotAllowed."""
-    who.require(Permission.ANSWER_ORDERS)
-    found = _found(_read(served), who.own_firm, numbers)
+def _orders_of(served: Served, firm: str, numbers: Sequence[str]) -> tuple[OwnOrder, ...]:
+    """Some of a firm's orders by their numbers, without those that are none: no other is read by itself."""
+    found = _found(_read(served), firm, numbers)
     return tuple(found[name] for name in numbers if name in found)
 
 
@@ -179,7 +218,7 @@ def own_order(served: Served, who: Who, order: str) -> OwnOrder:
     """One of them. Raises NotAllowed; NotFound, in the same words for another firm's order as for one that is not
     there."""
     who.require(Permission.ANSWER_ORDERS)
-    found = own_orders_of(served, who, [order])
+    found = _orders_of(served, who.own_firm, [order])
     if not found:
         raise NotFound(message("factory.no_order", order=order))
     return found[0]
@@ -289,11 +328,9 @@ def _read(served: Served) -> _Read:
     return served.keeper.kept("factory/read", lambda chain: _Read(chain.state(names=names), known(chain)))
 
 
-def _found(read: _Read, firm: str, numbers: Sequence[str] | None = None) -> Mapping[str, OwnOrder]:
-    """A firm's own orders, or some of them, by number: no other row is read by itself."""
+def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOrder]:
     given = _given_out(read.state, firm)
-    if numbers is not None:
-        given = given.filter(pc.is_in(given, pa.array(numbers, pa.string())))
+    given = given.filter(pc.is_in(given, pa.array(numbers, pa.string())))
     state = only_orders(read.state, given)
     events = events_of_table(state.table("order_events"))
     stands = order_standings(state, events)

@@ -25,6 +25,8 @@ from datong.model.words import message, say, visible
 # The hidden sheet; its first row says of which grid it is.
 KEPT = "datong"
 FORMAT = "datong grid 1"
+# What kind of file a workbook is.
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # A workbook beyond this is none of a grid's.
 MOST_BYTES, MOST_ROWS = 50_000_000, 200_000
 # Two numbers nearer than this are one: a spreadsheet keeps 15 digits.

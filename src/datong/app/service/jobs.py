@@ -142,13 +142,29 @@ class Jobs:
             raise NotFound(message("service.no_job", job=job))
         return _job(row)
 
-    def jobs(self, who: Who, count: int = 50) -> list[Job]:
-        """The last jobs that one may see, newest first."""
-        rows = self._desk.rows("SELECT * FROM jobs ORDER BY made DESC, rowid DESC LIMIT ?", (count,))
-        return [_job(row) for row in rows if self._may(who, row)]
+    def jobs(self, who: Who, count: int = 50, after: str | None = None) -> list[Job]:
+        """The last jobs that one may see, newest first. after: one of them, for those that were begun before it. Raises
+        Refused for one that is none."""
+        kinds = self._kinds_seen(who)
+        among = ", ".join("?" * len(kinds))
+        begun: tuple[float, int] | None = None
+        if after is not None:
+            place = f"SELECT made, rowid AS place FROM jobs WHERE kind IN ({among}) AND job = ?"
+            row = self._desk.row(place, (*kinds, after))
+            if row is None:
+                raise Refused(message("service.wrong_cursor"))
+            begun = row["made"], row["place"]
+        before = "" if begun is None else "AND (made, rowid) < (?, ?)"
+        asked = f"SELECT * FROM jobs WHERE kind IN ({among}) {before} ORDER BY made DESC, rowid DESC LIMIT ?"
+        return [_job(row) for row in self._desk.rows(asked, (*kinds, *(begun or ()), count))]
+
+    def _kinds_seen(self, who: Who) -> tuple[str, ...]:
+        if who.firm is not None:
+            return ()
+        return tuple(name for name, kind in self._kinds.items() if who.may(kind.permission))
 
     def _may(self, who: Who, row: Mapping[str, Any]) -> bool:
-        return who.firm is None and row["kind"] in self._kinds and who.may(self._kinds[row["kind"]].permission)
+        return row["kind"] in self._kinds_seen(who)
 
     def cancel(self, who: Who, job: str, way: str = "") -> Job:
         """Stop a job. One that has ended stays as it is. way: by which door. Raises NotFound, NotAllowed."""

@@ -132,14 +132,18 @@ def propose(served: Served, who: Who, asked: Asked, why: str) -> Proposal:
     return proposal(served, who, number)
 
 
-def proposals(served: Served, who: Who, state: str = OPEN, count: int = 100) -> list[Proposal]:
-    """Proposals of a state that one may see, newest first. Raises NotAllowed, Refused for another state."""
+def proposals(
+    served: Served, who: Who, state: str = OPEN, count: int = 100, before: int | None = None
+) -> list[Proposal]:
+    """Proposals of a state that one may see, newest first. before: a number, for older ones. Raises NotAllowed, Refused
+    for another state."""
     kinds = _kinds_seen(who)
     if state not in STATES:
         raise Refused(message("proposals.wrong_state", state=state, states=", ".join(STATES)))
     among = ", ".join("?" * len(kinds))
-    asked = f"SELECT * FROM proposals WHERE state = ? AND kind IN ({among}) ORDER BY proposal DESC LIMIT ?"
-    rows = served.desk.rows(asked, (state, *kinds, min(count, MOST_LISTED)))
+    older = "" if before is None else "AND proposal < ?"
+    asked = f"SELECT * FROM proposals WHERE state = ? AND kind IN ({among}) {older} ORDER BY proposal DESC LIMIT ?"
+    rows = served.desk.rows(asked, (state, *kinds, *(() if before is None else (before,)), min(count, MOST_LISTED)))
     now = _versions_now(served, who, rows)
     return [_shown(row, now) for row in rows]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import dropwhile, islice
 from typing import Any
 
 import pyarrow as pa
@@ -106,16 +107,24 @@ def today(served: Served, who: Who) -> Today:
     return replace(told, came_back=said.came_back, late=said.late, late_count=said.late_count)
 
 
-def decisions(served: Served, who: Who, most: int = MOST_DECISIONS) -> tuple[list[Decision], int]:
+def decisions(
+    served: Served, who: Who, most: int = MOST_DECISIONS, after: str | None = None
+) -> tuple[list[Decision], int]:
     """The first of what waits for a decision and was not dismissed, the dearest first, and how many there are; of
-    proposals without their reasons. Raises NotAllowed."""
+    proposals without their reasons. after: the key of one, for those that follow it. Raises NotAllowed, Refused for a
+    key of what does not wait any more."""
     who.require(Permission.SEE_PLAN)
     waiting = _all_that_waits(served)
     noted = {row["decision"]: row for row in served.desk.rows("SELECT * FROM order_decisions")}
     dismissed = {key for key, row in noted.items() if row["state"] == "dismissed"}
     gone = sum(_found(waiting, key) is not None for key in dismissed)
     shown: list[Decision] = []
-    for one in waiting.all_of_them():
+    if after is not None and _found(waiting, after) is None:
+        raise Refused(message("service.wrong_cursor"))
+    listed = waiting.all_of_them()
+    if after is not None:
+        listed = islice(dropwhile(lambda one: one.key != after, listed), 1, None)
+    for one in listed:
         if len(shown) == most:
             break
         if one.key not in dismissed:

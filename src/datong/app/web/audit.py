@@ -9,11 +9,11 @@ from datong.app.http.signed_in import refuse_without_factor, session_of
 from datong.app.service import audit_list
 from datong.app.service.audit_list import Looked, act_words, by_words, entry_words
 from datong.app.service.audit_words import way_words
+from datong.app.service.grid_as_workbook import XLSX
 from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
 from datong.app.web.page_elements import AT_FIRST, Column, day_of, link, moment_words, read, table, words
 from datong.app.web.visit import Visit, text_of
-from datong.app.web.workbooks import XLSX
 from datong.app.wording import figures
 from datong.model.errors import DatongError
 

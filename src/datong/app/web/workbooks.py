@@ -16,7 +16,7 @@ from datong.app.http.signed_in import CSRF_FIELD, refuse_forged, refuse_without_
 from datong.app.service import changes_by_workbook
 from datong.app.service.accounts import Session
 from datong.app.service.changes_by_workbook import Reviewed, SheetCell, SheetRow
-from datong.app.service.grid_as_workbook import MOST_BYTES, grid_of
+from datong.app.service.grid_as_workbook import MOST_BYTES, XLSX, grid_of
 from datong.app.service.grids import Wanted
 from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
@@ -28,7 +28,6 @@ from datong.model.errors import DatongError, Refused
 from datong.model.words import message
 
 PATH = "/planner/workbook"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Pages that have workbooks, by the name that a form sends.
 PAGES = {"plan": "/planner/plan", "demand": "/planner/demand", "data": "/planner/data"}
 # What a browser sends with a file beside it, in bytes.
