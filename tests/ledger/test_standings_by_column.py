@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datong.ledger import standings_by_column as subject
@@ -19,6 +19,7 @@ from datong.model.settings import ChainSettings
 
 FIRST = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NAMES = ("A", "B", "C")
+BOOKED_IN = ("production", "receipts", "shipments")
 UNITS = st.sampled_from([None, 0.0, 1.0, 3.0])
 
 
@@ -87,10 +88,22 @@ def one_by_one(state: State) -> list[tuple[Any, ...]]:
     return found
 
 
+def _event(told: str, hour: int, good_units: float) -> dict[str, Any]:
+    names = ("scrap_units", "counterparty", "order_event", "offered_units", "answers")
+    moment = FIRST + timedelta(hours=hour)
+    return {"order": "A", "state": told, "happened_at": moment, "good_units": good_units} | dict.fromkeys(names)
+
+
+# A refusal after it was cancelled after it was refused counts no more.
+ENDS = [_event(told, hour, 1.0 + hour) for hour, told in enumerate(("refused", "refused", "cancelled", "refused"))]
+
+
+@settings(max_examples=400)
+@example([{"order": "A", "kind": "make", "units": 9.0, "locked": False}], ENDS, {name: [] for name in BOOKED_IN})
 @given(
     st.lists(ORDER, max_size=4),
     st.lists(EVENT, max_size=8),
-    st.fixed_dictionaries({name: st.lists(BOOKED, max_size=3) for name in ("production", "receipts", "shipments")}),
+    st.fixed_dictionaries({name: st.lists(BOOKED, max_size=3) for name in BOOKED_IN}),
 )
 def test_it_says_by_columns_what_it_says_one_by_one(orders, events, booked) -> None:
     seen = {None, ""}  # a ledger has each key once
@@ -103,7 +116,7 @@ def test_it_says_by_columns_what_it_says_one_by_one(orders, events, booked) -> N
     assert list(zip(*columns, strict=True)) == one_by_one(made)
 
 
-def test_orders_whose_events_only_go_forward_are_not_worked_out_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_orders_with_an_offer_are_worked_out_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     whole = subject.order_standings
 
@@ -113,11 +126,12 @@ def test_orders_whose_events_only_go_forward_are_not_worked_out_one_by_one(monke
 
     monkeypatch.setattr(subject, "order_standings", counted)
     orders = [{"order": name, "kind": "make", "units": 3.0, "locked": False} for name in NAMES]
-    said = [("A", "released"), ("A", "done"), ("B", "released"), ("B", "refused"), ("C", "accepted")]
+    said = [("A", "released"), ("A", "done"), ("B", "released"), ("B", "refused")]
+    said += [("C", "released"), ("C", "offered")]
     events = [
         {"order": order, "state": told, "happened_at": FIRST + timedelta(hours=n)}
         for n, (order, told) in enumerate(said)
     ]
     none: dict[str, list[Any]] = {"production": [], "receipts": [], "shipments": []}
-    assert stands_by_row(state(orders, events, none)).state.to_pylist() == ["done", "refused", "accepted"]
+    assert stands_by_row(state(orders, events, none)).state.to_pylist() == ["done", "refused", "offered"]
     assert asked == [1]

@@ -1,8 +1,8 @@
-"""Where all orders of a state stand, worked out by columns: of a hundred thousand orders nearly all have events that
-only go forward.
+"""Where all orders of a state stand, worked out by columns: of a hundred thousand orders nearly all have no offer.
 
-Of such an order nothing is refused (order_life.advance) and no offer stands: its state is the furthest that was told,
-its units are those of the last event that tells them. The others are worked out one by one (standings.py).
+Of such an order the state is the furthest step that was told, unless it was refused or cancelled before it could not be
+any more (order_life.advance): then only further words of that kind count. Its units are those of the last event that
+counts and tells them. Orders with an offer are worked out one by one (standings.py).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ from datong.model.flow import BoolArray, FloatArray, IntArray
 
 # Columns of what was booked, by table: good units, and scrapped ones where it tells them.
 _BOOKED = {"production": ("good_units", "scrap_units"), "receipts": ("units",), "shipments": ("units",)}
-_OPEN = np.array([state in OPEN_STATES for state in PATH])
+# States by number: steps of an order that goes well, and its two other ends.
+_STATES = (*PATH, "refused", "cancelled")
+_RELEASED, _DONE, _REFUSED, _CANCELLED = (_STATES.index(one) for one in ("released", "done", "refused", "cancelled"))
+_OPEN = np.array([state in OPEN_STATES for state in _STATES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ def stands_by_row(state: State) -> StandsByRow:
     """Where each row of `orders` stands, as `order_standings` and `state_of` say."""
     orders, events = state.table("orders"), state.table("order_events")
     names = orders["order"].combine_chunks()
-    others = _not_forward(events)
+    others = pc.unique(events["order"].filter(pc.equal(events["state"], "offered")))
     events = _with_place(events)
     furthest, good, scrap = _of_events(events.filter(pc.invert(pc.is_in(events["order"], others))), names)
     is_told = (furthest >= 0) | _booked(state, names, good, scrap)
@@ -46,15 +49,10 @@ def stands_by_row(state: State) -> StandsByRow:
     rests = orders["units"].to_numpy() - good - scrap > LEAST_UNITS
     is_move = pc.fill_null(pc.equal(orders["kind"], "move"), False).to_numpy(zero_copy_only=False)
     now = np.where(is_told & _OPEN[now] & ~is_move & ~rests, PATH.index("done"), now)
-    states = pa.array(PATH).take(pa.array(now))
+    states = pa.array(_STATES).take(pa.array(now))
     if len(others):
         states = _one_by_one(state, others, states, good, scrap)
     return StandsByRow(states, good, scrap, _who_said(events, names))
-
-
-def _not_forward(events: pa.Table) -> pa.Array:
-    """Numbers of the orders of which an event says something else than a step of an order that goes well."""
-    return pc.unique(events["order"].filter(pc.invert(pc.is_in(events["state"], pa.array(PATH)))))
 
 
 def _with_place(events: pa.Table) -> pa.Table:
@@ -68,12 +66,14 @@ def _with_place(events: pa.Table) -> pa.Table:
 
 
 def _of_events(events: pa.Table, names: pa.Array) -> tuple[IntArray, FloatArray, FloatArray]:
-    """By name of an order: the furthest step that events tell, -1 where there are none, and units so far. events: that
-    only go forward, in order."""
+    """By name of an order: the state that its events tell, as a number of _STATES, -1 where there are none, and units
+    so far. events: without offers, in order."""
     code, found = codes(events["order"])
-    step = pc.index_in(events["state"], pa.array(PATH)).to_numpy()
+    state = pc.index_in(events["state"], pa.array(_STATES)).to_numpy()
+    counts = _that_count(code, state)
+    events, code, state = events.filter(pa.array(counts)), code[counts], state[counts]
     furthest = np.full(len(found) + 1, -1)
-    np.maximum.at(furthest, code, step)
+    np.maximum.at(furthest, code, state)
     at = pc.fill_null(pc.index_in(names, pa.array(found, pa.string())), len(found)).to_numpy()
     units = []
     for name in ("good_units", "scrap_units"):
@@ -82,6 +82,32 @@ def _of_events(events: pa.Table, names: pa.Array) -> tuple[IntArray, FloatArray,
         told[code[is_told]] = events[name].filter(events[name].is_valid()).to_numpy()  # the last one stays
         units.append(told[at])
     return furthest[at], units[0], units[1]
+
+
+def _that_count(code: IntArray, state: IntArray) -> BoolArray:
+    """Which events count, as `advance` takes them one after the other. code: of the order, state: that an event tells;
+    in the order of events."""
+    counts = np.ones(len(code), dtype=bool)
+    if not (state >= _REFUSED).any():
+        return counts
+    by_order = np.argsort(code, kind="stable")
+    code, state = code[by_order], state[by_order]
+    at = np.arange(len(code))
+    begins = np.flatnonzero(np.diff(code, prepend=-1))[code] if len(code) else at
+    step = np.where(state < _REFUSED, state, -1)
+    width = len(_STATES) + 1
+    before = np.concatenate([[-1], np.maximum.accumulate(code * width + step + 1)[:-1] - 1]) - code * width
+    before = np.where(at == begins, -1, before)  # the furthest step until then
+    refuses = (state == _REFUSED) & ((before == -1) | (before == _RELEASED))
+    cancels = (state == _CANCELLED) & (before != _DONE)
+    orders = code[-1] + 1
+    end, cancelled = np.full(orders, len(code)), np.full(orders, len(code))
+    np.minimum.at(end, code, np.where(refuses | cancels, at, len(code)))
+    is_after = at >= end[code]  # of the first word that ends it, which counts itself
+    np.minimum.at(cancelled, code, np.where(is_after & (state == _CANCELLED), at, len(code)))
+    is_ended = (state == _CANCELLED) | ((state == _REFUSED) & (at < cancelled[code]))
+    counts[by_order] = np.where(is_after, is_ended, state < _REFUSED)
+    return counts
 
 
 def _booked(state: State, names: pa.Array, good: FloatArray, scrap: FloatArray) -> BoolArray:
