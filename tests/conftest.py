@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,40 @@ def servers_end() -> Iterator[None]:
     started = sys.modules.get("postgres_server")  # which few tests import
     if started is not None and started.server.cache_info().currsize:
         started.server().stop()
+
+
+@contextmanager
+def pages_taken_away() -> Iterator[None]:
+    """NiceGUI has one application in a process, to which every server adds its pages: it is left as it was found, with
+    the pages and layers that it had, and not begun, so that another server can add its own."""
+    found = pages_there()
+    before = None if found is None else tuple(map(list, found))
+    yield
+    there = pages_there()
+    if there is not None:
+        sys.modules["nicegui.core"].app.middleware_stack = None
+        for mine, kept in zip(
+            there, before or ([one for one in there[0] if one.path.startswith("/_nicegui")], []), strict=True
+        ):
+            mine[:] = kept
+
+
+def pages_there() -> tuple[list, list] | None:
+    """Addresses and layers of NiceGUI's application; None where nobody imported it."""
+    core = sys.modules.get("nicegui.core")
+    return None if core is None else (core.app.router.routes, core.app.user_middleware)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pages_of_a_module() -> Iterator[None]:
+    with pages_taken_away():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def pages_of_a_test() -> Iterator[None]:
+    with pages_taken_away():
+        yield
 
 
 @pytest.fixture(autouse=True)
