@@ -100,6 +100,17 @@ def test_only_orders_that_are_shown_are_read_by_themselves(served: Served, monke
     assert len(set(told)) == len(told) == COUNT + 1
 
 
+def test_a_firm_s_list_reads_no_plan(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large chain a plan has many times as many orders as were given out."""
+
+    def fails(_chain: object) -> None:
+        raise AssertionError("the orders of the whole chain were read")
+
+    monkeypatch.setattr("datong.app.service.orders_shown.orders_now", fails)
+    who = served.people.sign_in("miller", PASSWORD).who
+    assert factory.own_orders(served, who, Wanted(count=1)).total == COUNT + 1
+
+
 def test_pieces_of_the_list_make_the_whole_while_orders_are_answered(served: Served) -> None:
     """Each order comes once, in the order of the whole; one that is answered meanwhile moves, and hides no other."""
     who = served.people.sign_in("miller", PASSWORD).who

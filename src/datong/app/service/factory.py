@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -22,15 +23,16 @@ from datong.app.service.answers_sent_late import GIVEN_AT
 from datong.app.service.day_of_chain import chain_today
 from datong.app.service.grid_as_workbook import SheetGrid, workbook
 from datong.app.service.grids import Wanted, piece
-from datong.app.service.orders_shown import everything
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import ORDERS_NOW
 from datong.app.service.typed_answers import Asked, Typed, event_of
+from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.app.wording.columns import coded
 from datong.connectors.filedrop.order_sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
 from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
+from datong.ledger.protocol import Ledger
 from datong.ledger.standings import only_orders, order_standings, state_of, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
@@ -70,6 +72,7 @@ SHEET = pa.schema(
     ]
 )
 WHOLE = Wanted(is_whole=True)
+RUNNING: Part = "running"  # any other state than these
 _PARTS: Mapping[str, Part] = {"released": "to_answer", "refused": "ended", "cancelled": "ended", "done": "ended"}
 
 
@@ -98,7 +101,7 @@ class OwnOrder:
     @property
     def part(self) -> Part:
         """Of the list of orders: to be answered first, then what runs (or waits for the planner), then what ended."""
-        return _PARTS.get(self.state, "running")
+        return _PARTS.get(self.state, RUNNING)
 
     @property
     def offer(self) -> Offer | None:
@@ -138,10 +141,15 @@ class Answered:
 
 @dataclass(frozen=True)
 class _Read:
-    """What is read of the chain, for all firms: its state, and what orders are told with."""
+    """What is read of the chain, for all firms: its state, what orders are told with, and where each stands."""
 
     state: State
     known: Known
+    stands: Stands
+
+
+# By ledger, where its orders stood when that was last asked.
+_BEFORE: WeakKeyDictionary[Ledger, Stands] = WeakKeyDictionary()
 
 
 def own_orders(served: Served, who: Who, wanted: Wanted = WHOLE) -> OwnOrders:
@@ -149,7 +157,8 @@ def own_orders(served: Served, who: Who, wanted: Wanted = WHOLE) -> OwnOrders:
     wanted: by columns of LISTED. Raises NotAllowed; Refused for conditions that do not fit."""
     who.require(Permission.ANSWER_ORDERS)
     firm = who.own_firm
-    listed = served.keeper.kept(("factory/list", firm), lambda _: _listed(served, firm))
+    read = _read(served)
+    listed = served.keeper.kept(("factory/list", firm), lambda _: _listed(read, firm))
     found = piece(listed, "order", wanted if wanted.sort else replace(wanted, sort=PLACE))
     orders = _orders_of(served, firm, found.rows["order"].to_pylist())
     return OwnOrders(
@@ -158,7 +167,7 @@ def own_orders(served: Served, who: Who, wanted: Wanted = WHOLE) -> OwnOrders:
         found.total,
         served.keeper.settings.currency,
         chain_today(served),
-        _read(served).known.names.get(firm) or firm,
+        read.known.names.get(firm) or firm,
     )
 
 
@@ -182,22 +191,26 @@ def _sheet_row(one: OwnOrder, language: str) -> dict[str, Any]:
     }
 
 
-def _listed(served: Served, firm: str) -> pa.Table:
-    """A firm's orders in LISTED, without what each of them says in full."""
-    rows, given = everything(served).rows, _given_out(_read(served).state, firm)
-    own = rows.filter(pc.and_(pc.is_in(rows["order"], given), pc.not_equal(rows["origin"], "plan")))
+def _listed(read: _Read, firm: str) -> pa.Table:
+    """A firm's orders in LISTED, without what each of them says in full: of those alone that were given out to it, not
+    of what a plan proposes."""
+    orders, products = read.state.table("orders"), read.state.table("products")
+    orders = orders.append_column("state", read.stands.rows["state"])
+    own = orders.filter(pc.is_in(orders["order"], _given_out(read.state, firm)))
+    product = products.take(pc.index_in(own["product"], products["product"].combine_chunks()))
     due = pc.coalesce(own["due"], own["start"])
-    parts = [_PARTS.get(state, "running") for state in own["state"].to_pylist()]
+    at = pc.index_in(own["state"], pa.array(_PARTS)).fill_null(-1).to_numpy()
+    at = np.array([PARTS.index(part) for part in (*_PARTS.values(), RUNNING)])[at]
     days = pc.fill_null(due.cast(pa.int32()), 0).to_numpy()
-    at = np.array([PARTS.index(part) for part in parts], np.int64)
     days = np.where(at == PARTS.index("ended"), -days, days)
     told = {
-        "part": pa.array(parts, pa.string()),
-        "product_name": own["name"],
+        "product_name": product["name"],
+        "base_unit": product["base_unit"],
         "due": due,
+        "part": pa.array(PARTS).take(pa.array(at)),
         PLACE: pa.array(at * MOST_DAYS + days, pa.int64()),
     }
-    return pa.table([told.get(f.name, own[f.name] if f.name in own.column_names else None) for f in LISTED], LISTED)
+    return pa.table([told[f.name] if f.name in told else own[f.name] for f in LISTED], LISTED)
 
 
 def _given_out(state: State, firm: str) -> pa.Array:
@@ -325,7 +338,13 @@ def _waited(typed: Typed) -> timedelta:
 
 def _read(served: Served) -> _Read:
     names = (*READ_FOR_ANSWERS, "sites", "firms")
-    return served.keeper.kept("factory/read", lambda chain: _Read(chain.state(names=names), known(chain)))
+
+    def read(chain: Chain) -> _Read:
+        state = chain.state(names=names)
+        stands = _BEFORE[chain.ledger] = where_orders_stand(state, _BEFORE.get(chain.ledger))
+        return _Read(state, known(chain), stands)
+
+    return served.keeper.kept("factory/read", read)
 
 
 def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOrder]:
