@@ -25,6 +25,7 @@ PEOPLE = {"en": ("planner", "en"), "zh": ("planner", "zh"), "manager": ("product
 PAGES = {
     "demand": "table.plain input",
     "market": ".chart canvas",
+    "stock": ".chart canvas",
     "what-if": "button.main",
     "findings": ".chart canvas",
     "data": "label.file",
@@ -36,9 +37,10 @@ NEW = b"sale,happened_at,product,market,units,price\nx1,2026-03-02,OIL,north,5,9
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Planner]:
-    """A shop with one plan."""
+    """A shop with one plan, of which oil is to lie in stock."""
     folder = tmp_path_factory.mktemp("pages")
-    chain = Chain(write_shop(folder / "shop"))
+    rules = "product,smallest_units,largest_units\nOIL,40,90\n"
+    chain = Chain(write_shop(folder / "shop", stock_rules_csv=rules))
     chain.run()
     chain.close()
     yield from served(folder / "shop")

@@ -3,41 +3,29 @@
 from fastapi import FastAPI
 from nicegui import ui
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from datong.app.http.signed_in import refuse_without_factor, session_of
 from datong.app.service import audit_list
 from datong.app.service.audit_list import Looked, act_words, by_words, entry_words
 from datong.app.service.audit_words import way_words
-from datong.app.service.grid_as_workbook import XLSX
-from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.served_chain import Served
 from datong.app.web.page_elements import AT_FIRST, Column, day_of, link, moment_words, read, table, words
-from datong.app.web.visit import Visit, text_of
+from datong.app.web.visit import Visit
+from datong.app.web.workbooks import add_download
 from datong.app.wording import figures
-from datong.model.errors import DatongError
 
 PATH = "/planner/audit"
 # Entries that are shown at once.
 LISTED = 100
 
 
-def add_download(app: FastAPI, served: Served) -> None:
+def add_downloads(app: FastAPI, served: Served) -> None:
     """What is looked for as a workbook."""
-
-    @app.get(f"{PATH}/found.xlsx", include_in_schema=False)
-    def out(request: Request) -> Response:
-        language = "en"
-        try:
-            session = session_of(request.headers, served)
-            language = session.who.language
-            refuse_without_factor(session)
-            content = audit_list.audit_sheet(served, session.who, _looked(request), language)
-        except NotSignedIn:
-            return RedirectResponse(f"/sign-in?next={PATH}", 303)
-        except DatongError as error:
-            return PlainTextResponse(text_of(error, language), 403)
-        return Response(content, media_type=XLSX, headers={"content-disposition": 'attachment; filename="audit.xlsx"'})
+    add_download(
+        app,
+        served,
+        f"{PATH}/found.xlsx",
+        lambda who, request, language: audit_list.audit_sheet(served, who, _looked(request), language),
+    )
 
 
 def _looked(request: Request) -> Looked:

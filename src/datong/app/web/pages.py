@@ -20,6 +20,7 @@ from datong.app.web import (
     plan,
     replay,
     search,
+    stock,
     today,
     what_if,
 )
@@ -36,6 +37,7 @@ PAGES: tuple[Page, ...] = (
     Page("today", "/planner/today", Permission.SEE_PLAN, today.build),
     Page("demand", demand.PATH, Permission.SEE_DEMAND, demand.build),
     Page("plan", "/planner/plan", Permission.SEE_PLAN, plan.build),
+    Page("stock", stock.PATH, Permission.SEE_PLAN, stock.build),
     Page("market", market.PATH, Permission.SEE_PLAN, market.build),
     Page("what_if", what_if.PATH, Permission.SEE_PLAN, what_if.build),
     Page("findings", market_findings.PATH, Permission.SEE_FINDINGS, market_findings.build),
@@ -57,7 +59,8 @@ def add_pages(app: FastAPI, served: Served) -> None:
     add_tiles(app, served)
     data.add_upload(app, served)
     add_workbooks(app, served)
-    audit.add_download(app, served)
+    audit.add_downloads(app, served)
+    stock.add_downloads(app, served)
     layout.register(served, PAGES, lead)
     ui.run_with(
         app,

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -18,7 +18,7 @@ from datong.app.service.accounts import Session
 from datong.app.service.changes_by_workbook import Reviewed, SheetCell, SheetRow
 from datong.app.service.grid_as_workbook import MOST_BYTES, XLSX, grid_of
 from datong.app.service.grids import Wanted
-from datong.app.service.roles_and_permissions import NotSignedIn
+from datong.app.service.roles_and_permissions import NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.app.web.layout import action
 from datong.app.web.page_elements import Column, address, field, file_field, link, read, table, words
@@ -89,6 +89,28 @@ def add_workbooks(app: FastAPI, served: Served) -> None:
         except DatongError as error:
             made = Brought(-1 if account is None else account, "", b"", error)
         return RedirectResponse(address(page, workbook=_keep(made)), 303)
+
+
+# Makes a workbook: of who asks, what is asked for, and the language.
+MakesSheet = Callable[[Who, Request, str], bytes]
+
+
+def add_download(app: FastAPI, served: Served, path: str, make: MakesSheet) -> None:
+    """The address of a workbook that does not come back."""
+
+    @app.get(path, include_in_schema=False)
+    def out(request: Request) -> Response:
+        language = "en"
+        try:
+            session = _session(request, served)
+            language = session.who.language
+            content = make(session.who, request, language)
+        except NotSignedIn:
+            return RedirectResponse(f"/sign-in?next={path.rpartition('/')[0]}", 303)
+        except DatongError as error:
+            return PlainTextResponse(text_of(error, language), 403)
+        name = f'attachment; filename="{path.rpartition("/")[2]}"'
+        return Response(content, media_type=XLSX, headers={"content-disposition": name})
 
 
 def _session(request: Request, served: Served) -> Session:
