@@ -26,6 +26,7 @@ PAGES = {
     "demand": "table.plain input",
     "market": ".chart canvas",
     "stock": ".chart canvas",
+    "totals": "p.note",
     "what-if": "button.main",
     "findings": ".chart canvas",
     "data": "label.file",

@@ -122,6 +122,8 @@ def _item(visit: Visit, item: ItemDemand, held: Accuracy) -> None:
     with ui.element("div").classes("line"):
         words("span", visit.say("web_demand.as_of", moment=moment_words(visit, item.as_of)), "soft")
         words("span", method_words(item.method, visit.language), "soft")
+        if visit.who.may(Permission.SEE_PLAN):
+            link(visit.say("web_demand.to_stock"), "/planner/stock", product=item.product)
         if len(item.markets) > 1:
             for market in item.markets:
                 made = link(market, PATH, product=item.product, market=market)

@@ -22,6 +22,7 @@ from datong.app.web import (
     search,
     stock,
     today,
+    totals,
     what_if,
 )
 from datong.app.web.guide import lead
@@ -43,6 +44,7 @@ PAGES: tuple[Page, ...] = (
     Page("findings", market_findings.PATH, Permission.SEE_FINDINGS, market_findings.build),
     Page("data", data.PATH, Permission.SEE_DATA, data.build),
     Page("replay", replay.PATH, Permission.SEE_PLAN, replay.build),
+    Page("totals", totals.PATH, Permission.SEE_TOTALS, totals.build),
     Page("people", people.PATH, Permission.MANAGE_PEOPLE, people.build),
     Page("audit", audit.PATH, Permission.SEE_AUDIT, audit.build),
     Page("search", search.PATH, Permission.SEE_FINDINGS, search.build, in_navigation=False),
@@ -61,6 +63,7 @@ def add_pages(app: FastAPI, served: Served) -> None:
     add_workbooks(app, served)
     audit.add_downloads(app, served)
     stock.add_downloads(app, served)
+    totals.add_downloads(app, served)
     layout.register(served, PAGES, lead)
     ui.run_with(
         app,

@@ -1,0 +1,143 @@
+"""Totals over firms tell no firm's own figures, not even by subtraction; and they are the figures of the plan."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datong.app.service.grids import Wanted
+from datong.app.service.roles_and_permissions import NotAllowed, Who
+from datong.app.service.served_chain import Served
+from datong.app.service.totals import (
+    LEAST_FIRMS,
+    MOST_SHARE,
+    as_of,
+    demand,
+    demand_sheet,
+    hours,
+    hours_sheet,
+    told_safely,
+)
+from datong.model.errors import NotFound
+from mill import write
+from rest_client import Client, application
+from served_mill import Clock, serve_at, serve_firms, session_of
+from workbook_cells import rows_of
+
+PAT = Who(9, "pat@hub", "", ("platform",))
+# Three firms bake bread and cake, one alone presses oil, and oil is the least of it.
+FIRMS = ("Canary Mill", "Canary Oven", "Canary Hearth", "Canary Press")
+MADE = {"Bread": "123", "Cake": "123", "Oil": "4"}
+UNITS = {"Bread": 20, "Cake": 10, "Oil": 6}
+
+
+def files() -> dict[str, str]:
+    made = [(kind, at) for kind, of in MADE.items() for at in of]
+    lines = {"sites": "site,kind,firm", "lines": "line,hours_per_week,site", "firms": "firm,name"}
+    lines |= {"products": "product,price,kind,name,category_a", "demand": "demand,product,due,units"}
+    lines |= {"recipes": "recipe,product,line,hours_per_unit,cost_per_unit"}
+    rows: dict[str, list[str]] = {name: [] for name in lines}
+    for at, firm in enumerate(FIRMS, start=1):
+        rows["sites"].append(f"S{at},factory,{firm}")
+        rows["firms"].append(f"{firm},{firm} Ltd")
+    for kind, at in made:
+        rows["lines"].append(f"{kind}{at},{40 + int(at)},S{at}")
+        rows["products"].append(f"{kind}-{at},9,finished,Secret {kind} {at},{kind}")
+        rows["recipes"].append(f"{kind}-{at}/1,{kind}-{at},{kind}{at},1,2")
+        rows["demand"] += [
+            f"d{kind}{at}{week},{kind}-{at},2026-03-{4 + 7 * week:02},{UNITS[kind]}" for week in range(3)
+        ]
+    chain = {"chain_toml": 'name = "hub"\nhorizon_buckets = 4\nstart = 2026-03-02\n'}
+    return chain | {f"{name}_csv": "\n".join([head, *rows[name], ""]) for name, head in lines.items()}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    one = serve_at(write(tmp_path_factory.mktemp("hub") / "mill", **files()), Clock())
+    one.keeper.write("test", lambda chain: chain.run())
+    yield one
+    one.close()
+
+
+def test_a_category_of_one_firm_stands_with_the_smallest_of_the_others(hub: Served) -> None:
+    rows = demand(hub, PAT).rows.to_pylist()
+    first = [row for row in rows if row["bucket"] == date(2026, 3, 2)]
+    told = {row["category"]: (row["firms"], row["demand_units"]) for row in first}
+    assert told == {"Bread": (3, 60.0), None: (4, 36.0)}  # cake and oil
+    for row in rows:
+        assert row["on_time_units"] + row["late_units"] + row["lost_units"] == pytest.approx(row["demand_units"])
+    spare = {row["category"]: row for row in hours(hub, PAT).rows.to_pylist() if row["bucket"] == date(2026, 3, 2)}
+    assert spare.keys() == {"Bread", None}
+    assert spare["Bread"]["available_hours"] == pytest.approx(41 + 42 + 43)
+    assert spare[None]["available_hours"] == pytest.approx(41 + 42 + 43 + 44) and spare[None]["firms"] == 4
+    assert all(0.0 <= row["used_share"] <= 1.0 for row in spare.values())
+
+
+def test_they_add_up_to_the_plan(hub: Served) -> None:
+    def table(name: str):
+        return hub.keeper.read(
+            lambda chain: chain.ledger.run_table(chain.ledger.runs()["run"][0].as_py(), name)
+        ).to_pylist()
+
+    gaps, lines = table("gaps"), table("hours")
+    for name in ("demand_units", "late_units", "lost_units"):
+        assert sum(r[name] for r in demand(hub, PAT).rows.to_pylist()) == pytest.approx(sum(r[name] for r in gaps))
+    used = sum(row["run_hours"] + row["setup_hours"] + row["under_way_hours"] for row in lines)
+    told = hours(hub, PAT).rows.to_pylist()
+    assert sum(row["used_hours"] for row in told) == pytest.approx(used) and used > 0
+    assert sum(row["free_hours"] for row in told) == pytest.approx(sum(row["free_hours"] for row in lines))
+
+
+def test_no_canary_comes_out_and_workbooks_say_the_same(hub: Served) -> None:
+    client = Client(application(hub), session_of(hub, "platform"))
+    for path in ("/totals", "/totals/demand", "/totals/hours"):
+        answer = client.get(path)
+        assert answer.status_code == 200 and "Canary" not in answer.text and "Secret" not in answer.text
+    for ask, sheet in ((demand, demand_sheet), (hours, hours_sheet)):
+        rows = rows_of(sheet(hub, PAT, Wanted(), "zh"))
+        assert [row["firms"] for row in rows] == [row["firms"] for row in ask(hub, PAT).rows.to_pylist()]
+        assert not any("Canary" in str(cell) or "Secret" in str(cell) for row in rows for cell in row.values())
+
+
+@pytest.fixture
+def firms(tmp_path: Path, clock: Clock) -> Iterator[Served]:
+    """A mill with two firms, whose orders were given out."""
+    one = serve_firms(tmp_path / "firms", clock)
+    yield one
+    one.close()
+
+
+def test_two_firms_tell_nothing_and_only_who_may_see_totals_is_told(firms: Served, served: Served) -> None:
+    assert demand(firms, PAT).total == hours(firms, PAT).total == 0
+    for ask in (demand, hours, as_of):
+        with pytest.raises(NotAllowed):
+            ask(firms, Who(8, "f", "", ("factory",), "Mill One"))
+        with pytest.raises(NotFound):
+            ask(served, PAT)
+
+
+PARTS = st.dictionaries(
+    st.sampled_from("abcd"),
+    st.dictionaries(
+        st.sampled_from(["f1", "f2", "f3", "f4", "f5"]), st.sampled_from([0.0, 1.0, 2.0, 50.0]), max_size=5
+    ),
+    max_size=4,
+)
+
+
+@given(PARTS)
+def test_what_is_told_is_safe_alone_and_by_subtraction(parts: Mapping[str, Mapping[str, float]]) -> None:
+    told = told_safely(parts)
+    covered = [category for one in told for category in one.parts]
+    assert not told or sorted(covered) == sorted(parts)  # all of it, each once: nothing is left to subtract
+    for some in [(one,) for one in told] + [told] * bool(told):
+        own: dict[str, float] = {}
+        for category in (category for one in some for category in one.parts):
+            for firm, amount in parts[category].items():
+                own[firm] = own.get(firm, 0.0) + amount
+        having = [amount for amount in own.values() if amount > 0]
+        assert len(having) >= LEAST_FIRMS and max(having) <= MOST_SHARE * sum(having)
+    assert all((one.category is None) == (len(one.parts) > 1) for one in told)
