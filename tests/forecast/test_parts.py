@@ -10,7 +10,7 @@ from scipy.stats import poisson, theilslopes
 from statsforecast import models as sf
 
 from datong.forecast.backtest import back_test, origins
-from datong.forecast.category_prior import blended_level, launch_chance, level_prior, look_alike_levels
+from datong.forecast.launch_prior import blended_level, launch_chance, level_prior
 from datong.forecast.mix_weights import mix_weights
 from datong.forecast.models import MODELS, mean_forecasts, offered
 from datong.forecast.paths import forecast
@@ -28,6 +28,7 @@ from datong.forecast.spread import (
     relative_variance,
 )
 from datong.forecast.unknown_buckets import filled, first_known
+from datong.forecast.which_look_alikes import look_alike_levels
 from datong.forecast.without_odd_weeks import without_odd_weeks
 from datong.model.flow import Item, Signal, Subject, method_message, nothing_learnt
 from datong.model.words import message

@@ -8,8 +8,8 @@ import pytest
 from datong.app.wording.columns import method_words
 from datong.forecast import across_items, fit
 from datong.forecast import pooled_launches as launch_module
-from datong.forecast.category_prior import MOST_LOG_VARIANCE
 from datong.forecast.draw import _unsold_paths
+from datong.forecast.launch_prior import MOST_LOG_VARIANCE
 from datong.forecast.paths import forecast
 from datong.forecast.pooled import item_codes, past_of
 from datong.forecast.pooled_launches import Launches, launch_forecast, look_alike_logs

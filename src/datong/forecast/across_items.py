@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datong.forecast.category_prior import FEWEST_KNOWN, LAUNCH_BUCKETS, LevelPrior, priors_by_category
 from datong.forecast.fit import GIVEN, NAMED_WEIGHT, SMALLEST_FACTOR, Fit, Seen, Together, ahead_history, method_name
 from datong.forecast.just_launched import BEGUN_METHOD, Course, begun_forecast
+from datong.forecast.launch_prior import LevelPrior, priors_by_category
 from datong.forecast.orders_in_hand import AheadShape, fit_ahead
 from datong.forecast.pooled_beside_own import POOLED_NAME, Blend, blend, mixed_test
 from datong.forecast.pooled_launches import Launches, launch_forecast
 from datong.forecast.spread import Shape, fit_shape
 from datong.forecast.unknown_buckets import first_known
+from datong.forecast.which_look_alikes import FEWEST_KNOWN, LAUNCH_BUCKETS
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 
 # Regular and intermittent items share their spread among themselves where there are at least so many.

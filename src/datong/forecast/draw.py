@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from datong.forecast.across_items import Shared
-from datong.forecast.category_prior import LevelPrior, blended_level
 from datong.forecast.fit import NEAR_HOLIDAY, SMALLEST_FACTOR, Fit, Seen
 from datong.forecast.just_launched import course_paths
+from datong.forecast.launch_prior import LevelPrior, blended_level
 from datong.forecast.orders_in_hand import AheadShape, rest_mean, rest_variance
 from datong.forecast.pooled_beside_own import Blend
 from datong.forecast.pooled_launches import STEP as LAUNCH_STEP

@@ -11,14 +11,15 @@ from typing import Literal
 import numpy as np
 
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
-from datong.forecast.category_prior import FEWEST_KNOWN, launch_chance
 from datong.forecast.holiday_factors import holiday_factors
+from datong.forecast.launch_prior import launch_chance
 from datong.forecast.models import is_intermittent
 from datong.forecast.orders_in_hand import AheadHistory
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.season import season_factors
 from datong.forecast.spread import relative_variance
 from datong.forecast.unknown_buckets import first_known
+from datong.forecast.which_look_alikes import FEWEST_KNOWN
 from datong.forecast.without_odd_weeks import without_odd_weeks
 from datong.model.errors import Refused
 from datong.model.flow import BoolArray, FloatArray, Sensed, SeriesSet

@@ -13,17 +13,18 @@ expected level (Gaussian weights, Nadaraya 1964, Watson 1964), each scaled to th
 launches that die are in it as often as they were.
 
 It is used where it earned it: at an earlier cut, launches since then must have been forecast with less pinball loss
-than by the stated prior (category_prior.py), from windows that had ended by then.
+than by the stated prior (launch_prior.py), from windows that had ended by then.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from datong.forecast.category_prior import FEWEST_KNOWN, LAUNCH_BUCKETS, blended_level, priors_by_category
+from datong.forecast.launch_prior import blended_level, priors_by_category
 from datong.forecast.pooled import HELD_OUT_BUCKETS, HELD_OUT_SHARE, MEASURED_MEAN
 from datong.forecast.pooled_launches import LEVELS, MOST_TESTED, drawn_pinball, pinball
 from datong.forecast.spread import Spread, draw_paths
+from datong.forecast.which_look_alikes import FEWEST_KNOWN, LAUNCH_BUCKETS
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
 # What follows counts up to so many buckets.

@@ -9,7 +9,7 @@ level s is that of its look-alikes, by all that items can be grouped by, blended
 `base` is a sum of shrunk effects, one for each value of each attribute, of the market and of the product, fitted to the
 log levels of the items known by then (a ridge regression on indicators; Hoerl and Kennard 1970): a product sold in
 other markets already, or a market where all sells well, is thus known before its first sale. A launch's level is that
-of its first buckets, as in category_prior.py.
+of its first buckets, as in launch_prior.py.
 
 A first fit ends where the pooled model's does; the launches after it show how far m and the stated prior p are to be
 believed. The mean is  p^(1 - share) m^share,  the level about it lognormal; share, the level's log variance and the
@@ -24,15 +24,11 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaincinv, ndtri
 
-from datong.forecast.category_prior import (
-    FEWEST_KNOWN,
-    MOST_LOG_VARIANCE,
-    blended_level,
-    priors_by_category,
-)
-from datong.forecast.look_alikes import came, is_look_alike, launch_levels, look_alike_logs
+from datong.forecast.launch_prior import MOST_LOG_VARIANCE, blended_level, priors_by_category
+from datong.forecast.level_by_look_alikes import look_alike_logs
 from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
 from datong.forecast.spread import poisson_quantile
+from datong.forecast.which_look_alikes import FEWEST_KNOWN, came, is_look_alike, launch_levels
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
 # Items with at most so many known buckets are forecast so; rows are learnt from up to so many.

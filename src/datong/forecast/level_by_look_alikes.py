@@ -1,38 +1,20 @@
-"""Which items are look-alikes of others when a bucket opens, and the level that they give an item.
+"""The level that an item has by its look-alikes: the effects of all that items can be grouped by add up.
 
-A stated prior goes by one category alone (category_prior.py); here all that items can be grouped by counts.
+A stated prior goes by one category alone (launch_prior.py).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from datong.forecast.category_prior import FEWEST_KNOWN, LAUNCH_BUCKETS
 from datong.forecast.pooled import Past
-from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.forecast.which_look_alikes import came, is_look_alike, launch_levels
+from datong.model.flow import FloatArray, IntArray
 
 # The level of an established look-alike is that of so many buckets.
 LEVEL_BUCKETS = 26
 # In the effects of look-alikes no difference counts as so many items; passes until the effects stand.
 SHRINK_ITEMS, PASSES = 3.0, 4
-
-
-def came(past: Past) -> BoolArray:
-    """(item) whether it was launched in the time seen."""
-    return (past.first > past.first.min()) & (past.first < past.units.shape[1])
-
-
-def launch_levels(past: Past, t: int) -> FloatArray:
-    """(item) mean of the known of its first LAUNCH_BUCKETS buckets before t; NaN where none is."""
-    row, start = np.arange(len(past.first)), np.minimum(past.first, t)
-    end = np.minimum(past.first + LAUNCH_BUCKETS, t)
-    count = past.known[row, end] - past.known[row, start]
-    return np.where(count > 0, (past.sums[row, end] - past.sums[row, start]) / np.maximum(count, 1), np.nan)
-
-
-def is_look_alike(past: Past, t: int) -> BoolArray:
-    """(item) whether it tells how others sell: known long enough, and sold."""
-    return (past.known[:, t] >= FEWEST_KNOWN) & (past.sums[:, t] > 0)
 
 
 def look_alike_logs(past: Past, codes: Sequence[IntArray], t: int) -> tuple[FloatArray, float]:

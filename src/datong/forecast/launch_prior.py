@@ -1,4 +1,4 @@
-"""Products without history: a stated prior, from look-alikes where there are some.
+"""Products without history: a stated prior, from what look-alikes sold (which_look_alikes.py) where there are some.
 
 Two things are unknown: when the product starts to sell, and how much. When: in each bucket it starts with the chance
 at which the chain's other unsold products did (launch_chance). How much: as look-alikes of its category did in their
@@ -9,21 +9,12 @@ not taken to sell like its category tomorrow. In a chain with enough launches th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
+from datong.forecast.which_look_alikes import Category, levels_by_category
 from datong.model.flow import BoolArray, FloatArray
 
-# A category by its name, or by its number.
-Category = TypeVar("Category", str, int)
-
-# With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
-FEWEST_KNOWN = 4
-# Buckets after its first sale in which a look-alike counts as being launched.
-LAUNCH_BUCKETS = 8
-# With at least so many look-alikes that were launched in the time seen, only these speak, not the established ones.
-FEWEST_LAUNCHES = 3
 # Without any look-alike: half a unit in a bucket, most buckets empty, and nearly any other level possible.
 WEAK_MEAN, WEAK_VARIANCE = 0.5, 9.0
 # A prior is never surer than this: standard deviation of the log level; nor is it wider than the other: variance.
@@ -38,14 +29,6 @@ class LevelPrior:
     mean: float
     level_variance: float
     look_alikes: int
-
-
-def look_alike_levels(levels: FloatArray, launched: BoolArray) -> FloatArray:
-    """Launch levels to learn from: of the launched ones where there are enough, else of all.
-
-    levels: (look-alike) mean of its first LAUNCH_BUCKETS buckets from its first known one on.
-    """
-    return levels[launched] if np.count_nonzero(launched) >= FEWEST_LAUNCHES else levels
 
 
 def level_prior(launch_levels: FloatArray) -> LevelPrior:
@@ -67,12 +50,8 @@ def level_prior(launch_levels: FloatArray) -> LevelPrior:
 def priors_by_category(
     categories: Iterable[Category], like: Sequence[Category], levels: FloatArray, launched: BoolArray
 ) -> dict[Category, LevelPrior]:
-    """The prior of a product without history, by category: which items are its look-alikes is decided here.
-
-    like: (look-alike) its category; levels: as of look_alike_levels; launched: it came after the chain's first bucket.
-    """
-    of = {c: np.array([own == c for own in like], dtype=bool) for c in categories}
-    return {c: level_prior(look_alike_levels(levels[mine], launched[mine])) for c, mine in of.items()}
+    """The prior of a product without history, by category; as of levels_by_category."""
+    return {c: level_prior(own) for c, own in levels_by_category(categories, like, levels, launched).items()}
 
 
 def launch_chance(waiting_buckets: Sequence[int], launched: int) -> float:
