@@ -23,9 +23,9 @@ from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
 from pysasl.hashing import Cleartext
 
-from datong.connectors.email.due_mails import AddressBook, Firm
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.post import EmailPost
+from datong.connectors.email.send_sheets import AddressBook, Firm
 from datong.connectors.filedrop.order_sheet import Known
 from datong.model.settings import EmailSettings
 

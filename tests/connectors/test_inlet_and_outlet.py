@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from datong.app.exchange_one_way import not_delivered
-from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.post import EmailPost
+from datong.connectors.email.send_sheets import Firm
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.inlet_and_outlet import Delivered, Refused, Unreachable
 from datong.model.calendar import Calendar

@@ -24,7 +24,7 @@ from datong.network.lanes import (
     ways_at_sites,
     with_holding,
 )
-from datong.network.lead_times import has_parts, timed
+from datong.network.lead_times_in_buckets import has_parts, timed
 from datong.network.line_hours import line_hours, shares_by_day
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
@@ -169,8 +169,8 @@ def _with_lanes(
 def _timed(
     state: State, products: Sequence[str], ways: tuple[Way, ...], asked: Callable[[], Collection[str]]
 ) -> tuple[Way, ...]:
-    """The ways, their lead times in buckets (lead_times.py), in order of (product, kind, name). asked: products that
-    are asked for, or stand in for others."""
+    """The ways, their lead times in buckets (lead_times_in_buckets.py), in order of (product, kind, name). asked:
+    products that are asked for, or stand in for others."""
     calendar = state.settings.calendar
     if has_parts(ways, calendar):
         ways = timed(products, ways, asked(), calendar)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.post import EmailPost
+from datong.connectors.email.send_sheets import Firm
 from mail_servers import Handler, ImapServer, a_post, lets_in, smtp_server
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.exports.heard_exports import MORE
+from connectors.exports.market_list_exports import MORE
 from connectors.exports.profile_exports import INVENTED, PURCHASES, export_of
 from datong.app.cli.main import main
 from datong.connectors.exports.profiles import PROFILES_FOLDER, built_in, profiles_of, recognised, text_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from datong.connectors.exports.heard.discounts import discount_of
+from datong.connectors.exports.market_lists.discounts import discount_of
 from datong.connectors.exports.reading import read_export
 from datong.connectors.exports.result import Reading
 

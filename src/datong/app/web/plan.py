@@ -15,7 +15,7 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.job_progress import PlanAnew, open_run
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_columns import COLUMNS, NUMBERS, column_title
-from datong.app.web.order_panel import OrderPanel
+from datong.app.web.order_edit_panel import OrderEditPanel
 from datong.app.web.plan_differences import show_differences
 from datong.app.web.visit import Visit
 from datong.app.web.workbooks import bar, show_brought
@@ -60,7 +60,7 @@ WIDTHS = {
 
 async def build(visit: Visit, request: Request) -> None:
     """The page. Its question may name an order to show, and what the list is narrowed to."""
-    for script in ("gantt.js", "order_grid.js"):
+    for script in ("gantt.js", "order_rows.js"):
         ui.add_head_html(f'<script src="{static(script)}" defer></script>')
     page = _PlanPage(visit, request.query_params.get("show", "open"))
     head = await visit.asked(lambda who: page.head(who))
@@ -103,7 +103,7 @@ class _PlanPage:
                 self._picture()
                 self._bar()
                 self._grid()
-            self.panel = OrderPanel(visit, self.refresh)
+            self.panel = OrderEditPanel(visit, self.refresh)
         ui.on("order_chosen", lambda e: self.panel.choose(str(e.args["order"])))
         ui.on("order_moved", lambda e: self.panel.choose(str(e.args["order"]), str(e.args["start"])))
         ui.on("signed_out", self._signed_out)
@@ -191,7 +191,7 @@ class _PlanPage:
                 "rowClassRules": marks,
                 "localeText": _grid_words(visit),
                 ":getRowId": "p => p.data.order",
-                ":datasource": f"datongOrderGrid.orders({self._filters()})",
+                ":datasource": f"datongOrderRows.orders({self._filters()})",
             },
             theme="balham",
             auto_size_columns=False,
@@ -204,7 +204,7 @@ class _PlanPage:
         return json.dumps(json.dumps([*NARROWED[self.narrowed], *kind]))
 
     def _ask_anew(self) -> None:
-        self.visit.script(f"datongOrderGrid.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
+        self.visit.script(f"datongOrderRows.ask({self.grid.id}, {self._filters()}, {json.dumps(self.search)})")
 
     def _narrow(self, event: Any) -> None:
         self.narrowed = event.value
@@ -228,7 +228,7 @@ class _PlanPage:
         await self.visit.asked(lambda _who: None)
 
     def refresh(self) -> None:
-        self.visit.script(f"datongOrderGrid.refresh({self.grid.id}); datongGantt.refresh()")
+        self.visit.script(f"datongOrderRows.refresh({self.grid.id}); datongGantt.refresh()")
 
     async def heard(self, events: list[Event]) -> None:
         self.refresh()

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from datong.connectors.email import due_mails
+from datong.connectors.email import send_sheets
 from datong.connectors.email.answers_in import CollectedLetters, Reader, Taken, collect, put_away
-from datong.connectors.email.due_mails import AddressBook, deliver
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.letters import reply_letter
+from datong.connectors.email.send_sheets import AddressBook, deliver
 from datong.connectors.email.servers import NotHandedOver, Sender
 from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.calendar import Calendar
@@ -38,10 +38,10 @@ class EmailPost:
         return self.book.firms[counterparty].address
 
     def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
-        return due_mails.waiting(messages, run, self.book, self.journal)
+        return send_sheets.waiting(messages, run, self.book, self.journal)
 
     def anew(self, messages: Sequence[OrderMessage]) -> tuple[OrderMessage, ...]:
-        return due_mails.anew(messages, self.book, self.journal)
+        return send_sheets.anew(messages, self.book, self.journal)
 
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         with closing(Sender(self.settings, self.password)) as sender:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.exports.heard.columns import PLANNED
-from datong.connectors.exports.heard.reviews_known_again import known_again
 from datong.connectors.exports.identities import CODES
 from datong.connectors.exports.left_out_counts import LeftOut
+from datong.connectors.exports.market_lists.columns import PLANNED
+from datong.connectors.exports.market_lists.reviews_known_again import known_again
 from datong.connectors.exports.matching.decide import Decided
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.result import Reading

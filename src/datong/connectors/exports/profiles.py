@@ -14,16 +14,16 @@ from typing import Any
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import FIELDS, Choice, ColumnGuess, examples_of
-from datong.connectors.exports.heard.columns import FIELDS as HEARD_FIELDS
-from datong.connectors.exports.heard.columns import INTEREST, PRICES, PROMOTIONS, REVIEWS
+from datong.connectors.exports.market_lists.columns import FIELDS as MARKET_LIST_FIELDS
+from datong.connectors.exports.market_lists.columns import INTEREST, PRICES, PROMOTIONS, REVIEWS
 from datong.connectors.exports.order_state_words import MARKS
-from datong.connectors.exports.vocabulary import HEARD_LISTS, plain
+from datong.connectors.exports.vocabulary import MARKET_LISTS, plain
 from datong.ledger.row_checks import shown
 from datong.model.findings import Finding, finding
 from datong.model.words import LANGUAGES, message, say
 
 PROFILES_FOLDER = "profiles"
-HOLDS = ("sales", "returns", "purchases", "either", *HEARD_LISTS)
+HOLDS = ("sales", "returns", "purchases", "either", *MARKET_LISTS)
 _KEYS = frozenset(
     {"name", "list", "holds", "source", "signs", "share", "columns", "states", "kinds", "ignored", "variant", "answers"}
 )
@@ -210,7 +210,7 @@ def _faults(source: str, tree: Mapping[str, Any]) -> Iterator[Finding]:
 def _faults_of_tables(source: str, tree: Mapping[str, Any], wrong: Any) -> Iterator[Finding]:
     """What is wrong with the columns, states and answers of a profile."""
     columns, holds = tree.get("columns", {}), tree.get("holds")
-    known = HEARD_FIELDS[holds] if holds in HEARD_LISTS else FIELDS
+    known = MARKET_LIST_FIELDS[holds] if holds in MARKET_LISTS else FIELDS
     if not isinstance(columns, dict):
         yield wrong("columns", columns, "[columns]")
         columns = {}

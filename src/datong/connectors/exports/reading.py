@@ -1,6 +1,6 @@
 """A sales export as products, sales and returns: its table, columns, numbers, dates, codes and states, one after the
 other, each by the evidence of the whole file. What is not sure is a question; what is left out is counted. A list of
-reviews or of interest goes its own way (heard/reading.py)."""
+reviews or of interest goes its own way (market_lists/reading.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,11 +23,11 @@ from datong.connectors.exports.date_column import read_moments
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
-from datong.connectors.exports.heard.reading import read_heard
-from datong.connectors.exports.heard.which_list import heard_list
 from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.left_out_counts import Rows
+from datong.connectors.exports.market_lists.reading import read_market_list
+from datong.connectors.exports.market_lists.which_list import market_list
 from datong.connectors.exports.number_columns import read_figures
 from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
@@ -86,9 +86,9 @@ def read_from(
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
     profiles = built_in() if profiles is None else profiles
-    heard = None if known else heard_list(grids.grids, name, asking, profiles)
-    if heard is not None:
-        reading = read_heard(heard, name, asking, country, grids.from_1904, today)
+    found = None if known else market_list(grids.grids, name, asking, profiles)
+    if found is not None:
+        reading = read_market_list(found, name, asking, country, grids.from_1904, today)
         return replace(reading, findings=(*grids.findings, *reading.findings), notes=(*grids.notes, *reading.notes))
     table, rejected, more = one_table(grids.grids, name, asking)
     profile = recognised(profiles, list(table.columns))

@@ -21,8 +21,8 @@ from datong.model.words import Message, message, say
 @dataclass(frozen=True)
 class Totals:
     """rows: of the table, those that are left out too. sold, returned: units. holds: SALES, or what else the list is
-    of (heard/which_list.py). taken: of such a list how many of each kind, in the order in which they are said. spread:
-    what of the sales was spread over days; None: nothing."""
+    of (market_lists/which_list.py). taken: of such a list how many of each kind, in the order in which they are said.
+    spread: what of the sales was spread over days; None: nothing."""
 
     rows: int = 0
     sold: float = 0.0
@@ -38,7 +38,7 @@ class Totals:
             units = {"sold": f"{self.sold:,.10g}", "returned": f"{self.returned:,.10g}"}
             return message("export.read_sales", rows=rows, **units)
         kinds = (say(f"heard.taken_{kind}", language, count=f"{n:,.10g}") for kind, n in self.taken.items())
-        return message("export.read_heard", rows=rows, taken=say("heard.and", language).join(kinds))
+        return message("export.read_market_list", rows=rows, taken=say("heard.and", language).join(kinds))
 
 
 @dataclass(frozen=True, eq=False)

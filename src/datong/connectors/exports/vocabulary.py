@@ -9,8 +9,8 @@ from typing import Any
 
 from datong.ledger.product_names.comparable_words import plain
 
-HEARD_HEADERS, HEARD_CELLS = "heard/header_words.toml", "heard/cell_words.toml"
-HEARD_LISTS = ("reviews", "interest", "promotions", "prices")
+MARKET_LIST_HEADERS, MARKET_LIST_CELLS = "market_lists/header_words.toml", "market_lists/cell_words.toml"
+MARKET_LISTS = ("reviews", "interest", "promotions", "prices")
 
 
 @cache
@@ -22,20 +22,21 @@ def vocabulary() -> Mapping[str, Mapping[str, Sequence[str]]]:
 @cache
 def header_words() -> Mapping[str, tuple[str, ...]]:
     """headers.toml: words for each field, best first; `not_FIELD`: words that rule a field out. The fields of lists of
-    reviews, interest, promotions and prices (heard/header_words.toml) are called reviews_text, interest_view, ..."""
+    reviews, interest, promotions and prices (market_lists/header_words.toml) are called reviews_text, interest_view,
+    ..."""
     found = {name: tuple(words) for name, words in _read("headers.toml").items()}
-    heard = _read(HEARD_HEADERS)
-    for area in HEARD_LISTS:
-        for name, words in heard[area].items():
+    listed = _read(MARKET_LIST_HEADERS)
+    for area in MARKET_LISTS:
+        for name, words in listed[area].items():
             field, ruled_out = name.removeprefix("not_"), name.startswith("not_")
             found[f"{'not_' if ruled_out else ''}{area}_{field}"] = tuple(words)
     return found
 
 
 @cache
-def heard_cells(name: str) -> frozenset[str]:
-    """One list of the words in cells of reviews and in names of files (heard/cell_words.toml), plain."""
-    return frozenset(plain(word) for word in _read(HEARD_CELLS)["cells"][name])
+def market_list_cells(name: str) -> frozenset[str]:
+    """One list of the words in cells of reviews and in names of files (market_lists/cell_words.toml), plain."""
+    return frozenset(plain(word) for word in _read(MARKET_LIST_CELLS)["cells"][name])
 
 
 def _read(name: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 // What every planner's page does in the browser: a button that acts is off until its answer is there; where the server
 // is gone, the page says so, and what was typed and not saved is put back once the server is there again. The page's own
-// scripts (gantt.js, order_grid.js) ask the server through it.
+// scripts (gantt.js, order_rows.js) ask the server through it.
 "use strict";
 window.datongPage = (() => {
   const words = document.currentScript.dataset;

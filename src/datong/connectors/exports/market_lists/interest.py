@@ -15,8 +15,8 @@ from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.heard.columns import COUNTED_BY, INTEREST, LEAST_SHARE, columns_named
-from datong.connectors.exports.heard.rows_taken import Taken
+from datong.connectors.exports.market_lists.columns import COUNTED_BY, INTEREST, LEAST_SHARE, columns_named
+from datong.connectors.exports.market_lists.rows_taken import Taken
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED
 from datong.connectors.exports.questions import Asking, Option, Question

@@ -1,6 +1,6 @@
 // The grid of orders on the page Plan: its rows, piece by piece, as they are narrowed, searched and sorted.
 "use strict";
-window.datongOrderGrid = (() => {
+window.datongOrderRows = (() => {
   const asked = { filters: "[]", search: "" };
 
   function orders(filters) {

@@ -51,7 +51,7 @@ class Priced:
     text: str
 
 
-class OrderPanel:
+class OrderEditPanel:
     """The panel; what is typed there stays until another order is chosen."""
 
     def __init__(self, visit: Visit, on_change: Callable[[], Any]) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from datong.connectors.exports.alike_sheets import one_table, sales_likeness
 from datong.connectors.exports.columns import Choice, facts_of, header_score
 from datong.connectors.exports.find_table import find_table
-from datong.connectors.exports.heard.columns import (
+from datong.connectors.exports.market_lists.columns import (
     COUNTS,
     INTEREST,
     PLANNED,
@@ -24,7 +24,7 @@ from datong.connectors.exports.profiles import Profile, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import Table
-from datong.connectors.exports.vocabulary import HEARD_LISTS, heard_cells, plain
+from datong.connectors.exports.vocabulary import MARKET_LISTS, market_list_cells, plain
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
@@ -38,7 +38,7 @@ _OF_SALES = 3  # date, units and product: a sheet of sales
 
 
 @dataclass(frozen=True, eq=False)
-class HeardList:
+class MarketList:
     """kind: REVIEWS, INTEREST, PROMOTIONS or PRICES. table, rejected, notes: of the file, as `one_table` gives them.
     choice: which column is which. profile: of the platform, where one is recognised."""
 
@@ -50,23 +50,23 @@ class HeardList:
     profile: Profile | None
 
 
-def heard_list(grids: Sequence[Grid], name: str, asking: Asking, profiles: Sequence[Profile]) -> HeardList | None:
+def market_list(grids: Sequence[Grid], name: str, asking: Asking, profiles: Sequence[Profile]) -> MarketList | None:
     """The list of reviews, interest, promotions or prices that a file holds; None for one of anything else."""
     heads = [_headers(grid) for grid in grids]
     says_prices = _says_prices(name)
-    if not any(_may_be_heard(cell) for cells in heads for cell in cells) and not any(
+    if not any(_may_be_of_market_list(cell) for cells in heads for cell in cells) and not any(
         _may_be_planned(cells, says_prices) for cells in heads
     ):
         return None
     profile = next((p for cells in heads if (p := recognised(profiles, cells)) is not None), None)
-    if profile is not None and profile.holds not in HEARD_LISTS:
+    if profile is not None and profile.holds not in MARKET_LISTS:
         return None
     table, rejected, notes = one_table(grids, name, asking, _likeness)
-    for kind in HEARD_LISTS if profile is None else (profile.holds,):
+    for kind in MARKET_LISTS if profile is None else (profile.holds,):
         choice = choose(kind, table.columns, {} if profile is None else profile.fixed(table.columns))
-        found = HeardList(kind, table, rejected, (*notes, *table.notes), choice, profile)
+        found = MarketList(kind, table, rejected, (*notes, *table.notes), choice, profile)
         if profile is not None or _is_one(found, says_prices):
-            first = _is_heard_first(found, asking) and _before_sheets_of_sales(found, grids, name, asking)
+            first = _is_market_list_first(found, asking) and _before_sheets_of_sales(found, grids, name, asking)
             return found if first else None
     return None
 
@@ -77,7 +77,7 @@ def _headers(grid: Grid) -> list[str]:
     return [cell for cell in cells if 0 < len(cell) <= _LONGEST_HEADER]
 
 
-def _may_be_heard(cell: str) -> bool:
+def _may_be_of_market_list(cell: str) -> bool:
     return any(named(REVIEWS, f, cell) for f in ("text", "rating")) or any(named(INTEREST, f, cell) for f in COUNTS)
 
 
@@ -95,7 +95,7 @@ def _may_be_planned(cells: Sequence[str], says_prices: bool) -> bool:
 def _says_prices(name: str) -> bool:
     """Whether the name of a file says that it lists prices."""
     stem = plain(name.rpartition(".")[0] or name)
-    return any(word in stem for word in heard_cells("price_lists"))
+    return any(word in stem for word in market_list_cells("price_lists"))
 
 
 def _likeness(table: Table) -> int:
@@ -115,7 +115,7 @@ def _likeness(table: Table) -> int:
     return min(len(found), 2)
 
 
-def _is_one(found: HeardList, says_prices: bool) -> bool:
+def _is_one(found: MarketList, says_prices: bool) -> bool:
     """Whether the columns that were found make a list of the kind. says_prices: the name of the file does."""
     columns = {guess.field: guess.column for guess in found.choice.columns}
     if found.kind in PLANNED:
@@ -126,7 +126,7 @@ def _is_one(found: HeardList, says_prices: bool) -> bool:
     return "text" in columns and ("rating" in columns or of_reviews)
 
 
-def _is_planned(found: HeardList, columns: Mapping[str, str], says_prices: bool) -> bool:
+def _is_planned(found: MarketList, columns: Mapping[str, str], says_prices: bool) -> bool:
     """Whether columns make a list of promotions, or of prices: the headers of its days must be those of one. A list
     that has other dates and quantities is one of sales."""
     kind, start = found.kind, columns.get("date")
@@ -138,7 +138,7 @@ def _is_planned(found: HeardList, columns: Mapping[str, str], says_prices: bool)
     return "price" in columns and (dated or (says_prices and start is None))
 
 
-def _before_sheets_of_sales(found: HeardList, grids: Sequence[Grid], name: str, asking: Asking) -> bool:
+def _before_sheets_of_sales(found: MarketList, grids: Sequence[Grid], name: str, asking: Asking) -> bool:
     """Whether a workbook that has sheets of sales, too, is read as what else it holds: somebody says."""
     others = [grid for grid in grids if grid.name != found.table.name and len(grids) > 1]
     sales = [
@@ -156,7 +156,7 @@ def _before_sheets_of_sales(found: HeardList, grids: Sequence[Grid], name: str, 
     return asking.ask(Question(f"list:{shown(plain(sheet))}", asks, (), (), options)) == found.kind
 
 
-def _units(found: HeardList) -> list[str]:
+def _units(found: MarketList) -> list[str]:
     """Columns of quantities that no field took."""
     taken = {guess.column for guess in found.choice.columns}
     return [
@@ -168,13 +168,13 @@ def _units(found: HeardList) -> list[str]:
     ]
 
 
-def _has_other_dates(found: HeardList) -> bool:
+def _has_other_dates(found: MarketList) -> bool:
     """Whether a column that no field took holds dates."""
     taken = {guess.column for guess in found.choice.columns}
     return any(facts_of(n, c).dates >= _LEAST_NUMBERS for n, c in found.table.columns.items() if n not in taken)
 
 
-def _is_heard_first(found: HeardList, asking: Asking) -> bool:
+def _is_market_list_first(found: MarketList, asking: Asking) -> bool:
     """Whether a list that has quantities, too, is read as what it is: somebody says."""
     table, choice = found.table, found.choice
     units = _units(found)

@@ -7,7 +7,7 @@ import numpy as np
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.numbers import written
-from datong.connectors.exports.vocabulary import heard_cells, plain
+from datong.connectors.exports.vocabulary import market_list_cells, plain
 
 MOST_STARS = 5
 GRADES = {"good": 5.0, "middling": 3.0, "bad": 1.0}
@@ -26,7 +26,7 @@ def stars_of(text: str) -> tuple[float, str] | None:
     number than 5, as 8/10, the share of 5."""
     simple = plain(text)
     for grade, stars in GRADES.items():
-        if simple in heard_cells(grade):
+        if simple in market_list_cells(grade):
             return stars, "grade"
     if _SIGNS.fullmatch(text) and any(sign in text for sign in _FULL):
         return float(sum(text.count(sign) for sign in _FULL)), "number"

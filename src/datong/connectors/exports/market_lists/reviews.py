@@ -12,15 +12,15 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.heard.columns import REVIEWS, columns_named
-from datong.connectors.exports.heard.rows_taken import Taken
-from datong.connectors.exports.heard.star_ratings import MOST_STARS, read_stars
+from datong.connectors.exports.market_lists.columns import REVIEWS, columns_named
+from datong.connectors.exports.market_lists.rows_taken import Taken
+from datong.connectors.exports.market_lists.star_ratings import MOST_STARS, read_stars
 from datong.connectors.exports.order_line_keys import turns
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED, moments_of
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.vocabulary import heard_cells, plain
+from datong.connectors.exports.vocabulary import market_list_cells, plain
 from datong.ledger.masking import masked_column
 from datong.ledger.row_checks import ROW, shown
 from datong.model.findings import finding
@@ -74,7 +74,7 @@ def _written(export: Export, field: str) -> pa.Array:
     if cells is None:
         return pa.nulls(export.table.height, pa.string())
     short = pc.if_else(pc.less(pc.utf8_length(cells.text), 40), cells.text, None)
-    known = [t for t in short.unique().drop_null().to_pylist() if plain(t) in heard_cells("nothing")]
+    known = [t for t in short.unique().drop_null().to_pylist() if plain(t) in market_list_cells("nothing")]
     if not known:
         return cells.text
     standing = pc.fill_null(pc.is_in(cells.text, pa.array(known, pa.string())), False)
@@ -96,7 +96,7 @@ def _nothing(texts: pa.Array) -> np.ndarray:
 def _leave_spam_out(export: Export) -> None:
     for name in columns_named(REVIEWS, "shown", export.columns):
         texts = export.columns[name].text.unique().drop_null().to_pylist()
-        words = [text for text in texts if plain(text) in heard_cells("spam")]
+        words = [text for text in texts if plain(text) in market_list_cells("spam")]
         if words:
             rows = pc.fill_null(pc.is_in(export.columns[name].text, pa.array(words, pa.string())), False)
             export.rows.drop("state", rows.to_numpy(zero_copy_only=False), None, shown(words[0]))

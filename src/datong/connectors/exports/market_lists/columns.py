@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice, ColumnGuess, Facts, assigned, facts_of, header_score, others
-from datong.connectors.exports.heard.discounts import share_of_discounts
-from datong.connectors.exports.heard.star_ratings import share_of_stars
+from datong.connectors.exports.market_lists.discounts import share_of_discounts
+from datong.connectors.exports.market_lists.star_ratings import share_of_stars
 from datong.ledger.masking import masked_short
 from datong.model.words import Message, message
 

@@ -11,9 +11,9 @@ from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_column import Moments, read_moments
 from datong.connectors.exports.day_month_order import NOT_A_DAY, not_a_day
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.heard.columns import PRICES, PROMOTIONS
-from datong.connectors.exports.heard.discounts import NUMBER, SHARE, TENTHS, read_discounts
-from datong.connectors.exports.heard.rows_taken import Taken
+from datong.connectors.exports.market_lists.columns import PRICES, PROMOTIONS
+from datong.connectors.exports.market_lists.discounts import NUMBER, SHARE, TENTHS, read_discounts
+from datong.connectors.exports.market_lists.rows_taken import Taken
 from datong.connectors.exports.number_columns import read_figures
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED

@@ -16,14 +16,14 @@ from datong.connectors.exports.date_column import Moments, read_moments
 from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.heard.columns import INTEREST, PLANNED, PRICES, PROMOTIONS, REVIEWS, columns_named
-from datong.connectors.exports.heard.interest import Stretch, interest_rows, stretch_of
-from datong.connectors.exports.heard.promotions_and_prices import price_rows, promotion_rows
-from datong.connectors.exports.heard.reviews import reviews_rows
-from datong.connectors.exports.heard.rows_taken import Taken
-from datong.connectors.exports.heard.which_list import HeardList
 from datong.connectors.exports.identities import products_of, told_of_products
 from datong.connectors.exports.left_out_counts import Rows
+from datong.connectors.exports.market_lists.columns import INTEREST, PLANNED, PRICES, PROMOTIONS, REVIEWS, columns_named
+from datong.connectors.exports.market_lists.interest import Stretch, interest_rows, stretch_of
+from datong.connectors.exports.market_lists.promotions_and_prices import price_rows, promotion_rows
+from datong.connectors.exports.market_lists.reviews import reviews_rows
+from datong.connectors.exports.market_lists.rows_taken import Taken
+from datong.connectors.exports.market_lists.which_list import MarketList
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.product_column import name_variants, product_codes, without_empty_codes
@@ -36,8 +36,8 @@ from datong.model.findings import Finding, finding
 from datong.model.words import message
 
 
-def read_heard(
-    found: HeardList, name: str, asking: Asking, country: str, from_1904: bool, today: date | None
+def read_market_list(
+    found: MarketList, name: str, asking: Asking, country: str, from_1904: bool, today: date | None
 ) -> Reading:
     """What a list says. today: after which nothing can have been written or counted; promotions and prices can."""
     columns, placeholders = without_empty_codes(found.table.columns, found.profile)
@@ -75,7 +75,7 @@ def _taken(kind: str, export: Export, when: Moments, product: pa.Array, stretch:
     return of_kind[kind](export, when, product)
 
 
-def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading:
+def _unread(export: Export, found: MarketList, missing: Sequence[str]) -> Reading:
     """A list without a column that it needs, and what to do. Where it may be another list, that comes first."""
     if export.asking.open:
         return Reading(
@@ -95,7 +95,7 @@ def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading
     )  # fmt: skip
 
 
-def _day_of_all(export: Export, found: HeardList, today: date | None) -> Stretch | None:
+def _day_of_all(export: Export, found: MarketList, today: date | None) -> Stretch | None:
     """Give a list of interest or of prices without dates the day, or the days, that it is of; the others need days of
     their own."""
     if export.choice.column("date") is not None or found.kind not in (INTEREST, PRICES):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from connectors.exports.heard_exports import GOODS, MORE, SECRET, written
-from datong.connectors.exports.heard.star_ratings import stars_of
+from connectors.exports.market_list_exports import GOODS, MORE, SECRET, written
+from datong.connectors.exports.market_lists.star_ratings import stars_of
 from datong.connectors.exports.profiles import built_in
 from datong.connectors.exports.reading import read_export
 from datong.connectors.exports.result import Reading

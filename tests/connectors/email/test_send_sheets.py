@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from datong.connectors.email import servers
-from datong.connectors.email.due_mails import Firm
 from datong.connectors.email.journal import Journal, tokens_in
 from datong.connectors.email.post import EmailPost
+from datong.connectors.email.send_sheets import Firm
 from datong.connectors.email.servers import PASSWORD_VARIABLE, read_password
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Refused, Unreachable
 from datong.model.errors import DatongError
