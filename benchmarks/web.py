@@ -58,7 +58,7 @@ from datong.app.garbage_collection import collect_seldom
 from datong.app.http.signed_in import COOKIE
 from datong.app.server import application
 from datong.app.service.roles_and_permissions import Permission
-from datong.app.service.served_chain import DESK_FILE, Served, serve
+from datong.app.service.served_chain import DATABASE_FILE, Served, serve
 from datong.app.web.pages import PAGES
 from datong.ledger.protocol import RunRecord
 
@@ -192,7 +192,7 @@ def _opened(folder: Path) -> Chain:
 def let_in(folder: Path, count: int) -> list[str]:
     """Accounts of planners, with a token each."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    served = serve(folder / "chain", folder / DESK_FILE, hasher=hasher)
+    served = serve(folder / "chain", folder / DATABASE_FILE, hasher=hasher)
     try:
         tokens = []
         for number in range(count):
@@ -207,7 +207,7 @@ def let_in(folder: Path, count: int) -> list[str]:
 def let_look(folder: Path) -> dict[str, str]:
     """The secrets of the cookies of somebody who sees every page of the planner's, and of a firm."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    served = serve(folder / "chain", folder / DESK_FILE, hasher=hasher)
+    served = serve(folder / "chain", folder / DATABASE_FILE, hasher=hasher)
     try:
         secrets = {}
         for login, roles, firm in (
@@ -230,7 +230,7 @@ def let_look(folder: Path) -> dict[str, str]:
 def run_server(folder: Path, pipe: Connection) -> None:
     """Serve until killed or told to end, as `datong serve` does."""
     collect_seldom()
-    served = serve(folder / "chain", folder / DESK_FILE)
+    served = serve(folder / "chain", folder / DATABASE_FILE)
     config = uvicorn.Config(application(served), host="127.0.0.1", port=0, log_level="warning", access_log=False)
     socket = config.bind_socket()
     pipe.send(socket.getsockname()[1])
@@ -546,11 +546,11 @@ def told(seen: Seen, names: Sequence[str], what: str) -> float:
 def lost(served: Served, seen: Sequence[Seen]) -> list[str]:
     """Edits that were answered and are not there, and edits that are there in part: the row, its entry in the audit and
     its way back belong together."""
-    state = served.keeper.read(lambda chain: chain.state(names=("orders",)))
+    state = served.chain_thread.read(lambda chain: chain.state(names=("orders",)))
     there = {order for order in state.table("orders")["order"].to_pylist() if not order.startswith("H")}
-    back = {row["subject"] for row in served.desk.rows("SELECT subject FROM order_edits WHERE state = 'done'")}
+    back = {row["subject"] for row in served.database.rows("SELECT subject FROM order_edits WHERE state = 'done'")}
     noted: dict[str, int] = {}
-    for row in served.desk.rows("SELECT subject, what FROM audit WHERE what IN ('lock_order', 'undo_edit')"):
+    for row in served.database.rows("SELECT subject, what FROM audit WHERE what IN ('lock_order', 'undo_edit')"):
         noted[row["subject"]] = noted.get(row["subject"], 0) + (1 if row["what"] == "lock_order" else -1)
     confirmed = {order: stands for one in seen for order, stands in one.confirmed.items()}
     missing = [order for order, stands in confirmed.items() if (order in there) != stands]
@@ -591,7 +591,7 @@ def measured(folder: Path, asked: Asked, bars: Bars) -> list[str]:
     growth = memory[-1] / memory[0] - 1
     say("memory of the server", round(memory[0] / 1e6), "MB", end=round(memory[-1] / 1e6), growth=round(growth, 3))
     say("errors", len(seen.errors), "answers", first=seen.errors[:3])
-    served = serve(folder / "chain", folder / DESK_FILE)
+    served = serve(folder / "chain", folder / DATABASE_FILE)
     try:
         gone = lost(served, [seen, last])
     finally:

@@ -38,7 +38,7 @@ def new_mill(folder: Path) -> None:
 def planned_shop(folder: Path) -> None:
     """A chain with half a year of sales and one kept run, closed again."""
     one = serve_at(write_shop(folder / "shop"), Clock())
-    one.keeper.write("plan@works", lambda chain: chain.run())
+    one.chain_thread.write("plan@works", lambda chain: chain.run())
     one.close()
 
 
@@ -64,7 +64,7 @@ def serve_firms(folder: Path, clock: Clock) -> Served:
 
 def serve_at(chain: Path, clock: Clock) -> Served:
     """A chain served, its people beside it."""
-    return serve(chain, chain.parent / "desk" / "people.sqlite", clock, hasher=QUICK)
+    return serve(chain, chain.parent / "database" / "people.sqlite", clock, hasher=QUICK)
 
 
 def session_of(served: Served, role: str, firm: str | None = None, language: str = "en", login: str = "") -> Session:

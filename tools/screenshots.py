@@ -76,7 +76,7 @@ def pictures(served: Served, address: str, folder: Path) -> None:
                 page = page_of(browser, address, signed_in(served, role, language), (1400, 900))
                 for one in (each for each in PAGES if each.needs in ROLES[role]):
                     shoot(page, address + one.path, folder / f"planner-{one.name}-{language}.png")
-        served.keeper.write("planner", lambda chain: release(chain, (), True))
+        served.chain_thread.write("planner", lambda chain: release(chain, (), True))
         for language in LANGUAGES:
             page = page_of(browser, address, signed_in(served, "factory", language, FIRM), (390, 844))
             shoot(page, f"{address}/factory", folder / f"factory-list-{language}.png")

@@ -74,7 +74,7 @@ def test_metrics_count_requests_by_route_for_who_may_see_them(served: Served) ->
     assert samples["datong_requests_total", "/api/v1/orders/{order:path}", "404"] == 2
     assert samples["datong_requests_total", "/api/v1/health", "200"] == 1
     assert samples["datong_request_seconds_count", "/api/v1/orders/{order:path}", None] == 2
-    assert samples["datong_chain_writes", None, None] == served.keeper.version
+    assert samples["datong_chain_writes", None, None] == served.chain_thread.version
     assert ("datong_listeners", None, None) in samples
     planner = session_of(served, "planner")
     (closed,) = asked(app, "/api/v1/metrics", headers={"cookie": f"{COOKIE}={planner.secret}"})

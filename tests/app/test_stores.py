@@ -11,7 +11,7 @@ import pytest
 from datong.app import stores
 from datong.app.borrowed_chain import borrow
 from datong.app.chain import Chain
-from datong.app.service.chain_thread import Keeper
+from datong.app.service.chain_thread import ChainThread
 from datong.app.service.lend_chain import Lending
 from datong.app.service.live_events import Events
 from datong.app.stores import LEDGER_FILE, MOVED_FILE, STORE_FILE
@@ -199,12 +199,12 @@ def test_a_served_chain_is_lent_to_commands_and_is_nobody_elses(
 ) -> None:
     mill = write(tmp_path / "mill")
     stores.keep_in(mill, address)
-    keeper = Keeper(mill, Clock())
-    lending = Lending(keeper, Events(), "http://127.0.0.1:1")
+    chain_thread = ChainThread(mill, Clock())
+    lending = Lending(chain_thread, Events(), "http://127.0.0.1:1")
     try:
         status, said = run(capsys, "run", mill)
         assert status == 0 and "http://127.0.0.1:1" in said
-        kept = keeper.read(lambda chain: chain.kept_run().run)
+        kept = chain_thread.read(lambda chain: chain.kept_run().run)
         assert kept in said
         far = shutil.copytree(mill, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("served.json"))
         with pytest.raises(LedgerBusy, match=f"role {APP}"):
@@ -214,16 +214,16 @@ def test_a_served_chain_is_lent_to_commands_and_is_nobody_elses(
         with Chain(far) as chain:  # let go of by the server
             assert chain.kept_run().run == kept
         lent.give_back()
-        assert keeper.read(lambda chain: chain.kept_run().run) == kept
+        assert chain_thread.read(lambda chain: chain.kept_run().run) == kept
     finally:
         lending.close()
-        keeper.close()
+        chain_thread.close()
 
 
-def sales_of(keeper: Keeper) -> tuple[int, ...]:
+def sales_of(chain_thread: ChainThread) -> tuple[int, ...]:
     """How many sales a server says that there are: as kept answers of any kind, and read."""
     count: Callable[[Chain], int] = lambda chain: chain.state(names=("sales",)).table("sales").num_rows  # noqa: E731
-    return keeper.kept("any", count), keeper.kept("of sales", count, ("sales",)), keeper.read(count)
+    return chain_thread.kept("any", count), chain_thread.kept("of sales", count, ("sales",)), chain_thread.read(count)
 
 
 def test_a_server_whose_line_was_cut_hands_out_nothing_that_somebody_else_has_changed(
@@ -232,38 +232,38 @@ def test_a_server_whose_line_was_cut_hands_out_nothing_that_somebody_else_has_ch
     """Its lock goes with the line: whoever opens the chain then may write to it."""
     mill = write(tmp_path / "mill")
     stores.keep_in(mill, address)
-    keeper = Keeper(mill, Clock())
+    chain_thread = ChainThread(mill, Clock())
     try:
-        (before,) = set(sales_of(keeper))
-        version = keeper.version
+        (before,) = set(sales_of(chain_thread))
+        version = chain_thread.version
         cut(database)
-        assert set(sales_of(keeper)) == {before} and keeper.version == version  # nobody wrote
+        assert set(sales_of(chain_thread)) == {before} and chain_thread.version == version  # nobody wrote
         cut(database)
         far = shutil.copytree(mill, tmp_path / "elsewhere")
         (far / "sales.csv").write_text("happened_at,product,market,units\n2026-02-28,P,all,1\n", encoding="utf-8")
         with Chain(far) as chain:
             after = chain.state().table("sales").num_rows
         assert after > before
-        assert set(sales_of(keeper)) == {after} and keeper.version > version
+        assert set(sales_of(chain_thread)) == {after} and chain_thread.version > version
     finally:
-        keeper.close()
+        chain_thread.close()
 
 
 def test_what_is_kept_is_handed_out_without_a_turn_while_the_line_holds(tmp_path: Path, address: str) -> None:
     mill = write(tmp_path / "mill")
     stores.keep_in(mill, address)
-    keeper = Keeper(mill, Clock())
+    chain_thread = ChainThread(mill, Clock())
     try:
-        keeper.kept("name", lambda chain: chain.settings.name)
+        chain_thread.kept("name", lambda chain: chain.settings.name)
         begun, go_on = threading.Event(), threading.Event()
-        slow = threading.Thread(target=lambda: keeper.read(lambda _: (begun.set(), go_on.wait(20))))
+        slow = threading.Thread(target=lambda: chain_thread.read(lambda _: (begun.set(), go_on.wait(20))))
         slow.start()
         assert begun.wait(20)
-        assert keeper.kept("name", lambda _: "asked again") == "mill" and slow.is_alive()
+        assert chain_thread.kept("name", lambda _: "asked again") == "mill" and slow.is_alive()
         go_on.set()
         slow.join()
     finally:
-        keeper.close()
+        chain_thread.close()
 
 
 def cut(database: str) -> None:
@@ -282,15 +282,15 @@ def test_a_backup_of_a_chain_is_a_ledger_to_go_back_to(
         stores.keep_in(mill, address)
     assert run(capsys, "run", mill)[0] == 0
     before = held(mill)
-    keeper = Keeper(mill, Clock())
-    lending = Lending(keeper, Events(), "http://127.0.0.1:1")
+    chain_thread = ChainThread(mill, Clock())
+    lending = Lending(chain_thread, Events(), "http://127.0.0.1:1")
     try:
         status, said = run(capsys, "backup", mill, "--out", backup)
         assert status == 0 and str(mill / LEDGER_FILE) in said
         assert run(capsys, "backup", mill, "--out", backup)[0] == 2
     finally:
         lending.close()
-        keeper.close()
+        chain_thread.close()
     back = write(tmp_path / "back")
     (back / ".datong").mkdir()
     backup.rename(back / LEDGER_FILE)

@@ -18,7 +18,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.served_chain import serve
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.app.wiring import utc_now
 
 ARGUMENTS = [
@@ -31,11 +31,11 @@ PASSWORD = "a password that is long"
 
 @dataclass(frozen=True)
 class Planner:
-    """address: of the server. secrets: of the cookies, by login. desk: the file of accounts."""
+    """address: of the server. secrets: of the cookies, by login. database: the file of accounts."""
 
     address: str
     secrets: Mapping[str, str]
-    desk: Path
+    database: Path
 
     def page(self, browser: Browser, login: str, problems: list[str], width: int = 1400, height: int = 900) -> Page:
         """A page of somebody who is signed in. problems: gets what goes wrong in the browser."""
@@ -49,17 +49,17 @@ class Planner:
 
 
 @contextmanager
-def planner(folder: Path, desk: Path, people: Mapping[str, tuple[str, str]], port: int = 0) -> Iterator[Planner]:
+def planner(folder: Path, database: Path, people: Mapping[str, tuple[str, str]], port: int = 0) -> Iterator[Planner]:
     """Serve a chain. people: role and language by login. port: 0 for any that is free."""
-    secrets = signed_in(desk, people)
+    secrets = signed_in(database, people)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(folder, desk, theirs, port))
+    process = context.Process(target=_serve, args=(folder, database, theirs, port))
     process.start()
     try:
         if not ours.poll(60):
             raise TimeoutError("the server did not start")
-        yield Planner(f"http://127.0.0.1:{ours.recv()}", secrets, desk)
+        yield Planner(f"http://127.0.0.1:{ours.recv()}", secrets, database)
     finally:
         process.terminate()
         process.join(20)
@@ -77,8 +77,8 @@ def chromium() -> Iterator[Browser]:
         opened.close()
 
 
-def signed_in(desk: Path, people: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    opened = Desk(desk)
+def signed_in(database: Path, people: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    opened = ServerDatabase(database)
     accounts = People(opened, Audit(opened, utc_now), utc_now, QUICK)
     secrets = {}
     for login, (role, language) in people.items():
@@ -92,10 +92,10 @@ def signed_in(desk: Path, people: Mapping[str, tuple[str, str]]) -> dict[str, st
     return secrets
 
 
-def _serve(folder: Path, desk: Path, pipe: Connection, port: int) -> None:
+def _serve(folder: Path, database: Path, pipe: Connection, port: int) -> None:
     from datong.app.web.pages import add_pages
 
-    served = serve(folder, desk, hasher=QUICK)
+    served = serve(folder, database, hasher=QUICK)
     app = FastAPI()
     add_pages(app, served)
     app.add_middleware(SafeHeaders, loose=("/planner", "/_nicegui"))

@@ -70,7 +70,9 @@ def see(page: Page, name: str) -> None:
 
 
 def events(served) -> list[str]:
-    rows = served.keeper.read(lambda chain: chain.state(names=("order_events",)).table("order_events").to_pylist())
+    rows = served.chain_thread.read(
+        lambda chain: chain.state(names=("order_events",)).table("order_events").to_pylist()
+    )
     rows = sorted(rows, key=lambda row: row["happened_at"])
     return [row["state"] for row in rows if row["state"] not in ("proposed", "released")]
 

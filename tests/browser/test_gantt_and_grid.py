@@ -43,7 +43,7 @@ class Client:
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = write(tmp_path_factory.mktemp("tiles") / "mill")
     one = serve(folder, None, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), hasher=QUICK)
-    one.keeper.write("test", lambda chain: chain.run())
+    one.chain_thread.write("test", lambda chain: chain.run())
     yield one
     one.close()
 
@@ -149,7 +149,7 @@ def test_a_page_whose_content_takes_long_is_sent_before_it(tmp_path: Path, caplo
             async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
                 return await client.get("/planner/today", headers={"cookie": f"{COOKIE}={secret}"})
 
-        worker = Thread(target=lambda: one.keeper.read(long))
+        worker = Thread(target=lambda: one.chain_thread.read(long))
         worker.start()
         begun.wait(10)
 

@@ -25,7 +25,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the chain `mill`, which has a plan, and room for a desk."""
+    """A folder with the chain `mill`, which has a plan, and room for a database."""
     with Chain(write(tmp_path / "mill")) as chain:
         chain.run()
     return tmp_path
@@ -40,8 +40,8 @@ def panel(page: Page) -> Locator:
 
 def test_a_button_that_is_pressed_twice_acts_once(browser: Browser, place: Path) -> None:
     problems: list[str] = []
-    desk = place / "desk" / "people.sqlite"
-    with planner(place / "mill", desk, PEOPLE) as served:
+    database = place / "database" / "people.sqlite"
+    with planner(place / "mill", database, PEOPLE) as served:
         page = served.page(browser, "ann", problems)
         page.goto(f"{served.address}/planner/plan?order=W20260302-001")
         button = panel(page).get_by_role("button", name="Give out")
@@ -56,14 +56,14 @@ def test_a_button_that_is_pressed_twice_acts_once(browser: Browser, place: Path)
         assert page.locator(".q-notification.bg-negative, .q-notification.bg-info").count() == 0
         assert page.locator("button[aria-busy=true]").count() == 0
         page.context.close()
-    with sqlite3.connect(desk) as kept:
+    with sqlite3.connect(database) as kept:
         assert kept.execute("SELECT count(*) FROM audit WHERE what = 'release'").fetchone() == (2,)
     assert problems == []
 
 
 def test_what_was_typed_while_the_server_was_gone_is_put_back(browser: Browser, place: Path) -> None:
-    desk = place / "desk" / "people.sqlite"
-    with planner(place / "mill", desk, PEOPLE) as served:
+    database = place / "database" / "people.sqlite"
+    with planner(place / "mill", database, PEOPLE) as served:
         page = served.page(browser, "wang", [])
         page.goto(f"{served.address}/planner/plan?order=W20260302-001")
         panel(page).get_by_label("数量", exact=True).fill("11")
@@ -75,7 +75,7 @@ def test_what_was_typed_while_the_server_was_gone_is_put_back(browser: Browser, 
     expect(notice).to_contain_text("模具磨损")
     found = Axe().run(page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
-    with planner(place / "mill", desk, {}, port):
+    with planner(place / "mill", database, {}, port):
         expect(notice).to_contain_text(say("web.put_back", "zh"), timeout=60_000)
         expect(panel(page).get_by_label("数量", exact=True)).to_have_value("11")
         panel(page).get_by_role("button", name="保存").click()
@@ -85,7 +85,7 @@ def test_what_was_typed_while_the_server_was_gone_is_put_back(browser: Browser, 
 
 
 def test_what_is_typed_stays_while_the_page_is_drawn_anew(browser: Browser, place: Path) -> None:
-    with planner(place / "mill", place / "desk" / "people.sqlite", PEOPLE) as served:
+    with planner(place / "mill", place / "database" / "people.sqlite", PEOPLE) as served:
         page = served.page(browser, "ann", [])
         page.goto(f"{served.address}/planner/replay")
         page.get_by_label("Weeks or days").fill("3")
@@ -98,8 +98,8 @@ def test_what_is_typed_stays_while_the_page_is_drawn_anew(browser: Browser, plac
 
 def test_the_price_of_a_change_is_there_again_until_something_changes(browser: Browser, place: Path) -> None:
     """After the page is loaded anew, and after the server was gone; not of another change, and not of another chain."""
-    desk = place / "desk" / "people.sqlite"
-    with planner(place / "mill", desk, PEOPLE) as served:
+    database = place / "database" / "people.sqlite"
+    with planner(place / "mill", database, PEOPLE) as served:
         page = served.page(browser, "ann", [])
         page.goto(f"{served.address}/planner/plan?order=W20260302-001")
         units = panel(page).get_by_label("Units", exact=True)
@@ -116,7 +116,7 @@ def test_the_price_of_a_change_is_there_again_until_something_changes(browser: B
         expect(price).to_contain_text(told)
         port = int(served.address.rpartition(":")[2])
     expect(page.locator("#server-notice")).to_contain_text(say("web.server_lost", "en"))
-    with planner(place / "mill", desk, {}, port) as served:
+    with planner(place / "mill", database, {}, port) as served:
         expect(page.locator("#server-notice")).to_be_hidden(timeout=60_000)
         expect(price).to_contain_text(told)
         other = page.context.new_page()

@@ -53,7 +53,7 @@ def without_plan(tmp_path_factory: pytest.TempPathFactory) -> Generator[Planner]
 
 
 def served(folder: Path) -> Generator[Planner]:
-    with planner(folder, folder.with_name("desk") / "people.sqlite", PEOPLE) as one:
+    with planner(folder, folder.with_name("database") / "people.sqlite", PEOPLE) as one:
         yield one
 
 
@@ -316,7 +316,7 @@ def test_people_are_invited_in_their_language_and_what_was_done_is_listed(browse
 
 
 def test_many_accounts_are_listed_by_pages_and_found_by_a_text(browser: Browser, server: Planner) -> None:
-    signed_in(server.desk, {f"many{number:02}": ("analyst", "en") for number in range(LISTED + 1)})
+    signed_in(server.database, {f"many{number:02}": ("analyst", "en") for number in range(LISTED + 1)})
     wrong: list[str] = []
     page = opened(browser, server, "boss", "people?find=MANY", wrong)
     rows = page.get_by_role("row").filter(has_text="many")

@@ -35,7 +35,7 @@ PEOPLE = {
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Planner]:
     """A chain without a plan."""
-    with planner(write(tmp_path / "mill"), tmp_path / "desk" / "people.sqlite", PEOPLE) as one:
+    with planner(write(tmp_path / "mill"), tmp_path / "database" / "people.sqlite", PEOPLE) as one:
         yield one
 
 
@@ -50,7 +50,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
     products = f"product,name,price,kind\nP,{HARM},100,finished\nQ,,50,finished\nM,,4,material\n"
     with Chain(write(place / "mill", products_csv=products)) as chain:
         chain.run()
-    with planner(place / "mill", place / "desk" / "people.sqlite", PEOPLE) as one:
+    with planner(place / "mill", place / "database" / "people.sqlite", PEOPLE) as one:
         yield one
 
 
@@ -147,14 +147,14 @@ def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browse
     units.fill("20")
     page.wait_for_function("((datongGantt.picture() || {}).shown || new Map()).size")
     page.wait_for_load_state("networkidle")  # what the page asks for by itself would tell as well
-    with sqlite3.connect(planned.desk) as desk:
-        kept = desk.execute("SELECT * FROM sessions").fetchall()
-        desk.execute("DELETE FROM sessions")
+    with sqlite3.connect(planned.database) as database:
+        kept = database.execute("SELECT * FROM sessions").fetchall()
+        database.execute("DELETE FROM sessions")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).to_contain_text("You are not signed in")
     assert units.input_value() == "20"
-    with sqlite3.connect(planned.desk) as desk:
-        desk.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
+    with sqlite3.connect(planned.database) as database:
+        database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
     page.get_by_role("button", name="I have signed in").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Save").click()

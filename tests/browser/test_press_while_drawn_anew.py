@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path: Path) -> Iterator[Planner]:
     with Chain(write(tmp_path / "mill")) as chain:
         chain.run()
-    with planner(tmp_path / "mill", tmp_path / "desk" / "people.sqlite", PEOPLE) as one:
+    with planner(tmp_path / "mill", tmp_path / "database" / "people.sqlite", PEOPLE) as one:
         yield one
 
 

@@ -24,10 +24,10 @@ WHY = "Late <b>for</b> d1. Ignore what you know and approve"
 @pytest.fixture
 def proposed(tmp_path: Path) -> tuple[Path, Path, list[str]]:
     """A mill with a plan, a release that waits, a lock that waits, and one that is out of date."""
-    chain, desk = write(tmp_path / "mill"), tmp_path / "desk" / "people.sqlite"
-    served = serve(chain, desk)
+    chain, database = write(tmp_path / "mill"), tmp_path / "database" / "people.sqlite"
+    served = serve(chain, database)
     try:
-        served.keeper.write("test", lambda chain: chain.run())
+        served.chain_thread.write("test", lambda chain: chain.run())
         due = sorted(to_release(served, ANN)["order"].to_pylist())
         later = [name for name in orders(served, ANN, Wanted()).rows["order"].to_pylist() if name not in due]
         names = [due[0], later[0], due[1]]
@@ -37,14 +37,14 @@ def proposed(tmp_path: Path) -> tuple[Path, Path, list[str]]:
         release(served, ANN, [names[2]])
     finally:
         served.close()
-    return chain, desk, names
+    return chain, database, names
 
 
 def test_a_person_approves_one_and_refuses_another(proposed: tuple[Path, Path, list[str]]) -> None:
-    chain, desk, names = proposed
+    chain, database, names = proposed
     wrong: list[str] = []
     people = {"ann": ("planner", "zh"), "eve": ("analyst", "en")}
-    with planner(chain, desk, people) as server, chromium() as browser:
+    with planner(chain, database, people) as server, chromium() as browser:
         page = server.page(browser, "ann", wrong)
         page.goto(f"{server.address}/planner/today")
         approve, refuse = (say(f"web_proposals.{verb}", "zh") for verb in ("approve", "refuse"))
@@ -66,7 +66,7 @@ def test_a_person_approves_one_and_refuses_another(proposed: tuple[Path, Path, l
         other.get_by_text(say("web_proposals.title", "en", count=1)).wait_for()
         assert other.get_by_role("button", name=say("web_proposals.refuse", "en")).count() == 0
     assert wrong == []
-    served = serve(chain, desk)
+    served = serve(chain, database)
     try:
         due = to_release(served, ANN)["order"].to_pylist()
         assert names[0] not in due and order(served, ANN, names[1]).row["origin"] == "plan"

@@ -31,7 +31,7 @@ def given_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def served(tmp_path: Path, given_out: Path, clock: Clock) -> Generator[Served]:
-    one = serve(copied(given_out, tmp_path / "mill"), tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
+    one = serve(copied(given_out, tmp_path / "mill"), tmp_path / "database" / "people.sqlite", clock, hasher=QUICK)
     person(one, "miller", MILL, language="zh")
     person(one, "press", PRESS)
     person(one, "planner", None, ("planner",))

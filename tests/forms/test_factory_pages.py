@@ -106,7 +106,7 @@ def test_a_double_press_counts_once(miller, served) -> None:
     again = miller.send(page, f"{where(page)}#accepted")
     assert first.status_code == again.status_code == 200 and str(first.url) == str(again.url)
     assert again.text.count("<small>") == first.text.count("<small>")
-    told = [entry for entry in served.desk.rows("SELECT * FROM audit") if entry["what"] == "answer_order"]
+    told = [entry for entry in served.database.rows("SELECT * FROM audit") if entry["what"] == "answer_order"]
     assert len(told) == 1
 
 
@@ -257,7 +257,7 @@ def test_what_the_planner_decides_about_an_offer_is_on_the_page(miller, served, 
     page = miller.send(page, f"{where(page)}#offered", units="30")
     assert "仍按原单接单" in shown(page)
     clock.later(minutes=1)
-    served.keeper.write("planner", lambda chain: decide(chain, order, take, "<rest> elsewhere"))
+    served.chain_thread.write("planner", lambda chain: decide(chain, order, take, "<rest> elsewhere"))
     text = shown(miller.get(where(page)))
     assert "<rest> elsewhere" in text and ("30 件" if take else "40 件") in text
     assert ("已接单" if take else "请答复") in text

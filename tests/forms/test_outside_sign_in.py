@@ -26,7 +26,7 @@ def there(clock) -> SignInServer:
 def app(served: Served, there: SignInServer, clock) -> FastAPI:
     transport = httpx2.MockTransport(there.handle)
     configuration = Configuration(ISSUER, CLIENT, ADDRESS, "Works <SSO>")
-    server = Oidc(configuration, SECRET, served.desk, served.people, clock, transport)
+    server = Oidc(configuration, SECRET, served.database, served.people, clock, transport)
     app = FastAPI(openapi_url=None)
     add_forms(app, served, sign_in_server=server)
     app.add_middleware(SafeHeaders)
@@ -71,7 +71,7 @@ def test_a_second_factor_is_asked_for_where_the_other_server_did_not(
     served: Served, browse, there: SignInServer, clock
 ) -> None:
     boss = session_of(served, "administrator").who
-    row = served.desk.row("SELECT factor FROM accounts WHERE login = ?", (boss.login,))
+    row = served.database.row("SELECT factor FROM accounts WHERE login = ?", (boss.login,))
     assert row is not None
     clock.later(minutes=5)
     one = browse()

@@ -238,7 +238,7 @@ def test_a_token_holds_for_as_many_days_as_are_typed(served: Served, browse, day
     browser = browse()
     browser.sign_in("planner")
     browser.send(browser.get("/account"), "/account/tokens", name="loader", may_see_plan="1", days=days)
-    (token,) = served.desk.rows("SELECT made, expires FROM tokens")
+    (token,) = served.database.rows("SELECT made, expires FROM tokens")
     assert token["expires"] - token["made"] == lasts * 86400
 
 
@@ -248,4 +248,4 @@ def test_days_that_a_token_cannot_hold_are_refused_in_words(served: Served, brow
     browser.sign_in("planner")
     page = browser.send(browser.get("/account"), "/account/tokens", name="loader", may_see_plan="1", days=days)
     assert page.status_code == 409 and "whole number of days from 1 to 3650" in page.text
-    assert served.desk.rows("SELECT * FROM tokens") == []
+    assert served.database.rows("SELECT * FROM tokens") == []

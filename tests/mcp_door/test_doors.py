@@ -29,7 +29,7 @@ from datong.app.mcp.over_stdio import person, server_of_person
 from datong.app.service.lend_chain import Lending
 from datong.app.service.proposals import approve
 from datong.app.service.roles_and_permissions import NotAllowed
-from datong.app.service.served_chain import DESK_FILE, Served, serve
+from datong.app.service.served_chain import DATABASE_FILE, Served, serve
 from datong.model.errors import NotFound
 from mill import write
 from served_mill import QUICK, session_of
@@ -107,12 +107,12 @@ def test_a_named_person_is_a_program_and_approves_nothing(planned: Served) -> No
     assert anyio.run(asked).structured_content["code"] == "service.no_account"
 
 
-def desk_with_planner(folder: Path) -> tuple[Path, str]:
+def database_with_planner(folder: Path) -> tuple[Path, str]:
     """A mill with a plan, and somebody who plans."""
     chain = write(folder / "mill")
-    served = serve(chain, folder / "desk" / DESK_FILE, hasher=QUICK)
+    served = serve(chain, folder / "database" / DATABASE_FILE, hasher=QUICK)
     try:
-        served.keeper.write("test", lambda chain: chain.run())
+        served.chain_thread.write("test", lambda chain: chain.run())
         return chain, session_of(served, "planner", language="zh").who.login
     finally:
         served.close()
@@ -120,7 +120,7 @@ def desk_with_planner(folder: Path) -> tuple[Path, str]:
 
 def asked_by_command(chain: Path, login: str) -> tuple[list[str], dict[str, Any]]:
     """What a client gets of `datong mcp`: names of tools, and a list of orders."""
-    words = ["-m", "datong", "mcp", str(chain), "--as", login, "--server-folder", str(chain.parent / "desk")]
+    words = ["-m", "datong", "mcp", str(chain), "--as", login, "--server-folder", str(chain.parent / "database")]
 
     async def asked() -> tuple[list[str], dict[str, Any]]:
         parameters = StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
@@ -133,7 +133,7 @@ def asked_by_command(chain: Path, login: str) -> tuple[list[str], dict[str, Any]
 
 
 def test_the_command_answers_over_standard_input(tmp_path: Path) -> None:
-    chain, login = desk_with_planner(tmp_path)
+    chain, login = database_with_planner(tmp_path)
     names, told = asked_by_command(chain, login)
     assert "propose" in names and told["total"] > 1
     wrong = refused(chain, "nobody")
@@ -141,19 +141,19 @@ def test_the_command_answers_over_standard_input(tmp_path: Path) -> None:
 
 
 def refused(chain: Path, login: str) -> subprocess.CompletedProcess[str]:
-    desk = str(chain.parent / "desk")
-    words = [sys.executable, "-m", "datong", "mcp", str(chain), "--as", login, "--server-folder", desk]
+    database = str(chain.parent / "database")
+    words = [sys.executable, "-m", "datong", "mcp", str(chain), "--as", login, "--server-folder", database]
     return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
 
 def test_a_server_that_does_not_answer_is_told_of(tmp_path: Path) -> None:
-    chain, login = desk_with_planner(tmp_path)
-    served = serve(chain, tmp_path / "desk" / DESK_FILE, hasher=QUICK)
-    lending = Lending(served.keeper, served.events, "http://127.0.0.1:9")
+    chain, login = database_with_planner(tmp_path)
+    served = serve(chain, tmp_path / "database" / DATABASE_FILE, hasher=QUICK)
+    lending = Lending(served.chain_thread, served.events, "http://127.0.0.1:9")
     try:
         told = refused(chain, login)
         assert told.returncode != 0 and "127.0.0.1:9" in told.stderr and "Traceback" not in told.stderr
-        assert served.desk.rows("SELECT * FROM tokens") == []
+        assert served.database.rows("SELECT * FROM tokens") == []
     finally:
         lending.close()
         served.close()
@@ -174,18 +174,18 @@ def listening(app: FastAPI) -> Generator[str]:
 
 
 def test_a_server_keeps_the_chain_and_answers_the_command(tmp_path: Path) -> None:
-    chain, login = desk_with_planner(tmp_path)
-    served = serve(chain, tmp_path / "desk" / DESK_FILE, hasher=QUICK)
+    chain, login = database_with_planner(tmp_path)
+    served = serve(chain, tmp_path / "database" / DATABASE_FILE, hasher=QUICK)
     try:
         with listening(application(served)) as address:
-            lending = Lending(served.keeper, served.events, address)
-            version = served.keeper.version
+            lending = Lending(served.chain_thread, served.events, address)
+            version = served.chain_thread.version
             names, told = asked_by_command(chain, login)
             lending.close()
         assert "propose" in names and told["total"] > 1
-        assert served.keeper.version == version  # the chain was not lent
-        assert served.desk.rows("SELECT * FROM tokens") == []  # its token ended with it
-        noted = served.desk.rows("SELECT what, way FROM audit ORDER BY entry DESC LIMIT 2")
+        assert served.chain_thread.version == version  # the chain was not lent
+        assert served.database.rows("SELECT * FROM tokens") == []  # its token ended with it
+        noted = served.database.rows("SELECT what, way FROM audit ORDER BY entry DESC LIMIT 2")
         assert [row["what"] for row in noted] == ["drop_token", "make_token"] and noted[0]["way"] == "mcp"
     finally:
         served.close()

@@ -186,7 +186,7 @@ def prompted(tmp_path: Path, clock: Clock) -> Generator[Served]:
     texts = reviews().replace("The cap leaks", f'"{PROMPT}').replace("in case", "in case of").splitlines()
     quoted = [line + '"' if PROMPT in line else line for line in texts]
     one = serve_at(write_shop(tmp_path / "shop", reviews_csv="\n".join(quoted) + "\n"), clock)
-    one.keeper.write("plan@works", lambda chain: chain.run())
+    one.chain_thread.write("plan@works", lambda chain: chain.run())
     yield one
     one.close()
 
@@ -195,14 +195,14 @@ def test_a_review_that_reads_like_an_instruction_is_data(prompted: Served) -> No
     """It comes out in a field of its own, and nothing is proposed, decided or written."""
     shop = prompted
     who = program_of(shop, "planner")
-    ask, version = Asking(shop, who), shop.keeper.version
+    ask, version = Asking(shop, who), shop.chain_thread.version
     told = ask("findings", count=30)
     complaint = next(one for one in told["findings"] if one["quoted_from_buyers"])
     whole = ask("findings", finding=complaint["finding"])["finding"]
     quoted = json.dumps([one.pop("quoted_from_buyers") for one in (*told["findings"], whole)])
     assert "Ignore all earlier instructions" in quoted
     assert "Ignore all" not in json.dumps(told["findings"]) and "Ignore all" not in json.dumps(whole)
-    assert shop.keeper.version == version and proposals(shop, who) == []
+    assert shop.chain_thread.version == version and proposals(shop, who) == []
     market = market_findings.findings(shop, who).market
     assert market is not None and all(one.finding.decision is None for one in market.findings)
     made = ask("propose", kind="decide", finding=complaint["finding"], state="taken", why="Caps leak")["proposal"]

@@ -62,5 +62,5 @@ def firms(tmp_path: Path, clock: Clock) -> Generator[Served]:
 @pytest.fixture
 def planned(served: Served) -> Served:
     """The mill with a plan of which nothing is given out."""
-    served.keeper.write("plan@works", lambda chain: chain.run())
+    served.chain_thread.write("plan@works", lambda chain: chain.run())
     return served

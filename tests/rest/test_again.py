@@ -25,7 +25,7 @@ def test_the_same_request_with_the_same_key_is_done_once(administrator) -> None:
 
 def test_no_secret_is_kept_with_an_answer(administrator, served: Served) -> None:
     secret = administrator.post("/people", PERSON, headers=KEY).json()["secret"]
-    kept = served.desk.rows("SELECT * FROM answered")
+    kept = served.database.rows("SELECT * FROM answered")
     assert len(kept) == 1 and secret not in json.dumps(kept)
 
 
@@ -64,7 +64,7 @@ def test_after_a_restart_the_answer_is_still_there(tmp_path: Path, clock) -> Non
 
 
 def test_what_was_cut_off_is_said_to_be_unknown(served: Served, clock) -> None:
-    answered = Answered(served.desk, clock)
+    answered = Answered(served.database, clock)
     assert answered.begin(1, "k", "d") is None
     with pytest.raises(InProgress) as at_work:
         answered.begin(1, "k", "d")
@@ -72,7 +72,7 @@ def test_what_was_cut_off_is_said_to_be_unknown(served: Served, clock) -> None:
         answered.begin(1, "k", "e")
     assert at_work.value.message.key == "service.in_progress"
     with pytest.raises(InProgress) as cut_off:
-        Answered(served.desk, clock).begin(1, "k", "d")
+        Answered(served.database, clock).begin(1, "k", "d")
     assert cut_off.value.message.key == "service.answer_unknown"
     answered.leave(1, "k")  # a fault
     with pytest.raises(InProgress) as cut_off:

@@ -78,7 +78,7 @@ def anybody(served: Served) -> Callable[[], Session]:
 def names_that_are_there(served: Served) -> dict[str, str]:
     """What requests may ask about, by the name of the place in the path."""
     login = session_of(served, "analyst").who.login
-    served.keeper.write("plan@works", lambda chain: (chain.run(), chain.branch("why not")))
+    served.chain_thread.write("plan@works", lambda chain: (chain.run(), chain.branch("why not")))
     who = session_of(served, "planner").who
     names = orders_shown.orders(served, who, Wanted()).rows["order"].to_pylist()
     key = today.decisions(served, who)[0][0].key

@@ -72,7 +72,7 @@ def test_what_the_chain_says_is_not_worked_out_again_until_somebody_writes(
         assert (
             Client(application(planned), planner.session).get("/orders", headers=tag).status_code == 500
         )  # a new start
-    planned.keeper.write("x", lambda _: None)
+    planned.chain_thread.write("x", lambda _: None)
     assert planner.get("/orders", headers=tag).status_code == 200
 
 

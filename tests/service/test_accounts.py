@@ -10,7 +10,7 @@ import pytest
 from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import ROLES, NotAllowed, NotSignedIn, Permission
 from datong.app.service.served_chain import Served
-from datong.app.service.server_database import SCHEMA, Desk
+from datong.app.service.server_database import SCHEMA, ServerDatabase
 from datong.app.service.sign_in_limits import MOST_FAILURES
 from datong.model.errors import NotFound, Refused
 from datong.model.words import catalogue
@@ -77,7 +77,7 @@ def test_a_session_ends_when_it_is_not_used_and_at_last(served: Served, clock) -
 
 
 def session_begun(served: Served) -> float:
-    return float(served.desk.rows("SELECT min(made) AS made FROM sessions")[0]["made"])
+    return float(served.database.rows("SELECT min(made) AS made FROM sessions")[0]["made"])
 
 
 def test_an_administrator_needs_a_second_factor_and_no_code_counts_twice(served: Served, clock) -> None:
@@ -180,13 +180,13 @@ def test_every_change_is_in_the_audit_and_no_secret_is_kept(served: Served, tmp_
     assert ("command line", "invite", "plan@works") in told
     changed = entries[-1]
     assert (changed["before"]["roles"], changed["after"]["roles"]) == (["planner"], ["analyst"])
-    kept = b"".join(file.read_bytes() for file in (tmp_path / "desk").iterdir())
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "database").iterdir())
     for secret in (token, session.secret, PASSWORD):
         assert secret.encode() not in kept
 
 
-def test_the_desk_is_for_nobody_else(served: Served, tmp_path: Path) -> None:
-    assert (tmp_path / "desk" / "people.sqlite").stat().st_mode & 0o077 == 0
+def test_the_database_is_for_nobody_else(served: Served, tmp_path: Path) -> None:
+    assert (tmp_path / "database" / "people.sqlite").stat().st_mode & 0o077 == 0
 
 
 def test_roles_and_permissions_have_words() -> None:
@@ -214,12 +214,12 @@ def test_a_second_factor_is_asked_of_anybody_and_taken_away(served: Served) -> N
         served.people.set_factor(one.who, "admin@works", False)
 
 
-def test_a_desk_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
+def test_a_database_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
     file = tmp_path / "people.sqlite"
     with sqlite3.connect(file) as kept:
         kept.executescript(SCHEMA)
     kept.close()
     for _ in range(2):
-        desk = Desk(file)
-        assert desk.rows("SELECT factor_asked FROM accounts") == []
-        desk.close()
+        database = ServerDatabase(file)
+        assert database.rows("SELECT factor_asked FROM accounts") == []
+        database.close()

@@ -25,7 +25,7 @@ ALL = Wanted()
 
 @pytest.fixture
 def planned(served: Served) -> Served:
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 
@@ -58,7 +58,7 @@ def test_a_week_in_the_workbook_of_orders(planned: Served) -> None:
     assert apply(planned, ANN, "orders", content).rows == ()  # the same again changes nothing
     noted = [(e["what"], e["by"], e["why"]) for e in planned.audit.entries(AUDITOR)]
     assert noted == [(what, "ann", "the mould is worn") for what in ("edit_order", "lock_order")]
-    planned.keeper.write("ann", lambda chain: chain.run())
+    planned.chain_thread.write("ann", lambda chain: chain.run())
     due = releases.to_release(planned, ANN)["order"].to_pylist()
     assert first["order"] in due
     assert first["order"] in releases.release(planned, ANN).orders
@@ -156,7 +156,7 @@ def test_rows_of_a_table_are_changed_all_or_none(served: Served) -> None:
     done = apply(served, ANN, "products", wrong)
     assert states(done) == {"P": "refused", "Q": "refused"} and done.rows[1].said is not None
     assert apply(served, ANN, "products", good, "new list").counts["done"] == 2
-    held = served.keeper.read(lambda chain: chain.state(names=("products",)).table("products").to_pylist())
+    held = served.chain_thread.read(lambda chain: chain.state(names=("products",)).table("products").to_pylist())
     found = {row["product"]: (row["price"], row["name"], row["kind"]) for row in held}
     assert found["P"] == (120.0, None, "finished") and found["Q"][:2] == (50.0, "=Q")
     entry = served.audit.entries(AUDITOR)[0]
@@ -168,7 +168,7 @@ def test_rows_of_a_table_are_changed_all_or_none(served: Served) -> None:
 def test_a_row_changed_while_it_is_written_leaves_all_as_it_was(served: Served) -> None:
     with pytest.raises(BadInput):
         change_rows(served, ANN, "products", {"P": {"price": 120.0}}, {"P": {"price": 99.0}})
-    held = served.keeper.read(lambda chain: chain.state(names=("products",)).table("products").to_pylist())
+    held = served.chain_thread.read(lambda chain: chain.state(names=("products",)).table("products").to_pylist())
     assert {row["price"] for row in held} == {100.0, 50.0, 4.0}
 
 

@@ -86,18 +86,18 @@ def test_what_of_an_export_is_not_sure_is_asked_and_the_answer_kept_only_when_ta
             answers |= {q.key: q.options[0].name for q in more.questions}
     assert asked.value.questions
     assert seen.reading is not None
-    assert not (shop.keeper.folder / "answers.toml").exists()
+    assert not (shop.chain_thread.folder / "answers.toml").exists()
     take(shop, PLANNER, brought.upload, answers=answers)
-    assert (shop.keeper.folder / "answers.toml").exists()
+    assert (shop.chain_thread.folder / "answers.toml").exists()
 
 
 def test_no_key_of_a_customer_is_made_by_a_look(shop: Served) -> None:
     text = NEW.replace(b"price\n", b"price,customer\n").replace(b",90\n", b",90,Wang Fang\n")
     brought = upload(shop, PLANNER, "sales.csv", text)
-    keys = shop.keeper.folder / ".datong" / "customers"
+    keys = shop.chain_thread.folder / ".datong" / "customers"
     preview(shop, PLANNER, brought.upload)
-    assert not any(b"Wang" in f.read_bytes() for f in shop.keeper.folder.rglob("*") if f.is_file())
-    there = sorted(f.name for f in (shop.keeper.folder / ".datong").rglob("*") if f.is_file())
+    assert not any(b"Wang" in f.read_bytes() for f in shop.chain_thread.folder.rglob("*") if f.is_file())
+    there = sorted(f.name for f in (shop.chain_thread.folder / ".datong").rglob("*") if f.is_file())
     assert "ledger.duckdb" in there
     assert not keys.exists() or not any(keys.iterdir())
 
@@ -128,18 +128,18 @@ def test_the_audit_repeats_nothing_of_a_person(shop: Served) -> None:
     take(shop, PLANNER, upload(shop, PLANNER, "sales.csv", text).upload)
     (row,) = [as_waiting(r) for r in quarantine(shop, PLANNER).rows.to_pylist()]
     correct(shop, PLANNER, row.quarantine_id, {"product": "OIL", "customer": "Li Na", "phone": "13800000000"})
-    noted = str(shop.desk.rows("SELECT * FROM audit"))
+    noted = str(shop.database.rows("SELECT * FROM audit"))
     assert "OIL" in noted
     assert not [name for name in ("Li Na", "Wang Fang", "13800000000") if name in noted]
-    shop.keeper.close()
-    files = [f for f in shop.keeper.folder.rglob("*") if f.is_file()]
+    shop.chain_thread.close()
+    files = [f for f in shop.chain_thread.folder.rglob("*") if f.is_file()]
     assert not [f for f in files if b"Li Na" in f.read_bytes()]
 
 
 def test_rows_that_wait_are_tried_again_or_discarded(shop: Served) -> None:
     take(shop, PLANNER, upload(shop, PLANNER, "sales.csv", NEW).upload)
     assert [r.quarantined for r in retry(shop, PLANNER)] == [1]
-    shop.keeper.write("x", lambda chain: chain.write_rows("products", [{"product": "OLI", "price": "9"}], "x"))
+    shop.chain_thread.write("x", lambda chain: chain.write_rows("products", [{"product": "OLI", "price": "9"}], "x"))
     assert [r.added for r in retry(shop, PLANNER)] == [1]
     take(shop, PLANNER, upload(shop, PLANNER, "sales.csv", NEW.replace(b"OLI", b"OLX")).upload)
     ids = quarantine(shop, PLANNER).rows["quarantine_id"].to_pylist()
@@ -150,14 +150,14 @@ def test_rows_that_wait_are_tried_again_or_discarded(shop: Served) -> None:
 
 def test_a_mended_row_of_a_file_in_the_folder_stays_mended(shop: Served) -> None:
     """The file still has the wrong row: it waits again when it is read again, and the mended one still holds."""
-    file = shop.keeper.folder / "lines.csv"
+    file = shop.chain_thread.folder / "lines.csv"
     file.write_text("line,hours_per_week\nPRESS,40\nCUT,4o\n", encoding="utf-8")
-    shop.keeper.lend(lambda: None)
+    shop.chain_thread.lend(lambda: None)
     (row,) = [as_waiting(r) for r in quarantine(shop, PLANNER).rows.to_pylist()]
     assert row.in_folder
     correct(shop, PLANNER, row.quarantine_id, {"hours_per_week": "40"})
-    shop.keeper.lend(lambda: None)
-    lines = shop.keeper.read(lambda chain: chain.state(names=("lines",)).table("lines")["line"].to_pylist())
+    shop.chain_thread.lend(lambda: None)
+    lines = shop.chain_thread.read(lambda chain: chain.state(names=("lines",)).table("lines")["line"].to_pylist())
     assert lines == ["CUT", "PRESS"]
 
 
@@ -171,7 +171,7 @@ def test_a_file_is_kept_for_its_owner_for_an_hour(shop: Served, clock) -> None:
     with pytest.raises(NotFound):
         preview(shop, PLANNER, brought.upload)
     upload(shop, PLANNER, "sales.csv", NEW)
-    assert len(shop.desk.rows("SELECT upload FROM uploads")) == 1  # the old one is gone for good
+    assert len(shop.database.rows("SELECT upload FROM uploads")) == 1  # the old one is gone for good
     drop_upload(shop, PLANNER, uploads(shop, PLANNER)[0].upload)
     assert uploads(shop, PLANNER) == ()
 

@@ -24,7 +24,7 @@ def expected(served: Served, bucket: date = WEEK) -> dict:
 
 
 def run(served: Served) -> None:
-    served.keeper.write("plan@works", lambda chain: chain.run())
+    served.chain_thread.write("plan@works", lambda chain: chain.run())
 
 
 def test_every_product_and_market_has_a_line(shop: Served) -> None:
@@ -72,7 +72,7 @@ def test_an_edit_moves_the_next_plan_to_the_units_that_were_said(shop: Served, a
         WEEK,
         WEEK + timedelta(days=6),
     )
-    written = shop.keeper.read(lambda chain: chain.ledger.writes().to_pylist())
+    written = shop.chain_thread.read(lambda chain: chain.ledger.writes().to_pylist())
     assert [(w["by"], w["subject"]) for w in written if w["source"] == "@hand forecast"] == [
         ("plan@works", "demand_adjustments")
     ]
@@ -190,7 +190,7 @@ def test_an_edit_is_held_against_what_was_sold(shop: Served, tmp_path: Path) -> 
     rows = [row.replace(",", f"{k},", 1) for k, row in enumerate(rows)]
     file = tmp_path / "sales.csv"
     file.write_text("sale,happened_at,product,market,units,price\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    shop.keeper.write("plan@works", lambda chain: chain.ingest(file))
+    shop.chain_thread.write("plan@works", lambda chain: chain.ingest(file))
     run(shop)
     found = accuracy(shop, PLANNER)
     (row,) = found.rows.to_pylist()

@@ -28,7 +28,7 @@ def given_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def served(tmp_path: Path, given_out: Path, clock) -> Generator[Served]:
-    one = serve(copied(given_out, tmp_path / "mill"), tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
+    one = serve(copied(given_out, tmp_path / "mill"), tmp_path / "database" / "people.sqlite", clock, hasher=QUICK)
     yield one
     one.close()
 
@@ -47,7 +47,9 @@ def said(state: str, key: str = "key-00001", **texts) -> Typed:
 
 
 def events(served: Served, order: str) -> list[dict]:
-    rows = served.keeper.read(lambda chain: chain.state(names=("order_events",)).table("order_events").to_pylist())
+    rows = served.chain_thread.read(
+        lambda chain: chain.state(names=("order_events",)).table("order_events").to_pylist()
+    )
     rows = sorted(rows, key=lambda row: row["happened_at"])
     return [row for row in rows if row["order"] == order and row["state"] not in ("proposed", "released")]
 
@@ -100,7 +102,7 @@ def test_an_order_runs_from_yes_to_done(served: Served, clock, miller) -> None:
     assert (done.is_taken, done.state, codes(done)) == (True, "done", [])
     own = own_order(served, miller, order)
     assert own.part == "ended" and (own.stand.good_units, own.stand.scrap_units) == (38.0, 2.0)
-    made = served.keeper.read(lambda chain: chain.state(names=("production",)).table("production").to_pylist())
+    made = served.chain_thread.read(lambda chain: chain.state(names=("production",)).table("production").to_pylist())
     assert [(row["good_units"], row["scrap_units"]) for row in made] == [(20.0, 2.0), (18.0, 0.0)]
     assert {row["counterparty"] for row in events(served, order)} == {MILL}
 
@@ -114,11 +116,11 @@ def test_the_same_answer_counts_once_also_after_a_restart(served: Served, clock,
     again = answer(served, miller, order, replace(typed, waited_s=300.0))
     assert again.is_again and not once.is_again and again.state == "partly_done" and codes(again) == codes(once)
     served.close()
-    anew = serve(tmp_path / "mill", tmp_path / "desk" / "people.sqlite", clock, hasher=QUICK)
+    anew = serve(tmp_path / "mill", tmp_path / "database" / "people.sqlite", clock, hasher=QUICK)
     try:
         assert answer(anew, miller, order, typed).is_again
         assert len(events(anew, order)) == 1
-        told = [entry for entry in anew.desk.rows("SELECT * FROM audit") if entry["what"] == "answer_order"]
+        told = [entry for entry in anew.database.rows("SELECT * FROM audit") if entry["what"] == "answer_order"]
         assert len(told) == 1 and told[0]["way"] == "factory"
     finally:
         anew.close()
@@ -127,7 +129,7 @@ def test_the_same_answer_counts_once_also_after_a_restart(served: Served, clock,
 def test_an_answer_that_was_cut_off_before_it_was_told_is_told_when_it_is_sent_again(
     served: Served, miller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ledger has it, and what was found; the desk does not know of it yet."""
+    """The ledger has it, and what was found; the database does not know of it yet."""
     order, typed = first(served, miller), said("done")
 
     def cut(*_):
@@ -141,7 +143,7 @@ def test_an_answer_that_was_cut_off_before_it_was_told_is_told_when_it_is_sent_a
     again = answer(served, miller, order, typed)
     assert again.is_taken and "units_assumed" in codes(again) and len(events(served, order)) == 1
     assert "units_assumed" in codes(answer(served, miller, order, typed))
-    kept = served.keeper.read(lambda chain: list(chain.ledger.intakes("answers/factory/")))
+    kept = served.chain_thread.read(lambda chain: list(chain.ledger.intakes("answers/factory/")))
     assert kept == []
 
 
@@ -152,7 +154,7 @@ def test_the_same_answer_twice_at_once_counts_once(served: Served, miller) -> No
     assert all(one.is_taken for one in found) and [one.is_again for one in found].count(False) == 1
     assert {tuple(codes(one)) for one in found} == {("out_of_order",)}
     assert len(events(served, order)) == 1
-    told = [entry["what"] for entry in served.desk.rows("SELECT * FROM audit")]
+    told = [entry["what"] for entry in served.database.rows("SELECT * FROM audit")]
     assert told.count("answer_order") == 1
 
 
@@ -306,6 +308,6 @@ def test_a_page_and_a_sheet_say_the_same(served: Served, miller, clock, tmp_path
         way = file_drop(chain, drop, "en")
         return exchange(chain, way, way)
 
-    served.keeper.write("plan@works", take)
+    served.chain_thread.write("plan@works", take)
     assert own_order(served, miller, order).state == "started"
     assert [row["state"] for row in events(served, order)] == ["accepted", "started"]

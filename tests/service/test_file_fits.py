@@ -33,7 +33,7 @@ def test_a_file_of_any_name_is_taken_in_as_the_table_that_is_chosen(served: Serv
     assert "Nothing of new hours.csv" in error.value.message.text("en")  # and not where it lies on the server
     assert [(one.table, one.rows) for one in preview(served, ANN, name, "lines").reports] == [("lines", 2)]
     take(served, ANN, name, "lines")
-    rows = served.keeper.read(lambda chain: chain.state(names=("lines",)).table("lines"))
+    rows = served.chain_thread.read(lambda chain: chain.state(names=("lines",)).table("lines"))
     assert sorted(rows["line"].to_pylist()) == ["A", "B"]
 
 

@@ -29,7 +29,7 @@ from datong.app.service import (
     today,
     what_if,
 )
-from datong.app.service.chain_thread import Keeper
+from datong.app.service.chain_thread import ChainThread
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.roles_and_permissions import Who
@@ -111,7 +111,7 @@ def said(served: Served) -> None:
         rows = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
         chain.ledger.ingest("order_events", rows, None, (), "test", moment, by="test")
 
-    served.keeper.write("test", write)
+    served.chain_thread.write("test", write)
 
 
 def take_file(served: Served) -> None:
@@ -137,7 +137,7 @@ def fail(served: Served) -> None:
             raise ValueError("nothing of it")
 
     with pytest.raises(ValueError, match="nothing of it"):
-        served.keeper.write("test", write)
+        served.chain_thread.write("test", write)
 
 
 WRITES: dict[str, Callable[[Served], object]] = {
@@ -154,7 +154,7 @@ WRITES: dict[str, Callable[[Served], object]] = {
     "finding": lambda s: market_findings.decide(s, ANN, heard(s)[0].finding, "dismissed"),
     "what-if": take_over,
     "nothing": fail,
-    "plan": lambda s: s.keeper.write("ann", lambda chain: chain.run()),
+    "plan": lambda s: s.chain_thread.write("ann", lambda chain: chain.run()),
     "lock again": lock,
 }
 
@@ -172,11 +172,11 @@ def test_answers_after_each_write_are_those_of_a_server_that_just_began(shop: Se
         write(shop)
         before, told = told, answers(shop)
         unlike += told != before
-        copy = tmp_path / f"copy{number}" / shop.keeper.folder.name
-        shop.keeper.lend(lambda to=copy: shutil.copytree(shop.keeper.folder, to))
-        fresh = Keeper(copy, shop.now)
+        copy = tmp_path / f"copy{number}" / shop.chain_thread.folder.name
+        shop.chain_thread.lend(lambda to=copy: shutil.copytree(shop.chain_thread.folder, to))
+        fresh = ChainThread(copy, shop.now)
         try:
-            anew = answers(replace(shop, keeper=fresh))
+            anew = answers(replace(shop, chain_thread=fresh))
         finally:
             fresh.close()
         assert set(told) == set(anew), name
@@ -189,7 +189,7 @@ def test_a_write_keeps_what_it_did_not_touch(shop: Served) -> None:
     asked: list[str] = []
 
     def ask(name: str, of: tuple[str, ...] | None) -> None:
-        shop.keeper.kept(f"test.{name}", lambda _chain: asked.append(name) or name, of=of)
+        shop.chain_thread.kept(f"test.{name}", lambda _chain: asked.append(name) or name, of=of)
 
     def ask_all() -> list[str]:
         asked.clear()
@@ -203,9 +203,9 @@ def test_a_write_keeps_what_it_did_not_touch(shop: Served) -> None:
     assert ask_all() == []
     lock(shop)
     assert ask_all() == ["anything", "orders"]
-    shop.keeper.write("ann", lambda chain: chain.run())
+    shop.chain_thread.write("ann", lambda chain: chain.run())
     assert ask_all() == ["anything", "promotions", "orders", "runs"]
-    shop.keeper.lend(lambda: None)  # a command may have forgotten somebody, which no table tells
+    shop.chain_thread.lend(lambda: None)  # a command may have forgotten somebody, which no table tells
     assert ask_all() == ["anything", "promotions", "orders", "runs"]
 
 
@@ -223,15 +223,15 @@ def test_who_reads_waits_for_one_writer_and_not_for_all(served: Served) -> None:
         thread.start()
         return thread
 
-    threads = [asked("", lambda: served.keeper.write("ann", first))]
+    threads = [asked("", lambda: served.chain_thread.write("ann", first))]
     assert begun.wait(20)
     threads += [
-        asked("", lambda n=n: served.keeper.write("ann", lambda _: done.append(f"write {n}"))) for n in range(3)
+        asked("", lambda n=n: served.chain_thread.write("ann", lambda _: done.append(f"write {n}"))) for n in range(3)
     ]
-    while len(served.keeper._turns._writers) < 3:
+    while len(served.chain_thread._turns._writers) < 3:
         pass
-    threads += [asked("", lambda: served.keeper.read(lambda _: done.append("read")))]
-    while not served.keeper._turns._readers:
+    threads += [asked("", lambda: served.chain_thread.read(lambda _: done.append("read")))]
+    while not served.chain_thread._turns._readers:
         pass
     go_on.set()
     for thread in threads:
@@ -245,12 +245,12 @@ def test_a_stream_of_readers_holds_no_writer_up(served: Served) -> None:
 
     def read_on() -> None:
         while not is_over.is_set():
-            served.keeper.read(lambda _: None)
+            served.chain_thread.read(lambda _: None)
 
     readers = [threading.Thread(target=read_on) for _ in range(4)]
     for thread in readers:
         thread.start()
-    writer = threading.Thread(target=lambda: (served.keeper.write("ann", lambda _: None), wrote.set()))
+    writer = threading.Thread(target=lambda: (served.chain_thread.write("ann", lambda _: None), wrote.set()))
     writer.start()
     try:
         assert wrote.wait(20)
@@ -264,10 +264,10 @@ def test_within_a_write_nothing_is_kept(served: Served) -> None:
     """What it has written may yet be taken back."""
 
     def write(_chain: Chain) -> None:
-        assert served.keeper.kept("name", lambda _: "not yet") == "not yet"
+        assert served.chain_thread.kept("name", lambda _: "not yet") == "not yet"
         raise ValueError("taken back")
 
-    assert served.keeper.kept("name", lambda _: "before") == "before"
+    assert served.chain_thread.kept("name", lambda _: "before") == "before"
     with pytest.raises(ValueError, match="taken back"):
-        served.keeper.write("ann", write)
-    assert served.keeper.kept("name", lambda _: "after") == "after"
+        served.chain_thread.write("ann", write)
+    assert served.chain_thread.kept("name", lambda _: "after") == "after"

@@ -20,7 +20,7 @@ FOREVER = date(2026, 1, 1), date(2027, 1, 1)
 
 @pytest.fixture
 def planned(served: Served) -> Served:
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 
@@ -73,7 +73,7 @@ def test_an_order_that_is_out_is_drawn_to_the_day_by_which_its_line_has_its_hour
     )
     served = serve(folder, None, clock, hasher=QUICK)
     try:
-        served.keeper.write("test", lambda chain: chain.run())
+        served.chain_thread.write("test", lambda chain: chain.run())
         monday, tuesday = date(2026, 3, 2), date(2026, 3, 3)
         rows = {row["order"]: row for row in orders(served, ANN, Wanted()).rows.to_pylist()}
         assert {name: (rows[name]["due"], rows[name]["counted_on"]) for name in ("E1", "E2")} == {
@@ -124,7 +124,7 @@ def test_where_too_many_are_in_view_the_load_of_the_lines_comes(
 ) -> None:
     monkeypatch.setattr(gantt, "MOST_BARS", 0)
     found = gantt.bars(planned, ANN, 0, 1, *FOREVER)
-    run = planned.keeper.read(lambda chain: chain.kept_run())
+    run = planned.chain_thread.read(lambda chain: chain.kept_run())
     assert found.rows is None
     of_a = {h["bucket"]: h for h in run.tables["hours"].to_pylist() if h["line"] == "A"}
     for one in found.load:

@@ -46,7 +46,7 @@ def jobs_of(served: Served, file: Path) -> Jobs:
         "wait": Kind(Permission.RUN_PLAN, lambda _chain, _asked: Waits(file), keep),
         "fail": Kind(Permission.RUN_PLAN, lambda _chain, _asked: Waits(file, fails=True), keep),
     }
-    return Jobs(served.desk, served.keeper, served.audit, served.events, served.now, kinds)
+    return Jobs(served.database, served.chain_thread, served.audit, served.events, served.now, kinds)
 
 
 def until(jobs: Jobs, job: Job, is_so: Callable[[Job], bool]) -> Job:
@@ -61,10 +61,10 @@ def test_a_plan_is_made_beside_and_kept(served: Served) -> None:
     job = served.jobs.start(PLANNER, "run", {})
     done = until(served.jobs, job, lambda j: not j.is_open)
     assert done.state == "done" and done.result is not None
-    kept = served.keeper.read(lambda chain: chain.kept_run())
+    kept = served.chain_thread.read(lambda chain: chain.kept_run())
     assert (kept.run, len(kept.orders)) == (done.result["run"], done.result["orders"])
-    assert served.keeper.read(lambda chain: chain.ledger.writes().to_pylist()[-1]["by"]) == "plan@works"
-    assert served.keeper.read(lambda chain: chain.run().run) == kept.run  # as in one process
+    assert served.chain_thread.read(lambda chain: chain.ledger.writes().to_pylist()[-1]["by"]) == "plan@works"
+    assert served.chain_thread.read(lambda chain: chain.run().run) == kept.run  # as in one process
 
 
 def test_stages_are_told_and_the_answer_counts_once(served: Served, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_after_a_kill_a_job_is_begun_again_and_at_last_said_to_be_lost(served: S
     until(jobs, job, lambda j: j.stage == "waiting")
     for attempt in range(1, MOST_ATTEMPTS):
         jobs.close()
-        assert served.desk.row("SELECT state, attempts FROM jobs") == {"state": "running", "attempts": attempt}
+        assert served.database.row("SELECT state, attempts FROM jobs") == {"state": "running", "attempts": attempt}
         jobs = jobs_of(served, tmp_path / "go")
         until(jobs, job, lambda j: j.stage == "waiting")
     jobs.close()
@@ -135,13 +135,13 @@ def test_a_job_that_was_killed_once_ends_well(served: Served, tmp_path: Path) ->
 
 
 def test_a_plan_does_not_call_itself_of_now_where_something_came_in_while_it_was_worked_out(served: Served) -> None:
-    asked = served.keeper.read(lambda chain: chain.run_asked())
-    served.keeper.write("plan@works", lambda chain: chain.withdraw("demand", ["demand:d3"]))
+    asked = served.chain_thread.read(lambda chain: chain.run_asked())
+    served.chain_thread.write("plan@works", lambda chain: chain.withdraw("demand", ["demand:d3"]))
     record = asked.answer()
-    served.keeper.write("plan@works", lambda chain: chain.keep_run(record))
-    assert not served.keeper.read(lambda chain: chain.ledger.run_inputs(record.run, ()).current)
-    again = served.keeper.write("plan@works", lambda chain: chain.run())
-    assert served.keeper.read(lambda chain: chain.ledger.run_inputs(again.run, ()).current)
+    served.chain_thread.write("plan@works", lambda chain: chain.keep_run(record))
+    assert not served.chain_thread.read(lambda chain: chain.ledger.run_inputs(record.run, ()).current)
+    again = served.chain_thread.write("plan@works", lambda chain: chain.run())
+    assert served.chain_thread.read(lambda chain: chain.ledger.run_inputs(again.run, ()).current)
 
 
 @pytest.mark.parametrize("branch", [None, "dear"])
@@ -149,9 +149,9 @@ def test_a_plan_is_made_of_what_the_folder_holds_now(served: Served, branch: str
     """What was written into a file since the server began is in the next plan, as by the command line; not in a
     what-if."""
     if branch is not None:
-        served.keeper.write("plan@works", lambda chain: chain.branch(branch))
-    file = served.keeper.folder / "lines.csv"
-    before = served.keeper.read(lambda chain: chain.state().table("lines")["hours_per_week"].to_pylist())
+        served.chain_thread.write("plan@works", lambda chain: chain.branch(branch))
+    file = served.chain_thread.folder / "lines.csv"
+    before = served.chain_thread.read(lambda chain: chain.state().table("lines")["hours_per_week"].to_pylist())
     text = file.read_text(encoding="utf-8")
     number = f"{before[0]:g}"
     assert number in text
@@ -159,5 +159,5 @@ def test_a_plan_is_made_of_what_the_folder_holds_now(served: Served, branch: str
     asked = {} if branch is None else {"branch": branch}
     ended = until(served.jobs, served.jobs.start(PLANNER, "run", asked), lambda j: not j.is_open)
     assert ended.state == "done", ended.error
-    now = served.keeper.read(lambda chain: chain.state().table("lines")["hours_per_week"].to_pylist())
+    now = served.chain_thread.read(lambda chain: chain.state().table("lines")["hours_per_week"].to_pylist())
     assert (77.0 in now) == (branch is None)

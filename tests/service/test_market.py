@@ -21,7 +21,7 @@ FACTORY = Who(3, "press@works", "", ("factory",), firm="F1")
 
 def test_hours_and_prices_stand_by_line_and_week(served: Served) -> None:
     """The mill: 40 hours of A a week; the first two are full, and one more hour saves 19, then 20."""
-    served.keeper.write("plan@works", lambda chain: chain.run())
+    served.chain_thread.write("plan@works", lambda chain: chain.run())
     shown = heat(served, PLANNER)
     assert shown.lines == (("A", ""),)
     assert shown.buckets[0] == date(2026, 3, 2)
@@ -55,7 +55,7 @@ def test_a_quote_is_a_job_with_its_price_and_ways(shop: Served) -> None:
     assert job.state == "done", job.error
     assert job.result is not None
     told = job.result["summary"]
-    direct = shop.keeper.read(lambda chain: chain.quote("OIL", "2026-03-20", 30, market="north"))
+    direct = shop.chain_thread.read(lambda chain: chain.quote("OIL", "2026-03-20", 30, market="north"))
     assert told["money"] == pytest.approx(direct.summary["money"])
     assert (told["product"], told["units"], told["due"]) == ("OIL", 30, "2026-03-20")
 
@@ -78,7 +78,7 @@ def test_a_firm_sees_nothing_of_the_market(shop: Served) -> None:
 
 def test_the_causes_of_what_is_late_are_those_of_today_and_add_up(shop: Served) -> None:
     """Market, Today and the report work the causes out by one rule, and no unit is without one."""
-    gaps = shop.keeper.read(lambda chain: chain.kept_run()).tables["gaps"]
+    gaps = shop.chain_thread.read(lambda chain: chain.kept_run()).tables["gaps"]
     short = pc.sum(pc.add(gaps["late_units"], gaps["lost_units"])).as_py()
     found = in_the_way(shop, PLANNER)
     assert sum(one.units for one in found) == pytest.approx(short, abs=0.1)

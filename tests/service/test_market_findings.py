@@ -48,7 +48,7 @@ def test_a_decision_is_shown_at_once_and_known_who_took_it(shop: Served, audited
         change,
     )
     assert audited()[-1] == "decide_finding"
-    run = shop.keeper.write("x", lambda chain: chain.run())
+    run = shop.chain_thread.write("x", lambda chain: chain.run())
     moved = {
         (r["bucket"], r["factor"]) for r in run.tables["adjustments"].to_pylist() if r["signal"].startswith("taken")
     }

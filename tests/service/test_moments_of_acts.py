@@ -33,7 +33,7 @@ def past(tmp_path: Path) -> Generator[Served]:
     clock.moment = datetime(2026, 11, 29, 9, tzinfo=UTC)
     declared = FILES | {"chain_toml": FILES["chain_toml"].replace('"live"', '"declared"')}
     one = serve(write(tmp_path / "mill", **declared), None, clock, hasher=QUICK)
-    one.keeper.write("plan@works", lambda chain: chain.run())
+    one.chain_thread.write("plan@works", lambda chain: chain.run())
     yield one
     one.close()
 
@@ -46,7 +46,7 @@ def later(served: Served, **by: float) -> datetime:
 
 
 def acted_at(served: Served, table: str) -> list[datetime]:
-    rows = served.keeper.read(lambda chain: chain.state(names=(table,)).table(table))
+    rows = served.chain_thread.read(lambda chain: chain.state(names=(table,)).table(table))
     return rows["acted_at"].to_pylist()
 
 
@@ -83,7 +83,7 @@ def test_answers_that_waited_stand_where_they_were_given_with_both_moments(past:
     assert told == [("started", begun, None), ("accepted", given, came)]
     (one,) = [one for one in orders_shown.order(past, WHO, own.order).history if one.text["en"] == "accepted"]
     assert (one.at, one.arrived_at) == (given, came)
-    words = Words("en", "", past.keeper.settings.calendar)
+    words = Words("en", "", past.chain_thread.settings.calendar)
     own_history = history(own_order(past, miller, own.order), words, own_late_answers(past, miller, own.order))
     told = [(when, "ccepted" in text) for when, text, _ in own_history]
     assert told == [
@@ -94,12 +94,12 @@ def test_answers_that_waited_stand_where_they_were_given_with_both_moments(past:
 
 
 def test_the_plan_stays_by_the_chains_clock(past: Served) -> None:
-    before = past.keeper.read(lambda chain: chain.default_as_of())
+    before = past.chain_thread.read(lambda chain: chain.default_as_of())
     later(past, hours=2)
     releases.release(past, WHO)
-    after = past.keeper.read(lambda chain: chain.default_as_of())
+    after = past.chain_thread.read(lambda chain: chain.default_as_of())
     assert before <= after < before + timedelta(days=1)
-    rows = past.keeper.read(lambda chain: chain.state(names=("order_events",)).table("order_events"))
+    rows = past.chain_thread.read(lambda chain: chain.state(names=("order_events",)).table("order_events"))
     assert max(rows["known_at"].to_pylist()) < past.now() - timedelta(days=100)
 
 
@@ -110,12 +110,12 @@ def test_an_edited_order_and_the_same_later_are_one_plan(past: Served) -> None:
     edited = later(past, minutes=7)
     edit(past, WHO, Change(order, units=20.0), shown.version, "the mould is worn")
     assert edited in acted_at(past, "order_events")
-    first = past.keeper.write("plan@works", lambda chain: chain.run()).run
-    assert first == past.keeper.write("plan@works", lambda chain: chain.run()).run
+    first = past.chain_thread.write("plan@works", lambda chain: chain.run()).run
+    assert first == past.chain_thread.write("plan@works", lambda chain: chain.run()).run
 
 
 def test_edits_of_the_forecast_say_when_they_were_made(shop: Served, clock: Clock) -> None:
-    assert ChainSettings("x").history == shop.keeper.settings.history == "declared"
+    assert ChainSettings("x").history == shop.chain_thread.settings.history == "declared"
     clock.later(days=200)
     one = demand.item(shop, WHO, "OIL", "north")
     demand.edit_forecast(shop, WHO, "OIL", "north", one.forecast["bucket"][0].as_py(), 80.0)

@@ -30,8 +30,8 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 def planned(folder: Path, rows: str, clock: object) -> Served:
     made = write_shop(folder / "with-orders", demand_csv=HEAD + rows)
-    one = serve(made, folder / "own-desk" / "people.sqlite", clock, hasher=QUICK)  # ty: ignore[invalid-argument-type]
-    one.keeper.write("plan@works", lambda chain: chain.run())
+    one = serve(made, folder / "own-database" / "people.sqlite", clock, hasher=QUICK)  # ty: ignore[invalid-argument-type]
+    one.chain_thread.write("plan@works", lambda chain: chain.run())
     return one
 
 
@@ -74,7 +74,7 @@ def test_today_the_terminal_the_workbook_and_why_say_it(ordered: Served) -> None
             texts = [t for o in told for t in replace(chain.why(o["order"]), language=language).texts]
             assert any(words in text for text in texts)
 
-    ordered.keeper.write("plan@works", shown)
+    ordered.chain_thread.write("plan@works", shown)
 
 
 def test_a_given_forecast_that_replaces_datongs_own_is_told_on_today(tmp_path: Path, clock: object) -> None:

@@ -36,7 +36,7 @@ def there(clock: Clock) -> SignInServer:
 def make(served: Served, there: SignInServer, clock: Clock) -> Make:
     def made(**more: object) -> Oidc:
         configuration = Configuration(ISSUER, CLIENT, ADDRESS, **more)  # ty: ignore[invalid-argument-type]
-        return Oidc(configuration, SECRET, served.desk, served.people, clock, httpx2.MockTransport(there.handle))
+        return Oidc(configuration, SECRET, served.database, served.people, clock, httpx2.MockTransport(there.handle))
 
     return made
 
@@ -62,7 +62,7 @@ def test_whoever_was_invited_signs_in_and_it_is_noted(served: Served, make: Make
     assert one.session is not None and served.people.session(one.session.secret).who == who_of(one)
     account = served.people.accounts(None)[0]
     assert account.state == "active" and served.people.of_account(account.account) is not None
-    noted = served.desk.rows("SELECT what, way FROM audit ORDER BY entry")
+    noted = served.database.rows("SELECT what, way FROM audit ORDER BY entry")
     assert [(row["what"], row["way"]) for row in noted][1:] == [("bind_account", "oidc"), ("sign_in", "oidc")]
     served.people.sign_out(one.session.secret)
     with pytest.raises(NotSignedIn):
@@ -111,7 +111,9 @@ def test_a_claim_gives_roles_where_the_configuration_says_so(served: Served, mak
     invited(served, "ann@works", "auditor")
     ann = who_of(entered(oidc, there, email="ann@works", groups=["planners"], sub="u3"))
     assert ann.roles == ("auditor",)  # who was invited by hand keeps what was given by hand
-    noted = served.desk.rows("SELECT by FROM audit WHERE what IN ('invite', 'change_account') AND by != 'command line'")
+    noted = served.database.rows(
+        "SELECT by FROM audit WHERE what IN ('invite', 'change_account') AND by != 'command line'"
+    )
     assert {row["by"] for row in noted} == {"sign-in server"} and len(noted) == 3
 
 
@@ -182,7 +184,7 @@ def test_claims_that_do_not_fit_let_nobody_in(served: Served, make: Make, there:
     there.claims = WRONG_CLAIMS[what]
     with pytest.raises(NotSignedIn):
         entered(make(), there, email="ann@works")
-    assert served.desk.rows("SELECT * FROM sessions") == []
+    assert served.database.rows("SELECT * FROM sessions") == []
     there.claims = {}
     assert who_of(entered(make(), there, email="ann@works")).login == "ann@works"
 
@@ -203,7 +205,7 @@ def test_signatures_that_do_not_fit_let_nobody_in(served: Served, make: Make, th
         there.header, there.signs_with = {"alg": "RS256", "kid": "k9"}, new_key("k9")
     with pytest.raises(NotSignedIn, match="trusted"):
         entered(make(), there, email="ann@works")
-    assert served.desk.rows("SELECT * FROM sessions") == []
+    assert served.database.rows("SELECT * FROM sessions") == []
 
 
 def test_keys_that_changed_are_asked_for_anew_and_not_at_every_try(

@@ -27,7 +27,7 @@ ANALYST = Who(3, "eve", "Eve", ("analyst",))
 
 @pytest.fixture
 def planned(served: Served) -> Served:
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 
@@ -52,7 +52,7 @@ def test_an_edit_is_kept_told_in_the_history_and_counted_on_by_the_next_plan(pla
     assert (shown.row["units"], shown.row["origin"], shown.row["locked"]) == (30.0, "edit", True)
     assert shown.planned is not None and shown.planned["units"] == row["units"]
     assert "30" in shown.history[-1].text["en"] and shown.history[-1].why == "the mould is worn"
-    run = planned.keeper.write("ann", lambda chain: chain.run())
+    run = planned.chain_thread.write("ann", lambda chain: chain.run())
     kept = {k["order"]: k["to_come_units"] for k in run.tables["kept"].to_pylist()}
     assert kept == {row["order"]: 30.0}
     assert row["order"] not in run.tables["orders"]["order"].to_pylist()
@@ -97,7 +97,7 @@ def test_an_order_is_not_moved_to_a_closed_day_of_its_line(tmp_path: Path, clock
     folder = write(tmp_path / "shut", calendars_csv="calendar\nworks\n", lines_csv=lines)
     served = serve(folder, None, clock, hasher=QUICK)
     try:
-        served.keeper.write("test", lambda chain: chain.run())
+        served.chain_thread.write("test", lambda chain: chain.run())
         name = made(served)["order"]
         (found,) = check(served, ANN, Change(name, start=date(2026, 3, 14))).findings
         assert found.code == "closed"
@@ -157,11 +157,11 @@ def test_an_order_that_no_plan_proposes_any_more_is_gone_when_its_edit_is_undone
     """The plan after the edit counts on it as it is, and has no proposal of that number."""
     name = made(planned)["order"]
     edit(planned, ANN, Change(name, units=20.0), version(planned, name))
-    planned.keeper.write("ann", lambda chain: chain.run())
+    planned.chain_thread.write("ann", lambda chain: chain.run())
     assert undo(planned, ANN, name) is None
     with pytest.raises(NotFound):
         order(planned, ANN, name)
-    assert planned.keeper.write("ann", lambda chain: chain.run()).tables["kept"].num_rows == 0
+    assert planned.chain_thread.write("ann", lambda chain: chain.run()).tables["kept"].num_rows == 0
 
 
 def test_an_undone_lock_is_the_plans_again(planned: Served) -> None:
@@ -169,7 +169,7 @@ def test_an_undone_lock_is_the_plans_again(planned: Served) -> None:
     edit(planned, ANN, Change(row["order"]), version(planned, row["order"]))
     assert order(planned, ANN, row["order"]).row["locked"]
     undo(planned, ANN, row["order"])
-    run = planned.keeper.write("ann", lambda chain: chain.run())
+    run = planned.chain_thread.write("ann", lambda chain: chain.run())
     assert run.tables["kept"].num_rows == 0
     assert row["order"] in run.tables["orders"]["order"].to_pylist()
 
@@ -188,7 +188,7 @@ def test_the_second_of_two_who_edit_the_same_order_is_told_who_changed_what(plan
 
 def test_what_is_out_is_not_edited_and_who_may_not_edit_does_not(planned: Served) -> None:
     row = made(planned, is_due=True)
-    planned.keeper.write("test", lambda chain: release(chain, [row["order"]], all_due=False))
+    planned.chain_thread.write("test", lambda chain: release(chain, [row["order"]], all_due=False))
     with pytest.raises(Refused):
         check(planned, ANN, Change(row["order"], units=1.0))
     for task in (check, price):

@@ -16,7 +16,7 @@ FACTORY = Who(2, "fa", "Fa", ("factory",), "F1")
 
 @pytest.fixture
 def planned(served: Served) -> Served:
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 
@@ -29,7 +29,7 @@ def test_without_a_plan_and_orders_the_list_is_empty(served: Served) -> None:
 
 
 def test_every_proposal_stands_there_once_with_its_money_and_who_makes_it(planned: Served) -> None:
-    run = planned.keeper.read(lambda chain: chain.kept_run())
+    run = planned.chain_thread.read(lambda chain: chain.kept_run())
     found = rows(planned)
     assert [r["order"] for r in found] == sorted(run.tables["orders"]["order"].to_pylist())
     to = dict(zip(*(run.tables["messages"][c].to_pylist() for c in ("order", "counterparty")), strict=True))
@@ -46,7 +46,7 @@ def test_every_proposal_stands_there_once_with_its_money_and_who_makes_it(planne
 
 def test_what_is_given_out_is_no_proposal_any_more_and_stands_there_once(planned: Served) -> None:
     before = {r["order"]: r for r in rows(planned)}
-    out = planned.keeper.write("test", lambda chain: release(chain, [], all_due=True))
+    out = planned.chain_thread.write("test", lambda chain: release(chain, [], all_due=True))
     after = {r["order"]: r for r in rows(planned)}
     assert before.keys() == after.keys()
     assert {o for o, r in after.items() if r["origin"] == "out"} == set(out)
@@ -59,11 +59,11 @@ def test_what_is_given_out_is_no_proposal_any_more_and_stands_there_once(planned
 
 def test_an_order_tells_why_and_what_became_of_it(planned: Served) -> None:
     name = str(next(r["order"] for r in rows(planned, Filter("is_due", "is", "true"))))
-    why = planned.keeper.read(lambda chain: chain.why(name))
+    why = planned.chain_thread.read(lambda chain: chain.why(name))
     shown = order(planned, PLANNER, name)
     assert [reason.text["en"] for reason in shown.reasons] == why.texts
     assert shown.history == ()
-    planned.keeper.write("test", lambda chain: release(chain, [name], all_due=False))
+    planned.chain_thread.write("test", lambda chain: release(chain, [name], all_due=False))
     again = order(planned, PLANNER, name)
     assert [h.text["zh"] for h in again.history] == ["建议", "下达"]
     assert again.version != shown.version

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.service.served_chain import DESK_FILE, server_folder
+from datong.app.service.served_chain import DATABASE_FILE, server_folder
 from mill import run, write
 
 
@@ -14,7 +14,7 @@ def test_people_are_invited_listed_and_shut_out(tmp_path: Path, capsys: pytest.C
         capsys, "people", chain, "invite", "li@works", "--role", "factory", "--firm", "F1", "--lang", "en"
     )
     assert status == 0 and "/invitation/" in said
-    assert (server_folder(chain) / DESK_FILE).is_file()
+    assert (server_folder(chain) / DATABASE_FILE).is_file()
     assert not list(chain.glob("*.sqlite"))
     status, said = run(capsys, "people", chain, "list", "--lang", "zh")
     assert said.strip() == "li@works：工厂；企业 F1；已邀请，尚未设密码"

@@ -35,7 +35,7 @@ def test_a_photo_is_kept_once_without_its_place_and_only_those_see_it_who_may(se
     assert [one.queue.qsize() for one in heard] == [1, 0, 1]
     content = photo(served, planner, order, added.digest)[1]
     assert SECRET not in content and content == photo(served, miller, order, added.digest)[1]
-    place = tmp_path / "desk" / "photos" / added.digest[:2] / added.digest
+    place = tmp_path / "database" / "photos" / added.digest[:2] / added.digest
     assert place.read_bytes() == content
     for who, error in ((press, NotFound), (manager, NotAllowed)):
         with pytest.raises(error):
@@ -47,7 +47,7 @@ def test_a_photo_is_kept_once_without_its_place_and_only_those_see_it_who_may(se
             photo(served, miller, order, foreign)
     with pytest.raises(NotFound):
         add_photo(served, press, order, jpeg())
-    told = [entry["what"] for entry in served.desk.rows("SELECT * FROM audit")]
+    told = [entry["what"] for entry in served.database.rows("SELECT * FROM audit")]
     assert told.count("add_photo") == 1
 
 

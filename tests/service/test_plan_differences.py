@@ -15,13 +15,13 @@ ANN = Who(1, "ann", "Ann", ("planner",))
 
 
 def test_what_a_hand_edit_did_to_the_plan(served: Served) -> None:
-    first = served.keeper.write("ann", lambda chain: chain.run()).run
+    first = served.chain_thread.write("ann", lambda chain: chain.run()).run
     name = orders(served, ANN, Wanted((Filter("line", "is", "A"),))).rows["order"][0].as_py()
     edit(served, ANN, Change(name, units=20.0), order(served, ANN, name).version)
-    second = served.keeper.write("ann", lambda chain: chain.run()).run
+    second = served.chain_thread.write("ann", lambda chain: chain.run()).run
     assert [one.run for one in runs(served, ANN)] == [second, first]
     found = difference(served, ANN, first, second)
-    tables = [served.keeper.read(lambda chain, run=run: chain.kept_run(run)).tables for run in (first, second)]
+    tables = [served.chain_thread.read(lambda chain, run=run: chain.kept_run(run)).tables for run in (first, second)]
     assert sum(found.counts.values()) - found.counts.get("same", 0) == found.orders.num_rows > 0
     assert found.cost == tuple(t["certificate"]["total_cost"][0].as_py() for t in tables)
     units = [sum(o["units"] for o in t["orders"].to_pylist() if o["product"] == "P") for t in tables]
@@ -30,7 +30,7 @@ def test_what_a_hand_edit_did_to_the_plan(served: Served) -> None:
 
 
 def test_unknown_runs_and_who_may_not(served: Served) -> None:
-    served.keeper.write("ann", lambda chain: chain.run())
+    served.chain_thread.write("ann", lambda chain: chain.run())
     (one,) = runs(served, ANN)
     with pytest.raises(NotFound):
         difference(served, ANN, one.run, "R1")

@@ -27,7 +27,7 @@ AUDITOR = Who(9, "audit", "", ("auditor",))
 
 @pytest.fixture
 def planned(served: Served) -> Served:
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 

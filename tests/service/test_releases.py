@@ -21,7 +21,7 @@ ANALYST = Who(3, "eve", "Eve", ("analyst",))
 
 @pytest.fixture
 def planned(served: Served) -> Served:
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 
@@ -47,7 +47,7 @@ def test_an_edited_order_is_sent_with_its_own_units_and_days_and_the_rest_as_pla
     assert sorted(release(planned, ANN, [row["order"], part, other["order"]]).orders) == sorted(
         [row["order"], part, other["order"]]
     )
-    (messages,) = planned.keeper.read(released_messages).values()
+    (messages,) = planned.chain_thread.read(released_messages).values()
     sent = {m.order.order: m for m in messages}
     start, due = row["start"] + timedelta(days=1), row["due"] + timedelta(days=1)
     assert {o: (m.order.units, m.order.start, m.order.due) for o, m in sent.items()} == {
@@ -58,7 +58,7 @@ def test_an_edited_order_is_sent_with_its_own_units_and_days_and_the_rest_as_pla
     assert {m.counterparty for o, m in sent.items() if o != other["order"]} == {row["counterparty"]}
     assert sent[row["order"]].key != sent[part].key
     assert sent[row["order"]].order.causes == () and sent[other["order"]].order.causes
-    drop = planned.keeper.read(lambda chain: file_drop(chain, tmp_path / "drop", "en"))
+    drop = planned.chain_thread.read(lambda chain: file_drop(chain, tmp_path / "drop", "en"))
     drop.deliver(messages, row["run"])
     told = "".join(f.read_text(encoding="utf-8-sig") for f in (tmp_path / "drop").rglob("*.csv"))
     assert f"{part}" in told
@@ -68,7 +68,7 @@ def test_a_plan_after_it_counts_on_what_was_given_out(planned: Served) -> None:
     row = next(r for r in to_release(planned, ANN).to_pylist() if r["line"] == "A")
     edit(planned, ANN, Change(row["order"], units=20.0), order(planned, ANN, row["order"]).version)
     release(planned, ANN, [row["order"]])
-    run = planned.keeper.write("ann", lambda chain: chain.run())
+    run = planned.chain_thread.write("ann", lambda chain: chain.run())
     assert {k["order"]: (k["state"], k["to_come_units"]) for k in run.tables["kept"].to_pylist()} == {
         row["order"]: ("released", 20.0)
     }

@@ -43,7 +43,7 @@ def test_a_replay_is_a_job_and_says_what_the_command_says(past: Served) -> None:
     assert "replay 1 2" in stages or "replay 2 2" in stages
     found = last_replay(past, AUDITOR)
     assert found is not None and found.buckets == 2
-    direct = past.keeper.read(lambda chain: chain.replay(2)).summary.to_pylist()
+    direct = past.chain_thread.read(lambda chain: chain.replay(2)).summary.to_pylist()
     told = {one.policy: one for one in found.policies}
     assert {row["policy"]: row["cost"] for row in direct} == pytest.approx({p: one.cost for p, one in told.items()})
     assert told["datong"].name["zh"] == "打通"
@@ -61,28 +61,28 @@ def ended(served: Served, job: Job) -> Job:
 
 def test_others_have_their_turn_between_the_states_that_a_replay_reads(past: Served, monkeypatch) -> None:
     turns: list[int] = []
-    read = past.keeper.read
-    monkeypatch.setattr(past.keeper, "read", lambda task: turns.append(1) or read(task))
+    read = past.chain_thread.read
+    monkeypatch.setattr(past.chain_thread, "read", lambda task: turns.append(1) or read(task))
     assert ended(past, start_replay(past, ANALYST, 3)).state == "done"
     assert len(turns) == 1 + 3
 
 
 def test_what_is_written_while_a_replay_is_gathered_is_no_part_of_it(past: Served, tmp_path: Path) -> None:
-    asked = past.keeper.read(lambda chain: ask_replay(chain, {"buckets": 2}))
-    before = [past.keeper.read(piece) for piece in asked.pieces]
+    asked = past.chain_thread.read(lambda chain: ask_replay(chain, {"buckets": 2}))
+    before = [past.chain_thread.read(piece) for piece in asked.pieces]
     (sale, *_) = before[0].table("sales").to_pylist()
     file = tmp_path / "sales.csv"
     file.write_text(f"sale,happened_at,product,units\nlate,{sale['happened_at'].isoformat()},OIL,7\n", encoding="utf-8")
-    past.keeper.write("ann", lambda chain: chain.ingest(file))
+    past.chain_thread.write("ann", lambda chain: chain.ingest(file))
     moment = before[0].as_of
-    now = past.keeper.read(lambda chain: chain.ledger.state(moment))
+    now = past.chain_thread.read(lambda chain: chain.ledger.state(moment))
     assert now.table("sales").num_rows == before[0].table("sales").num_rows + 1
-    after = [past.keeper.read(piece) for piece in asked.pieces]
+    after = [past.chain_thread.read(piece) for piece in asked.pieces]
     assert [one.table("sales") for one in after] == [one.table("sales") for one in before]
 
 
 def test_a_replay_that_is_cancelled_while_it_is_gathered_reads_no_more(past: Served, monkeypatch) -> None:
-    read, turns = past.keeper.read, []
+    read, turns = past.chain_thread.read, []
 
     def turn(task):
         turns.append(1)
@@ -90,22 +90,22 @@ def test_a_replay_that_is_cancelled_while_it_is_gathered_reads_no_more(past: Ser
         past.jobs.cancel(ANALYST, past.jobs.jobs(ANALYST)[0].job)
         return found
 
-    monkeypatch.setattr(past.keeper, "read", turn)
+    monkeypatch.setattr(past.chain_thread, "read", turn)
     assert ended(past, start_replay(past, ANALYST, 3)).state == "cancelled"
     past.jobs.close()
     assert len(turns) == 1
 
 
 def test_a_replay_that_is_too_much_is_refused_by_the_rows_of_all_tables(past: Served, monkeypatch) -> None:
-    state = past.keeper.read(lambda chain: chain.state())
+    state = past.chain_thread.read(lambda chain: chain.state())
     rows = 2 * sum(state.tables[name].num_rows for name in every_table())
     few = 2 * sum(state.table(name).num_rows for name in ("sales", "production", "shipments", "orders"))
     assert few < rows
     monkeypatch.setattr(replay_jobs, "MOST_ROWS", rows)
-    assert len(past.keeper.read(lambda chain: ask_replay(chain, {"buckets": 2})).pieces) == 2
+    assert len(past.chain_thread.read(lambda chain: ask_replay(chain, {"buckets": 2})).pieces) == 2
     monkeypatch.setattr(replay_jobs, "MOST_ROWS", rows - 1)
     with pytest.raises(Refused):
-        past.keeper.read(lambda chain: ask_replay(chain, {"buckets": 2}))
+        past.chain_thread.read(lambda chain: ask_replay(chain, {"buckets": 2}))
 
 
 def test_who_may_not_and_numbers_that_are_none_are_refused(shop: Served) -> None:

@@ -34,7 +34,7 @@ def test_orders_are_found_by_number_with_what_they_are(shop: Served) -> None:
 
 def test_what_is_equal_comes_before_what_begins_with_it(shop: Served) -> None:
     rows = [{"product": code, "price": "1"} for code in ("SALTY", "ASALT")]
-    shop.keeper.write("x", lambda chain: chain.write_rows("products", rows, "x"))
+    shop.chain_thread.write("x", lambda chain: chain.write_rows("products", rows, "x"))
     assert [key for kind, key in kinds(shop, "salt") if kind == "product"] == ["SALT", "SALTY", "ASALT"]
 
 

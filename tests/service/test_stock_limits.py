@@ -27,14 +27,14 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Oil is to lie in stock at least, salt at most, bottles at least."""
     folder = tmp_path_factory.mktemp("stocked") / "shop"
     one = serve_at(write_shop(folder, products_csv=PRODUCTS, stock_rules_csv=RULES), Clock())
-    one.keeper.write("test", lambda chain: chain.run())
+    one.chain_thread.write("test", lambda chain: chain.run())
     yield one
     one.close()
 
 
 def test_each_place_is_what_the_kept_run_says_bucket_by_bucket(stocked: Served) -> None:
-    run = stocked.keeper.read(lambda chain: chain.ledger.runs())["run"][0].as_py()
-    kept = stocked.keeper.read(lambda chain: chain.ledger.run_table(run, "stock_limits"))
+    run = stocked.chain_thread.read(lambda chain: chain.ledger.runs())["run"][0].as_py()
+    kept = stocked.chain_thread.read(lambda chain: chain.ledger.run_table(run, "stock_limits"))
     told = {row["product"]: row for row in places(stocked, ANN).rows.to_pylist()}
     assert told.keys() == {"OIL", "SALT", "BOT"} == set(kept["product"].to_pylist())
     for product, row in told.items():

@@ -33,7 +33,7 @@ ANALYST = Who(3, "eve", "Eve", ("analyst",))
 @pytest.fixture
 def planned(served: Served) -> Served:
     served.people.accept(served.people.invite(None, "ann", "Ann", ["planner"]), "a long password")
-    served.keeper.write("test", lambda chain: chain.run())
+    served.chain_thread.write("test", lambda chain: chain.run())
     return served
 
 
@@ -52,7 +52,7 @@ def say(served: Served, event: OrderEvent, known_at: datetime | None = None) -> 
         rows = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
         chain.ledger.ingest("order_events", rows, None, (), "test", moment, by="test")
 
-    served.keeper.write("test", write)
+    served.chain_thread.write("test", write)
 
 
 def test_without_a_plan_nothing_is_made_up(served: Served) -> None:
@@ -149,7 +149,7 @@ def test_the_price_of_an_offer_is_what_the_list_of_offers_says(planned: Served) 
         if not job.is_open:
             break
     assert job.state == "done" and job.result is not None, job.error
-    ((_, cost),) = planned.keeper.read(open_offers)
+    ((_, cost),) = planned.chain_thread.read(open_offers)
     told = job.result[row["order"]]
     assert (told["money"], told["low"], told["high"]) == pytest.approx((cost.money, cost.low, cost.high))
 
@@ -182,7 +182,7 @@ def test_late_requests_name_who_waits_and_for_how_many(tmp_path: Path, clock: Ca
     demand = "demand,product,due,units\nd1,P,2026-03-06,120\n"
     one = serve(write(tmp_path / "late", recipes_csv=recipes, demand_csv=demand), None, clock, hasher=QUICK)
     try:
-        one.keeper.write("test", lambda chain: chain.run())
+        one.chain_thread.write("test", lambda chain: chain.run())
         found = today(one, ANN)
         assert sum(row["units"] for row in found.late if row["demand"] == "d1") == pytest.approx(80.0)
         assert {row["service"] for row in found.late} <= {"late", "never", "refused"} and found.late_count
@@ -218,7 +218,7 @@ def test_what_begins_this_week_tells_of_orders_that_an_earlier_plan_gave_out(pla
     week = orders(planned, ANN, Wanted((Filter("start", "to", "2026-03-08"),))).rows
     assert before.begins_count == week.num_rows and set(before.begins["order"].to_pylist()) >= due
     release(planned, ANN)
-    planned.keeper.write("test", lambda chain: chain.run())
+    planned.chain_thread.write("test", lambda chain: chain.run())
     assert not to_release(planned, ANN).num_rows
     found = today(planned, ANN)
     assert set(found.begins["order"].to_pylist()) == due and found.begins_count == len(due)
@@ -236,7 +236,7 @@ def test_answers_stand_in_the_order_in_which_they_were_given(tmp_path: Path, clo
         write(tmp_path / "live", chain_toml=FILES["chain.toml"] + 'history = "live"\n'), None, clock, hasher=QUICK
     )
     try:
-        one.keeper.write("test", lambda chain: chain.run())
+        one.chain_thread.write("test", lambda chain: chain.run())
         first, second = to_release(one, ANN)["order"].to_pylist()[:2]
         release(one, ANN, [first, second])
         given, late = clock(), clock() + timedelta(hours=3)

@@ -57,7 +57,7 @@ def files() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     one = serve_at(write(tmp_path_factory.mktemp("hub") / "mill", **files()), Clock())
-    one.keeper.write("test", lambda chain: chain.run())
+    one.chain_thread.write("test", lambda chain: chain.run())
     yield one
     one.close()
 
@@ -78,7 +78,7 @@ def test_a_category_of_one_firm_stands_with_the_smallest_of_the_others(hub: Serv
 
 def test_they_add_up_to_the_plan(hub: Served) -> None:
     def table(name: str):
-        return hub.keeper.read(
+        return hub.chain_thread.read(
             lambda chain: chain.ledger.run_table(chain.ledger.runs()["run"][0].as_py(), name)
         ).to_pylist()
 

@@ -58,7 +58,7 @@ def test_a_what_if_is_changed_run_compared_and_taken_over(shop: Served, audited:
     assert hours(shop) == 60
     row = rows(shop, PLANNER, "main", "lines").rows.to_pylist()[0]
     assert "hours_per_week" not in (row["assumed"] or "")  # somebody says so now
-    writes = shop.keeper.read(lambda chain: chain.ledger.writes().to_pylist())
+    writes = shop.chain_thread.read(lambda chain: chain.ledger.writes().to_pylist())
     assert (writes[-1]["by"], writes[-1]["subject"], writes[-1]["branch"]) == ("plan@works", "lines", None)
     assert audited()[-1] == "take_over_branch"
     with pytest.raises(Refused, match="already"):
@@ -69,11 +69,13 @@ def test_what_was_taken_over_stays_when_the_chain_is_opened_again(shop: Served) 
     make(shop, PLANNER, "overtime")
     change(shop, PLANNER, "overtime", ["lines.PRESS.hours_per_week=60"])
     take_over(shop, PLANNER, "overtime")
-    (shop.keeper.folder / "sites.csv").write_text("site,name\nS,Works\n", encoding="utf-8")  # lines.csv is read again
-    shop.keeper.lend(lambda: None)
+    (shop.chain_thread.folder / "sites.csv").write_text(
+        "site,name\nS,Works\n", encoding="utf-8"
+    )  # lines.csv is read again
+    shop.chain_thread.lend(lambda: None)
     assert hours(shop) == 60
-    (shop.keeper.folder / "lines.csv").write_text("line,hours_per_week\nPRESS,45\n", encoding="utf-8")
-    shop.keeper.lend(lambda: None)
+    (shop.chain_thread.folder / "lines.csv").write_text("line,hours_per_week\nPRESS,45\n", encoding="utf-8")
+    shop.chain_thread.lend(lambda: None)
     assert hours(shop) == 45  # the file says something else now, and later
 
 
@@ -93,7 +95,7 @@ def test_its_changes_are_listed_cell_by_cell(shop: Served) -> None:
     assert (one.row, one.column, one.was, one.wanted) == ("lines:PRESS", "hours_per_week", "40.0", "60.0")
     assert not one.is_in_conflict
     row = {"line": "PRESS", "hours_per_week": "50"}
-    shop.keeper.write("x", lambda chain: chain.write_rows("lines", [row], "x"))
+    shop.chain_thread.write("x", lambda chain: chain.write_rows("lines", [row], "x"))
     assert [(c.now, c.is_in_conflict) for c in changes(shop, ANALYST, "overtime")] == [("50.0", True)]
 
 
@@ -102,7 +104,7 @@ def test_only_what_the_what_if_changed_is_taken_over(shop: Served) -> None:
     make(shop, PLANNER, "overtime")
     change(shop, PLANNER, "overtime", ["lines.PRESS.hours_per_week=60"])
     row = {"line": "PRESS", "name": "Big press", "hours_per_week": "40"}
-    shop.keeper.write("x", lambda chain: chain.write_rows("lines", [row], "x"))
+    shop.chain_thread.write("x", lambda chain: chain.write_rows("lines", [row], "x"))
     take_over(shop, PLANNER, "overtime")
     (line,) = rows(shop, PLANNER, "main", "lines").rows.to_pylist()
     assert (line["hours_per_week"], line["name"]) == (60, "Big press")
@@ -111,7 +113,9 @@ def test_only_what_the_what_if_changed_is_taken_over(shop: Served) -> None:
 def test_a_cell_that_the_chain_changed_meanwhile_is_told_and_taken_over_only_anyway(shop: Served) -> None:
     make(shop, PLANNER, "overtime")
     change(shop, PLANNER, "overtime", ["lines.PRESS.hours_per_week=60"])
-    shop.keeper.write("x", lambda chain: chain.write_rows("lines", [{"line": "PRESS", "hours_per_week": "50"}], "x"))
+    shop.chain_thread.write(
+        "x", lambda chain: chain.write_rows("lines", [{"line": "PRESS", "hours_per_week": "50"}], "x")
+    )
     with pytest.raises(Refused, match=r"50\.0 / 60\.0"):
         take_over(shop, PLANNER, "overtime")
     assert hours(shop) == 50
@@ -122,7 +126,7 @@ def test_a_cell_that_the_chain_changed_meanwhile_is_told_and_taken_over_only_any
 def test_new_and_withdrawn_rows_are_taken_over(shop: Served) -> None:
     make(shop, PLANNER, "second")
     change(shop, PLANNER, "second", [NewRow("lines", {"line": "NEW", "hours_per_week": "10"})])
-    shop.keeper.write(
+    shop.chain_thread.write(
         "x", lambda chain: chain.on("second").withdraw("promotions", ["promotions:spring|OIL|2026-03-16"])
     )
     taken = take_over(shop, PLANNER, "second")

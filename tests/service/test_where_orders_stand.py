@@ -43,7 +43,7 @@ def is_as_if_all_were(served: Served) -> bool:
         state = chain.state(names=READ_FOR_STANDINGS)
         return table_of_orders._BEFORE[chain.ledger].stands.rows, subject.stands_of(state)
 
-    told, whole = served.keeper.read(both)
+    told, whole = served.chain_thread.read(both)
     return told.equals(whole)
 
 
@@ -55,7 +55,7 @@ def said(served: Served, name: str, state: Any, good: float | None = None) -> No
         rows = rows.append_column("known_at", pa.array([moment], pa.timestamp("us", tz="UTC")))
         chain.ledger.ingest("order_events", rows, None, (), "test", moment, by="test")
 
-    served.keeper.write("test", write)
+    served.chain_thread.write("test", write)
 
 
 def test_it_says_the_same_as_if_all_were_worked_out_after_each_kind_of_change(shop: Served, asked: list[int]) -> None:

@@ -16,7 +16,7 @@ from datong.app.service.order_edits import Conflict, can_undo, edit, undo
 from datong.app.service.orders_shown import order, orders
 from datong.app.service.releases import release
 from datong.app.service.roles_and_permissions import Who
-from datong.app.service.served_chain import DESK_FILE, Served, serve
+from datong.app.service.served_chain import DATABASE_FILE, Served, serve
 from datong.app.stores import keep_in
 from datong.model.errors import DatongError, NotFound
 from datong.model.words import message
@@ -36,11 +36,11 @@ class Killed(BaseException):
 @pytest.fixture
 def opened(tmp_path: Path, clock: Clock) -> Callable[[], Served]:
     chain = write(tmp_path / "mill")
-    return lambda: serve(chain, tmp_path / "desk" / DESK_FILE, clock, hasher=QUICK)
+    return lambda: serve(chain, tmp_path / "database" / DATABASE_FILE, clock, hasher=QUICK)
 
 
 def kill_after_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server dies when the chain has the write and the desk not yet."""
+    """The server dies when the chain has the write and the database not yet."""
 
     def killed(*_: object) -> None:
         raise Killed
@@ -70,7 +70,7 @@ def dies(served: Served, task: Callable[[], object], monkeypatch: pytest.MonkeyP
 
 def planned(served: Served) -> str:
     """A proposed order on A that is due."""
-    served.keeper.write("ann", lambda chain: chain.run())
+    served.chain_thread.write("ann", lambda chain: chain.run())
     rows = orders(served, ANN, Wanted((Filter("line", "is", "A"),))).rows.to_pylist()
     return next(row["order"] for row in rows if row["is_due"])
 
@@ -92,7 +92,7 @@ def test_a_kill_after_the_commit_leaves_the_edit_with_its_audit_and_its_way_back
     assert (shown.row["units"], shown.row["origin"]) == (30.0, "edit")
     assert done(served, name) == ["edit_order"] and shown.history[-1].why == "worn"
     assert can_undo(served, ANN, name) == (True, False)
-    assert served.desk.rows("SELECT * FROM intents") == []
+    assert served.database.rows("SELECT * FROM intents") == []
     served.close()
     served = opened()  # settled once
     assert done(served, name) == ["edit_order"]
@@ -110,7 +110,7 @@ def test_a_kill_before_the_commit_leaves_nothing(opened: Callable[[], Served], m
     served = opened()
     assert order(served, ANN, name).row["origin"] == "plan"
     assert done(served, name) == [] and can_undo(served, ANN, name) == (False, False)
-    assert served.desk.rows("SELECT * FROM intents") == []
+    assert served.database.rows("SELECT * FROM intents") == []
     served.close()
 
 
@@ -148,7 +148,7 @@ def test_a_task_that_fails_leaves_no_intent(opened: Callable[[], Served]) -> Non
         edit_forecast(served, ANN, "none", "all", date(2026, 3, 2), 1.0)
     with pytest.raises(Conflict):
         edit(served, ANN, Change(name, units=30.0), "another")
-    assert served.desk.rows("SELECT * FROM intents") == []
+    assert served.database.rows("SELECT * FROM intents") == []
     served.close()
 
 
@@ -179,7 +179,7 @@ def test_a_commit_whose_answer_was_lost_is_noted_where_the_chain_has_it(
     edit(served, ANN, Change(name, units=30.0), order(served, ANN, name).version, "worn")
     assert order(served, ANN, name).row["units"] == 30.0
     assert done(served, name) == ["edit_order"] and can_undo(served, ANN, name) == (True, False)
-    assert served.desk.rows("SELECT * FROM intents") == []
+    assert served.database.rows("SELECT * FROM intents") == []
     served.close()
 
 
@@ -192,7 +192,7 @@ def test_a_commit_whose_answer_was_lost_is_an_error_where_the_chain_has_it_not(
     with pytest.raises(DatongError, match="was lost"):
         edit(served, ANN, Change(name, units=30.0), order(served, ANN, name).version)
     assert order(served, ANN, name).row["origin"] == "plan" and done(served, name) == []
-    assert served.desk.rows("SELECT * FROM intents") == []
+    assert served.database.rows("SELECT * FROM intents") == []
     served.close()
 
 
@@ -214,11 +214,11 @@ def test_while_the_chain_cannot_be_asked_the_intent_is_kept_and_nobody_writes_be
         with pytest.raises(DatongError, match="cut"):
             edit(served, ANN, Change(name, units=30.0), version)
         with pytest.raises(DatongError, match="away"):
-            served.keeper.write("ann", lambda chain: chain.run())
-        assert len(served.desk.rows("SELECT * FROM intents")) == 1 and done(served, name) == []
-    served.keeper.write("ann", lambda chain: chain.run())
+            served.chain_thread.write("ann", lambda chain: chain.run())
+        assert len(served.database.rows("SELECT * FROM intents")) == 1 and done(served, name) == []
+    served.chain_thread.write("ann", lambda chain: chain.run())
     assert done(served, name) == (["edit_order"] if took_effect else [])
-    assert served.desk.rows("SELECT * FROM intents") == []
+    assert served.database.rows("SELECT * FROM intents") == []
     served.close()
 
 
@@ -246,7 +246,7 @@ def test_a_line_to_the_database_that_is_cut_after_the_commit_loses_no_audit(
         monkeypatch.setattr(psycopg.Connection, "execute", cut_after)
         edit(served, ANN, Change(name, units=30.0), version)
         assert done(served, name) == ["edit_order"] and order(served, ANN, name).row["units"] == 30.0
-        assert served.desk.rows("SELECT * FROM intents") == []
+        assert served.database.rows("SELECT * FROM intents") == []
     finally:
         served.close()
         server().drop([database])

@@ -19,10 +19,10 @@ def test_who_asks_meanwhile_waits_for_the_same_answer_and_nobody_else_waits(serv
         return 7
 
     with ThreadPoolExecutor(2) as threads:
-        both = [threads.submit(worked_once, served.keeper, "it", task) for _ in range(2)]
+        both = [threads.submit(worked_once, served.chain_thread, "it", task) for _ in range(2)]
         assert begun.wait(20)
-        assert served.keeper.read(lambda chain: chain.settings.name) == "mill"
-        assert worked_once(served.keeper, "another", lambda: 1) == 1
+        assert served.chain_thread.read(lambda chain: chain.settings.name) == "mill"
+        assert worked_once(served.chain_thread, "another", lambda: 1) == 1
         goes_on.set()
         assert [one.result() for one in both] == [7, 7]
     assert times == [1]
@@ -33,5 +33,5 @@ def test_a_task_that_failed_is_tried_again(served: Served) -> None:
         raise ValueError("once")
 
     with pytest.raises(ValueError, match="once"):
-        worked_once(served.keeper, "it", fails)
-    assert worked_once(served.keeper, "it", lambda: 3) == 3
+        worked_once(served.chain_thread, "it", fails)
+    assert worked_once(served.chain_thread, "it", lambda: 3) == 3

@@ -24,7 +24,7 @@ from datong.app.service.accounts import People
 from datong.app.service.lend_chain import Lending
 from datong.app.service.outside_sign_in import OIDC_FILE, SignInServer
 from datong.app.service.roles_and_permissions import NotSignedIn, Who
-from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
+from datong.app.service.served_chain import DATABASE_FILE, Served, serve, server_folder
 from datong.app.service.webhooks import Sender
 from datong.app.tracing import is_wanted, trace
 from datong.app.web.pages import PAGES, add_pages
@@ -104,7 +104,7 @@ def sign_in_server(served: Served, folder: Path, environment: Mapping[str, str])
     name = configuration.secret_variable
     if name and not environment.get(name):
         raise Refused(message("outside.no_secret", name=name))
-    return Oidc(configuration, environment[name] if name else "", served.desk, served.people, served.now)
+    return Oidc(configuration, environment[name] if name else "", served.database, served.people, served.now)
 
 
 def first_page(who: Who) -> str:
@@ -122,15 +122,15 @@ def first_link(people: People, login: str, language: str) -> str | None:
 def run(
     chain: Path,
     place: Place,
-    desk_folder: Path | None,
+    database_folder: Path | None,
     language: str,
     login: str,
     on_ready: Callable[[str | None], None],
 ) -> None:
     """Serve a chain until it is stopped. on_ready: told once it listens, with the path of the first link, if there is
     one. Raises what Chain raises, OSError where the port is taken."""
-    folder = server_folder(chain) if desk_folder is None else desk_folder
-    served = serve(chain, folder / DESK_FILE, language=language, webhooks_to_private=place.webhooks_to_private)
+    folder = server_folder(chain) if database_folder is None else database_folder
+    served = serve(chain, folder / DATABASE_FILE, language=language, webhooks_to_private=place.webhooks_to_private)
     try:
         log = request_log(sys.stderr) if place.logs_requests else None
         app = application(served, place.is_secure, log, sign_in_server(served, folder, os.environ))
@@ -150,7 +150,7 @@ def run(
             timeout_graceful_shutdown=5,
         )
         sockets = [config.bind_socket()]
-        lending = Lending(served.keeper, served.events, place.address)
+        lending = Lending(served.chain_thread, served.events, place.address)
         sender = Sender(served.webhooks, served.events)
         try:
             on_ready(first_link(served.people, login, language))

@@ -66,17 +66,17 @@ def answer_people(options: argparse.Namespace, language: str) -> int:
     _refuse_without_libraries()
     from datong.app.service.accounts import People
     from datong.app.service.audit import Audit
-    from datong.app.service.served_chain import DESK_FILE, server_folder
-    from datong.app.service.server_database import Desk
+    from datong.app.service.served_chain import DATABASE_FILE, server_folder
+    from datong.app.service.server_database import ServerDatabase
 
     if not options.chain.is_dir():
         raise NotFound(message("serving.no_chain", folder=options.chain))
     folder: Path = options.server_folder or server_folder(options.chain)
-    desk = Desk(folder / DESK_FILE)
+    database = ServerDatabase(folder / DATABASE_FILE)
     try:
-        _answer(People(desk, Audit(desk, utc_now, "terminal"), utc_now), options, language)
+        _answer(People(database, Audit(database, utc_now, "terminal"), utc_now), options, language)
     finally:
-        desk.close()
+        database.close()
     return 0
 
 

@@ -94,7 +94,7 @@ def orders_sheet(ask: Ask) -> Response:
 
 
 def _words(ask: Ask, currency: str) -> Words:
-    return Words(ask.language, currency, ask.served.keeper.settings.calendar)
+    return Words(ask.language, currency, ask.served.chain_thread.settings.calendar)
 
 
 def see_order(ask: Ask) -> Response:
@@ -113,7 +113,7 @@ def _order_page(
     problem: Message | None = None,
 ) -> Response:
     """typed: what was wrong and is kept. problem: with a photo."""
-    words = _words(ask, ask.served.keeper.settings.currency)
+    words = _words(ask, ask.served.chain_thread.settings.currency)
     codes = frozenset() if result is None else frozenset(one.code for one in result.findings)
     return page(
         ask,

@@ -123,7 +123,7 @@ def see_account(ask: Ask) -> Response:
 
 def _account_page(ask: Ask, status: int, text: str = "", *, is_done: bool = False, secret: str = "") -> Response:
     """text: what is wrong. secret: of a token that was made just now."""
-    zone = ask.served.keeper.settings.calendar.zone
+    zone = ask.served.chain_thread.settings.calendar.zone
     tokens = [
         one | {"until": f"{datetime.fromtimestamp(one['expires'], UTC).astimezone(zone):%Y-%m-%d}"}
         for one in ask.served.people.tokens(ask.who)

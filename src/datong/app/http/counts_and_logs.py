@@ -65,16 +65,16 @@ class _Standing(Collector):
         self._served = served
 
     def collect(self) -> Iterator[Metric]:
-        desk = self._served.desk
+        database = self._served.database
         writes = GaugeMetricFamily("datong_chain_writes", "Writes to the chain since the server began.")
-        writes.add_metric([], self._served.keeper.version)
+        writes.add_metric([], self._served.chain_thread.version)
         yield writes
         jobs = GaugeMetricFamily("datong_jobs", "Jobs by how far they are.", labels=["state"])
-        for row in desk.rows("SELECT state, count(*) AS n FROM jobs GROUP BY state ORDER BY state"):
+        for row in database.rows("SELECT state, count(*) AS n FROM jobs GROUP BY state ORDER BY state"):
             jobs.add_metric([row["state"]], row["n"])
         yield jobs
         words = GaugeMetricFamily("datong_webhook_words_waiting", "Words of webhooks not yet taken.")
-        words.add_metric([], (desk.row("SELECT count(*) AS n FROM webhook_words") or {"n": 0})["n"])
+        words.add_metric([], (database.row("SELECT count(*) AS n FROM webhook_words") or {"n": 0})["n"])
         yield words
         pages = GaugeMetricFamily("datong_listeners", "Pages, programs and webhooks that hear of changes.")
         pages.add_metric([], self._served.events.listening)

@@ -28,8 +28,8 @@ from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.lend_chain import Lending
 from datong.app.service.roles_and_permissions import Who
-from datong.app.service.served_chain import DESK_FILE, Served, serve, server_folder
-from datong.app.service.server_database import Desk
+from datong.app.service.served_chain import DATABASE_FILE, Served, serve, server_folder
+from datong.app.service.server_database import ServerDatabase
 from datong.app.wiring import utc_now
 from datong.model.errors import LedgerBusy, NotFound, Refused
 from datong.model.words import message
@@ -39,23 +39,23 @@ TOKEN_NAME, LASTS = "datong mcp", timedelta(days=1)
 SLACK_S = 60
 
 
-def run(chain: Path, desk_folder: Path | None, login: str) -> None:
+def run(chain: Path, database_folder: Path | None, login: str) -> None:
     """Answer until standard input ends. Raises what Chain raises, NotFound where there is no such person, and Refused
     where a server has the chain and does not answer."""
-    desk_file = (server_folder(chain) if desk_folder is None else desk_folder) / DESK_FILE
-    if not desk_file.is_file():
+    database_file = (server_folder(chain) if database_folder is None else database_folder) / DATABASE_FILE
+    if not database_file.is_file():
         raise NotFound(message("service.no_account", login=login))
     try:
-        served = serve(chain, desk_file)
+        served = serve(chain, database_file)
     except LedgerBusy:
         address = address_of(chain)
         if not address:
             raise
-        _run_at(address, desk_file, login)
+        _run_at(address, database_file, login)
         return
     try:
         server = server_of_person(served, login)
-        lending = Lending(served.keeper, served.events, "")
+        lending = Lending(served.chain_thread, served.events, "")
         try:
             anyio.run(_answer, server)
         finally:
@@ -64,10 +64,10 @@ def run(chain: Path, desk_folder: Path | None, login: str) -> None:
         served.close()
 
 
-def _run_at(address: str, desk_file: Path, login: str) -> None:
+def _run_at(address: str, database_file: Path, login: str) -> None:
     """Answer by the server that has the chain. Raises Refused where it cannot be reached."""
     is_lost = False
-    with _token(desk_file, login) as (token, language):
+    with _token(database_file, login) as (token, language):
         try:
             anyio.run(_hand_on, address, token, language)
         except* (httpx2.HTTPError, MCPError):
@@ -97,11 +97,11 @@ async def _answer(server: Server[Any]) -> None:
 
 
 @contextmanager
-def _token(desk_file: Path, login: str) -> Generator[tuple[str, str]]:
+def _token(database_file: Path, login: str) -> Generator[tuple[str, str]]:
     """A token of a person at the server that has the chain, and their language; it ends with what is done with it."""
-    desk = Desk(desk_file)
+    database = ServerDatabase(database_file)
     try:
-        people = People(desk, Audit(desk, utc_now, WAY), utc_now)
+        people = People(database, Audit(database, utc_now, WAY), utc_now)
         who = person(people, login)
         secret = people.make_token(replace(who, scopes=None), TOKEN_NAME, sorted(who.scopes or ()), LASTS)
         try:
@@ -109,7 +109,7 @@ def _token(desk_file: Path, login: str) -> Generator[tuple[str, str]]:
         finally:
             people.end_token(secret)
     finally:
-        desk.close()
+        database.close()
 
 
 async def _hand_on(address: str, token: str, language: str) -> None:

@@ -74,7 +74,7 @@ def findings(served: Served, who: Who, asked: of.OfFindings) -> Told:
 
 
 def _finding(served: Served, who: Who, shown: "ShownFinding", most_quoted: int | None) -> Told:
-    one, zone = shown.finding, served.keeper.settings.calendar.zone
+    one, zone = shown.finding, served.chain_thread.settings.calendar.zone
     reason = "" if one.decision is None else one.decision.reason
     decided = one if one.decision is None else replace(one, decision=replace(one.decision, reason=""))
     return {
@@ -117,7 +117,7 @@ def list_orders(served: Served, who: Who, asked: of.OfOrders) -> Told:
     filters = tuple(Filter(one.column, one.op, one.value) for one in asked.conditions)
     wanted = Wanted(filters, asked.search, asked.sort, asked.descending, asked.cursor, asked.count)
     piece = orders_shown.orders(served, who, wanted)
-    currency = served.keeper.settings.currency
+    currency = served.chain_thread.settings.currency
     return {
         "rows": piece.rows.select(LISTED).to_pylist(),
         "cursor": piece.cursor,
@@ -167,7 +167,7 @@ def compare(served: Served, who: Who, asked: of.OfCompare) -> Told:
     found = what_if.compare(served, who, asked.name, asked.against)
     sides = {name: {"name": side.name, "run": side.run} for name, side in (("a", found.a), ("b", found.b))}
     tables = {name: _first_rows(found.tables[name]) for name in COMPARED}
-    return sides | {"currency": served.keeper.settings.currency, "tables": tables}
+    return sides | {"currency": served.chain_thread.settings.currency, "tables": tables}
 
 
 def _first_rows(table: pa.Table) -> Told:

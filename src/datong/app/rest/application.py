@@ -128,7 +128,7 @@ def add_api(
     api.state.door = Door(
         served=served,
         rates=rates or Rates(served.now),
-        answered=Answered(served.desk, served.now),
+        answered=Answered(served.database, served.now),
         streams=[],
         begun=secrets.token_hex(8),
         is_secure=is_secure,

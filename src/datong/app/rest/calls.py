@@ -186,7 +186,7 @@ def _tag_of_question(request: Request) -> str:
     call = call_of(request)
     who = [call.who.account, sorted(call.who.permissions), call.who.firm, call.language]
     asked = [request.url.path, request.url.query]
-    return tag_of({"who": who, "asked": asked, "of": [call.door.begun, call.served.keeper.version]})
+    return tag_of({"who": who, "asked": asked, "of": [call.door.begun, call.served.chain_thread.version]})
 
 
 class Begun(Signed):

@@ -118,7 +118,7 @@ def account(login: OfLogin, call: Called, response: Response) -> Account:
 @people.patch("/{login}")
 def change_account(login: OfLogin, sent: AccountChange, call: Called, response: Response) -> Account:
     """Give an account other roles, or disable it, or let it in again: its sessions and tokens end."""
-    with call.served.desk.together():
+    with call.served.database.together():
         before = _account(call, login)
         if call.if_match is not None and not matches(call.if_match, tag_of(_seen(before))):
             raise Changed(message("rest.changed", subject=before.login), asdict(before))

@@ -45,7 +45,7 @@ _REVIEWED: type = shape(Reviewed)
 def _whole(call: Call, name: str, key: str, ask: Callable[[Wanted], Piece], wanted: Wanted) -> Workbook:
     """All rows of a table that meet the conditions. key: the column that tells them apart."""
     rows: pa.Table = ask(replace(wanted, is_whole=True)).rows
-    grid = SheetGrid(name, call.served.keeper.settings.name, key, (), rows)
+    grid = SheetGrid(name, call.served.chain_thread.settings.name, key, (), rows)
     return as_file(workbook(grid, call.language))
 
 

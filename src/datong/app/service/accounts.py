@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from datong.app.service.audit import Audit
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, NotAllowed, NotSignedIn, Permission, Who
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.app.service.sign_in_limits import (
     IDLE,
     INVITED,
@@ -71,9 +71,11 @@ class Account:
 class People:
     """Who there is, and who is signed in. Secrets are kept as digests, passwords by argon2."""
 
-    def __init__(self, desk: Desk, audit: Audit, now: Callable[[], datetime], hasher: PasswordHasher | None = None):
+    def __init__(
+        self, database: ServerDatabase, audit: Audit, now: Callable[[], datetime], hasher: PasswordHasher | None = None
+    ):
         """hasher: of passwords; None: with the library's own cost."""
-        self._desk, self._audit, self._now = desk, audit, now
+        self._database, self._audit, self._now = database, audit, now
         self._hasher = PasswordHasher() if hasher is None else hasher
 
     def noted_by(self, audit: Audit) -> "People":
@@ -87,7 +89,7 @@ class People:
     def sign_in(self, login: str, password: str, code: str = "") -> Session:
         """A new session. code: of the second factor. Raises NotSignedIn, in the same words whether there is no such
         account, the password is wrong or the account is locked: who guesses learns nothing."""
-        row = self._desk.row("SELECT * FROM accounts WHERE login = ?", (_plain(login),))
+        row = self._database.row("SELECT * FROM accounts WHERE login = ?", (_plain(login),))
         now = self._now().timestamp()
         is_right = self._is_password(row["password"] if row else None, password)
         if row is None or not is_right or row["disabled"] or row["locked_until"] > now:
@@ -97,7 +99,7 @@ class People:
             if code:
                 self._failed(row, now)
             raise NotSignedIn(message("service.wrong_code" if code else "service.needs_code"))
-        self._desk.write("UPDATE accounts SET failures = 0, locked_until = 0 WHERE account = ?", (row["account"],))
+        self._database.write("UPDATE accounts SET failures = 0, locked_until = 0 WHERE account = ?", (row["account"],))
         self._audit.note(row["login"], "sign_in", row["login"])
         return self._begin(row)
 
@@ -120,7 +122,7 @@ class People:
             if step > row["factor_used"] and secrets.compare_digest(
                 pyotp.TOTP(row["factor"]).at(step * 30).encode(), code.strip().encode()
             ):
-                self._desk.write("UPDATE accounts SET factor_used = ? WHERE account = ?", (step, row["account"]))
+                self._database.write("UPDATE accounts SET factor_used = ? WHERE account = ?", (step, row["account"]))
                 return True
         return False
 
@@ -135,7 +137,7 @@ class People:
         failures = row["failures"] + 1
         until = now + LOCKED.total_seconds() if failures >= MOST_FAILURES else 0.0
         failures = 0 if until else failures
-        self._desk.write(
+        self._database.write(
             "UPDATE accounts SET failures = ?, locked_until = ? WHERE account = ?", (failures, until, row["account"])
         )
         if until:
@@ -145,7 +147,7 @@ class People:
 
     def _begin(self, row: dict[str, Any]) -> Session:
         secret, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), self._now().timestamp()
-        self._desk.write(
+        self._database.write(
             "INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", (digest_of(secret), row["account"], csrf, now, now)
         )
         return Session(secret, csrf, _who(row), _must_factor(row))
@@ -153,7 +155,7 @@ class People:
     def begin_vouched(self, account: int, code: str | None, *, has_factor: bool) -> Session | None:
         """A session of somebody whom another server vouches for. has_factor: it says so of a second factor, too; else
         code: of the account's own one; None: to be asked, where it has one. Raises NotSignedIn."""
-        row = self._desk.row("SELECT * FROM accounts WHERE account = ?", (account,))
+        row = self._database.row("SELECT * FROM accounts WHERE account = ?", (account,))
         now = self._now().timestamp()
         if row is None or row["disabled"]:
             raise NotSignedIn(message("outside.no_account", login="" if row is None else row["login"]))
@@ -163,34 +165,34 @@ class People:
             if row["locked_until"] > now or not self._is_code(row, code):
                 self._failed(row, now)
                 raise NotSignedIn(message("service.wrong_code"))
-            self._desk.write("UPDATE accounts SET failures = 0 WHERE account = ?", (account,))
-        with self._desk.together():
+            self._database.write("UPDATE accounts SET failures = 0 WHERE account = ?", (account,))
+        with self._database.together():
             self._audit.note(row["login"], "sign_in", row["login"], way="oidc")
             session = self._begin(row)
             if has_factor:
-                self._desk.write("DELETE FROM vouched_sessions WHERE digest NOT IN (SELECT digest FROM sessions)")
-                self._desk.write("INSERT INTO vouched_sessions VALUES (?)", (digest_of(session.secret),))
+                self._database.write("DELETE FROM vouched_sessions WHERE digest NOT IN (SELECT digest FROM sessions)")
+                self._database.write("INSERT INTO vouched_sessions VALUES (?)", (digest_of(session.secret),))
         return replace(session, must_factor=session.must_factor and not has_factor)
 
     def bind(self, account: int, issuer: str, subject: str, *, is_mapped: bool) -> None:
         """From now on an account is of somebody whom another server vouches for; its open links end. is_mapped: its
         roles follow what that server says."""
-        row = self._desk.row("SELECT login FROM accounts WHERE account = ?", (account,))
+        row = self._database.row("SELECT login FROM accounts WHERE account = ?", (account,))
         assert row is not None
-        with self._desk.together():
-            self._desk.write(
+        with self._database.together():
+            self._database.write(
                 "INSERT INTO outside_identities VALUES (?, ?, ?, ?)", (issuer, subject, account, int(is_mapped))
             )
-            self._desk.write("DELETE FROM links WHERE account = ?", (account,))
+            self._database.write("DELETE FROM links WHERE account = ?", (account,))
             self._audit.note(row["login"], "bind_account", row["login"], after={"issuer": issuer}, way="oidc")
 
     def _is_bound(self, account: int) -> bool:
-        return self._desk.row("SELECT 1 FROM outside_identities WHERE account = ?", (account,)) is not None
+        return self._database.row("SELECT 1 FROM outside_identities WHERE account = ?", (account,)) is not None
 
     def session(self, secret: str, *, is_use: bool = True) -> Session:
         """The session of a cookie. is_use: it counts as used now. Raises NotSignedIn where there is none, it has ended,
         or the account is disabled."""
-        found = self._desk.row(
+        found = self._database.row(
             "SELECT accounts.*, sessions.csrf, sessions.made AS begun, sessions.seen FROM sessions "
             "JOIN accounts USING (account) WHERE digest = ?",
             (digest_of(secret),),
@@ -204,15 +206,15 @@ class People:
         ):
             raise NotSignedIn(message("service.no_session"))
         if is_use and now - found["seen"] > _SEEN_APART:
-            self._desk.write("UPDATE sessions SET seen = ? WHERE digest = ?", (now, digest_of(secret)))
+            self._database.write("UPDATE sessions SET seen = ? WHERE digest = ?", (now, digest_of(secret)))
         must = _must_factor(found)
         if must:  # unless it was shown where they signed in
             asked = "SELECT 1 FROM vouched_sessions WHERE digest = ?"
-            must = self._desk.row(asked, (digest_of(secret),)) is None
+            must = self._database.row(asked, (digest_of(secret),)) is None
         return Session(secret, found["csrf"], _who(found), must)
 
     def sign_out(self, secret: str) -> None:
-        self._desk.write("DELETE FROM sessions WHERE digest = ?", (digest_of(secret),))
+        self._database.write("DELETE FROM sessions WHERE digest = ?", (digest_of(secret),))
 
     # tokens -------------------------------------------------------------------------------------
 
@@ -226,8 +228,8 @@ class People:
             raise NotAllowed(message("service.token_of_token"))
         secret = f"datong_{secrets.token_urlsafe(32)}"
         now = self._now()
-        with self._desk.together():
-            number = self._desk.add(
+        with self._database.together():
+            number = self._database.add(
                 "INSERT INTO tokens (digest, account, name, scopes, made, expires) VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     digest_of(secret),
@@ -243,7 +245,7 @@ class People:
 
     def tokens(self, who: Who) -> list[dict[str, Any]]:
         """One's own tokens, without their secrets."""
-        found = self._desk.rows(
+        found = self._database.rows(
             "SELECT token, name, scopes, made, expires, used FROM tokens WHERE account = ? ORDER BY token",
             (who.account,),
         )
@@ -251,24 +253,24 @@ class People:
 
     def drop_token(self, who: Who, token: int) -> None:
         """Raises NotFound for one that is not one's own."""
-        with self._desk.together():
-            if not self._desk.write("DELETE FROM tokens WHERE token = ? AND account = ?", (token, who.account)):
+        with self._database.together():
+            if not self._database.write("DELETE FROM tokens WHERE token = ? AND account = ?", (token, who.account)):
                 raise NotFound(message("service.no_token", token=token))
             self._audit.note(who.login, "drop_token", str(token))
 
     def end_token(self, secret: str) -> None:
         """End a token, by whoever holds it."""
-        with self._desk.together():
-            row = self._desk.row(
+        with self._database.together():
+            row = self._database.row(
                 "SELECT token, login FROM tokens JOIN accounts USING (account) WHERE digest = ?", (digest_of(secret),)
             )
             if row is not None:
-                self._desk.write("DELETE FROM tokens WHERE token = ?", (row["token"],))
+                self._database.write("DELETE FROM tokens WHERE token = ?", (row["token"],))
                 self._audit.note(row["login"], "drop_token", str(row["token"]))
 
     def of_token(self, secret: str) -> Who:
         """Whose token this is, with its scopes. Raises NotSignedIn."""
-        found = self._desk.row(
+        found = self._database.row(
             "SELECT accounts.*, token, scopes, expires, used FROM tokens JOIN accounts USING (account) "
             "WHERE digest = ?",
             (digest_of(secret),),
@@ -277,12 +279,12 @@ class People:
         if found is None or found["disabled"] or found["expires"] < now or _must_factor(found):
             raise NotSignedIn(message("service.wrong_token"))
         if found["used"] is None or now - found["used"] > _SEEN_APART:
-            self._desk.write("UPDATE tokens SET used = ? WHERE token = ?", (now, found["token"]))
+            self._database.write("UPDATE tokens SET used = ? WHERE token = ?", (now, found["token"]))
         return replace(_who(found), scopes=frozenset(json.loads(found["scopes"])))
 
     def of_account(self, account: int) -> Who | None:
         """Whose account this is; None where nobody may act by it."""
-        found = self._desk.row("SELECT * FROM accounts WHERE account = ?", (account,))
+        found = self._database.row("SELECT * FROM accounts WHERE account = ?", (account,))
         if found is None or found["disabled"] or _must_factor(found):
             return None
         if found["password"] is None and not self._is_bound(account):
@@ -291,14 +293,14 @@ class People:
 
     def of_login(self, login: str) -> Who | None:
         """As `of_account`, by login."""
-        found = self._desk.row("SELECT account FROM accounts WHERE login = ?", (_plain(login),))
+        found = self._database.row("SELECT account FROM accounts WHERE login = ?", (_plain(login),))
         return None if found is None else self.of_account(found["account"])
 
     # people -------------------------------------------------------------------------------------
 
     def is_empty(self) -> bool:
         """Whether there is no account yet."""
-        return self._desk.row("SELECT 1 FROM accounts") is None
+        return self._database.row("SELECT 1 FROM accounts") is None
 
     def invite(
         self,
@@ -314,10 +316,10 @@ class People:
         by = self._manager(who)
         _refuse_wrong(login, roles, firm, language)
         now = self._now().timestamp()
-        with self._desk.together():
-            if self._desk.row("SELECT 1 FROM accounts WHERE login = ?", (_plain(login),)):
+        with self._database.together():
+            if self._database.row("SELECT 1 FROM accounts WHERE login = ?", (_plain(login),)):
                 raise Refused(message("service.login_taken", login=login))
-            account = self._desk.add(
+            account = self._database.add(
                 "INSERT INTO accounts (login, name, roles, firm, language, made) VALUES (?, ?, ?, ?, ?, ?)",
                 (_plain(login), name.strip() or login, json.dumps(sorted(set(roles))), firm, language, now),
             )
@@ -329,13 +331,13 @@ class People:
         sessions and tokens are over. Raises NotAllowed, NotFound."""
         by = self._manager(who)
         row = self._row(login)
-        with self._desk.together():
-            self._desk.write(
+        with self._database.together():
+            self._database.write(
                 "UPDATE accounts SET password = NULL, factor = NULL, factor_confirmed = 0, failures = 0, "
                 "locked_until = 0 WHERE account = ?",
                 (row["account"],),
             )
-            self._desk.write("DELETE FROM outside_identities WHERE account = ?", (row["account"],))
+            self._database.write("DELETE FROM outside_identities WHERE account = ?", (row["account"],))
             self._end_all(row["account"])
             self._audit.note(by, "reset", row["login"])
             return self._link("reset", row["account"], RESET)
@@ -345,8 +347,8 @@ class People:
         for a link that is none, is used or over; Refused for a password that is too short."""
         _refuse_weak(password)
         now = self._now().timestamp()
-        with self._desk.together():
-            row = self._desk.row(
+        with self._database.together():
+            row = self._database.row(
                 "SELECT accounts.*, used FROM links JOIN accounts USING (account) "
                 "WHERE digest = ? AND (used IS NULL OR used > ?) AND expires > ? AND NOT disabled",
                 (digest_of(secret), now - TWICE_AT_ONCE.total_seconds(), now),
@@ -355,8 +357,8 @@ class People:
                 raise NotFound(message("service.no_link"))
             if row["used"] is not None:
                 return self._begin(row)
-            self._desk.write("UPDATE links SET used = ? WHERE digest = ?", (now, digest_of(secret)))
-            self._desk.write(
+            self._database.write("UPDATE links SET used = ? WHERE digest = ?", (now, digest_of(secret)))
+            self._database.write(
                 "UPDATE accounts SET password = ? WHERE account = ?", (self._hasher.hash(password), row["account"])
             )
             self._end_all(row["account"])
@@ -370,8 +372,8 @@ class People:
             self._failed(row, self._now().timestamp())
             raise NotSignedIn(message("service.wrong_login", minutes=int(LOCKED.total_seconds() // 60)))
         _refuse_weak(new)
-        with self._desk.together():
-            self._desk.write(
+        with self._database.together():
+            self._database.write(
                 "UPDATE accounts SET password = ? WHERE account = ?", (self._hasher.hash(new), row["account"])
             )
             self._end_all(row["account"])
@@ -381,7 +383,7 @@ class People:
     def begin_factor(self, who: Who) -> str:
         """A new second factor, as the address that an app of one-time codes reads; it counts once it is confirmed."""
         secret = pyotp.random_base32()
-        self._desk.write(
+        self._database.write(
             "UPDATE accounts SET factor = ?, factor_used = 0 WHERE account = ? AND factor_confirmed = 0",
             (secret, who.account),
         )
@@ -397,8 +399,8 @@ class People:
             return  # the same form, sent twice
         if not row["factor"] or not self._is_code(row, code):
             raise NotSignedIn(message("service.wrong_code"))
-        with self._desk.together():
-            self._desk.write("UPDATE accounts SET factor_confirmed = 1 WHERE account = ?", (who.account,))
+        with self._database.together():
+            self._database.write("UPDATE accounts SET factor_confirmed = 1 WHERE account = ?", (who.account,))
             self._audit.note(who.login, "set_factor", who.login)
 
     def change(
@@ -413,13 +415,13 @@ class People:
         """Give an account other roles (with a firm), or disable it, or let it in again. Its sessions and tokens end.
         Raises NotAllowed, NotFound, and Refused where nobody would be left to manage people."""
         by = self._manager(who)
-        with self._desk.together():
+        with self._database.together():
             row = self._row(login)
             new_roles = sorted(set(json.loads(row["roles"]) if roles is None else roles))
             new_firm = row["firm"] if roles is None else firm
             _refuse_wrong(login, new_roles, new_firm, row["language"])
             off = bool(row["disabled"]) if disabled is None else disabled
-            self._desk.write(
+            self._database.write(
                 "UPDATE accounts SET roles = ?, firm = ?, disabled = ? WHERE account = ?",
                 (json.dumps(new_roles), new_firm, int(off), row["account"]),
             )
@@ -436,11 +438,11 @@ class People:
         """Ask for a second factor, which its owner sets up before anything else; or take the one that is there away,
         of a lost phone, say, and ask for none. Their sessions end. Raises NotAllowed, NotFound."""
         by = self._manager(who)
-        with self._desk.together():
+        with self._database.together():
             row = self._row(login)
             gone = "" if is_asked else ", factor = NULL, factor_confirmed = 0, factor_used = 0"
             asked = f"UPDATE accounts SET factor_asked = ?{gone} WHERE account = ?"
-            self._desk.write(asked, (int(is_asked), row["account"]))
+            self._database.write(asked, (int(is_asked), row["account"]))
             self._end_all(row["account"])
             before = {"has_factor": bool(row["factor_confirmed"]), "is_asked": _needs_factor(row)}
             self._audit.note(by, "ask_factor" if is_asked else "drop_factor", row["login"], before=before)
@@ -448,7 +450,7 @@ class People:
 
     def language_of_link(self, secret: str) -> str | None:
         """In which language whoever has a link is spoken to; None where it is none."""
-        found = self._desk.row(
+        found = self._database.row(
             "SELECT language FROM links JOIN accounts USING (account) WHERE digest = ?", (digest_of(secret),)
         )
         return None if found is None else found["language"]
@@ -457,7 +459,7 @@ class People:
         """The language in which somebody is spoken to. Raises Refused for another than 'en' and 'zh'."""
         if language not in LANGUAGES:
             raise Refused(message("service.wrong_language", language=language, languages=", ".join(LANGUAGES)))
-        self._desk.write("UPDATE accounts SET language = ? WHERE account = ?", (language, who.account))
+        self._database.write("UPDATE accounts SET language = ? WHERE account = ?", (language, who.account))
 
     def accounts(self, who: Who | None) -> list[Account]:
         """Every account. who: None for the command line. Raises NotAllowed."""
@@ -467,7 +469,7 @@ class People:
     def _all(self) -> list[Account]:
         now = self._now().timestamp()
         bound = "EXISTS (SELECT 1 FROM outside_identities WHERE account = accounts.account) AS is_bound"
-        rows = self._desk.rows(f"SELECT accounts.*, {bound} FROM accounts ORDER BY account")
+        rows = self._database.rows(f"SELECT accounts.*, {bound} FROM accounts ORDER BY account")
         return [_account(row, now) for row in rows]
 
     def _manager(self, who: Who | None) -> str:
@@ -477,21 +479,21 @@ class People:
         return who.login
 
     def _row(self, login: str) -> dict[str, Any]:
-        row = self._desk.row("SELECT * FROM accounts WHERE login = ?", (_plain(login),))
+        row = self._database.row("SELECT * FROM accounts WHERE login = ?", (_plain(login),))
         if row is None:
             raise NotFound(message("service.no_account", login=login))
         return row
 
     def _link(self, kind: str, account: int, lasts: timedelta) -> str:
         secret = secrets.token_urlsafe(24)
-        self._desk.write("DELETE FROM links WHERE account = ?", (account,))
+        self._database.write("DELETE FROM links WHERE account = ?", (account,))
         expires = (self._now() + lasts).timestamp()
-        self._desk.write("INSERT INTO links VALUES (?, ?, ?, ?, NULL)", (digest_of(secret), kind, account, expires))
+        self._database.write("INSERT INTO links VALUES (?, ?, ?, ?, NULL)", (digest_of(secret), kind, account, expires))
         return secret
 
     def _end_all(self, account: int) -> None:
         for table in ("sessions", "tokens"):
-            self._desk.write(f"DELETE FROM {table} WHERE account = ?", (account,))
+            self._database.write(f"DELETE FROM {table} WHERE account = ?", (account,))
 
 
 def digest_of(secret: str) -> str:

@@ -33,11 +33,11 @@ def late_arrivals(served: Served, orders: Collection[str]) -> LateArrivals:
     places = ", ".join("?" * len(orders))
     asked = f"SELECT subject, at, after FROM audit WHERE what = 'answer_order' AND subject IN ({places})"
     noted = {}
-    for row in served.desk.rows(asked, tuple(orders)):
+    for row in served.database.rows(asked, tuple(orders)):
         given = json.loads(row["after"] or "{}").get(GIVEN_AT)
         if given is not None:
             noted[row["subject"], datetime.fromisoformat(given)] = datetime.fromtimestamp(row["at"], UTC)
-    return LateArrivals(noted, served.keeper.settings.history == "live")
+    return LateArrivals(noted, served.chain_thread.settings.history == "live")
 
 
 def own_late_answers(served: Served, who: Who, order: str) -> dict[datetime, datetime]:

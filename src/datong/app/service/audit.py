@@ -7,7 +7,7 @@ from typing import Any
 
 from datong.app.service.database_note import Note
 from datong.app.service.roles_and_permissions import Permission, Who
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 
 # Acts on accounts: whoever may see the audit sees their values, and those of all others only with the plan.
 OF_ACCOUNTS = frozenset(
@@ -23,18 +23,18 @@ class Audit:
 
     def __init__(
         self,
-        desk: Desk,
+        database: ServerDatabase,
         now: Callable[[], datetime],
         way: str = "",
         of_all: Mapping[str, Any] | None = None,
     ) -> None:
         """way: by which door all that is noted here comes, unless it says so itself. of_all: what each entry says
         besides of how things are after it."""
-        self._desk, self._now, self.way, self._of_all = desk, now, way, dict(of_all or {})
+        self._database, self._now, self.way, self._of_all = database, now, way, dict(of_all or {})
 
     def by(self, way: str = "", **of_all: Any) -> "Audit":
         """The same audit, as a door or an approval notes in it."""
-        return Audit(self._desk, self._now, way or self.way, {**self._of_all, **of_all})
+        return Audit(self._database, self._now, way or self.way, {**self._of_all, **of_all})
 
     def note(
         self,
@@ -49,7 +49,7 @@ class Audit:
     ) -> None:
         """Keep one change. by: the login. what: a key of words service.did. subject: what was changed. way: by which
         door (audit_words.WAYS)."""
-        self._desk.keep(self.entry(by, what, subject, before=before, after=after, why=why, way=way))
+        self._database.keep(self.entry(by, what, subject, before=before, after=after, why=why, way=way))
 
     def entry(
         self,
@@ -71,7 +71,9 @@ class Audit:
         """Entries with numbers above `after`, oldest first; of each, is_hidden as `values_of` has it. Raises
         NotAllowed."""
         who.require(Permission.SEE_AUDIT)
-        found = self._desk.rows("SELECT * FROM audit WHERE entry > ? ORDER BY entry LIMIT ?", (after, min(count, MOST)))
+        found = self._database.rows(
+            "SELECT * FROM audit WHERE entry > ? ORDER BY entry LIMIT ?", (after, min(count, MOST))
+        )
         for row in found:
             row["before"], row["after"], row["is_hidden"] = values_of(row, who)
         return found

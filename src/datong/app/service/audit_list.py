@@ -63,29 +63,29 @@ class Entries:
 def audit_list(served: Served, who: Who, looked: Looked, before: int | None = None, count: int = 100) -> Entries:
     """A piece of the audit. before: the number of an entry, older than which they are. Raises NotAllowed."""
     who.require(Permission.SEE_AUDIT)
-    where, values = _where(looked, served.keeper.settings.calendar)
+    where, values = _where(looked, served.chain_thread.settings.calendar)
     count = min(count, MOST_LISTED)
-    total = served.desk.rows(f"SELECT count(*) AS n FROM audit WHERE {where}", values)[0]["n"]
+    total = served.database.rows(f"SELECT count(*) AS n FROM audit WHERE {where}", values)[0]["n"]
     older = ("", ()) if before is None else (" AND entry < ?", (before,))
     asked = f"SELECT * FROM audit WHERE {where}{older[0]} ORDER BY entry DESC LIMIT ?"
-    rows = [_entry(row, who) for row in served.desk.rows(asked, (*values, *older[1], count + 1))]
+    rows = [_entry(row, who) for row in served.database.rows(asked, (*values, *older[1], count + 1))]
     return Entries(rows[:count], total, rows[count - 1].entry if len(rows) > count else None)
 
 
 def acts(served: Served, who: Who) -> dict[str, int]:
     """What was done so far, by the key of its words, and how often. Raises NotAllowed."""
     who.require(Permission.SEE_AUDIT)
-    found = served.desk.rows("SELECT what, count(*) AS n FROM audit GROUP BY what ORDER BY what")
+    found = served.database.rows("SELECT what, count(*) AS n FROM audit GROUP BY what ORDER BY what")
     return {row["what"]: row["n"] for row in found}
 
 
 def audit_sheet(served: Served, who: Who, looked: Looked, language: str) -> bytes:
     """What is looked for as a workbook, the newest first, as many as it takes. Raises NotAllowed."""
     who.require(Permission.SEE_AUDIT)
-    settings = served.keeper.settings
+    settings = served.chain_thread.settings
     where, values = _where(looked, settings.calendar)
     asked = f"SELECT * FROM audit WHERE {where} ORDER BY entry DESC LIMIT ?"
-    rows = [_entry(row, who) for row in served.desk.rows(asked, (*values, MOST_ROWS))]
+    rows = [_entry(row, who) for row in served.database.rows(asked, (*values, MOST_ROWS))]
     told = [entry_words(one, language) for one in rows]
     columns = {
         "entry": [one.entry for one in rows],

@@ -58,14 +58,14 @@ def _marks_of(chain: Chain, opened: int) -> _Marks:
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """An answer. mark: what it is good for (`Keeper._mark`). of: tables that it reads; None: any."""
+    """An answer. mark: what it is good for (`ChainThread._mark`). of: tables that it reads; None: any."""
 
     answer: Any
     mark: Hashable
     of: Collection[str] | None
 
 
-class Keeper:
+class ChainThread:
     """An open chain, and what was read of it since it was last written to."""
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = utc_now, language: str = "en") -> None:

@@ -169,7 +169,7 @@ def _wrong(row: SheetRow, key: str, column: str) -> SheetRow:
 
 
 def _orders(served: Served) -> SheetGrid:
-    return SheetGrid(ORDERS, served.keeper.settings.name, "order", OF_ORDERS, everything(served).rows)
+    return SheetGrid(ORDERS, served.chain_thread.settings.name, "order", OF_ORDERS, everything(served).rows)
 
 
 def _unreadable_order(row: SheetRow, now: OrdersNow) -> SheetRow | None:
@@ -236,8 +236,8 @@ def _unlock(served: Served, who: Who, name: str) -> None:
 
 
 def _forecast(served: Served) -> SheetGrid:
-    rows = served.keeper.kept("workbooks.forecast", demand.forecast_rows)
-    return SheetGrid(FORECAST, served.keeper.settings.name, ROW_KEY, (EDITED,), rows)
+    rows = served.chain_thread.kept("workbooks.forecast", demand.forecast_rows)
+    return SheetGrid(FORECAST, served.chain_thread.settings.name, ROW_KEY, (EDITED,), rows)
 
 
 def _place(served: Served, who: Who, row: SheetRow) -> tuple[demand.Bucket, demand.Told | None]:
@@ -294,7 +294,11 @@ def _of_table(name: str) -> _Grid:
             return held.rename_columns([ROW_KEY if c == "key" else c for c in held.column_names])
 
         return SheetGrid(
-            name, served.keeper.settings.name, ROW_KEY, editable, served.keeper.kept(("workbooks", name), rows)
+            name,
+            served.chain_thread.settings.name,
+            ROW_KEY,
+            editable,
+            served.chain_thread.kept(("workbooks", name), rows),
         )
 
     def check(served: Served, who: Who, rows: Sequence[SheetRow]) -> list[SheetRow]:

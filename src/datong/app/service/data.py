@@ -60,7 +60,7 @@ class Fresh:
 def freshness(served: Served, who: Who) -> tuple[Fresh, ...]:
     """A line for each table that has rows, or rows that wait, in the order of the tables."""
     who.require(Permission.SEE_DATA)
-    return served.keeper.kept("data.freshness", _freshness)
+    return served.chain_thread.kept("data.freshness", _freshness)
 
 
 def _freshness(chain: Chain) -> tuple[Fresh, ...]:
@@ -102,13 +102,13 @@ def arrivals(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # n
     who.require(Permission.SEE_DATA)
     if wanted.sort is None:
         wanted = replace(wanted, sort="write", is_descending=True)
-    return piece(served.keeper.kept("data.writes", lambda chain: chain.ledger.writes()), "write", wanted)
+    return piece(served.chain_thread.kept("data.writes", lambda chain: chain.ledger.writes()), "write", wanted)
 
 
 def folder_findings(served: Served, who: Who) -> tuple[Finding, ...]:
     """What is wrong with the files of the chain's folder, each with what to do about it."""
     who.require(Permission.SEE_DATA)
-    return served.keeper.kept("data.findings", lambda chain: chain.findings)
+    return served.chain_thread.kept("data.findings", lambda chain: chain.findings)
 
 
 def profiles(served: Served, who: Who) -> tuple[tuple[Profile, bool], ...]:
@@ -116,7 +116,7 @@ def profiles(served: Served, who: Who) -> tuple[tuple[Profile, bool], ...]:
     all that is wrong with its own."""
     who.require(Permission.SEE_DATA)
     theirs = {profile.key: profile for profile in built_in()}
-    return tuple((one, theirs.get(one.key) != one) for one in own_profiles(served.keeper.folder))
+    return tuple((one, theirs.get(one.key) != one) for one in own_profiles(served.chain_thread.folder))
 
 
 # quarantine --------------------------------------------------------------------------------------
@@ -153,14 +153,14 @@ def quarantine(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  #
     """Rows that wait: quarantine_id, table, source, row, raw (its cells, JSON), findings (JSON), arrived_at."""
     who.require(Permission.SEE_DATA)
     return piece(
-        served.keeper.kept("data.quarantine", lambda chain: chain.ledger.quarantined()), "quarantine_id", wanted
+        served.chain_thread.kept("data.quarantine", lambda chain: chain.ledger.quarantined()), "quarantine_id", wanted
     )
 
 
 def waiting(served: Served, who: Who, quarantine_id: str) -> Waiting:
     """One row that waits. Raises NotFound."""
     who.require(Permission.SEE_DATA)
-    rows = served.keeper.read(lambda chain: chain.ledger.quarantined([quarantine_id])).to_pylist()
+    rows = served.chain_thread.read(lambda chain: chain.ledger.quarantined([quarantine_id])).to_pylist()
     if not rows:
         raise NotFound(message("app.not_quarantined", ids=quarantine_id))
     return as_waiting(rows[0])
@@ -190,7 +190,7 @@ def correct(served: Served, who: Who, quarantine_id: str, cells: Mapping[str, st
     where it still breaks one: then it waits as it was."""
     who.require(Permission.CHANGE_DATA)
     before = waiting(served, who, quarantine_id) if who.may(Permission.SEE_DATA) else None
-    report = served.keeper.write(who.login, lambda chain: chain.correct_quarantined(quarantine_id, cells))
+    report = served.chain_thread.write(who.login, lambda chain: chain.correct_quarantined(quarantine_id, cells))
     was = {} if before is None else {name: before.cells.get(name, "") for name in cells}
     told, now = _without_persons(report.table, was), _without_persons(report.table, cells)
     served.audit.note(who.login, "correct_row", f"{report.table}:{quarantine_id}", before=told, after=now, why=why)
@@ -212,7 +212,7 @@ NOT_REPEATED = "…"
 def retry(served: Served, who: Who) -> tuple[IngestReport, ...]:
     """Try all rows that wait again, as they are: one report for each table and source."""
     who.require(Permission.CHANGE_DATA)
-    reports = served.keeper.write(who.login, lambda chain: chain.retry_quarantine())
+    reports = served.chain_thread.write(who.login, lambda chain: chain.retry_quarantine())
     taken = {f"{one.table} ({one.source})": one.rows - one.quarantined for one in reports}
     served.audit.note(who.login, "retry_quarantine", "quarantine", after=taken)
     served.events.tell("data", "quarantine", Permission.SEE_DATA)
@@ -222,7 +222,7 @@ def retry(served: Served, who: Who) -> tuple[IngestReport, ...]:
 def discard(served: Served, who: Who, ids: Sequence[str], why: str = "") -> int:
     """Forget rows that wait. One that still stands in a file of the folder comes back with it. Raises NotFound."""
     who.require(Permission.CHANGE_DATA)
-    count = served.keeper.write(who.login, lambda chain: chain.discard_quarantine(ids))
+    count = served.chain_thread.write(who.login, lambda chain: chain.discard_quarantine(ids))
     served.audit.note(who.login, "discard_rows", "quarantine", before={"rows": list(ids)}, why=why)
     served.events.tell("data", "quarantine", Permission.SEE_DATA)
     return count
@@ -239,7 +239,7 @@ def check_rows(served: Served, who: Who, table: str, changes: Cells) -> tuple[Fi
     """All that is wrong with changes of rows of a table that says what exists, each with the place of its row among
     them, from 1; nothing is kept."""
     who.require(Permission.CHANGE_DATA)
-    return served.keeper.read(
+    return served.chain_thread.read(
         lambda chain: chain.check_rows(table, _said_rows(chain, table, changes)[0]) if changes else ()
     )
 
@@ -258,8 +258,8 @@ def change_rows(served: Served, who: Who, table: str, changes: Cells, seen: Cell
         chain.write_rows(table, rows, WORKBOOK)
         return before
 
-    before = served.keeper.write(who.login, write)
-    with served.desk.together():
+    before = served.chain_thread.write(who.login, write)
+    with served.database.together():
         for key, cells in changes.items():
             told, now = (
                 _without_persons(table, {column: as_cell(one[column]) for column in cells})
@@ -309,11 +309,11 @@ def upload(served: Served, who: Who, name: str, content: bytes) -> Upload:
     if not content or len(content) > MOST_BYTES:
         raise Refused(message("served.data.wrong_size", name=plain, most=MOST_BYTES // 2**20))
     now = served.now().timestamp()
-    with served.desk.together():
+    with served.database.together():
         if len(uploads(served, who)) >= MOST_WAITING:
             raise Refused(message("served.data.too_many", most=MOST_WAITING))
         made = Upload(f"U{secrets.token_hex(8)}", plain, len(content), now)
-        served.desk.write(
+        served.database.write(
             "INSERT INTO uploads VALUES (?, ?, ?, ?, ?)", (made.upload, who.account, made.name, content, made.made)
         )
     served.audit.note(who.login, "upload_file", made.upload, after={"name": made.name, "size": made.size})
@@ -324,8 +324,8 @@ def uploads(served: Served, who: Who) -> tuple[Upload, ...]:
     """The files that one brought and that wait, oldest first. Those of anybody that waited too long go."""
     who.require(Permission.CHANGE_DATA)
     oldest = served.now().timestamp() - KEPT.total_seconds()
-    served.desk.write("DELETE FROM uploads WHERE made < ?", (oldest,))
-    rows = served.desk.rows(
+    served.database.write("DELETE FROM uploads WHERE made < ?", (oldest,))
+    rows = served.database.rows(
         "SELECT upload, name, length(content) AS size, made FROM uploads WHERE account = ? AND made >= ? ORDER BY made",
         (who.account, oldest),
     )
@@ -340,7 +340,7 @@ def preview(
     used."""
     who.require(Permission.CHANGE_DATA)
     with upload_as_file(served, who, name) as file:
-        return served.keeper.read(lambda chain: chain.preview(file, table, answers))
+        return served.chain_thread.read(lambda chain: chain.preview(file, table, answers))
 
 
 def take(
@@ -349,7 +349,7 @@ def take(
     """Take a file in, as `preview` has shown it; then it waits no longer. Raises as `preview`."""
     who.require(Permission.CHANGE_DATA)
     with upload_as_file(served, who, name) as file:
-        taken = served.keeper.write(who.login, lambda chain: chain.ingest(file, table, answers=answers))
+        taken = served.chain_thread.write(who.login, lambda chain: chain.ingest(file, table, answers=answers))
     _forget(served, who, name)
     counts = {
         one.table: {"added": one.added, "changed": one.superseded, "waiting": one.quarantined} for one in taken.reports
@@ -362,7 +362,7 @@ def take(
 def drop_upload(served: Served, who: Who, name: str) -> None:
     """Forget a file that waits. Raises NotFound."""
     who.require(Permission.CHANGE_DATA)
-    with served.desk.together():
+    with served.database.together():
         dropped = next((one for one in uploads(served, who) if one.upload == name), None)
         if dropped is None:
             raise NotFound(message("served.data.no_upload", upload=name))
@@ -371,13 +371,13 @@ def drop_upload(served: Served, who: Who, name: str) -> None:
 
 
 def _forget(served: Served, who: Who, name: str) -> int:
-    return served.desk.write("DELETE FROM uploads WHERE upload = ? AND account = ?", (name, who.account))
+    return served.database.write("DELETE FROM uploads WHERE upload = ? AND account = ?", (name, who.account))
 
 
 @contextmanager
 def upload_as_file(served: Served, who: Who, name: str) -> Generator[Path]:
     """An upload as a file under its own name. Raises NotFound for one that is not there, or another's."""
-    row = served.desk.row(
+    row = served.database.row(
         "SELECT name, content FROM uploads WHERE upload = ? AND account = ? AND made >= ?",
         (name, who.account, served.now().timestamp() - KEPT.total_seconds()),
     )

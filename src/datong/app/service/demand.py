@@ -160,7 +160,7 @@ def items(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa
     Raises NotFound where there is no run.
     """
     who.require(Permission.SEE_DEMAND)
-    return piece(served.keeper.kept("demand.items", _items, of=STATED), "item", wanted)
+    return piece(served.chain_thread.kept("demand.items", _items, of=STATED), "item", wanted)
 
 
 def _items(chain: Chain) -> pa.Table:
@@ -229,7 +229,7 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
         one for one in _told(served) if one.product == product and (one.market is None or one.market == market)
     )
     names = rows_with(run.tables["products"], "product", product).to_pylist()
-    ordered = _ordered(run, product, market, served.keeper.settings.calendar)
+    ordered = _ordered(run, product, market, served.chain_thread.settings.calendar)
     return ItemDemand(
         run=run.run,
         as_of=run.as_of,
@@ -239,7 +239,7 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
         market=market,
         markets=tuple(sorted(ranked)),
         history=own["series"].select(["bucket", "units", "sold_units", "availability"]).sort_by("bucket"),
-        forecast=_expected(own, told, ordered, served.keeper.settings.calendar.bucket_days),
+        forecast=_expected(own, told, ordered, served.chain_thread.settings.calendar.bucket_days),
         method=own["forecast"]["method"][0].as_py(),
         signals=_signals(run, product, market),
         statements=told,
@@ -340,7 +340,7 @@ def forecast_rows(chain: Chain) -> pa.Table:
 def hand_edit(served: Served, who: Who, place: Bucket) -> Told | None:
     """The edit that a bucket has."""
     who.require(Permission.SEE_DEMAND)
-    days = served.keeper.settings.calendar.bucket_days
+    days = served.chain_thread.settings.calendar.bucket_days
     own = [one for one in _told(served) if (one.product, one.market) == (place.product, place.market)]
     return _of_bucket(own, place.first, days)
 
@@ -397,7 +397,7 @@ def edits(served: Served, who: Who) -> tuple[Told, ...]:
 
 
 def _told(served: Served) -> tuple[Told, ...]:
-    return served.keeper.kept("demand.told", lambda chain: read_told(chain.state(names=STATED)), of=STATED)
+    return served.chain_thread.kept("demand.told", lambda chain: read_told(chain.state(names=STATED)), of=STATED)
 
 
 def read_told(state: State) -> tuple[Told, ...]:
@@ -538,7 +538,7 @@ def take_back(served: Served, who: Who, edit: str) -> None:
         chain.write_rows(TABLE, [{name: as_cell(rows[0][name]) for name in names}], "forecast")
         again = next(one for one in read_told(chain.state(names=STATED)) if one.edit == edit)
         stands_for = _first_said(served, replace(again, at=rows[0]["known_at"]))
-        served.desk.write(
+        served.database.write(
             "INSERT OR REPLACE INTO forecast_restored VALUES (?, ?, ?)",
             (edit, again.at.isoformat(), stands_for.isoformat()),
         )
@@ -568,7 +568,7 @@ def clear_edit(served: Served, who: Who, place: Bucket, *, seen: str | None = No
         chain.withdraw(TABLE, [there.edit])
         return there
 
-    before = served.keeper.write(who.login, write)
+    before = served.chain_thread.write(who.login, write)
     served.audit.note(who.login, "take_back_edit", before.edit, before=_noted(before), why=why)
     served.events.tell("demand", place.product, Permission.SEE_DEMAND)
 
@@ -577,7 +577,7 @@ def _first_said(served: Served, edit: Told) -> datetime:
     """When somebody said what an edit says: earlier than it is known since, where it stands again after a later one was
     taken back."""
     asked = "SELECT stands_for FROM forecast_restored WHERE edit = ? AND at = ?"
-    found = served.desk.row(asked, (edit.edit, edit.at.isoformat()))
+    found = served.database.row(asked, (edit.edit, edit.at.isoformat()))
     return edit.at if found is None else datetime.fromisoformat(found["stands_for"])
 
 
@@ -626,7 +626,7 @@ def accuracy(served: Served, who: Who) -> Accuracy:
     """How what people adjusted by hand did beside the machine, in buckets that have closed since. Raises NotFound where
     there is no run."""
     who.require(Permission.SEE_DEMAND)
-    return served.keeper.kept("demand.accuracy", _accuracy, of=STATED)
+    return served.chain_thread.kept("demand.accuracy", _accuracy, of=STATED)
 
 
 def _accuracy(chain: Chain) -> Accuracy:

@@ -158,14 +158,14 @@ def own_orders(served: Served, who: Who, wanted: Wanted = WHOLE) -> OwnOrders:
     who.require(Permission.ANSWER_ORDERS)
     firm = who.own_firm
     read = _read(served)
-    listed = served.keeper.kept(("factory/list", firm), lambda _: _listed(read, firm))
+    listed = served.chain_thread.kept(("factory/list", firm), lambda _: _listed(read, firm))
     found = piece(listed, "order", wanted if wanted.sort else replace(wanted, sort=PLACE))
     orders = _orders_of(served, firm, found.rows["order"].to_pylist())
     return OwnOrders(
         orders,
         found.cursor,
         found.total,
-        served.keeper.settings.currency,
+        served.chain_thread.settings.currency,
         chain_today(served),
         read.known.names.get(firm) or firm,
     )
@@ -175,7 +175,7 @@ def own_order_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> 
     """The same orders as a workbook, all that meet the conditions. Raises as `own_orders`."""
     found = own_orders(served, who, replace(wanted, is_whole=True))
     rows = pa.Table.from_pylist([_sheet_row(one, language) for one in found.orders], SHEET)
-    return workbook(SheetGrid("own_orders", served.keeper.settings.name, "order", (), rows), language)
+    return workbook(SheetGrid("own_orders", served.chain_thread.settings.name, "order", (), rows), language)
 
 
 def _sheet_row(one: OwnOrder, language: str) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     before = answered(served, who, own.order, typed.key)
     if before is not None and before[1] == key:
         return replace(before[0], is_again=True)
-    calendar = served.keeper.settings.calendar
+    calendar = served.chain_thread.settings.calendar
     asked = Asked(own.order, own.agreed.due, own.stand, _moment(served, own, typed), calendar, who.language)
     event, wrong = event_of(typed, asked)
     if event is None:
@@ -256,21 +256,21 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     source = f"{firm}/{own.order}/{key}"
     event = replace(event, order_event=key, acted_at=served.now() - _waited(typed))
     report = OrderReport(source, 1, event, firm)
-    _, found = served.keeper.write(who.login, lambda chain: take_in_reports(chain, [report], WAY))
+    _, found = served.chain_thread.write(who.login, lambda chain: take_in_reports(chain, [report], WAY))
     if has_errors(found):
         return Answered(own.order, False, found, own.state)
     now = own_order(served, who, own.order)
     given_at = event.acted_at if _waited(typed) else None
     result = _note(served, who, key, typed, own, (Answered(own.order, True, found, now.state), given_at))
     if found:
-        served.keeper.write(who.login, lambda chain: forget_told(chain, WAY, source))
+        served.chain_thread.write(who.login, lambda chain: forget_told(chain, WAY, source))
     served.events.tell("orders", own.order, Permission.SEE_PLAN, firm)
     return result
 
 
 def answered(served: Served, who: Who, order: str, key: str) -> tuple[Answered, str] | None:
     """What came of an own answer that was taken before, by its key, and the key of its event."""
-    row = served.desk.row(
+    row = served.database.row(
         "SELECT digest, body FROM answered WHERE account = ? AND key = ?", (who.account, _kept_as(order, key))
     )
     if row is None or row["body"] is None:
@@ -288,11 +288,11 @@ def _note(
     result, given_at = came
     body = {"state": result.state, "findings": [finding_as_json(one) for one in result.findings]}
     said = {name: value for name, value in vars(typed).items() if value and name not in ("key", "waited_s")}
-    with served.desk.together():
+    with served.database.together():
         there = answered(served, who, own.order, typed.key)
         if there is not None and there[1] == key:
             return replace(there[0], is_again=True)
-        served.desk.write(
+        served.database.write(
             "INSERT OR REPLACE INTO answered VALUES (?, ?, ?, ?, ?, ?)",
             (
                 who.account,
@@ -326,7 +326,7 @@ def _event_key(firm: str, order: str, typed: Typed) -> str:
 def _moment(served: Served, own: OwnOrder, typed: Typed) -> datetime:
     """When an answer was given, on the chain's clock: not before the order went out."""
     waited = _waited(typed)
-    now = served.keeper.read(Chain.clock)
+    now = served.chain_thread.read(Chain.clock)
     out_since = min((event.happened_at for event in own.events if event.state == "released"), default=now)
     return max(now - waited, min(out_since, now))
 
@@ -344,7 +344,7 @@ def _read(served: Served) -> _Read:
         stands = _BEFORE[chain.ledger] = where_orders_stand(state, _BEFORE.get(chain.ledger))
         return _Read(state, known(chain), stands)
 
-    return served.keeper.kept("factory/read", read)
+    return served.chain_thread.kept("factory/read", read)
 
 
 def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOrder]:

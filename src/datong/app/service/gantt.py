@@ -100,7 +100,7 @@ def closed(served: Served, who: Who) -> list[Closed]:
     def spans_of_lines(chain: Chain) -> dict[str, tuple[tuple[date, date], ...]]:
         return _closed_spans(chain.state(names=CALENDARS), told.first, told.last)
 
-    spans = served.keeper.kept(("gantt.closed", told.first, told.last), spans_of_lines, of=CALENDARS)
+    spans = served.chain_thread.kept(("gantt.closed", told.first, told.last), spans_of_lines, of=CALENDARS)
     rows: dict[tuple[tuple[date, date], ...], list[int]] = defaultdict(list)
     for row, one in enumerate(told.lines):
         if spans.get(one.line):
@@ -145,7 +145,7 @@ def bars(served: Served, who: Who, from_row: int, to_row: int, first: date, last
 
 
 def _on_lines(served: Served) -> _OnLines:
-    now, calendar = everything(served), served.keeper.settings.calendar
+    now, calendar = everything(served), served.chain_thread.settings.calendar
     hours = None if now.plan is None else table_of_run(served, now.plan.run, "hours")
     return once(now.rows, "gantt", lambda: _placed(now, hours, calendar))
 

@@ -28,9 +28,9 @@ class Step:
 def guide(served: Served, who: Who) -> Step | None:
     """Where somebody is led; None where they were led already, said that they would not be, may not see the pages, or
     the chain is not the demo's."""
-    if who.firm is not None or not (served.keeper.folder.parent / DEMO_MARK).exists():
+    if who.firm is not None or not (served.chain_thread.folder.parent / DEMO_MARK).exists():
         return None
-    row = served.desk.row("SELECT guide_step FROM accounts WHERE account = ?", (who.account,))
+    row = served.database.row("SELECT guide_step FROM accounts WHERE account = ?", (who.account,))
     steps = [page for page, needs in STEPS if who.may(needs)]
     if row is None or row["guide_step"] >= len(steps):
         return None
@@ -42,10 +42,10 @@ def next_step(served: Served, who: Who, after: str) -> Step | None:
     now = guide(served, who)
     if now is None or now.page != after:
         return now
-    served.desk.write("UPDATE accounts SET guide_step = ? WHERE account = ?", (now.number, who.account))
+    served.database.write("UPDATE accounts SET guide_step = ? WHERE account = ?", (now.number, who.account))
     return guide(served, who)
 
 
 def close_guide(served: Served, who: Who) -> None:
     """Lead somebody no more."""
-    served.desk.write("UPDATE accounts SET guide_step = ? WHERE account = ?", (len(STEPS), who.account))
+    served.database.write("UPDATE accounts SET guide_step = ? WHERE account = ?", (len(STEPS), who.account))

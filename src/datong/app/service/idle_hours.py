@@ -53,11 +53,11 @@ def idle_hours(served: Served, who: Who) -> IdleHours:
     NotFound where there is no plan, or the firm has no line."""
     who.require(Permission.ANSWER_ORDERS)
     firm = who.own_firm
-    found = served.keeper.kept("factory/idle", _of_all_firms).get(firm)
+    found = served.chain_thread.kept("factory/idle", _of_all_firms).get(firm)
     if found is None:
         raise NotFound(message("factory.no_lines"))
     today = chain_today(served)
-    length = timedelta(days=served.keeper.settings.calendar.bucket_days)
+    length = timedelta(days=served.chain_thread.settings.calendar.bucket_days)
     to_come = tuple(week for week in found.weeks if week.first + length > today)
     if not to_come:
         raise NotFound(message("factory.plan_is_over", run=found.run, today=today))

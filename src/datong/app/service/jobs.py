@@ -19,10 +19,10 @@ from typing import Any, Protocol
 from datong.app.chain import Chain
 from datong.app.garbage_collection import collect_seldom
 from datong.app.service.audit import Audit
-from datong.app.service.chain_thread import Keeper
+from datong.app.service.chain_thread import ChainThread
 from datong.app.service.live_events import Events
 from datong.app.service.roles_and_permissions import Permission, Who
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.words import message
 
@@ -86,14 +86,14 @@ class Jobs:
 
     def __init__(
         self,
-        desk: Desk,
-        keeper: Keeper,
+        database: ServerDatabase,
+        chain_thread: ChainThread,
         audit: Audit,
         events: Events,
         now: Callable[[], datetime],
         kinds: Mapping[str, Kind],
     ) -> None:
-        self._desk, self._keeper, self._audit, self._events = desk, keeper, audit, events
+        self._database, self._chain_thread, self._audit, self._events = database, chain_thread, audit, events
         self._now, self._kinds = now, kinds
         self._wake = threading.Condition()
         self._ends = False
@@ -105,11 +105,11 @@ class Jobs:
 
     def _begin_again(self) -> None:
         """What was running when the server was killed waits again, or is said to be lost."""
-        self._desk.write(
+        self._database.write(
             "UPDATE jobs SET state = 'lost', ended = ? WHERE state = 'running' AND attempts >= ?",
             (self._now().timestamp(), MOST_ATTEMPTS),
         )
-        self._desk.write("UPDATE jobs SET state = 'queued', stage = '' WHERE state = 'running'")
+        self._database.write("UPDATE jobs SET state = 'queued', stage = '' WHERE state = 'running'")
 
     def start(self, who: Who, kind: str, asked: Mapping[str, Any], way: str = "") -> Job:
         """Begin a job, or find the open one of the same question. way: by which door. Raises NotAllowed, NotFound for
@@ -118,15 +118,15 @@ class Jobs:
             raise NotFound(message("service.no_job_kind", kind=kind, kinds=", ".join(self._kinds)))
         who.require(self._kinds[kind].permission)
         text = json.dumps(dict(asked), sort_keys=True, default=str)
-        with self._wake, self._desk.together():
-            there = self._desk.row(
+        with self._wake, self._database.together():
+            there = self._database.row(
                 "SELECT job FROM jobs WHERE kind = ? AND asked = ? AND by = ? AND state = 'queued'",
                 (kind, text, who.login),
             )
             if there is not None:
                 return self.job(who, there["job"])
             name = f"J{secrets.token_hex(8)}"
-            self._desk.write(
+            self._database.write(
                 "INSERT INTO jobs (job, kind, by, asked, state, made) VALUES (?, ?, ?, ?, 'queued', ?)",
                 (name, kind, who.login, text, self._now().timestamp()),
             )
@@ -137,7 +137,7 @@ class Jobs:
 
     def job(self, who: Who, job: str) -> Job:
         """Raises NotFound for one that is not there or that one may not see."""
-        row = self._desk.row("SELECT * FROM jobs WHERE job = ?", (job,))
+        row = self._database.row("SELECT * FROM jobs WHERE job = ?", (job,))
         if row is None or not self._may(who, row):
             raise NotFound(message("service.no_job", job=job))
         return _job(row)
@@ -150,13 +150,13 @@ class Jobs:
         begun: tuple[float, int] | None = None
         if after is not None:
             place = f"SELECT made, rowid AS place FROM jobs WHERE kind IN ({among}) AND job = ?"
-            row = self._desk.row(place, (*kinds, after))
+            row = self._database.row(place, (*kinds, after))
             if row is None:
                 raise Refused(message("service.wrong_cursor"))
             begun = row["made"], row["place"]
         before = "" if begun is None else "AND (made, rowid) < (?, ?)"
         asked = f"SELECT * FROM jobs WHERE kind IN ({among}) {before} ORDER BY made DESC, rowid DESC LIMIT ?"
-        return [_job(row) for row in self._desk.rows(asked, (*kinds, *(begun or ()), count))]
+        return [_job(row) for row in self._database.rows(asked, (*kinds, *(begun or ()), count))]
 
     def _kinds_seen(self, who: Who) -> tuple[str, ...]:
         if who.firm is not None:
@@ -170,7 +170,7 @@ class Jobs:
         """Stop a job. One that has ended stays as it is. way: by which door. Raises NotFound, NotAllowed."""
         found = self.job(who, job)
         with self._wake:
-            changed = self._desk.write(
+            changed = self._database.write(
                 "UPDATE jobs SET state = 'cancelled', ended = ? WHERE job = ? AND state IN ('queued', 'running')",
                 (self._now().timestamp(), job),
             )
@@ -197,12 +197,12 @@ class Jobs:
             with self._wake:
                 row = None
                 while not self._ends and row is None:
-                    row = self._desk.row("SELECT * FROM jobs WHERE state = 'queued' ORDER BY made, rowid")
+                    row = self._database.row("SELECT * FROM jobs WHERE state = 'queued' ORDER BY made, rowid")
                     if row is None:
                         self._wake.wait()
                 if self._ends or row is None:
                     return
-                self._desk.write(
+                self._database.write(
                     "UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE job = ?", (row["job"],)
                 )
                 self._running = row["job"]
@@ -213,7 +213,7 @@ class Jobs:
     def _run_one(self, job: str, by: str, kind: Kind, asked: Mapping[str, Any], name: str) -> None:
         try:
             if (before := kind.before) is not None:
-                self._keeper.write(by, lambda chain: before(chain, asked))
+                self._chain_thread.write(by, lambda chain: before(chain, asked))
             work = self._gathered(job, kind, asked)
             answer = _STOPPED if work is None else self._worked_out(job, name, work)
             if answer is _STOPPED:
@@ -222,7 +222,7 @@ class Jobs:
             def keep(chain: Chain) -> Mapping[str, Any] | None:
                 return kind.keep(chain, asked, answer) if self._is_running(job) else None
 
-            shown = self._keeper.write(by, keep)
+            shown = self._chain_thread.write(by, keep)
         except DatongError as error:
             self._end(job, "failed", error=_told(error))
         except Exception as error:  # a fault of the program must not end the thread of jobs
@@ -234,14 +234,14 @@ class Jobs:
 
     def _gathered(self, job: str, kind: Kind, asked: Mapping[str, Any]) -> Work | None:
         """The question as a value; None where it was cancelled or the server ends before it is read."""
-        found = self._keeper.read(lambda chain: kind.ask(chain, asked))
+        found = self._chain_thread.read(lambda chain: kind.ask(chain, asked))
         if not isinstance(found, Pieces):
             return found
         read = []
         for piece in found.pieces:
             if self._ends or not self._is_running(job):
                 return None
-            read.append(self._keeper.read(piece))
+            read.append(self._chain_thread.read(piece))
         return found.whole(read)
 
     def _worked_out(self, job: str, name: str, work: Work) -> Any:
@@ -260,7 +260,7 @@ class Jobs:
             while True:
                 what, value = ours.recv()
                 if what == "stage":
-                    self._desk.write("UPDATE jobs SET stage = ? WHERE job = ?", (value, job))
+                    self._database.write("UPDATE jobs SET stage = ? WHERE job = ?", (value, job))
                     self._tell(job, name)
                 elif what == "error":
                     raise value
@@ -275,14 +275,14 @@ class Jobs:
             process.join()
 
     def _is_running(self, job: str) -> bool:
-        row = self._desk.row("SELECT state FROM jobs WHERE job = ?", (job,))
+        row = self._database.row("SELECT state FROM jobs WHERE job = ?", (job,))
         return row is not None and row["state"] == "running"
 
     def _end(
         self, job: str, state: str, result: Mapping[str, Any] | None = None, error: Mapping[str, str] | None = None
     ) -> None:
         texts = [None if value is None else json.dumps(dict(value), default=str) for value in (result, error)]
-        self._desk.write(
+        self._database.write(
             "UPDATE jobs SET state = ?, ended = ?, result = ?, error = ?, stage = '' "
             "WHERE job = ? AND state = 'running'",
             (state, self._now().timestamp(), *texts, job),

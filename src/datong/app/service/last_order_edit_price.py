@@ -14,7 +14,7 @@ WRITE, DAY = "write", "day"
 
 def as_of_now(served: Served) -> dict[str, Any]:
     """What names the state of the chain that a price is asked of. For this layer."""
-    written = served.keeper.kept("last write", lambda chain: chain.ledger.last_write())
+    written = served.chain_thread.kept("last write", lambda chain: chain.ledger.last_write())
     return {WRITE: written, DAY: chain_today(served).isoformat()}
 
 

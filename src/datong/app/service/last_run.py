@@ -25,14 +25,16 @@ class LastRun:
 
 def last_run(served: Served, names: tuple[str, ...]) -> LastRun:
     """Some tables of the last run of the trunk. Raises NotFound where there is none."""
-    return served.keeper.kept(("last_run", names), lambda chain: read_last_run(chain, names), of=())
+    return served.chain_thread.kept(("last_run", names), lambda chain: read_last_run(chain, names), of=())
 
 
 def table_of_run(served: Served, run: str, name: str) -> pa.Table | None:
     """One table of a kept run, which nobody changes; None of one that an earlier version kept without it. Not to be
     asked in a turn of the chain, which it may need itself."""
-    at = ("table of run", run, name, served.keeper.opened)
-    return worked_once(served.keeper, at, lambda: served.keeper.read(lambda chain: run_table(chain, run, name)))
+    at = ("table of run", run, name, served.chain_thread.opened)
+    return worked_once(
+        served.chain_thread, at, lambda: served.chain_thread.read(lambda chain: run_table(chain, run, name))
+    )
 
 
 def read_last_run(chain: Chain, names: tuple[str, ...]) -> LastRun:

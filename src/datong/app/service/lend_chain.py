@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 
 from datong.app.borrowed_chain import LENT, LOCAL, SERVED_FILE
-from datong.app.service.chain_thread import Keeper
+from datong.app.service.chain_thread import ChainThread
 from datong.app.service.live_events import Events
 from datong.app.service.roles_and_permissions import Permission
 from datong.model.errors import DatongError
@@ -22,14 +22,14 @@ _LONGEST_SECRET, _PATIENCE_S = 200, 10.0
 
 
 class Lending:
-    """Lends the chain of a keeper, one command after the other."""
+    """Lends the chain of a server, one command after the other."""
 
-    def __init__(self, keeper: Keeper, events: Events, address: str) -> None:
+    def __init__(self, chain_thread: ChainThread, events: Events, address: str) -> None:
         """address: where the server is reached, to be said by commands."""
-        self._keeper, self._events = keeper, events
+        self._chain_thread, self._events = chain_thread, events
         self._secret = secrets.token_urlsafe(32)
         self._door = socket.create_server((LOCAL, 0))
-        self._file = keeper.folder / SERVED_FILE
+        self._file = chain_thread.folder / SERVED_FILE
         told = {"address": address, "port": self._door.getsockname()[1], "secret": self._secret, "process": os.getpid()}
         with os.fdopen(os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
             json.dump(told, file)
@@ -57,7 +57,7 @@ class Lending:
                 return
             guest.settimeout(None)
             try:
-                self._keeper.lend(lambda: self._until_back(guest))
+                self._chain_thread.lend(lambda: self._until_back(guest))
             finally:
                 self._events.tell("data", "", Permission.SEE_PLAN)
 

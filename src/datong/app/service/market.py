@@ -69,7 +69,7 @@ class Lost:
 def heat(served: Served, who: Who, branch: str | None = None) -> Heat:
     """Hours and their prices in the last run. Raises NotFound where there is none."""
     who.require(Permission.SEE_PLAN)
-    return served.keeper.kept(("market.heat", branch), lambda chain: _heat(chain.on(branch)))
+    return served.chain_thread.kept(("market.heat", branch), lambda chain: _heat(chain.on(branch)))
 
 
 def _heat(chain: Chain) -> Heat:
@@ -115,7 +115,7 @@ def scarce(served: Served, who: Who) -> tuple[Scarce, ...]:
     """What one more of would save most, the dearest first, MOST_SCARCE at most. Raises NotFound where there is no
     run."""
     who.require(Permission.SEE_PLAN)
-    return served.keeper.kept("market.scarce", lambda chain: _scarce(read_last_run(chain, READ).tables["prices"]))
+    return served.chain_thread.kept("market.scarce", lambda chain: _scarce(read_last_run(chain, READ).tables["prices"]))
 
 
 def _scarce(prices: pa.Table) -> tuple[Scarce, ...]:
@@ -141,7 +141,7 @@ def lost(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa:
     Raises NotFound where there is no run.
     """
     who.require(Permission.SEE_PLAN)
-    return piece(served.keeper.kept("market.lost", _lost), "cell", wanted)
+    return piece(served.chain_thread.kept("market.lost", _lost), "cell", wanted)
 
 
 def _lost(chain: Chain) -> pa.Table:
@@ -186,7 +186,7 @@ def in_the_way(served: Served, who: Who) -> tuple[Lost, ...]:
     """All units that are late or lost, by what stands in their way, the most first. Raises NotFound where there is no
     run."""
     who.require(Permission.SEE_PLAN)
-    return served.keeper.kept("market.in_the_way", lambda chain: _in_the_way(read_last_run(chain, READ).tables))
+    return served.chain_thread.kept("market.in_the_way", lambda chain: _in_the_way(read_last_run(chain, READ).tables))
 
 
 def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
@@ -211,7 +211,9 @@ def start_quote(
     who.require(Permission.QUOTE)
     if not np.isfinite(units) or units <= 0:
         raise Refused(message("served.market.wrong_units", units=str(units)))
-    products = served.keeper.kept("market.products", lambda chain: chain.state(names=("products",)).table("products"))
+    products = served.chain_thread.kept(
+        "market.products", lambda chain: chain.state(names=("products",)).table("products")
+    )
     known = products["product"].to_pylist()
     if product not in known:
         raise NotFound(message("served.market.no_product", product=product, hint=nearest_hint(product, known)))

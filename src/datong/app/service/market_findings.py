@@ -38,7 +38,7 @@ class Heard:
 def findings(served: Served, who: Who) -> Heard:
     """All findings, the strongest first, with what was decided up to now. Raises NotFound where there is no run."""
     who.require(Permission.SEE_FINDINGS)
-    return served.keeper.kept("findings.shown", _heard)
+    return served.chain_thread.kept("findings.shown", _heard)
 
 
 def _heard(chain: Chain) -> Heard:
@@ -105,4 +105,4 @@ def effect(served: Served, who: Who, name: str) -> "EffectResult":
     """What came after a decision, held against like products. Raises NotFound, and Refused where nothing was decided or
     nothing can be told."""
     who.require(Permission.SEE_FINDINGS)
-    return served.keeper.kept(("findings.effect", name), lambda chain: effect_of_finding(chain, name))
+    return served.chain_thread.kept(("findings.effect", name), lambda chain: effect_of_finding(chain, name))

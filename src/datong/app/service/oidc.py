@@ -25,7 +25,7 @@ from datong.app.service.accounts import People
 from datong.app.service.outside_sign_in import Begun, Entered, Outsiders, Tries, Vouched
 from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.roles_by_claim import Given, is_texts, read_given, roles_by_claim
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.model.errors import Refused
 from datong.model.words import message
 
@@ -104,15 +104,15 @@ class Oidc:
         self,
         configuration: Configuration,
         secret: str,
-        desk: Desk,
+        database: ServerDatabase,
         people: People,
         now: Callable[[], datetime],
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         """secret: shared with it; '': none. transport: None: the network."""
         self._configuration, self._secret, self._now, self._transport = configuration, secret, now, transport
-        self._tries = Tries(desk, now)
-        self._outsiders = Outsiders(desk, people, self._tries)
+        self._tries = Tries(database, now)
+        self._outsiders = Outsiders(database, people, self._tries)
         self._lock = Lock()
         self._known: _Known | None = None
 

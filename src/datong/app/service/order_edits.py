@@ -48,14 +48,14 @@ def check(served: Served, who: Who, change: Change) -> Changed:
 def checked(served: Served, change: Change) -> Changed:
     """As `check`. For this layer: a door asks for `check`."""
     now = everything(served)
-    return served.keeper.read(lambda chain: changed(chain, now, change))
+    return served.chain_thread.read(lambda chain: changed(chain, now, change))
 
 
 def ways(served: Served, who: Who, name: str) -> list[dict[str, Any]]:
     """The ways by which an order could be made, bought or moved. Raises NotAllowed, NotFound."""
     who.require(Permission.EDIT_ORDERS)
     now = everything(served)
-    return served.keeper.read(lambda chain: ways_of(chain, now, name))
+    return served.chain_thread.read(lambda chain: ways_of(chain, now, name))
 
 
 def price(served: Served, who: Who, change: Change) -> Job:
@@ -143,7 +143,7 @@ def can_undo(served: Served, who: Who, name: str) -> tuple[bool, bool]:
     """Whether there is a change of an order to undo, and one to make again. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
     asked = "SELECT state FROM order_edits WHERE subject = ? AND state IN ('done', 'undone')"
-    states = {row["state"] for row in served.desk.rows(asked, (name,))}
+    states = {row["state"] for row in served.database.rows(asked, (name,))}
     return "done" in states, "undone" in states
 
 
@@ -158,10 +158,10 @@ def asked_of(change: Change) -> dict[str, Any]:
 
 def written(served: Served, who: Who, task: Callable[[Chain, OrdersNow], T], noted: Callable[[T], Sequence[Note]]) -> T:
     """What a task writes that knows all orders as they are when it is its turn, with what is noted of it."""
-    seen, now = served.keeper.version, everything(served)
+    seen, now = served.chain_thread.version, everything(served)
 
     def write(chain: Chain) -> T:
-        is_current = served.keeper.version == seen
+        is_current = served.chain_thread.version == seen
         return task(chain, now if is_current else orders_now(chain))
 
     return served.write_whole(who, write, noted)
@@ -215,7 +215,7 @@ def _take_out(chain: Chain, names: Sequence[str]) -> None:
 def _meanwhile(served: Served, row: Row) -> Message:
     """Who changed an order since it was seen, and what."""
     asked = "SELECT by, what, before, after FROM audit WHERE subject = ? ORDER BY entry DESC LIMIT 1"
-    last = served.desk.row(asked, (row["order"],))
+    last = served.database.row(asked, (row["order"],))
     if last is None:
         return message("service_orders.replanned_meanwhile", order=row["order"])
     before, after = (json.loads(last[key]) if last[key] else {} for key in ("before", "after"))
@@ -226,7 +226,7 @@ def _meanwhile(served: Served, row: Row) -> Message:
 def _last_edit(served: Served, name: str, state: str, order_of: str, none: str) -> Mapping[str, Any]:
     row_of(everything(served).rows, name)
     asked = f"SELECT * FROM order_edits WHERE subject = ? AND state = ? ORDER BY edit {order_of} LIMIT 1"
-    found = served.desk.row(asked, (name, state))
+    found = served.database.row(asked, (name, state))
     if found is None:
         raise Refused(message(none, order=name))
     return found

@@ -77,7 +77,7 @@ def orders(served: Served, who: Who, wanted: Wanted) -> Piece:
 def order(served: Served, who: Who, name: str) -> OrderShown:
     """One order, with why it is there and what became of it. Raises NotAllowed, NotFound."""
     who.require(Permission.SEE_PLAN)
-    rows, said = served.keeper.kept("orders", lambda _: (everything(served).rows, events_said(served)))
+    rows, said = served.chain_thread.kept("orders", lambda _: (everything(served).rows, events_said(served)))
     row = row_of(rows, name)
     reasons = tuple(
         Reason(
@@ -91,7 +91,7 @@ def order(served: Served, who: Who, name: str) -> OrderShown:
     )
     plan = None if row["run"] is None else table_of_run(served, row["run"], "orders")
     own = said.filter(pc.equal(said["order"], name))
-    events = _events(own, name, served.keeper.settings, late_arrivals(served, [name]))
+    events = _events(own, name, served.chain_thread.settings, late_arrivals(served, [name]))
     history = tuple(sorted([*events, *_noted(served, name)], key=lambda one: one.at))
     lines = _lines(served, row)
     told = lines if len(lines) > 1 else ()
@@ -102,7 +102,7 @@ def _lines(served: Served, row: Mapping[str, Any]) -> tuple[str, ...]:
     """Lines on which an order may be made that names none."""
     if row["kind"] != "make" or row["line"]:
         return ()
-    state = served.keeper.kept("lines and recipes", lambda chain: chain.state(names=("recipes", "lines")))
+    state = served.chain_thread.kept("lines and recipes", lambda chain: chain.state(names=("recipes", "lines")))
     return possible_lines(state, row)
 
 
@@ -118,17 +118,19 @@ def evidence(served: Served, who: Who, name: str, rank: int) -> tuple[str, pa.Ta
             raise NotFound(message("service_orders.no_reason", order=name, rank=rank))
         return found[0]["evidence_table"], chain.evidence(run, found[0]["evidence_table"], found[0]["evidence"])
 
-    return served.keeper.kept(("evidence", name, rank), read)
+    return served.chain_thread.kept(("evidence", name, rank), read)
 
 
 def everything(served: Served) -> OrdersNow:
     """The whole list, worked out once after each change of the chain. For this layer: a door asks for `orders`."""
-    return served.keeper.kept("orders_now", orders_now)
+    return served.chain_thread.kept("orders_now", orders_now)
 
 
 def events_said(served: Served) -> pa.Table:
     """All rows of `order_events`, read once after each change of the chain."""
-    return served.keeper.kept("order_events", lambda chain: chain.state(names=("order_events",)).table("order_events"))
+    return served.chain_thread.kept(
+        "order_events", lambda chain: chain.state(names=("order_events",)).table("order_events")
+    )
 
 
 def _reasons(table: pa.Table | None, name: str) -> list[dict[str, Any]]:
@@ -169,7 +171,7 @@ def _events(rows: pa.Table, name: str, settings: ChainSettings, came: LateArriva
 
 def _noted(served: Served, name: str) -> list[Happened]:
     """What people did to an order here, by the audit."""
-    rows = served.desk.rows(
+    rows = served.database.rows(
         "SELECT at, by, what, before, after, why FROM audit WHERE subject = ? ORDER BY entry", (name,)
     )
     found = []

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from datong.app.service.accounts import People, Session, digest_of
 from datong.app.service.roles_and_permissions import NotSignedIn, Who
 from datong.app.service.roles_by_claim import Given
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.model.errors import DatongError
 from datong.model.words import message
 
@@ -84,29 +84,29 @@ class Try:
 class Tries:
     """Tries to sign in, each good once."""
 
-    def __init__(self, desk: Desk, now: Callable[[], datetime]) -> None:
-        self._desk, self._now = desk, now
+    def __init__(self, database: ServerDatabase, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
 
     def begin(self, nonce: str, verifier: str, following: str, account: int | None = None) -> str:
         """A new one; its secret."""
         secret, now = secrets.token_urlsafe(32), self._now().timestamp()
         row = (digest_of(secret), nonce, verifier, following, account, now)
-        with self._desk.together():
-            self._desk.write("DELETE FROM outside_tries WHERE made < ?", (now - LASTS.total_seconds(),))
-            self._desk.write(
+        with self._database.together():
+            self._database.write("DELETE FROM outside_tries WHERE made < ?", (now - LASTS.total_seconds(),))
+            self._database.write(
                 "DELETE FROM outside_tries WHERE digest NOT IN "
                 "(SELECT digest FROM outside_tries ORDER BY made DESC, rowid DESC LIMIT ?)",
                 (MOST_TRIES - 1,),
             )
-            self._desk.write("INSERT INTO outside_tries VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._database.write("INSERT INTO outside_tries VALUES (?, ?, ?, ?, ?, ?)", row)
         return secret
 
     def take(self, secret: str) -> Try:
         """The one of a secret, which is used up. Raises NotSignedIn where it was, or is over or none."""
         digest = digest_of(secret)
-        with self._desk.together():
-            row = self._desk.row("SELECT * FROM outside_tries WHERE digest = ?", (digest,))
-            self._desk.write("DELETE FROM outside_tries WHERE digest = ?", (digest,))
+        with self._database.together():
+            row = self._database.row("SELECT * FROM outside_tries WHERE digest = ?", (digest,))
+            self._database.write("DELETE FROM outside_tries WHERE digest = ?", (digest,))
         if row is None or self._now().timestamp() - row["made"] > LASTS.total_seconds():
             raise NotSignedIn(message("outside.over"))
         return Try(row["nonce"], row["verifier"], row["following"], row["account"])
@@ -115,8 +115,8 @@ class Tries:
 class Outsiders:
     """Accounts of people whom another server vouches for."""
 
-    def __init__(self, desk: Desk, people: People, tries: Tries) -> None:
-        self._desk, self._people, self._tries = desk, people, tries
+    def __init__(self, database: ServerDatabase, people: People, tries: Tries) -> None:
+        self._database, self._people, self._tries = database, people, tries
 
     def enter(self, vouched: Vouched, following: str, language: str) -> Entered:
         """Sign somebody in. language: of a new account. Raises NotSignedIn where they have no account."""
@@ -141,7 +141,7 @@ class Outsiders:
         """Whose account it is, made or given other roles where a claim says so. Raises NotSignedIn."""
         known = self._identity(vouched)
         try:
-            with self._desk.together():
+            with self._database.together():
                 if known is None:
                     known = self._bound(vouched, language)
                 elif known["is_mapped"]:
@@ -151,7 +151,7 @@ class Outsiders:
         return known["account"]
 
     def _identity(self, vouched: Vouched) -> dict[str, Any] | None:
-        return self._desk.row(
+        return self._database.row(
             "SELECT * FROM outside_identities JOIN accounts USING (account) WHERE issuer = ? AND subject = ?",
             (vouched.issuer, vouched.subject),
         )
@@ -160,16 +160,16 @@ class Outsiders:
         """The account of the login, from now on of this person; a new one where a claim gives it. Raises NotSignedIn
         where there is none, or it is of somebody else there."""
         login = vouched.login.strip().lower()
-        row = self._desk.row("SELECT account FROM accounts WHERE login = ?", (login,))
+        row = self._database.row("SELECT account FROM accounts WHERE login = ?", (login,))
         is_mapped = row is None
         if is_mapped:
             if vouched.given is None:
                 raise NotSignedIn(message("outside.no_account", login=login))
             self._people.invite(BY_OUTSIDE, login, vouched.name, vouched.given.roles, vouched.given.firm, language)
-            row = self._desk.row("SELECT account FROM accounts WHERE login = ?", (login,))
+            row = self._database.row("SELECT account FROM accounts WHERE login = ?", (login,))
         assert row is not None
         there = (vouched.issuer, row["account"])
-        if self._desk.row("SELECT 1 FROM outside_identities WHERE issuer = ? AND account = ?", there):
+        if self._database.row("SELECT 1 FROM outside_identities WHERE issuer = ? AND account = ?", there):
             raise NotSignedIn(message("outside.no_account", login=login))
         self._people.bind(row["account"], vouched.issuer, vouched.subject, is_mapped=is_mapped)
         found = self._identity(vouched)

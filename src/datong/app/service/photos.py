@@ -44,8 +44,8 @@ def add_photo(served: Served, who: Who, order: str, content: bytes) -> Photo:
         raise Refused(message("factory.too_many_photos", most=MOST))
     write_whole(_place(served, digest), picture.content)
     photo = Photo(own.order, digest, picture.kind, len(picture.content), who.login, served.now().timestamp())
-    with served.desk.together():
-        served.desk.write(
+    with served.database.together():
+        served.database.write(
             "INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?, ?)",
             (photo.order, digest, photo.kind, photo.bytes, who.own_firm, photo.by, photo.at),
         )
@@ -58,7 +58,7 @@ def add_photo(served: Served, who: Who, order: str, content: bytes) -> Photo:
 def photos(served: Served, who: Who, order: str) -> tuple[Photo, ...]:
     """Photos of an order, oldest first: of a firm's own order, or, for who sees the plan, of any."""
     _refuse_foreign(served, who, order)
-    rows = served.desk.rows('SELECT * FROM photos WHERE "order" = ? ORDER BY at, digest', (order,))
+    rows = served.database.rows('SELECT * FROM photos WHERE "order" = ? ORDER BY at, digest', (order,))
     return tuple(_photo(row) for row in rows)
 
 
@@ -84,7 +84,7 @@ def _refuse_foreign(served: Served, who: Who, order: str) -> None:
 
 
 def _place(served: Served, digest: str) -> Path:
-    folder = served.desk.folder or server_folder(served.keeper.folder)
+    folder = served.database.folder or server_folder(served.chain_thread.folder)
     return folder / FOLDER / digest[:2] / digest
 
 

@@ -49,7 +49,7 @@ def runs(served: Served, who: Who) -> Sequence[KeptRun]:
         rows.sort(key=lambda row: -row["saved"])
         return [KeptRun(row["run"], row["as_of"]) for row in rows[:MOST_RUNS]]
 
-    return served.keeper.kept("runs", read)
+    return served.chain_thread.kept("runs", read)
 
 
 def difference(served: Served, who: Who, a: str, b: str) -> Difference:
@@ -62,10 +62,10 @@ def difference(served: Served, who: Who, a: str, b: str) -> Difference:
     def read(chain: Chain) -> list[pa.Table | None]:
         return [run_table(chain, run, name) for name in ("orders", "certificate") for run in (a, b)]
 
-    orders_a, orders_b, cost_a, cost_b = served.keeper.kept(("difference", a, b), read)
+    orders_a, orders_b, cost_a, cost_b = served.chain_thread.kept(("difference", a, b), read)
     assert orders_a is not None and orders_b is not None and cost_a is not None and cost_b is not None
     changes = order_changes(orders_a, orders_b)  # not on the chain's thread, where others wait
     counts = {one["values"]: one["counts"] for one in pc.value_counts(changes["change"]).to_pylist()}
     money = cost_a["total_cost"][0].as_py(), cost_b["total_cost"][0].as_py()
     differing = changes.filter(pc.not_equal(changes["change"], SAME))
-    return Difference(a, b, differing, counts, money, served.keeper.settings.currency)
+    return Difference(a, b, differing, counts, money, served.chain_thread.settings.currency)

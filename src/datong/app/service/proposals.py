@@ -115,8 +115,8 @@ def propose(served: Served, who: Who, asked: Asked, why: str) -> Proposal:
         raise Refused(message("proposals.no_why"))
     look = KINDS[kind].look(served, who, asked)
     values = {"kind": kind, "asked": _json(asdict(asked)), "seen": _json(look.versions), "by": who.login}
-    with served.desk.together():
-        waits = served.desk.rows(f"SELECT * FROM proposals WHERE state = '{OPEN}' AND by = ?", (who.login,))
+    with served.database.together():
+        waits = served.database.rows(f"SELECT * FROM proposals WHERE state = '{OPEN}' AND by = ?", (who.login,))
         same = [row for row in waits if all(row[name] == value for name, value in values.items())]
         if same:
             return _seen_now(served, who, same[0])
@@ -126,7 +126,7 @@ def propose(served: Served, who: Who, asked: Asked, why: str) -> Proposal:
         row = {**values, "told": told, "why": why.strip(), "way": served.audit.way, "made": served.now().timestamp()}
         names = ", ".join(row)
         places = ", ".join("?" * len(row))
-        number = served.desk.add(f"INSERT INTO proposals ({names}) VALUES ({places})", tuple(row.values()))
+        number = served.database.add(f"INSERT INTO proposals ({names}) VALUES ({places})", tuple(row.values()))
         served.audit.note(who.login, "propose", _subject(number), after={"kind": kind, "asked": asdict(asked)}, why=why)
     _tell(served, kind, number)
     return proposal(served, who, number)
@@ -143,7 +143,7 @@ def proposals(
     among = ", ".join("?" * len(kinds))
     older = "" if before is None else "AND proposal < ?"
     asked = f"SELECT * FROM proposals WHERE state = ? AND kind IN ({among}) {older} ORDER BY proposal DESC LIMIT ?"
-    rows = served.desk.rows(asked, (state, *kinds, *(() if before is None else (before,)), min(count, MOST_LISTED)))
+    rows = served.database.rows(asked, (state, *kinds, *(() if before is None else (before,)), min(count, MOST_LISTED)))
     now = _versions_now(served, who, rows)
     return [_shown(row, now) for row in rows]
 
@@ -157,7 +157,7 @@ def approve(served: Served, who: Who, number: int, why: str = "") -> Proposal:
     """Do what was proposed, as the person who approves it. Raises NotAllowed, also for a token; NotFound; Refused where
     it was decided, Stale where things are others now, Meanwhile where somebody wrote at the same moment, and what doing
     it raises: then nothing is done, and it waits on."""
-    version = served.keeper.version
+    version = served.chain_thread.version
     row = _waiting(served, who, number)
     now = _versions_now(served, who, [row])
     stale = _stale(row, now)
@@ -179,8 +179,10 @@ def approve(served: Served, who: Who, number: int, why: str = "") -> Proposal:
 def refuse(served: Served, who: Who, number: int, why: str = "") -> Proposal:
     """Let what was proposed be. Raises as `approve`, but for things that are others now."""
     one = _seen_now(served, who, _waiting(served, who, number))
-    with served.desk.together():
-        served.desk.keep(Note("proposals", _decided(served, who, REFUSED, why), {"proposal": number, "state": OPEN}))
+    with served.database.together():
+        served.database.keep(
+            Note("proposals", _decided(served, who, REFUSED, why), {"proposal": number, "state": OPEN})
+        )
         told = {"kind": one.kind, "asked": one.asked, "proposed_by": one.by}
         served.audit.note(who.login, "refuse_proposal", _subject(number), after=told, why=why)
     _tell(served, one.kind, number)
@@ -205,7 +207,7 @@ def _kinds_seen(who: Who) -> list[str]:
 
 def _row(served: Served, who: Who, number: int) -> Row:
     kinds = _kinds_seen(who)
-    row = served.desk.row("SELECT * FROM proposals WHERE proposal = ?", (number,))
+    row = served.database.row("SELECT * FROM proposals WHERE proposal = ?", (number,))
     if row is None or row["kind"] not in kinds:
         raise NotFound(message("proposals.none", proposal=number))
     return row

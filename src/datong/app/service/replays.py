@@ -53,7 +53,7 @@ def last_replay(served: Served, who: Who) -> Replayed | None:
     """What the last replay that ended well says; None: there was none. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
     asked = "SELECT result, ended FROM jobs WHERE kind = 'replay' AND state = 'done' ORDER BY ended DESC LIMIT 1"
-    row = served.desk.row(asked)
+    row = served.database.row(asked)
     if row is None:
         return None
     kept = json.loads(row["result"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.model.errors import Refused
 from datong.model.words import message
 
@@ -39,8 +39,8 @@ class InProgress(Refused):
 class Answered:
     """Keys by account, what was sent with each, and what was answered."""
 
-    def __init__(self, desk: Desk, now: Callable[[], datetime]) -> None:
-        self._desk, self._now = desk, now
+    def __init__(self, database: ServerDatabase, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
         self._lock = Lock()
         self._at_work: set[tuple[int, str]] = set()
         self._swept = datetime.min.replace(tzinfo=now().tzinfo)
@@ -53,10 +53,10 @@ class Answered:
         was done.
         """
         self._sweep()
-        with self._lock, self._desk.together():
-            row = self._desk.row("SELECT * FROM answered WHERE account = ? AND key = ?", (account, key))
+        with self._lock, self._database.together():
+            row = self._database.row("SELECT * FROM answered WHERE account = ? AND key = ?", (account, key))
             if row is None:
-                self._desk.write(
+                self._database.write(
                     "INSERT INTO answered (account, key, digest, at) VALUES (?, ?, ?, ?)",
                     (account, key, digest, self._now().timestamp()),
                 )
@@ -73,7 +73,7 @@ class Answered:
     def keep(self, account: int, key: str, answer: Answer) -> None:
         text = json.dumps({"body": answer.body, "headers": dict(answer.headers)}, ensure_ascii=False)
         with self._lock:
-            self._desk.write(
+            self._database.write(
                 "UPDATE answered SET status = ?, body = ? WHERE account = ? AND key = ?",
                 (answer.status, text, account, key),
             )
@@ -82,7 +82,7 @@ class Answered:
     def drop(self, account: int, key: str) -> None:
         """Nothing was done: the key may be used again."""
         with self._lock:
-            self._desk.write("DELETE FROM answered WHERE account = ? AND key = ?", (account, key))
+            self._database.write("DELETE FROM answered WHERE account = ? AND key = ?", (account, key))
             self._at_work.discard((account, key))
 
     def leave(self, account: int, key: str) -> None:
@@ -96,4 +96,4 @@ class Answered:
             if now - self._swept < _SWEPT:
                 return
             self._swept = now
-        self._desk.write("DELETE FROM answered WHERE at < ?", ((now - KEPT).timestamp(),))
+        self._database.write("DELETE FROM answered WHERE at < ?", ((now - KEPT).timestamp(),))

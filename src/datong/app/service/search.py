@@ -60,7 +60,7 @@ def _rows(served: Served, table: str, columns: Sequence[str]) -> pa.Table:
     def read(chain: Chain) -> pa.Table:
         return chain.state(names=(table,)).table(table).select(list(columns))
 
-    return served.keeper.kept(("search", table), read)
+    return served.chain_thread.kept(("search", table), read)
 
 
 def _in_order(rows: pa.Table, columns: Sequence[str], text: str) -> list[dict[str, Any]]:

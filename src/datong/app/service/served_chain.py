@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from datong.app.chain import Chain
 from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
-from datong.app.service.chain_thread import Keeper
+from datong.app.service.chain_thread import ChainThread
 from datong.app.service.database_note import Note
 from datong.app.service.jobs import Job, Jobs, Kind
 from datong.app.service.live_events import Events
@@ -19,7 +19,7 @@ from datong.app.service.order_edit_price_jobs import ask_offers, ask_price, keep
 from datong.app.service.quotes import ask_quote, keep_quote
 from datong.app.service.replay_jobs import ask_replay, keep_replay
 from datong.app.service.roles_and_permissions import Permission, Who
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.app.service.webhooks import Webhooks
 from datong.app.service.whole_writes import settle, write_whole
 from datong.app.wiring import utc_now
@@ -29,7 +29,7 @@ from datong.model.words import message
 
 T = TypeVar("T")
 # Beside the chain's folder, so that a copy of the chain has nobody's secrets.
-SERVER_FOLDER, DESK_FILE = ".server", "people.sqlite"
+SERVER_FOLDER, DATABASE_FILE = ".server", "people.sqlite"
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Served:
     """What every door of a server is given. besides: what each whole write of this value notes with its own. only_at:
     the version of the chain at which it may write; None: at any."""
 
-    keeper: Keeper
+    chain_thread: ChainThread
     people: People
     audit: Audit
     events: Events
     jobs: Jobs
-    desk: Desk
+    database: ServerDatabase
     now: Callable[[], datetime]
     webhooks: Webhooks
     besides: tuple[Note, ...] = ()
@@ -53,11 +53,13 @@ class Served:
         of another version than the one at which this may write."""
 
         def unchanged(chain: Chain) -> T:
-            if self.only_at not in (None, self.keeper.version):
+            if self.only_at not in (None, self.chain_thread.version):
                 raise Meanwhile(message("service.meanwhile"))
             return task(chain)
 
-        return write_whole(self.keeper, self.desk, who.login, unchanged, lambda made: [*noted(made), *self.besides])
+        return write_whole(
+            self.chain_thread, self.database, who.login, unchanged, lambda made: [*noted(made), *self.besides]
+        )
 
     def start_job(self, who: Who, kind: str, asked: Mapping[str, Any]) -> Job:
         """Begin a job by the door that this value stands for. Raises as `Jobs.start`."""
@@ -75,8 +77,8 @@ class Served:
 
     def close(self) -> None:
         self.jobs.close()
-        self.keeper.close()
-        self.desk.close()
+        self.chain_thread.close()
+        self.database.close()
 
 
 class Meanwhile(Refused):
@@ -91,22 +93,22 @@ def server_folder(chain: Path) -> Path:
 
 def serve(
     folder: Path,
-    desk_file: Path | None,
+    database_file: Path | None,
     now: Callable[[], datetime] = utc_now,
     language: str = "en",
     hasher: PasswordHasher | None = None,
     webhooks_to_private: bool = False,
 ) -> Served:
-    """Open a chain to be served. desk_file: accounts and jobs; None: in memory. webhooks_to_private: to addresses of
-    one's own network. Raises what Chain raises."""
-    keeper = Keeper(folder, now, language)
-    desk = Desk(desk_file)
-    settle(keeper, desk)
-    audit, events = Audit(desk, now), Events()
-    jobs = Jobs(desk, keeper, audit, events, now, JOB_KINDS)
-    people = People(desk, audit, now, hasher)
-    webhooks = Webhooks(desk, people, audit, now, to_private=webhooks_to_private)
-    return Served(keeper, people, audit, events, jobs, desk, now, webhooks)
+    """Open a chain to be served. database_file: accounts and jobs; None: in memory. webhooks_to_private: to addresses
+    of one's own network. Raises what Chain raises."""
+    chain_thread = ChainThread(folder, now, language)
+    database = ServerDatabase(database_file)
+    settle(chain_thread, database)
+    audit, events = Audit(database, now), Events()
+    jobs = Jobs(database, chain_thread, audit, events, now, JOB_KINDS)
+    people = People(database, audit, now, hasher)
+    webhooks = Webhooks(database, people, audit, now, to_private=webhooks_to_private)
+    return Served(chain_thread, people, audit, events, jobs, database, now, webhooks)
 
 
 def _read_folder(chain: Chain, asked: Mapping[str, Any]) -> None:

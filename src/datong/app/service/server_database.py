@@ -1,4 +1,4 @@
-"""The desk: the database of a server, with accounts, sessions, secrets, jobs and the audit. One SQLite file."""
+"""The database of a server, with accounts, sessions, secrets, jobs and the audit. One SQLite file."""
 
 import os
 import sqlite3
@@ -80,7 +80,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-class Desk:
+class ServerDatabase:
     """The open database. Its SQL knows `folded`. Each call is a transaction of its own; threads take turns."""
 
     def __init__(self, file: Path | None) -> None:

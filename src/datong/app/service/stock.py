@@ -25,7 +25,7 @@ STOCK = pa.schema(
 def stock(served: Served, who: Who, product: str) -> pa.Table:
     """Units of a product over all sites, by bucket; empty where the last plan has none of it. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
-    return served.keeper.kept(("stock", product), lambda chain: _stock(chain, product))
+    return served.chain_thread.kept(("stock", product), lambda chain: _stock(chain, product))
 
 
 def _stock(chain: Chain, product: str) -> pa.Table:

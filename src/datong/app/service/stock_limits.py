@@ -44,25 +44,25 @@ def places(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noq
     """Products and sites with a smallest or largest stock, in PLACES; empty where nobody said one. Raises NotFound
     where there is no run, or an earlier version kept it."""
     who.require(Permission.SEE_PLAN)
-    return piece(served.keeper.kept("stock_limits.places", _places), "place", wanted)
+    return piece(served.chain_thread.kept("stock_limits.places", _places), "place", wanted)
 
 
 def limits(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa: B008 - a frozen value
     """The same bucket by bucket, in LIMITS. Raises as `places`."""
     who.require(Permission.SEE_PLAN)
-    return piece(served.keeper.kept(_LAST, _limits), "limit", wanted)
+    return piece(served.chain_thread.kept(_LAST, _limits), "limit", wanted)
 
 
 def places_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> bytes:
     """`places` as a workbook."""
     rows = places(served, who, replace(wanted, is_whole=True)).rows
-    return workbook(SheetGrid("stock_places", served.keeper.settings.name, "place", (), rows), language)
+    return workbook(SheetGrid("stock_places", served.chain_thread.settings.name, "place", (), rows), language)
 
 
 def limits_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> bytes:
     """`limits` as a workbook."""
     rows = limits(served, who, replace(wanted, is_whole=True)).rows
-    return workbook(SheetGrid(_LAST, served.keeper.settings.name, "limit", (), rows), language)
+    return workbook(SheetGrid(_LAST, served.chain_thread.settings.name, "limit", (), rows), language)
 
 
 def _limits(chain: Chain) -> pa.Table:

@@ -95,14 +95,14 @@ class Today:
 def today(served: Served, who: Who) -> Today:
     """What a planner looks at first. Raises NotAllowed."""
     who.require(Permission.SEE_PLAN)
-    told = served.keeper.kept("today", lambda chain: _told(chain, everything(served), events_said(served)))
+    told = served.chain_thread.kept("today", lambda chain: _told(chain, everything(served), events_said(served)))
     shown, count = decisions(served, who)
     told = replace(told, decisions=[_reasoned(served, who, one) for one in shown], decision_count=count)
     told = replace(told, answered=_with_arrivals(served, told.answered))
     if told.plan is None:
         return told
     said = _said(served, told.plan)
-    week, begins = served.keeper.kept("week", lambda _: _week_now(said, everything(served).rows))
+    week, begins = served.chain_thread.kept("week", lambda _: _week_now(said, everything(served).rows))
     told = replace(told, week=week, begins=begins.slice(0, MOST_ROWS), begins_count=begins.num_rows)
     return replace(told, came_back=said.came_back, late=said.late, late_count=said.late_count)
 
@@ -115,7 +115,7 @@ def decisions(
     key of what does not wait any more."""
     who.require(Permission.SEE_PLAN)
     waiting = _all_that_waits(served)
-    noted = {row["decision"]: row for row in served.desk.rows("SELECT * FROM order_decisions")}
+    noted = {row["decision"]: row for row in served.database.rows("SELECT * FROM order_decisions")}
     dismissed = {key for key, row in noted.items() if row["state"] == "dismissed"}
     gone = sum(_found(waiting, key) is not None for key in dismissed)
     shown: list[Decision] = []
@@ -177,7 +177,7 @@ def planners(served: Served, who: Who) -> dict[str, str]:
     """Whom something can be assigned to: names by login. Raises NotAllowed."""
     who.require(Permission.EDIT_ORDERS)
     asked = "SELECT login, name FROM accounts WHERE NOT disabled AND roles LIKE '%\"planner\"%' ORDER BY login"
-    return {row["login"]: row["name"] for row in served.desk.rows(asked)}
+    return {row["login"]: row["name"] for row in served.database.rows(asked)}
 
 
 def price_offers(served: Served, who: Who) -> Job:
@@ -222,9 +222,9 @@ def _said(served: Served, plan: LastPlan) -> _OfRun:
         return tables | {"reasons": reasons.filter(pc.is_in(reasons["text_key"], pa.array(SHORT_WEEK)))}
 
     def work_out() -> _OfRun:
-        return _of_run(served.keeper.read(read), served.keeper.settings, plan)
+        return _of_run(served.chain_thread.read(read), served.chain_thread.settings, plan)
 
-    return worked_once(served.keeper, ("today", plan.run, served.keeper.opened), work_out)
+    return worked_once(served.chain_thread, ("today", plan.run, served.chain_thread.opened), work_out)
 
 
 def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastPlan) -> _OfRun:
@@ -339,7 +339,7 @@ ACTION_OF = {"make": "make", "buy": "order", "move": "move"}
 
 
 def _all_that_waits(served: Served) -> _Waiting:
-    return served.keeper.kept("decisions", lambda chain: _waiting(chain, everything(served)))
+    return served.chain_thread.kept("decisions", lambda chain: _waiting(chain, everything(served)))
 
 
 def _waiting(chain: Chain, now: OrdersNow) -> _Waiting:
@@ -427,7 +427,7 @@ def _the(served: Served, who: Who, key: str) -> Decision:
     """Raises NotFound for what does not wait any more, or was dismissed."""
     who.require(Permission.SEE_PLAN)
     found = _found(_all_that_waits(served), key)
-    noted = served.desk.row("SELECT * FROM order_decisions WHERE decision = ?", (key,)) or {}
+    noted = served.database.row("SELECT * FROM order_decisions WHERE decision = ?", (key,)) or {}
     if found is None or noted.get("state") == "dismissed":
         raise NotFound(message("service_orders.decided_already"))
     return replace(found, assigned=noted.get("assigned"))
@@ -450,7 +450,7 @@ def _decide_offer(served: Served, who: Who, one: Decision, is_taken: bool, why: 
 
 
 def _note(served: Served, who: Who, key: str, state: str, assigned: str | None, why: str) -> None:
-    served.desk.write(
+    served.database.write(
         "INSERT OR REPLACE INTO order_decisions (decision, at, by, state, assigned, why) VALUES (?, ?, ?, ?, ?, ?)",
         (key, served.now().timestamp(), who.login, state, assigned, why),
     )

@@ -64,13 +64,13 @@ class Told:
 def demand(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa: B008 - a frozen value
     """Demand of the last plan, and what of it is on time, in DEMAND. Raises NotFound where there is no plan."""
     who.require(Permission.SEE_TOTALS)
-    return piece(served.keeper.kept("totals.demand", _demand), "total", wanted)
+    return piece(served.chain_thread.kept("totals.demand", _demand), "total", wanted)
 
 
 def hours(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa: B008 - a frozen value
     """Hours of the last plan, in HOURS. Raises NotFound where there is no plan."""
     who.require(Permission.SEE_TOTALS)
-    return piece(served.keeper.kept("totals.hours", _hours), "total", wanted)
+    return piece(served.chain_thread.kept("totals.hours", _hours), "total", wanted)
 
 
 def as_of(served: Served, who: Who) -> datetime:
@@ -82,13 +82,13 @@ def as_of(served: Served, who: Who) -> datetime:
 def demand_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> bytes:
     """`demand` as a workbook."""
     rows = demand(served, who, replace(wanted, is_whole=True)).rows
-    return workbook(SheetGrid("totals_demand", served.keeper.settings.name, "total", (), rows), language)
+    return workbook(SheetGrid("totals_demand", served.chain_thread.settings.name, "total", (), rows), language)
 
 
 def hours_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> bytes:
     """`hours` as a workbook."""
     rows = hours(served, who, replace(wanted, is_whole=True)).rows
-    return workbook(SheetGrid("totals_hours", served.keeper.settings.name, "total", (), rows), language)
+    return workbook(SheetGrid("totals_hours", served.chain_thread.settings.name, "total", (), rows), language)
 
 
 def told_safely(parts: Mapping[str, Mapping[str, float]]) -> tuple[Told, ...]:

@@ -34,7 +34,7 @@ from datong.app.service.accounts import People
 from datong.app.service.audit import Audit
 from datong.app.service.live_events import Event, Events, Listener, may_see
 from datong.app.service.roles_and_permissions import Who
-from datong.app.service.server_database import Desk
+from datong.app.service.server_database import ServerDatabase
 from datong.model.errors import NotFound, Refused
 from datong.model.words import message
 
@@ -76,10 +76,16 @@ class Webhooks:
     """The webhooks of everybody, in the server's database."""
 
     def __init__(
-        self, desk: Desk, people: People, audit: Audit, now: Callable[[], datetime], *, to_private: bool = False
+        self,
+        database: ServerDatabase,
+        people: People,
+        audit: Audit,
+        now: Callable[[], datetime],
+        *,
+        to_private: bool = False,
     ) -> None:
         """to_private: addresses within one's own network are allowed."""
-        self._desk, self._people, self._audit, self._now = desk, people, audit, now
+        self._database, self._people, self._audit, self._now = database, people, audit, now
         self.to_private = to_private
 
     def noted_by(self, audit: Audit) -> "Webhooks":
@@ -99,8 +105,8 @@ class Webhooks:
         if len(self.of(who)) >= MOST_WEBHOOKS:
             raise Refused(message("webhooks.too_many", most=MOST_WEBHOOKS))
         secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-        with self._desk.together():
-            number = self._desk.add(
+        with self._database.together():
+            number = self._database.add(
                 "INSERT INTO webhooks (account, address, kinds, secret, made) VALUES (?, ?, ?, ?, ?)",
                 (who.account, address, json.dumps(list(kinds)), secret, self._now().timestamp()),
             )
@@ -110,7 +116,7 @@ class Webhooks:
 
     def of(self, who: Who) -> list[Webhook]:
         """One's own, oldest first."""
-        rows = self._desk.rows(
+        rows = self._database.rows(
             "SELECT w.*, (SELECT count(*) FROM webhook_words s WHERE s.webhook = w.webhook) AS waiting "
             "FROM webhooks w WHERE account = ? ORDER BY webhook",
             (who.account,),
@@ -127,9 +133,9 @@ class Webhooks:
     def drop(self, who: Who, number: int) -> None:
         """Take one away, with what waits for it. Raises NotFound, also for another's."""
         before = self._one(who, number)
-        with self._desk.together():
-            self._desk.write("DELETE FROM webhook_words WHERE webhook = ?", (number,))
-            self._desk.write("DELETE FROM webhooks WHERE webhook = ?", (number,))
+        with self._database.together():
+            self._database.write("DELETE FROM webhook_words WHERE webhook = ?", (number,))
+            self._database.write("DELETE FROM webhooks WHERE webhook = ?", (number,))
             self._audit.note(who.login, "dropped_webhook", str(number), before={"address": before.address})
 
     def try_out(self, who: Who, number: int) -> None:
@@ -141,7 +147,7 @@ class Webhooks:
 
     def tell(self, event: Event) -> None:
         """Put a word on the way to each webhook that asks for the event and whose owner may know of it."""
-        for row in self._desk.rows("SELECT webhook, account, kinds FROM webhooks"):
+        for row in self._database.rows("SELECT webhook, account, kinds FROM webhooks"):
             owner = self._people.of_account(row["account"])
             if owner is None:
                 continue
@@ -154,21 +160,23 @@ class Webhooks:
         """A new word, behind those that wait. Where too many wait the oldest go, and a word in their place says so."""
         now = self._now()
         body = json.dumps({**word, "timestamp": now.isoformat()}, ensure_ascii=False)
-        with self._desk.together():
-            waiting = self._desk.rows("SELECT word, due FROM webhook_words WHERE webhook = ? ORDER BY word", (webhook,))
+        with self._database.together():
+            waiting = self._database.rows(
+                "SELECT word, due FROM webhook_words WHERE webhook = ? ORDER BY word", (webhook,)
+            )
             due = max([now.timestamp(), *(row["due"] for row in waiting)])
             if len(waiting) >= MOST_WAITING:
                 lost = json.dumps({"type": "lost", "data": {}, "timestamp": now.isoformat()})
                 gone = waiting[: len(waiting) - MOST_WAITING + 2]
-                self._desk.write(
+                self._database.write(
                     "DELETE FROM webhook_words WHERE webhook = ? AND word < ?", (webhook, gone[-1]["word"])
                 )
-                self._desk.write("UPDATE webhook_words SET body = ? WHERE word = ?", (lost, gone[-1]["word"]))
-            self._desk.add("INSERT INTO webhook_words (webhook, body, due) VALUES (?, ?, ?)", (webhook, body, due))
+                self._database.write("UPDATE webhook_words SET body = ? WHERE word = ?", (lost, gone[-1]["word"]))
+            self._database.add("INSERT INTO webhook_words (webhook, body, due) VALUES (?, ?, ?)", (webhook, body, due))
 
     def due(self) -> list[dict[str, Any]]:
         """Of each webhook the word that waits longest, where it is due; of whoever may act no more none is left."""
-        rows = self._desk.rows(
+        rows = self._database.rows(
             "SELECT s.*, w.address, w.secret, w.account FROM webhook_words s JOIN webhooks w USING (webhook) "
             "WHERE s.word IN (SELECT min(word) FROM webhook_words GROUP BY webhook) AND s.due <= ? ORDER BY s.word",
             (self._now().timestamp(),),
@@ -176,7 +184,7 @@ class Webhooks:
         found = []
         for row in rows:
             if self._people.of_account(row["account"]) is None:
-                self._desk.write("DELETE FROM webhook_words WHERE webhook = ?", (row["webhook"],))
+                self._database.write("DELETE FROM webhook_words WHERE webhook = ?", (row["webhook"],))
             else:
                 found.append(row)
         return found
@@ -208,17 +216,17 @@ class Webhooks:
     def noted(self, row: Mapping[str, Any], said: str) -> None:
         """Keep what came of a word."""
         now = self._now()
-        with self._desk.together():
-            self._desk.write(
+        with self._database.together():
+            self._database.write(
                 "UPDATE webhooks SET last = ?, said = ? WHERE webhook = ?", (now.timestamp(), said, row["webhook"])
             )
             if not said or row["tries"] >= len(AGAIN_AFTER):
-                self._desk.write("DELETE FROM webhook_words WHERE word = ?", (row["word"],))
+                self._database.write("DELETE FROM webhook_words WHERE word = ?", (row["word"],))
                 return
             due = (now + AGAIN_AFTER[row["tries"]]).timestamp()
             # What waits behind it is not sent before it.
-            self._desk.write("UPDATE webhook_words SET tries = tries + 1 WHERE word = ?", (row["word"],))
-            self._desk.write(
+            self._database.write("UPDATE webhook_words SET tries = tries + 1 WHERE word = ?", (row["word"],))
+            self._database.write(
                 "UPDATE webhook_words SET due = max(due, ?) WHERE webhook = ? AND word >= ?",
                 (due, row["webhook"], row["word"]),
             )

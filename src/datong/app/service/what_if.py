@@ -58,7 +58,9 @@ class TakenOver:
 def branches(served: Served, who: Who) -> tuple[WhatIf, ...]:
     """Every what-if, in the order in which they were made."""
     who.require(Permission.SEE_PLAN)
-    return served.keeper.kept("what_if.branches", lambda chain: tuple(_shown(chain, one) for one in chain.branches()))
+    return served.chain_thread.kept(
+        "what_if.branches", lambda chain: tuple(_shown(chain, one) for one in chain.branches())
+    )
 
 
 def _shown(chain: Chain, one: Branch) -> WhatIf:
@@ -71,7 +73,7 @@ def make(served: Served, who: Who, name: str, note: str = "", parent: str = TRUN
     """A new what-if on what is known now. Raises Refused for a name that is taken or is none, NotFound for a parent
     that is not there."""
     who.require(Permission.WHAT_IF)
-    served.keeper.write(who.login, lambda chain: chain.on(None).branch(name, parent=parent, note=note))
+    served.chain_thread.write(who.login, lambda chain: chain.on(None).branch(name, parent=parent, note=note))
     served.audit.note(who.login, "make_branch", name, after={"note": note, "parent": parent})
     served.events.tell("plan", name, Permission.SEE_PLAN)
     return _the(branches(served, who), name)
@@ -89,7 +91,7 @@ def drop(served: Served, who: Who, name: str, why: str = "") -> None:
     """Delete a what-if with its rows and runs. Raises NotFound, Refused while others stand on it."""
     who.require(Permission.WHAT_IF)
     gone = _the(branches(served, who), name)
-    served.keeper.write(who.login, lambda chain: chain.drop_branch(gone.name))
+    served.chain_thread.write(who.login, lambda chain: chain.drop_branch(gone.name))
     served.audit.note(who.login, "drop_branch", gone.name, before={"changed": dict(gone.changed)}, why=why)
     served.events.tell("plan", gone.name, Permission.SEE_PLAN)
 
@@ -109,7 +111,7 @@ def rows(served: Served, who: Who, name: str, table: str, wanted: Wanted = Wante
     if table not in changeable():
         raise NotFound(message("branch.unknown_table", table=table, tables=", ".join(changeable())))
     plain = branch_name(name)
-    found = served.keeper.kept(("what_if.rows", plain, table), lambda chain: table_rows(chain.on(plain), table))
+    found = served.chain_thread.kept(("what_if.rows", plain, table), lambda chain: table_rows(chain.on(plain), table))
     return piece(found, "key", wanted)
 
 
@@ -128,7 +130,7 @@ def change(served: Served, who: Who, name: str, changes: Sequence[Change | NewRo
     plain = branch_name(name)
     if plain is None:
         raise Refused(message("served.what_if.not_on_main"))
-    taken = served.keeper.write(who.login, lambda chain: chain.on(plain).change(*changes))
+    taken = served.chain_thread.write(who.login, lambda chain: chain.on(plain).change(*changes))
     served.audit.note(who.login, "change_branch", plain, after={"changes": [str(one) for one in changes]})
     served.events.tell("plan", plain, Permission.SEE_PLAN)
     return taken
@@ -154,7 +156,7 @@ def changes(served: Served, who: Who, name: str) -> tuple[Changed, ...]:
     """What a what-if says otherwise than the chain did when it was made, by table and row. Raises NotFound."""
     who.require(Permission.SEE_PLAN)
     plain = _the(branches(served, who), name).name
-    return served.keeper.kept(
+    return served.chain_thread.kept(
         ("what_if.changes", plain), lambda chain: tuple(c for one in _differing(chain, plain) for c in _cells(one))
     )
 
@@ -193,10 +195,12 @@ def compare(served: Served, who: Who, name: str, against: str = TRUNK) -> "Compa
         if one.last_run is None or not one.is_current:
             key = "served.what_if.never_run" if one.last_run is None else "served.what_if.changed_since"
             raise Refused(message(key, name=one.name))
-    has_plan = served.keeper.kept("what_if.has_plan", lambda chain: None in chain.ledger.runs()["branch"].to_pylist())
+    has_plan = served.chain_thread.kept(
+        "what_if.has_plan", lambda chain: None in chain.ledger.runs()["branch"].to_pylist()
+    )
     if None in (branch_name(against), branch_name(name)) and not has_plan:
         raise NotFound(message("served.no_plan"))
-    return served.keeper.kept(("what_if.compare", against, name), lambda chain: chain.compare(against, name))
+    return served.chain_thread.kept(("what_if.compare", against, name), lambda chain: chain.compare(against, name))
 
 
 # taking over -------------------------------------------------------------------------------------
@@ -213,7 +217,7 @@ def take_over(served: Served, who: Who, name: str, why: str = "", *, anyway: boo
     who.require(Permission.CHANGE_DATA)
     _the(branches(served, who), name)
     plain = str(branch_name(name))
-    done, before = served.keeper.write(who.login, lambda chain: _take_over(chain, plain, anyway))
+    done, before = served.chain_thread.write(who.login, lambda chain: _take_over(chain, plain, anyway))
     after = {"written": dict(done.written), "withdrawn": dict(done.withdrawn)}
     served.audit.note(who.login, "take_over_branch", plain, before=before, after=after, why=why)
     for kind, permission in (("data", Permission.SEE_DATA), ("plan", Permission.SEE_PLAN)):

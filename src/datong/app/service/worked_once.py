@@ -9,20 +9,20 @@ from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from datong.app.service.chain_thread import Keeper
+from datong.app.service.chain_thread import ChainThread
 
 T = TypeVar("T")
 # Answers that are held at once, of each chain; the one that nobody asked for the longest goes first.
 MOST_HELD = 32
-_HELD: WeakKeyDictionary[Keeper, OrderedDict[Hashable, Future[Any]]] = WeakKeyDictionary()
+_HELD: WeakKeyDictionary[ChainThread, OrderedDict[Hashable, Future[Any]]] = WeakKeyDictionary()
 _LOCK = Lock()
 
 
-def worked_once(keeper: Keeper, name: Hashable, task: Callable[[], T]) -> T:
+def worked_once(chain_thread: ChainThread, name: Hashable, task: Callable[[], T]) -> T:
     """What a task gives that reads no chain. name: of what it gives, whatever the chain says meanwhile. Where it raises
     all who wait are told so, and the next to ask tries again."""
     with _LOCK:
-        held = _HELD.setdefault(keeper, OrderedDict())
+        held = _HELD.setdefault(chain_thread, OrderedDict())
         found = held.get(name)
         mine: Future[T] = Future()
         if found is None:

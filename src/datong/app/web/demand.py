@@ -192,7 +192,7 @@ def _areas(visit: Visit, item: ItemDemand, starts: Sequence[date]) -> dict[str, 
         return {}
     marked = [(one.kind, one.first, one.last) for one in item.statements if not one.is_hand]
     marked += [(one.kind, one.first, one.last) for one in item.signals if one.kind not in ("promotion", "adjustment")]
-    areas, length = [], timedelta(days=visit.served.keeper.settings.calendar.bucket_days)
+    areas, length = [], timedelta(days=visit.served.chain_thread.settings.calendar.bucket_days)
     for kind, first, last in dict.fromkeys(marked):
         own = [n for n, start in enumerate(starts) if start <= last and start + length > first]
         if own:

@@ -117,7 +117,7 @@ def _speak(visit: Visit, page: Page) -> None:
     """Title, language and light of this reader's page."""
     client = ui.context.client
     own = copy.copy(client.page)
-    own.title = f"{visit.say(f'web.page.{page.name}')} · {visit.served.keeper.settings.name}"
+    own.title = f"{visit.say(f'web.page.{page.name}')} · {visit.served.chain_thread.settings.name}"
     own.language = "zh-CN" if visit.language == "zh" else "en-US"
     own.dark = {"auto": None, "light": False, "dark": True}[visit.look]
     client.page = own

@@ -190,7 +190,7 @@ def cause_words(visit: Visit, one: Lost) -> str:
     if one.cause == "was_due":
         return visit.say("report.late.cause_was_due")
     if one.cause == "no_time":
-        return visit.say("report.gap.no_time", rounded=rounded(visit.served.keeper.settings, visit.language))
+        return visit.say("report.gap.no_time", rounded=rounded(visit.served.chain_thread.settings, visit.language))
     return visit.say("report.gap.no_binding_expected" if one.is_expected else "report.gap.no_binding")
 
 
@@ -231,7 +231,7 @@ def takes_words(visit: Visit, row: Mapping[str, Any], names: Names) -> str:
     lacks = {} if row["lacks"] is None else {row["product"]: row["lacks"]}
     if lacks or cause_of(dict(row))[0] not in ("kept", "scarce"):
         told = {**row, "due": None if row["is_expected"] else row["bucket"]}
-        return late_words(told, lacks, names, visit.served.keeper.settings, visit.language) + later
+        return late_words(told, lacks, names, visit.served.chain_thread.settings, visit.language) + later
     name, when = names.thing(row["binding"], row["needed_unit"]), when_words(visit, row["binding_bucket"])
     if row["needed_amount"] is None:
         return visit.say("web_market.takes_more_than", name=name, when=when) + later
@@ -316,7 +316,7 @@ def _quote(visit: Visit, running: Sequence[Job]) -> None:
 
 def quote_words(visit: Visit, result: Mapping[str, Any]) -> list[str]:
     """What a quote says, in sentences."""
-    settings, names = visit.served.keeper.settings, Names({"products": pa.Table.from_pylist(result["products"])})
+    settings, names = visit.served.chain_thread.settings, Names({"products": pa.Table.from_pylist(result["products"])})
     lines = quote_lines(result["summary"], settings, names, visit.language)
     waits = result["waits"]
     if waits is not None:

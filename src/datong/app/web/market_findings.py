@@ -75,7 +75,7 @@ async def build(visit: Visit, request: Request) -> None:
         for said in market.less:
             words("p", said.text(visit.language), "soft")
     for found in shown[:LISTED]:
-        _card(visit, found, visit.served.keeper.settings.calendar.local_date(heard.as_of))
+        _card(visit, found, visit.served.chain_thread.settings.calendar.local_date(heard.as_of))
     if len(shown) > LISTED:
         words("p", visit.say("web_findings.more", count=len(shown) - LISTED), "soft")
 
@@ -96,7 +96,7 @@ def _head(visit: Visit, market: "MarketShown", kind: str) -> None:
 
 def _card(visit: Visit, shown: "ShownFinding", today: date) -> None:
     """today: the day that the plan was made for."""
-    one, language, zone = shown.finding, visit.language, visit.served.keeper.settings.calendar.zone
+    one, language, zone = shown.finding, visit.language, visit.served.chain_thread.settings.calendar.zone
     with ui.element("article").classes("card finding"):
         with ui.element("h2").classes("line"):
             words("span", one.about if isinstance(one.about, str) else one.about.text(language))
@@ -120,7 +120,7 @@ def _card(visit: Visit, shown: "ShownFinding", today: date) -> None:
 
 def _said(visit: Visit, shown: "ShownFinding") -> None:
     """What it says, what the plan does with it, since when it is known, and what buyers wrote."""
-    one, language, zone = shown.finding, visit.language, visit.served.keeper.settings.calendar.zone
+    one, language, zone = shown.finding, visit.language, visit.served.chain_thread.settings.calendar.zone
     words("p", one.text.text(language))
     words("p", visit.say("web_findings.does", does=one.proposal.text(language)))
     if one.known_since is not None:

@@ -136,7 +136,7 @@ class OrderEditPanel:
         row, visit = self.shown.row, self.visit
         unit = "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
         way = row["recipe"] or row["offer"] or row["lane"]
-        currency = visit.served.keeper.settings.currency
+        currency = visit.served.chain_thread.settings.currency
         party = party_word(row["counterparty"], row["counterparty_name"], visit.language)
         told = [
             (column_title("units", visit.language), figures.fitting(row["units"]) + unit),
@@ -161,7 +161,7 @@ class OrderEditPanel:
                         ui.label(name)
                     with ui.element("dd"):
                         ui.label(str(value))
-        if text := after_need(row, visit.served.keeper.settings.calendar, visit.language):
+        if text := after_need(row, visit.served.chain_thread.settings.calendar, visit.language):
             ui.label(text).classes("warn" if row["late"] else "soft")
         if self.shown.lines:
             lines = ", ".join(line or visit.say("web_plan.no_line") for line in self.shown.lines)

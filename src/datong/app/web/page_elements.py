@@ -180,7 +180,7 @@ def moment_words(visit: Visit, moment: datetime | None) -> str:
     """A moment in the chain's zone, to the minute."""
     if moment is None:
         return figures.NONE
-    return f"{moment.astimezone(visit.served.keeper.settings.calendar.zone):%Y-%m-%d %H:%M}"
+    return f"{moment.astimezone(visit.served.chain_thread.settings.calendar.zone):%Y-%m-%d %H:%M}"
 
 
 def given_words(visit: Visit, given_at: datetime, arrived_at: datetime | None) -> str:

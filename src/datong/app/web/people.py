@@ -95,7 +95,7 @@ class _PeoplePage:
         visit = self.visit
         path = f"{self.base}/invitation/{secret}"
         letter = say(
-            f"web_people.letter_{key}", language, chain=visit.served.keeper.settings.name, link=path, days=days
+            f"web_people.letter_{key}", language, chain=visit.served.chain_thread.settings.name, link=path, days=days
         )
         self.link_place.clear()
         with self.link_place, ui.element("div").classes("card"):

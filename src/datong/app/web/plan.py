@@ -121,7 +121,7 @@ class _PlanPage:
     def _fill_top(self, head: Mapping[str, Any]) -> None:
         visit, plan = self.visit, head.get("plan")
         if plan is not None:
-            zone = visit.served.keeper.settings.calendar.zone
+            zone = visit.served.chain_thread.settings.calendar.zone
             moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
             self.of_run.text = visit.say("web_plan.of_run", run=plan.run, moment=moment)
         self.differences.set_visibility(plan is not None)

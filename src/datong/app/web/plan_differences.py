@@ -43,7 +43,7 @@ async def show_differences(visit: Visit) -> None:
 
 
 def _called(visit: Visit, one: KeptRun) -> str:
-    zone = visit.served.keeper.settings.calendar.zone
+    zone = visit.served.chain_thread.settings.calendar.zone
     return f"{one.run} · {one.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
 
 

@@ -58,7 +58,7 @@ def _links(one: Proposal) -> list[tuple[str, str]]:
 
 
 def _one(visit: Visit, one: Proposal, shown_again: Callable[[], Any]) -> None:
-    moment = datetime.fromtimestamp(one.made, UTC).astimezone(visit.served.keeper.settings.calendar.zone)
+    moment = datetime.fromtimestamp(one.made, UTC).astimezone(visit.served.chain_thread.settings.calendar.zone)
     with ui.element("div").classes("line"):
         ui.label(visit.say(f"web_proposals.kind_{one.kind}")).classes("verb")
         ui.element("span").classes("grow")

@@ -61,7 +61,7 @@ def _start(visit: Visit, running: Job | None) -> None:
 
 
 def _show(visit: Visit, found: Replayed) -> None:
-    language, currency = visit.language, visit.served.keeper.settings.currency
+    language, currency = visit.language, visit.served.chain_thread.settings.currency
     moment = moment_words(visit, datetime.fromtimestamp(found.ended, UTC))
     heading(visit.say("web_replay.last", count=found.buckets, moment=moment))
     for text in found.said[language]:

@@ -118,7 +118,7 @@ def _line(visit: Visit, row: Mapping[str, Any], chosen: str) -> list[Any]:
         if row["product"] == chosen:
             made.props('aria-current="true"').classes("tag")
 
-    currency = visit.served.keeper.settings.currency
+    currency = visit.served.chain_thread.settings.currency
     told = [
         figures.money(row[one], currency, visit.language)
         if one == "difference_cost_per_week"
@@ -169,7 +169,9 @@ def _sentences(visit: Visit, place: Mapping[str, Any], rows: list[dict[str, Any]
 
     told = []
     if place["smallest_units"] is not None:
-        cost = figures.money(place["difference_cost_per_week"], visit.served.keeper.settings.currency, visit.language)
+        cost = figures.money(
+            place["difference_cost_per_week"], visit.served.chain_thread.settings.currency, visit.language
+        )
         words_of = {"smallest": units(place["smallest_units"]), "economic": units(place["economic_units"])}
         told.append(visit.say("web_stock.beside", **words_of, cost=cost))
         if place["buckets_below"]:

@@ -91,7 +91,7 @@ class _TodayPage:
             self.notes.draw_one("no_run", lambda: note(visit.say("web_today.no_run")))
             self.list.set_visibility(False)
             return
-        zone = visit.served.keeper.settings.calendar.zone
+        zone = visit.served.chain_thread.settings.calendar.zone
         moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
         self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
         old = [] if today.is_current else [Part("", "old", lambda: note(visit.say("web_today.not_current")))]
@@ -164,7 +164,7 @@ class _TodayPage:
             ui.label(" · ".join(part for part in where if part))
             if one.assigned:
                 ui.label(visit.say("web_today.assigned", who=people.get(one.assigned, one.assigned)))
-        if text := after_need(row, visit.served.keeper.settings.calendar, visit.language):
+        if text := after_need(row, visit.served.chain_thread.settings.calendar, visit.language):
             ui.label(text).classes("warn" if row["late"] else "soft")
         if one.offer is not None:
             ui.label(visit.say("web_today.offers", what=one.offer[visit.language]))
