@@ -14,7 +14,7 @@ each with what was answered. Sentences of a copied order still name the product 
 
 Before the load, a browser (Chromium) opens every page, three times each, and pans and zooms the picture of the lines:
 until something is painted, and until all of what came into view is drawn. What a new server works out once is in the
-first visit to a page, which is told by itself and has no bar.
+first visit to a page, which is told by itself and has no bar; but that of a firm, which comes before all others, has.
 
 At the end the server is killed (SIGKILL) while people edit. Opened again, the chain must have every edit that was
 answered, with its entry in the audit and its way back.
@@ -249,6 +249,8 @@ def resident_bytes(process: int) -> int:
 
 # the browser --------------------------------------------------------------------------------------
 
+# The page whose first visit to a new server has the bar of the others.
+FIRST_OF_FIRM = "factory"
 FORMS = {"sign_in": "/sign-in", "account": "/account", "factory": "/factory", "factory_hours": "/factory/hours"}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # Milliseconds from the press of a link to the first text or picture (First Contentful Paint).
@@ -300,7 +302,8 @@ def looked_at(address: str, process: int, secrets: Mapping[str, str]) -> Looked:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         page, firm = opened(browser, address, secrets["looks"]), opened(browser, address, secrets["firm"])
-        pages = {one.name: (page, one.path) for one in PAGES}
+        firm.goto(f"{address}/sign-in")  # a firm's first visit is to its orders, not of its browser to a server
+        pages = {FIRST_OF_FIRM: (firm, FORMS[FIRST_OF_FIRM])} | {one.name: (page, one.path) for one in PAGES}
         pages |= {name: (firm if name.startswith("factory") else page, path) for name, path in FORMS.items()}
         for one in (page, firm):
             one.set_default_timeout(180_000)
@@ -332,7 +335,10 @@ def told_looks(seen: Looked, bars: "Bars") -> list[str]:
         most = max(most, drawn / 1000)
         more = {"p50": round(half, 1), "until_it_moves": round(moved, 1), "bar": bars.picture * 1000}
         say(f"{name} of the picture, p95", round(drawn, 1), "ms", turns=len(turns), **more)
-    return ["first paint"] * (slowest > bars.paint) + ["picture"] * (most > bars.picture)
+    firm = seen.paints[FIRST_OF_FIRM][0]
+    say("first paint of a firm's first visit to a new server", round(firm * 1000), "ms", bar=bars.paint * 1000)
+    missed = ["first paint"] * (slowest > bars.paint) + ["a firm's first visit"] * (firm > bars.paint)
+    return missed + ["picture"] * (most > bars.picture)
 
 
 # the load -----------------------------------------------------------------------------------------
