@@ -164,6 +164,7 @@ SETTINGS: dict[str, list[str]] = {
     "defaults.cost_share": ["0", "1000", "1001", "-0.1"],
     "defaults.holding_share_per_week": ["0", "1000", "nan"],
     "defaults.late_share_per_week": ["0", "1000", "inf"],
+    "defaults.late_horizon_factor": ["0", "1000", "nan"],
     "defaults.lost_sale_share": ["0", "1000", "1e18"],
     "defaults.offer_lead_days": ["0", "3650", "1e9"],
     "defaults.priority_factor": ["1", "1000", "0.5", "1e9"],

@@ -69,6 +69,7 @@ SHARES = {
     "cost_share": 0.7,
     "holding_share_per_week": 0.004,
     "late_share_per_week": 0.02,
+    "late_horizon_factor": 1.0,
     "lost_sale_share": 1.0,
     "offer_lead_days": 7.0,
     "priority_factor": 2.0,
@@ -509,7 +510,7 @@ class Money:
 
 def money(chain: Chain, product: str) -> Money:
     """From `economics`, or shares of the price. Demand that is given ends with the horizon: what is left is worth what
-    the table says, or nothing."""
+    the table says, or nothing. A bucket late costs the holding of the whole horizon, where nothing says another."""
     price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
     price = chain.shares["price"] if price is None else price
     own = in_force((r for r in chain.rows("economics") if r["product"] == product), chain.first) or {}
@@ -518,12 +519,44 @@ def money(chain: Chain, product: str) -> Money:
         return share * price if own.get(column) is None else own[column]
 
     weeks = chain.days / 7
-    return Money(
-        told("holding_cost_per_unit_week", chain.shares["holding_share_per_week"]) * weeks,
-        told("late_cost_per_unit_week", chain.shares["late_share_per_week"]) * weeks,
-        told("lost_sale_cost_per_unit", chain.shares["lost_sale_share"]),
-        own.get("salvage_per_unit") or 0.0,
-    )
+    holding = told("holding_cost_per_unit_week", chain.shares["holding_share_per_week"]) * weeks
+    late = told("late_cost_per_unit_week", chain.shares["late_share_per_week"]) * weeks
+    lost = told("lost_sale_cost_per_unit", chain.shares["lost_sale_share"])
+    rows = [r for r in chain.rows("demand") if r["product"] == product]
+    cost = min(_source_cost(chain, product, chain.starts(t)) for t in range(chain.buckets))
+    if any(0 <= chain.bucket(r["due"]) < chain.buckets for r in rows) and cost < lost:
+        waits = min(max([chain.max_late_days // chain.days, *(_most_late(chain, r) for r in rows)]), chain.buckets)
+        more = max(chain.shares["late_horizon_factor"] * holding * chain.buckets - late, 0.0)
+        if own.get("late_cost_per_unit_week") is not None:
+            more = 0.0
+        elif own.get("lost_sale_cost_per_unit") is not None:
+            more = max(min(more, (lost - cost) / (waits + 1) - late), 0.0)
+        else:
+            lost += waits * more
+        late += more
+    return Money(holding, late, lost, own.get("salvage_per_unit") or 0.0)
+
+
+def _source_cost(chain: Chain, product: str, day: date, above: tuple[str, ...] = ()) -> float:
+    """Money for a good unit by its cheapest recipe or offer, wherever that is, or by the assumed offer of what has
+    none. above: what it goes into; a bill that goes round is no way."""
+    found = [math.inf]
+    if product in above:
+        return math.inf
+    if not _has_a_way(chain, product):
+        price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
+        return chain.shares["cost_share"] * (chain.shares["price"] if price is None else price)
+    for recipe in {r["recipe"] for r in chain.rows("recipes") if r["product"] == product}:
+        row = in_force(ways(chain, "recipes", recipe), day)
+        if row is not None and row["product"] == product:
+            parts = bill(chain, product, recipe, day)
+            used = sum(units * _source_cost(chain, part, day, (*above, product)) for part, units in parts.items())
+            found.append((row["cost_per_unit"] + used) / row["yield_share"])
+    for offer in {r["offer"] for r in chain.rows("offers") if r["product"] == product}:
+        row = in_force(ways(chain, "offers", offer), day)
+        if row is not None and row["product"] == product:
+            found.append(row["price"])
+    return min(found)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ class Defaults:
     A lost sale costs the whole price: its revenue. The cost of making the unit counts only where it is made, so that a
     share below cost_share would say that nothing is worth making.
 
+    late_horizon_factor: where demand is given, and not forecast, a bucket of lateness costs at least so many times
+    the holding over the horizon, so that making ahead is cheaper (network/economics.py); 0: late_share_per_week alone.
     priority_factor: lateness and loss of demand cost so many times as much for each step of priority; firm_factor: for
     a firm order of a product that also has forecast demand. change_cost_share: a unit by which a plan differs from the
     one before; 0: free. firm_share_factor: an hour short of a firm's floor, or beyond its ceiling, costs so many times
@@ -26,6 +28,7 @@ class Defaults:
     cost_share: float = 0.7
     holding_share_per_week: float = 0.004
     late_share_per_week: float = 0.02
+    late_horizon_factor: float = 1.0
     lost_sale_share: float = 1.0
     offer_lead_days: float = 7.0
     priority_factor: float = 2.0

@@ -1,4 +1,16 @@
-"""What a unit costs to keep, to have late and to lose, and is worth at the end, with every default filled in."""
+"""What a unit costs to keep, to have late and to lose, and is worth at the end, with every default filled in.
+
+Of demand that is given, and not forecast, the default price of lateness is that at which nothing is late while a unit
+could have been made ahead at no more than its holding. With h the holding and b the lateness of a unit and bucket, l a
+lost sale, T the buckets of the horizon, K those of them that a request may wait, c the cost of a unit and f the
+setting late_horizon_factor:
+
+    b = max(late_share, f h T)          l = lost_sale_share + K (b - late_share)          where c < lost_sale_share
+
+so that n buckets ahead cost n h < b, and whether a unit is served late or lost is as it was. A stated l is kept, and b
+is then at most (l - c) / (K + 1). Where demand is forecast b is the newsvendor's price, which says how much stock is
+kept for chance, and stays what late_share_per_week says.
+"""
 
 import math
 from collections import defaultdict
@@ -62,15 +74,23 @@ def economics_of(
     given = _given_economics(state, bucket_starts)
     kinds = dict(rows_of(state.table("products"), ("product", "kind")))
     planned = _planned(state, bucket_starts)
-    shares = state.settings.defaults
-    weeks = state.settings.calendar.bucket_days / 7
+    shares, days = state.settings.defaults, state.settings.calendar.bucket_days
+    weeks, longest, longest_wait = days / 7, _longest_waits(state), state.settings.max_late_days // days
     result = {}
     named = {p: p for p in prices} if stock_points is None else {name: p.product for name, p in stock_points.items()}
+    cheapest: dict[str, float] = defaultdict(lambda: math.inf)
+    for label, product in named.items():
+        cheapest[product] = min(cheapest[product], costs[label])
     for label, product in named.items():
         price, rows = prices[product], given.get(product, _NO_ECONOMICS)
         holding = _mean(rows, 0, shares.holding_share_per_week * price) * weeks
-        late = _mean(rows, 1, shares.late_share_per_week * price) * weeks
-        lost_sale = _mean(rows, 2, shares.lost_sale_share * price)
+        usual = _Wait(shares.late_share_per_week * price * weeks, shares.lost_sale_share * price)
+        ahead = shares.late_horizon_factor * holding * len(bucket_starts)
+        if product in planned and all(row[1] is None for row in rows):
+            waits = min(longest.get(product, longest_wait), len(bucket_starts))
+            usual = usual.dearer(ahead, cheapest[product], _stated_lost_sale(rows), waits)
+        late = _mean(rows, 1, usual.late / weeks) * weeks
+        lost_sale = _mean(rows, 2, usual.lost_sale)
         own_salvage = rows[-1][3]
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
@@ -80,6 +100,35 @@ def economics_of(
         salvage = honest_salvage(salvage, costs[label], waiting)
         result[label] = Economics(price, holding, late, lost_sale, waiting, salvage)
     return result
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """Defaults of a product, in money per unit; late: for a bucket. lost_sale: of one never served."""
+
+    late: float
+    lost_sale: float
+
+    def dearer(self, ahead: float, cost: float, stated_lost_sale: float | None, longest_wait: int) -> "_Wait":
+        """Late at least as dear as `ahead`, where the product pays. cost: of a unit by its cheapest way. longest_wait:
+        buckets that a request may wait."""
+        lost_sale = self.lost_sale if stated_lost_sale is None else stated_lost_sale
+        if cost >= lost_sale:
+            return self
+        if stated_lost_sale is not None:
+            ahead = min(ahead, (stated_lost_sale - cost) / (longest_wait + 1))
+        late = max(self.late, ahead)
+        return _Wait(late, self.lost_sale + longest_wait * (late - self.late))
+
+
+def _longest_waits(state: State) -> dict[str, int]:
+    """Buckets that a request may wait, by product, where some of its rows of `demand` say how many days."""
+    days, chain = state.settings.calendar.bucket_days, state.settings.max_late_days
+    longest: dict[str, int] = {}
+    table = state.table("demand")
+    for product, own in rows_of(table.filter(pc.is_valid(table["max_late_days"])), ("product", "max_late_days")):
+        longest[product] = max(own // days, chain // days, longest.get(product, 0))
+    return longest
 
 
 # Holding, late, lost sale and salvage as `economics` has them, None where a default fills them; one row, or one for
@@ -112,6 +161,12 @@ def _mean(rows: _Economics, column: int, default: float) -> float:
     if len(rows) == 1:
         return or_default(rows[0][column], default)
     return math.fsum(or_default(row[column], default) for row in rows) / len(rows)
+
+
+def _stated_lost_sale(rows: _Economics) -> float | None:
+    """The least that any of the rows says; None where none does."""
+    stated = [row[2] for row in rows if row[2] is not None]
+    return min(stated, default=None)
 
 
 def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:

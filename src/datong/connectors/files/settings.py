@@ -258,6 +258,8 @@ def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[Cha
     if "name" not in tree:
         findings.append(finding("error", "check.no_name", SETTINGS_FILE, column="name"))
     given.setdefault("name", folder_name)
+    if "late_share_per_week" in defaults:  # a price that is stated is obeyed
+        defaults.setdefault("late_horizon_factor", 0.0)
     amounts = Defaults(**{key: float(value) for key, value in defaults.items()})
     assumed = tree.get("assumed", {})
     if not _are_derivations(assumed):
