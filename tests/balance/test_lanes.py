@@ -11,6 +11,7 @@ from datong.balance.solvers import balance
 from datong.model.flow import Item, nothing_learnt
 from datong.network.committed import committed
 from datong.network.facts import chain_facts
+from datong.network.notices import notices
 from datong.network.position import position
 from planning import plan
 from small_chain import MONDAY, chain, demand, press
@@ -87,6 +88,47 @@ def test_a_lane_limits_all_its_products_together():
     assert clearing.lower_bound == pytest.approx(66.0)
     used = {r["name"]: r["used"] for r in clearing.prices.to_pylist() if r["what"] == "lane"}
     assert used == {"F1-S": pytest.approx(10.0)}
+
+
+@pytest.mark.parametrize(("at_the_shop", "money", "early"), [(1.0, 50.0, 5.0), (2.0, 55.0, 5.0), (4.0, 60.0, 0.0)])
+def test_holding_is_that_of_the_site(at_the_shop, money, early):
+    """15 wanted at S in week 1, 10 a week by F1's lane at 3 each. The other 5 come by it a week before, at 3 and a week
+    of holding at S, 1, 2 or 4; or from F2, at 6: 30 + 5 x min(3 + holding, 6)."""
+    tables = two_factories()
+    tables["sites"][2]["holding_factor"] = at_the_shop
+    tables["sites"][0]["holding_factor"] = 9.0  # nothing lies at F1
+    state = chain(2, **tables)
+    clearing = cleared(state, A__S=[[0.0, 15.0]])
+    assert (clearing.total_cost, clearing.lower_bound) == (pytest.approx(money), pytest.approx(money))
+    searched = balance(state, demand(state, A__S=[[0.0, 15.0]]), nothing_learnt(), door="prices")
+    assert searched.lower_bound * 0.999 <= money <= searched.total_cost <= money * 1.01
+    assert moves(clearing).get(("F1-S", MONDAY), (0.0,))[0] == pytest.approx(early)
+
+
+def test_goods_on_the_way_cost_what_they_do_at_the_cheaper_end():
+    """4 wanted at S in week 2, two weeks from either factory: made in week 0 for 2, 1 on the lane, and two weeks of
+    holding, at 1 of the shop's 3 and the factory's 1."""
+    tables = two_factories(lead_days=14.0)
+    tables["sites"] = [{"site": "F1", "holding_factor": 1.0}, {"site": "F2"}, {"site": "S", "holding_factor": 3.0}]
+    clearing = cleared(chain(3, **tables), A__S=[[0.0, 0.0, 4.0]])
+    assert clearing.total_cost == pytest.approx(4 * (2 + 1 + 2 * 1))
+
+
+def test_a_market_that_several_sites_serve_is_held_for_at_the_dearest():
+    tables = two_factories() | {"lanes": [{"lane": "F1-F2", "from_site": "F1", "to_site": "F2"}]}
+    tables["lanes"] += [{"lane": "F2-F1", "from_site": "F2", "to_site": "F1"}]
+    tables["sites"] = [{"site": "F1", "holding_factor": 1.0}, {"site": "F2", "holding_factor": 3.0}, {"site": "S"}]
+    facts = chain_facts(chain(2, **tables), [MONDAY], nothing_learnt(), [Item("A", "all")])
+    assert {name: e.holding_per_bucket for name, e in facts.economics.items()} == {"A": 3.0, "A@F1": 1.0, "A@F2": 3.0}
+
+
+def test_holding_of_sites_is_said_to_count_nothing_without_lanes():
+    tables = two_factories()
+    tables["sites"] = [{"site": "F1", "holding_factor": 1.0}, {"site": "F2"}, {"site": "S", "holding_factor": 3.0}]
+    assert "holding_of_sites" not in {f.code for f in notices(chain(2, **tables))}
+    del tables["lanes"]
+    (told,) = [f for f in notices(chain(2, **tables)) if f.code == "holding_of_sites"]
+    assert "of the sites S counts nothing" in told.text("en")
 
 
 def test_a_long_lane_makes_late_and_holds_what_is_on_the_way():

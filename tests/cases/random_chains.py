@@ -55,6 +55,8 @@ FEATURES: Mapping[str, float] = {
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
+# Chance of a chain with lanes to have sites at which a unit costs more to hold than at others.
+SITES_HOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,9 @@ class _Maker:
             self._order_rules()
         if self.random.random() < STOCK_RULES:
             self._stock_rules()
+        if "lanes" in self.has and self.with_chance(SITES_HOLD):
+            for row in self.tables["sites"]:
+                row["holding_factor"] = self.pick(0.5, 1.0, 2.0)
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing

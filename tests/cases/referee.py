@@ -91,6 +91,7 @@ EMPTY = {
     "components": {"scrap_share": 0.0},
     "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0},
     "lanes": {"lead_days": 0.0, "cost_per_unit": 0.0},
+    "sites": {"holding_factor": 1.0},
     "line_calendar": {"overtime_hours": 0.0, "overtime_cost_per_hour": 0.0},
     "demand": {"market": "all", "firm": True, "priority": 0, "status": "open", "max_late_days": None},
     "sales": {"market": "all", "state": "ordered"},
@@ -141,6 +142,16 @@ class Chain:
     def has_lanes(self) -> bool:
         return bool(self.rows("lanes"))
 
+    def holding_factor(self, site: str | None) -> float:
+        """How many times the holding of its product a unit costs at a site."""
+        own = [r["holding_factor"] for r in self.rows("sites") if r["site"] == site]
+        return own[0] if own and self.has_lanes else 1.0
+
+    def on_the_way(self, product: str, lane: Row) -> float:
+        """Holding of a unit on a lane: at the cheaper end's."""
+        factor = min(self.holding_factor(lane[end]) for end in ("from_site", "to_site"))
+        return holding_of(self, product) * factor * self.lead(lane.get("lead_days") or 0.0)
+
     def site(self, named: str | None) -> str:
         """Without lanes the sites of a chain are one pool."""
         return (named or "") if self.has_lanes else ""
@@ -170,7 +181,9 @@ def chain_of_folder(folder: Path, today: date, put_aside: Sequence[str] = ()) ->
                 head, *rest = book.get_sheet_by_name(name).to_python() or [[]]
                 tables[name] = [dict(zip(map(str, head), row, strict=True)) for row in rest]
     tables["orders"] = [r for r in tables.get("orders", []) if r["order"] not in put_aside]
-    made = _chain(SETTINGS | settings, SHARES | settings.get("defaults", {}), today, tables)
+    stated = settings.get("defaults", {})
+    flat = {"late_horizon_factor": 0.0} if "late_share_per_week" in stated else {}
+    made = _chain(SETTINGS | settings, SHARES | flat | stated, today, tables)
     also = [status for name, status in STATUSES.items() if settings.get(name)]
     return replace(made, netting=NETTING | settings.get("netting", {}), planned=("open", *also))
 
@@ -508,6 +521,28 @@ class Money:
     salvage: float
 
 
+def holding_of(chain: Chain, product: str) -> float:
+    """Money for a unit that lies for a bucket, where its site says nothing."""
+    own = in_force((r for r in chain.rows("economics") if r["product"] == product), chain.first) or {}
+    price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
+    share = chain.shares["holding_share_per_week"] * (chain.shares["price"] if price is None else price)
+    stated = own.get("holding_cost_per_unit_week")
+    return (share if stated is None else stated) * chain.days / 7
+
+
+def _dearest_site(chain: Chain, product: str) -> float:
+    """The most times its holding that a unit costs at a site at which it comes about or to which lanes take it."""
+    if not chain.has_lanes:
+        return 1.0
+    there = {r.get("site") or _line_site(chain, r) for r in chain.rows("recipes") if r["product"] == product}
+    there |= {r.get("to_site") for r in chain.rows("offers") if r["product"] == product}
+    there |= {r.get("site") for r in chain.rows("stock") if r["product"] == product}
+    for _ in chain.rows("lanes"):
+        lanes = (r for r in chain.rows("lanes") if r.get("product") in (None, product))
+        there |= {r["to_site"] for r in lanes if r["from_site"] in there}
+    return max(map(chain.holding_factor, there), default=1.0)
+
+
 def money(chain: Chain, product: str) -> Money:
     """From `economics`, or shares of the price. Demand that is given ends with the horizon: what is left is worth what
     the table says, or nothing. A bucket late costs the holding of the whole horizon, where nothing says another."""
@@ -519,14 +554,15 @@ def money(chain: Chain, product: str) -> Money:
         return share * price if own.get(column) is None else own[column]
 
     weeks = chain.days / 7
-    holding = told("holding_cost_per_unit_week", chain.shares["holding_share_per_week"]) * weeks
+    holding = holding_of(chain, product)
     late = told("late_cost_per_unit_week", chain.shares["late_share_per_week"]) * weeks
     lost = told("lost_sale_cost_per_unit", chain.shares["lost_sale_share"])
     rows = [r for r in chain.rows("demand") if r["product"] == product]
     cost = min(_source_cost(chain, product, chain.starts(t)) for t in range(chain.buckets))
     if any(0 <= chain.bucket(r["due"]) < chain.buckets for r in rows) and cost < lost:
         waits = min(max([chain.max_late_days // chain.days, *(_most_late(chain, r) for r in rows)]), chain.buckets)
-        more = max(chain.shares["late_horizon_factor"] * holding * chain.buckets - late, 0.0)
+        most = holding * _dearest_site(chain, product) * chain.buckets
+        more = max(chain.shares["late_horizon_factor"] * most - late, 0.0)
         if own.get("late_cost_per_unit_week") is not None:
             more = 0.0
         elif own.get("lost_sale_cost_per_unit") is not None:
@@ -628,7 +664,7 @@ def _cost_on(chain: Chain, place: Place, day: date) -> float:
     found += [r["price"] for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
-            on_the_way = money(chain, product).holding * chain.lead(r["lead_days"])
+            on_the_way = chain.on_the_way(product, r)
             found.append(r["cost_per_unit"] + on_the_way + _cost_on(chain, (product, r["from_site"]), day))
     return min(found)
 
@@ -764,7 +800,7 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
             if left[place] < -NOTHING * max(1.0, goods.most[place]):
                 out.broken.append(f"{place[0]} {place[1]} is {-left[place]:g} short in the bucket of {chain.starts(t)}")
             out.stock[place].append(left[place])
-            out.cost["holding"] += max(left[place], 0.0) * each[place[0]].holding
+            out.cost["holding"] += max(left[place], 0.0) * each[place[0]].holding * chain.holding_factor(place[1])
         for w, units in waits.items():
             if units < -NOTHING * max(1.0, w.units):
                 out.broken.append(f"{w.name} is given {-units:g} more than it asked for")
@@ -996,8 +1032,7 @@ def _pay(chain: Chain, o: Order, way: Row, cost: dict[str, float]) -> None:
     elif o.kind == "buy":
         cost["purchase"] += o.units * way.get("price", 0.0)
     else:
-        held = money(chain, o.product).holding * chain.lead(way.get("lead_days") or 0.0)
-        cost["transport"] += o.units * (way.get("cost_per_unit", 0.0) + held)
+        cost["transport"] += o.units * (way.get("cost_per_unit", 0.0) + chain.on_the_way(o.product, way))
 
 
 @dataclass(frozen=True)
@@ -1103,7 +1138,7 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
             for place in ends(chain, free, w):
                 for t in range(w.bucket, w.last + 1):
                     if t == w.bucket or free[place][t] > free[place][t - 1]:
-                        held = each.holding * (chain.buckets - t) - each.salvage
+                        held = each.holding * chain.holding_factor(place[1]) * (chain.buckets - t) - each.salvage
                         columns.append((w, place, t))
                         cost.append(w.weight * each.late * (t - w.bucket) - held)
         rows: list[tuple[int, int]] = []

@@ -65,8 +65,9 @@ def economics_of(
     costs: Mapping[str, float],
     bucket_starts: Sequence[date],
     stock_points: Mapping[str, StockPoint] | None = None,
+    holding_factor: Mapping[str, float] | None = None,
 ) -> dict[str, Economics]:
-    """Economics by product, or by the label of a stock point, of which `costs` are then.
+    """Economics by product, or by the label of a stock point, of which `costs` and `holding_factor` are then.
 
     Where they change within the horizon, the mean over its buckets counts, and for a unit left at its end what holds
     then.
@@ -79,13 +80,16 @@ def economics_of(
     result = {}
     named = {p: p for p in prices} if stock_points is None else {name: p.product for name, p in stock_points.items()}
     cheapest: dict[str, float] = defaultdict(lambda: math.inf)
+    dearest: dict[str, float] = defaultdict(float)
+    factors = dict.fromkeys(named, 1.0) if holding_factor is None else holding_factor
     for label, product in named.items():
         cheapest[product] = min(cheapest[product], costs[label])
+        dearest[product] = max(dearest[product], factors[label])
     for label, product in named.items():
         price, rows = prices[product], given.get(product, _NO_ECONOMICS)
         holding = _mean(rows, 0, shares.holding_share_per_week * price) * weeks
         usual = _Wait(shares.late_share_per_week * price * weeks, shares.lost_sale_share * price)
-        ahead = shares.late_horizon_factor * holding * len(bucket_starts)
+        ahead = shares.late_horizon_factor * holding * dearest[product] * len(bucket_starts)
         if product in planned and all(row[1] is None for row in rows):
             waits = min(longest.get(product, longest_wait), len(bucket_starts))
             usual = usual.dearer(ahead, cheapest[product], _stated_lost_sale(rows), waits)
@@ -98,7 +102,7 @@ def economics_of(
         waiting = min(lost_sale, costs[label]) if goes_on else lost_sale
         salvage = or_default(own_salvage, waiting if goes_on else 0.0)
         salvage = honest_salvage(salvage, costs[label], waiting)
-        result[label] = Economics(price, holding, late, lost_sale, waiting, salvage)
+        result[label] = Economics(price, holding * factors[label], late, lost_sale, waiting, salvage)
     return result
 
 

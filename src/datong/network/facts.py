@@ -18,6 +18,7 @@ from datong.network.lanes import (
     SharedLimits,
     asked_items,
     delivered_at,
+    holding_factors,
     lanes_of,
     moves,
     sites_of,
@@ -161,7 +162,8 @@ def _with_lanes(
     labels = tuple(sorted(places.label.values()))
     ordered = _timed(state, labels, ordered, lambda: _asked_at(state, places))
     costs = unit_costs(labels, ordered, bucket_starts)
-    economics = economics_of(state, prices, costs_where_none(costs, places.points), bucket_starts, places.points)
+    costs, factors = costs_where_none(costs, places.points), holding_factors(state, places)
+    economics = economics_of(state, prices, costs, bucket_starts, places.points, factors)
     ordered = tuple(with_holding(w, economics, calendar) if w.kind == "move" else w for w in ordered)
     return ChainFacts(labels, economics, ordered, limits.hours, None, places, limits.shared)
 

@@ -156,9 +156,25 @@ def moves(places: Places, limits: SharedLimits, names: set[str]) -> list[Way]:
     return found
 
 
+def holding_factors(state: State, places: Places) -> dict[str, float]:
+    """By label of a stock point, how many times the holding of its product a unit costs there. What is set aside for a
+    market that several sites serve lies at one of them: it costs what it does at the dearest."""
+    sites = state.table("sites")
+    of_site = dict(zip(sites["site"].to_pylist(), sites["holding_factor"].to_pylist(), strict=True))
+    found = {label: float(of_site.get(point.site, 1.0)) for label, point in places.points.items()}
+    serving: dict[str, list[float]] = defaultdict(list)
+    for move in places.moves:
+        if move.lane is None:
+            factor = found[places.label[move.product, move.from_site]]
+            serving[places.label[move.product, move.to_site]].append(factor)
+    return found | {label: max(factors) for label, factors in serving.items()}
+
+
 def with_holding(move: Way, economics: Mapping[str, Economics], calendar: Calendar) -> Way:
-    """Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse."""
-    holding = economics[move.product].holding_per_bucket * lead_buckets(move, calendar)
+    """Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse. They take no room
+    at either end, and cost what they do at the cheaper one."""
+    ends = (move.product, *(use.component for use in move.uses))
+    holding = min(economics[end].holding_per_bucket for end in ends) * lead_buckets(move, calendar)
     return replace(move, cost_per_unit=move.cost_per_unit + holding)
 
 

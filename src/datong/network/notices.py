@@ -39,9 +39,9 @@ _Row = Mapping[str, Any]
 
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, orders that are not planned, bills of materials that begin or end, products that nothing
-    makes or brings, economics that change, within the horizon; refusals that close nothing, statements that change
-    nothing, sales that nothing is expected of, sales that are sums of months, or were spread over
-    their days. Empty where there is nothing to say."""
+    makes or brings, economics that change, within the horizon; holding costs of sites that count nothing, refusals that
+    close nothing, statements that change nothing, sales that nothing is expected of, sales that are sums of months, or
+    were spread over their days. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
@@ -49,6 +49,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *not_planned(state),
         *_ways(state, days),
         *_economics(state, days),
+        *_holding_of_sites(state),
         *_unnamed_refusals(state),
         *_statements(state, days),
         *_unused_history(state, days),
@@ -173,6 +174,16 @@ def _economics(state: State, days: Span) -> Iterator[Finding]:
     if changing:
         names = named(sorted(changing))
         yield finding("note", "notice.economics_change", "economics", count=len(changing), names=names)
+
+
+def _holding_of_sites(state: State) -> Iterator[Finding]:
+    """Sites with a holding of their own, in a chain without lanes: its stock is one pool, wherever it lies."""
+    sites = state.table("sites")
+    if state.table("lanes").num_rows:
+        return
+    own = sorted(sites["site"].filter(pc.not_equal(sites["holding_factor"], 1.0)).to_pylist())
+    if own:
+        yield finding("warning", "notice.holding_of_sites", "sites", column="holding_factor", names=named(own))
 
 
 def _has_days(rows: pa.Table) -> bool:
