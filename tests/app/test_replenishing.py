@@ -15,6 +15,7 @@ from datong.app.cli.terminal_replenish import order_words
 from datong.app.wording.names import Names
 from datong.network.past_orders import placed_orders
 from datong.questions.replenish import replenishment
+from datong.questions.replenish_levels import ordered_later
 from mill import write
 from small_chain import MONDAY, chain, demand
 
@@ -470,3 +471,98 @@ def test_what_is_asked_for_and_nothing_brings_now_is_named_with_why(
     told = json.loads(capsys.readouterr().out)
     assert [(r["product"], r["units"]) for r in told["without_way"]] == [("P", 58.0)]
     assert told["orders"] == []
+
+
+def bench(there: float, parts: float, orders=(), **more):
+    """A bench of two parts each, made and bought at once; what is there of both was counted on the day before."""
+    counted = moment(MONDAY - timedelta(days=1))
+    return chain(
+        12,
+        settings={"max_late_days": 28},
+        products=[{"product": "A", "price": 100.0}, {"product": "P", "price": 10.0, "kind": "component"}],
+        recipes=[{"recipe": "A/R", "product": "A", "lead_days": 0.0, "cost_per_unit": 20.0}],
+        components=[{"product": "A", "component": "P", "units_per_unit": 2.0}],
+        offers=[{"offer": "P/V", "product": "P", "price": 5.0, "lead_days": 0.0}],
+        stock=[
+            {"product": product, "units": units, "happened_at": counted}
+            for product, units in (("A", there), ("P", parts))
+        ],
+        orders=list(orders),
+        **more,
+    )
+
+
+def of_each(state, *weekly: float) -> dict[str, dict]:
+    found = replenishment(state, demand(state, A=[weekly]), seed=0)
+    assert found["without_way"].num_rows == 0
+    return {r["product"]: r for r in found["orders"].to_pylist()}
+
+
+def test_components_are_ordered_for_what_is_ordered_above_them() -> None:
+    """5 of A a week and none there: 5 are made now, and take 10 parts; 3 lie, so that 7 are bought. Up to 5 and 10."""
+    found = of_each(bench(0.0, 3.0), *[5.0] * 12)
+    assert [(found[p]["units"], found[p]["base_stock_units"]) for p in "AP"] == [(5.0, 5.0), (7.0, 10.0)]
+    assert (found["P"]["kind"], found["P"]["offer"], found["P"]["demand_units"]) == ("buy", "P/V", 10.0)
+
+
+def test_no_component_is_ordered_for_what_is_there_already() -> None:
+    """12 of A are there: two weeks' orders are 0, and no part is taken before the third."""
+    found = of_each(bench(12.0, 0.0), *[5.0] * 12)
+    assert [(found[p]["units"], found[p]["base_stock_units"]) for p in "AP"] == [(0.0, 5.0), (0.0, 0.0)]
+
+
+def test_an_order_that_is_out_has_its_components_ordered() -> None:
+    """Nobody asks for A this week; an order of 4 of it begins now and takes 8 parts."""
+    order = {"order": "O", "product": "A", "kind": "make", "recipe": "A/R", "units": 4.0, "locked": True}
+    found = of_each(bench(0.0, 1.0, [order | {"start": MONDAY, "due": MONDAY}]), 0.0, *[4.0] * 11)
+    assert (found["A"]["units"], found["P"]["units"]) == (0.0, 7.0)
+
+
+def test_base_stock_is_what_is_there_and_ordered_whatever_is_there() -> None:
+    """By 200 futures of 0 to 20 a week: the same level, whether 3 are there or 13 more than it."""
+    futures = np.random.default_rng(1).integers(0, 21, (200, 12)).astype(float)
+    level = set()
+    for there in (3.0, 30.0):
+        state = bench(there, 0.0)
+        rows = replenishment(state, demand(state, A=futures), seed=0)["orders"].to_pylist()
+        (of_a,) = [r for r in rows if r["product"] == "A"]
+        level.add(of_a["base_stock_units"])
+        assert of_a["units"] == max(of_a["base_stock_units"] - there, 0.0)
+    # Late costs 5 times what holding does: the least that serves 5 futures of 6 at once.
+    (base,) = level
+    assert (futures[:, 0] <= base).mean() >= 5 / 6 > (futures[:, 0] <= base - 1).mean()
+
+
+def test_what_is_asked_of_a_site_that_lanes_leave_is_ordered_there() -> None:
+    """5 of A a week at the shop S, none there; the works F makes what leaves for it."""
+    state = chain(
+        12,
+        settings={"max_late_days": 28},
+        products=[{"product": "A", "price": 10.0}],
+        sites=[{"site": "F"}, {"site": "S", "kind": "store"}],
+        lanes=[{"lane": "F-S", "from_site": "F", "to_site": "S", "lead_days": 0.0, "cost_per_unit": 0.1}],
+        lines=[{"line": "L", "site": "F", "hours_per_week": 40.0}],
+        recipes=[{"recipe": "A/R", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}],
+        stock=[{"product": "A", "site": "F", "units": 1.0, "happened_at": moment(MONDAY - timedelta(days=1))}],
+    )
+    table = replenishment(state, demand(state, A__S=np.full((1, 12), 5.0)), seed=0)["orders"]
+    assert {(r["site"], r["kind"]): r["units"] for r in table.to_pylist()} == {("S", "move"): 5.0, ("F", "make"): 4.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "base", "position", "now", "protection", "ordered"),
+    [
+        ([5, 5, 5, 5, 5], 5.0, 12.0, 0.0, 1, [0, 0, 3, 5, 5]),  # 12 there: 10 go, and 3 of the third week are missing
+        ([2, 4, 6, 8], 2.0, 0.0, 2.0, 1, [2, 4, 6, 8]),
+        # Two weeks ahead: 1 + 2 now, then 3, 4 and the mean of 2, 3 and 4.
+        ([1, 2, 3, 4], 3.0, 0.0, 3.0, 2, [3, 3, 4, 3]),
+    ],
+)
+def test_later_orders_are_up_to_the_base_stock(asked, base, position, now, protection, ordered) -> None:
+    found = ordered_later(np.array([asked], dtype=float), base, position, now, protection, 1)
+    assert found.tolist() == [ordered]
+
+
+def test_orders_of_every_second_week_take_for_two() -> None:
+    found = ordered_later(np.full((1, 5), 5.0), 10.0, 0.0, 10.0, 2, 2)
+    assert found.tolist() == [[10, 0, 10, 0, 10]]

@@ -183,10 +183,8 @@ def _needed(
 def _prices(facts: ChainFacts, asked: Mapping[str, FloatArray], starts: Sequence[date]) -> _Prices:
     arrays = facts.arrays
     costs = dict(zip(facts.products, arrays.least_costs(starts).tolist(), strict=True))
-    is_asked = np.array([p in asked for p in facts.products], dtype=bool)
-    economics = [facts.economics[p] for p in facts.products]
     late, lost = (
-        _of_parents(facts, np.where(is_asked, [getattr(e, name) for e in economics], np.inf))
+        also_of_what_it_makes(facts, {p: getattr(e, name) for p, e in facts.economics.items() if p in asked})
         for name in ("late_per_bucket", "lost_sale")
     )
     at_end = {}
@@ -195,19 +193,17 @@ def _prices(facts: ChainFacts, asked: Mapping[str, FloatArray], starts: Sequence
         at_end[product] = max((min(cost, e.waiting_at_end) if product in asked else cost) - e.salvage, 0.0)
     return _Prices(
         {p: e.holding_per_bucket for p, e in facts.economics.items()},
-        {
-            p: x if math.isfinite(x) else e.late_per_bucket
-            for p, x, e in zip(facts.products, late, economics, strict=True)
-        },
-        {p: x - e.salvage for p, x, e in zip(facts.products, lost, economics, strict=True)},
+        {p: x if math.isfinite(x) else facts.economics[p].late_per_bucket for p, x in late.items()},
+        {p: x - facts.economics[p].salvage for p, x in lost.items()},
         at_end,
     )
 
 
-def _of_parents(facts: ChainFacts, money: FloatArray) -> list[float]:
-    """(product) the least of its own money per unit and of that of what one unit of it more would make."""
+def also_of_what_it_makes(facts: ChainFacts, money: Mapping[str, float]) -> dict[str, float]:
+    """By label, the least of its own money per unit and of that of what one unit of it more would make; inf where it is
+    for nothing that has any."""
     arrays = facts.arrays
-    least = money.copy()
+    least = np.array([money.get(p, np.inf) for p in facts.products])
     parent = arrays.product[arrays.use_way]
     order: IntArray = np.argsort(-arrays.level[parent], kind="stable")
     for use in order.tolist():
@@ -215,7 +211,7 @@ def _of_parents(facts: ChainFacts, money: FloatArray) -> list[float]:
         if each > 0:
             part = arrays.use_component[use]
             least[part] = min(least[part], least[parent[use]] / each)
-    return least.tolist()
+    return dict(zip(facts.products, least.tolist(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)

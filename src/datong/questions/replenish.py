@@ -1,6 +1,7 @@
-"""`datong replenish`: what to order or make now of each product that is sold, from a chain's forecast and records."""
+"""`datong replenish`: what to order or make now of each product that is sold, and of what goes into it, from a chain's
+forecast and records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,18 @@ from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import say
+from datong.network.committed import committed
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import with_orders
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
-from datong.network.stock_targets import stock_targets
+from datong.network.stock_targets import StockTarget, also_of_what_it_makes, stock_targets
 from datong.network.ways import Way, lead_buckets
+from datong.network.whole_units import whole_products
 from datong.network.working_days import LONGEST_GAP
 from datong.plan.lots_along_clearing import step_of
 from datong.questions.plotted import orders_by_worth
+from datong.questions.replenish_levels import layers, ordered_later, taken
 from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past_orders
 from datong.questions.replenish_stock import StockWanted
 from datong.questions.result_table import Frame
@@ -61,6 +65,7 @@ REPLENISHMENT_SCHEMA = pa.schema(
         ("lost_chance", pa.float64()),
         ("economic_order_units", pa.float64()),
         ("safety_stock_units", pa.float64()),
+        ("base_stock_units", pa.float64()),
     ]
 )
 # Products that are sold, or will be, and that nothing which is valid now makes, brings or sells. units: of them asked
@@ -81,7 +86,8 @@ WITHOUT_WAY_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class ReplenishResult:
-    """What to order now. `orders`: a row for each product that is sold (in a chain with lanes, at each site), by value.
+    """What to order now. `orders`: a row for each product that is sold (in a chain with lanes, at each site), and for
+    each component or site that their orders take of (replenish_levels.py), by value.
 
     kind, recipe, offer, lane: its cheapest way. units: to order now (of a recipe to start), 0 where nothing is worth
     it. start, due: today, or the first day after the frozen buckets, and when it is there by its promised lead time.
@@ -93,7 +99,9 @@ class ReplenishResult:
     short_before, short_after: chance that demand is not met in the window without and with the
     order. lost_chance: that it never comes. economic_order_units: what the economics alone would order, of which value
     and short_after are told; safety_stock_units: the smallest stock at the window's end (`stock_rules`), 0 where there
-    is none. units bring the stock expected there to it, and no higher than the largest one.
+    is none. units bring the stock expected there to it, and no higher than the largest one. base_stock_units: what is
+    there, under way and ordered up to which the economics alone order, in any quantity; null where unmet demand is
+    lost and nothing is ordered.
     `without_way`: what is asked for and no way brings now, so that nothing is proposed for it (WITHOUT_WAY_SCHEMA).
     `products`: names and units.
     """
@@ -152,7 +160,7 @@ class ReplenishResult:
 
 
 def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) -> ReplenishResult:
-    """What to order or make now of each product that is sold, each by itself, and why.
+    """What to order or make now of each product that is sold, each by itself, of what these orders take, and why.
 
     review_buckets: buckets until orders can be placed again.
     """
@@ -177,29 +185,117 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     lead time."""
     calendar, settings, starts = state.settings.calendar, state.settings, demand.bucket_starts
     facts = chain_facts(state, starts, nothing_learnt(), demand.items)
-    where = located(facts, position(state))
+    where_now = position(state)
+    where = located(facts, where_now)
     asked = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     start = max(state.today, starts[settings.frozen_buckets])
-    sold = _sold(facts, list(asked), starts[0], start, settings)
-    paths = np.zeros((len(sold), max(settings.path_count, demand.paths.shape[1]), len(starts)))
+    items = _cheapest(facts, facts.products, starts[0], start, settings)
+    shop = _Shop(
+        state=state,
+        facts=facts,
+        on_hand=where.on_hand_units,
+        items=items,
+        start=start,
+        targets=stock_targets(state, demand, asked, facts),
+        shortage=also_of_what_it_makes(facts, _shortage(facts, asked, items, settings)),
+        asked=asked,
+        whole=whole_products(state, demand, facts),
+        paths=max(settings.path_count, demand.paths.shape[1]),
+        buckets=len(starts),
+        seed=seed,
+        review_buckets=review_buckets,
+    )
+    needed = dict(asked)
+    if len(facts.arrays.use_way):  # orders that are out take their components
+        for pull in committed(facts, where_now, starts, calendar, settings.frozen_buckets).pulls:
+            one = np.zeros((1, len(starts)))
+            one[0, pull.bucket] = pull.units
+            needed[pull.component] = needed.get(pull.component, 0.0) + one
+    rows: list[dict[str, Any]] = []
+    for level in layers(shop.items, list(needed)):
+        sold = [shop.items[label] for label in level if label in shop.items and label in needed]
+        decided = _decided(shop, sold, needed)
+        rows += decided.rows
+        for item, ordered in zip(sold, decided.ordered, strict=True):
+            for part, units in taken(item, ordered, settings.frozen_buckets).items():
+                needed[part] = needed.get(part, 0.0) + units
+    order = [("value", "descending"), ("product", "ascending"), ("site", "ascending")]
+    orders = pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
+    without = {label: units for label, units in needed.items() if label not in shop.items}
+    return {"orders": orders, "without_way": _without_way(state, facts, starts, without)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Shop:
+    """What the orders of all levels have in common."""
+
+    state: State
+    facts: ChainFacts
+    # label -> units.
+    on_hand: Mapping[str, float]
+    # label -> the item by its cheapest way that is valid now.
+    items: Mapping[str, Sold]
+    # The day from which orders are placed.
+    start: date
+    targets: Sequence[StockTarget]
+    # label -> money for a unit that is missing, for a bucket where unmet demand waits; inf: of what nobody asks for.
+    shortage: Mapping[str, float]
+    # label -> (path, bucket) units that buyers ask for.
+    asked: Mapping[str, FloatArray]
+    # label -> whether it comes in whole units.
+    whole: Mapping[str, bool]
+    # How many paths.
+    paths: int
+    # How many buckets.
+    buckets: int
+    seed: int
+    # Buckets until orders can be placed again.
+    review_buckets: int
+
+    @property
+    def backorders(self) -> bool:
+        """Unmet demand waits."""
+        return _waits(self.state.settings)
+
+    @property
+    def kept(self) -> list[StockTarget]:
+        """The targets: one that several levels could keep is kept where buyers ask."""
+        return [replace(t, points=tuple(p for p in t.points if p in self.asked) or t.points) for t in self.targets]
+
+
+@dataclass(frozen=True, eq=False)
+class _Decided:
+    """Orders of a level, as rows of the table, and of each item (path, bucket) good units ordered, now's first."""
+
+    rows: list[dict[str, Any]]
+    ordered: list[FloatArray]
+
+
+def _decided(shop: _Shop, sold: list[Sold], needed: Mapping[str, FloatArray]) -> _Decided:
+    """needed: label -> (path, bucket) units that are asked for or go into what is ordered."""
+    facts, settings = shop.facts, shop.state.settings
+    paths = np.zeros((len(sold), shop.paths, shop.buckets))
     for i, item in enumerate(sold):
-        paths[i] = asked[item.label]
-    on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
-    backorders = settings.max_late_days >= calendar.bucket_days
-    record = past_orders(state, facts, sold, len(starts))
-    counted = set(state.table("stock")["product"].to_pylist())
+        paths[i] = needed[item.label]
+    on_hand = np.array([shop.on_hand.get(item.label, 0.0) for item in sold])
+    record = past_orders(shop.state, facts, sold, shop.buckets)
+    counted = set(shop.state.table("stock")["product"].to_pylist())
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
-    known = _known(facts, sold, record, on_hand, backorders)
-    steps = [step_of(item.way, bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]
+    known = _known(shop, sold, record, on_hand)
+    whole = [
+        bool((paths[i] % 1 == 0).all()) if needed[item.label] is shop.asked.get(item.label) else shop.whole[item.label]
+        for i, item in enumerate(sold)
+    ]
+    steps = [step_of(item.way, is_whole) for item, is_whole in zip(sold, whole, strict=True)]
     lots = Lots(np.array(steps) * share, np.array([item.way.min_units for item in sold]) * share)
-    most_units = _most_units(facts, sold, settings, review_buckets, record.ordered) * share
+    most_units = _most_units(facts, sold, settings, shop.review_buckets, record.ordered) * share
     found = decide(
         known,
         paths,
-        seed=seed,
+        seed=shop.seed,
         most_units=most_units,
-        review_buckets=review_buckets,
-        backorders=backorders,
+        review_buckets=shop.review_buckets,
+        backorders=shop.backorders,
         lots=lots,
         coming=record.coming,
     )
@@ -208,13 +304,14 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     overdue = np.where(is_overdue, record.left, 0.0).sum(axis=1)
     # What never comes leaves the window as it was.
     short_after = found.short_after + found.lost_chance * (found.short_before - found.short_after)
-    reach = np.minimum(known.promised_lead + review_buckets, len(starts))
+    reach = np.minimum(known.promised_lead + shop.review_buckets, shop.buckets)
     window = np.array([paths[i, :, : reach[i]].sum(axis=1).mean() for i in range(len(sold))])
-    targets = stock_targets(state, demand, asked, facts)
-    wanted = StockWanted.of(targets, {item.label: i for i, item in enumerate(sold)}, window, reach - 1)
+    at = {item.label: i for i, item in enumerate(sold)}
+    wanted = StockWanted.of(shop.kept, at, window, reach - 1)
     good = np.array([found.units, wanted.orders(found.units, on_hand + waiting - window, lots, most_units)]) / share
     # A share of a lot and back leaves last digits.
     economic, units = np.where(lots.step > 0, np.round(good, 6), good)
+    base = _base_stock(shop, known, paths, record.coming, on_hand + waiting)
     rows = [
         {
             "product": facts.product_of(item.label),
@@ -224,8 +321,8 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "offer": item.way.offer,
             "lane": item.way.lane,
             "units": float(units[i]),
-            "start": _begins(item.way, start),
-            "due": _there(item.way, start),
+            "start": _begins(item.way, shop.start),
+            "due": _there(item.way, shop.start),
             "cost_per_unit": item.way.cost_per_unit,
             "value": float(found.value[i]),
             "counted": facts.product_of(item.label) in counted,
@@ -240,14 +337,37 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "lost_chance": float(found.lost_chance[i]),
             "economic_order_units": float(economic[i]),
             "safety_stock_units": float(wanted.smallest[i]),
+            "base_stock_units": float(base[i]) if np.isfinite(base[i]) else None,
         }
         for i, item in enumerate(sold)
     ]
-    order = [("value", "descending"), ("product", "ascending"), ("site", "ascending")]
-    orders = pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
-    had = {item.label for item in sold}
-    without = {label: units for label, units in asked.items() if label not in had}
-    return {"orders": orders, "without_way": _without_way(state, facts, starts, without)}
+    position_now = on_hand + waiting
+    level = np.where(np.isfinite(base), np.maximum(base, wanted.smallest + window), window)
+    ordered = [
+        ordered_later(paths[i], level[i], position_now[i], units[i] * share[i], int(reach[i]), shop.review_buckets)
+        for i in range(len(sold))
+    ]
+    return _Decided(rows, ordered)
+
+
+def _base_stock(
+    shop: _Shop, known: Known, paths: FloatArray, coming: FloatArray, position_now: FloatArray
+) -> FloatArray:
+    """(item) units, there or under way, up to which the economics alone order, in any quantity. Where unmet demand
+    waits it is the same whatever is there: so it is asked with so much less there that something is ordered. Where
+    demand is lost it is known only where something is ordered (NaN elsewhere)."""
+    less = np.ceil(paths.sum(axis=2).max(axis=1, initial=0.0) + np.abs(position_now)) * shop.backorders
+    any_units = Lots(np.zeros(len(less)), np.zeros(len(less)))
+    found = decide(
+        replace(known, on_hand=known.on_hand - less),
+        paths,
+        seed=shop.seed,
+        review_buckets=shop.review_buckets,
+        backorders=shop.backorders,
+        lots=any_units,
+        coming=coming,
+    )
+    return np.where(found.units > 0, np.round(found.units - less + position_now, 6), np.nan)
 
 
 def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked: Mapping[str, FloatArray]) -> pa.Table:
@@ -288,9 +408,11 @@ def _there(way: Way, day: date) -> date:
     return begin + timedelta(days=way.lead_days) if there is None else there
 
 
-def _sold(facts: ChainFacts, labels: list[str], day: date, start: date, settings: ChainSettings) -> list[Sold]:
-    """What is sold and can be had from some way that is valid now, by its cheapest one. start: the day from which it is
-    ordered; of a way with working days, its first open day from there on counts."""
+def _cheapest(
+    facts: ChainFacts, labels: Sequence[str], day: date, start: date, settings: ChainSettings
+) -> dict[str, Sold]:
+    """What can be had from some way that is valid now, by its cheapest one. start: the day from which it is ordered; of
+    a way with working days, its first open day from there on counts."""
     calendar = settings.calendar
     arrays = facts.arrays
     cost = arrays.good_unit_costs(arrays.least_costs([day]))
@@ -305,7 +427,7 @@ def _sold(facts: ChainFacts, labels: list[str], day: date, start: date, settings
             lead = settings.frozen_buckets
             lead += lead_buckets(way, calendar) + (0 if way.course is None else calendar.index(opens, start))
             best[way.product] = Sold(way.product, way, float(cost[w]), lead)
-    return [best[label] for label in labels if label in best]
+    return {label: best[label] for label in labels if label in best}
 
 
 def _most_units(
@@ -328,20 +450,33 @@ def _most_units(
     return np.maximum(most, 0.0)
 
 
-def _known(facts: ChainFacts, sold: Sequence[Sold], record: Record, on_hand: FloatArray, backorders: bool) -> Known:
+def _waits(settings: ChainSettings) -> bool:
+    return settings.max_late_days >= settings.calendar.bucket_days
+
+
+def _shortage(
+    facts: ChainFacts, asked: Container[str], items: Mapping[str, Sold], settings: ChainSettings
+) -> dict[str, float]:
+    """label -> money for a unit missing of what buyers ask for: lateness of a bucket, or what a lost sale loses."""
+    money = {label: (facts.economics[label], item.unit_cost) for label, item in items.items() if label in asked}
+    if _waits(settings):
+        return {label: own.late_per_bucket for label, (own, _) in money.items()}
+    return {label: max(own.lost_sale - cost, 0.0) for label, (own, cost) in money.items()}
+
+
+def _known(shop: _Shop, sold: Sequence[Sold], record: Record, on_hand: FloatArray) -> Known:
     """What the decision stands on. on_hand: (item) units."""
-    money = [facts.economics[item.label] for item in sold]
+    money = [shop.facts.economics[item.label] for item in sold]
+    shortage = [shop.shortage[item.label] for item in sold]
     return Known(
         ordered=record.ordered,
         came_after=record.came_after,
         came_share=record.came_share,
         on_hand=on_hand,
         promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
+        # What goes into orders that are out alone costs what being without it for a bucket costs itself.
         shortage_cost=np.array(
-            [
-                e.late_per_bucket if backorders else max(e.lost_sale - item.unit_cost, 0.0)
-                for e, item in zip(money, sold, strict=True)
-            ]
+            [x if np.isfinite(x) else e.late_per_bucket for x, e in zip(shortage, money, strict=True)]
         ),
         holding_cost=np.array([e.holding_per_bucket for e in money]),
     )

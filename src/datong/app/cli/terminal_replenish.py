@@ -106,6 +106,8 @@ def order_words(
         value=figures.money(row["value"], settings.currency, language),
     )
     more = []
+    if row["base_stock_units"] is not None:
+        more.append(say("replenish.base_stock", language, base=figures.fitting(row["base_stock_units"])))
     if row["overdue_units"] > 0:
         more.append(say("replenish.overdue", language, overdue=figures.fitting(row["overdue_units"])))
     if row["lost_chance"] >= LOST_TOLD:
