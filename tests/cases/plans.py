@@ -201,6 +201,7 @@ def _differences(plan: Plan, outcome: Outcome) -> dict[str, tuple[float | None, 
 COSTS = {
     "production and set-up": ("production", "setup"),
     "purchase": ("purchase",),
+    "orders": ("ordering",),
     "transport": ("transport",),
     "overtime": ("overtime",),
     "holding": ("holding",),

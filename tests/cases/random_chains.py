@@ -55,6 +55,8 @@ FEATURES: Mapping[str, float] = {
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
+# Chance of a chain with set-up costs to have offers with a fixed cost of an order.
+COST_OF_ORDERS = 0.5
 # Chance of a chain with lanes to have sites at which a unit costs more to hold than at others.
 SITES_HOLD = 0.5
 
@@ -138,6 +140,9 @@ class _Maker:
         if "lanes" in self.has and self.with_chance(SITES_HOLD):
             for row in self.tables["sites"]:
                 row["holding_factor"] = self.pick(0.5, 1.0, 2.0)
+        if "set-up cost" in self.has and self.with_chance(COST_OF_ORDERS):
+            for row in self.tables["offers"]:
+                row["cost_per_order"] = self.pick(0.0, 15.0, 60.0)
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing

@@ -89,7 +89,7 @@ EMPTY = {
         "yield_share": 1.0,
     },
     "components": {"scrap_share": 0.0},
-    "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0},
+    "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0, "cost_per_order": 0.0},
     "lanes": {"lead_days": 0.0, "cost_per_unit": 0.0},
     "sites": {"holding_factor": 1.0},
     "line_calendar": {"overtime_hours": 0.0, "overtime_cost_per_hour": 0.0},
@@ -757,7 +757,7 @@ class Outcome:
         return sum(self.cost.values())
 
 
-TERMS = ("production", "setup", "purchase", "transport", "overtime", "holding", "late", "lost", "salvage")
+TERMS = ("production", "setup", "purchase", "ordering", "transport", "overtime", "holding", "late", "lost", "salvage")
 
 
 def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] | None = None) -> Outcome:
@@ -1031,6 +1031,7 @@ def _pay(chain: Chain, o: Order, way: Row, cost: dict[str, float]) -> None:
         cost["setup"] += way.get("setup_cost", 0.0)
     elif o.kind == "buy":
         cost["purchase"] += o.units * way.get("price", 0.0)
+        cost["ordering"] += way.get("cost_per_order", 0.0)
     else:
         cost["transport"] += o.units * (way.get("cost_per_unit", 0.0) + chain.on_the_way(o.product, way))
 

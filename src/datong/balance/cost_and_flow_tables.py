@@ -198,9 +198,10 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
         of = np.flatnonzero((kind == k) & (started > NOTHING) & (market.ways.cost != 0))
         rows.append(_rows(market, term, way_product[of], way_names, of, started[of], "unit", market.ways.cost[of]))
     if lots is not None:
-        of = np.flatnonzero(market.ways.setup_cost * lots.sum(axis=1) > 0)
-        count, cost = lots.sum(axis=1)[of], market.ways.setup_cost[of]
-        rows.append(_rows(market, "setup", way_product[of], way_names, of, count, "order", cost))
+        for term, ways in market.ways.with_fixed_cost.items():
+            of = ways[lots[ways].any(axis=1)]
+            count, cost = lots[of].sum(axis=1), market.ways.setup_cost[of]
+            rows.append(_rows(market, term, way_product[of], way_names, of, count, "order", cost))
     every, labels = np.arange(len(market.products)), list(market.products.names)
     held, left = outcome.stock.sum(axis=1), outcome.stock[:, -1]
     rows.append(_some(market, "holding", every, labels, held, "unit_bucket", market.money.holding))
@@ -210,7 +211,7 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     rows.append(_some(market, "lost", demanded, names, outcome.turned_away.sum(axis=1), "unit", market.lost_cost))
     rows.append(_some(market, "lost", demanded, names, never, "unit", market.end_cost))
     rows.append(_some(market, "salvage", every, labels, left, "unit", -market.money.salvage))
-    told = {"production", "purchase", "transport", "setup", "holding", "late", "lost", "salvage"}
+    told = {"production", "purchase", "transport", "setup", "ordering", "holding", "late", "lost", "salvage"}
     others = [(term, cost) for term, cost in outcome.cost.items() if term not in told and abs(cost) > NOTHING]
     whole = [{"term": t, "quantity": 1.0, "unit": "in_all", "rate": c, "money": c} for t, c in others]
     return pa.concat_tables([*rows, pa.Table.from_pylist(whole, schema=MONEY_SCHEMA)])

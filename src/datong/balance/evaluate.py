@@ -99,8 +99,9 @@ def evaluate(
     cost |= dict(sorted(of_rules.items()))
     cost["holding"] += float((pool.sum(axis=1) * market.money.holding).sum())
     cost["salvage"] -= float((pool[:, -1] * market.money.salvage).sum())
-    if lots is not None and market.ways.setup_cost.any():
-        cost["setup"] = float(lots.sum(axis=1) @ market.ways.setup_cost)
+    if lots is not None:
+        for term, of in market.ways.with_fixed_cost.items():
+            cost[term] = float(lots[of].sum(axis=1) @ market.ways.setup_cost[of])
     return Outcome(
         cost=_in_order(cost),
         hours_used=hours + market.lines.hours_taken,

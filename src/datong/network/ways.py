@@ -34,7 +34,7 @@ LONG_LOTS_UP_TO = 2_000
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way to get units of a product: a recipe or an offer; with lanes, also a lane, or a site that serves a market.
-    Costs and hours are for a unit started.
+    Costs and hours are for a unit started; set-ups, of an offer the fixed cost of an order, for a start.
 
     `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
@@ -215,7 +215,7 @@ def _buy(offer: str, product: str, price: float, lead_time: float, row: Row, in_
         hours_per_unit=0.0,
         cost_per_unit=price,
         setup_hours=0.0,
-        setup_cost=0.0,
+        setup_cost=row.get("cost_per_order", 0.0),
         min_units=row.get("min_order_units", 0.0),
         multiple_units=row.get("lot_multiple_units", 0.0),
         lead_days=_whole_days(lead_time),

@@ -450,8 +450,10 @@ class Reasons:
         if way.setup_hours > 0:
             parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
         if way.setup_cost > 0:
-            parts.append(message("plan.set_up_money", money=shown(saved * way.setup_cost), currency=self.currency))
-        text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
+            words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
+            parts.append(message(words, money=shown(saved * way.setup_cost), currency=self.currency))
+        rule = "plan.cause.merged" if way.kind == "make" else "plan.cause.merged_order"
+        text = message(rule, saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
 
     def _lots_spared(self, lot: Lot, pegs: Sequence[Peg], weeks: Set[int]) -> int:
