@@ -160,8 +160,7 @@ def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleare
 def with_costs(after_due: pa.Table, plan: Cleared, calendar: Calendar) -> pa.Table:
     """Rows of AFTER_DUE_SCHEMA with what their lateness would cost by the bucket of the day on which they are there."""
     rows = after_due.to_pylist()
-    origin = plan.market.bucket_starts[0]
-    later = [calendar.index(r["there_on"], origin) - max(calendar.index(r["due"], origin), 0) for r in rows]
+    later = [calendar.index(row["there_on"], row["counted_in"]) for row in rows]
     if not any(later):
         return after_due
     each = late_costs(plan.market)

@@ -90,6 +90,36 @@ def test_what_its_days_do_not_let_come_within_the_horizon_is_there_after_it() ->
     assert (name, day, units) == ("a", 7, 40.0)
 
 
+def test_late_units_that_come_later_still_are_told_with_their_money() -> None:
+    """Due before the plan begins: served in its first week by the hours, but there a week later by the days."""
+    rows = waits_for_wax(3, ("a", "A", -3, 40.0), ("b", "B", 11, 40.0))
+    rows["economics"] = [
+        {"product": "A", "late_cost_per_unit_week": 2.7, "lost_sale_cost_per_unit": 90.0, "valid_from": MONDAY}
+    ]
+    result = planned(rows, 2, max_late_days=14)
+    assert served(result)["a", "late", 0] == 40.0
+    (row,) = [r for r in result.plan.after_due.to_pylist() if r["demand"] == "a"]
+    assert (row["what"], row["counted_in"], row["units"]) == ("late", MONDAY, 40.0)
+    assert row["there_on"] >= MONDAY + timedelta(days=7)
+    assert round(row["late_money"], 6) == 40.0 * 2.7
+
+
+def test_an_order_on_a_line_whose_days_are_stated_names_the_day_on_which_it_is_done() -> None:
+    """Without a calendar the plan counts whole weeks, and the order names the end of its own."""
+    rows = waits_for_wax(3, ("a", "A", 4, 40.0), ("b", "B", 11, 40.0))
+    named = {}
+    for stated in (False, True):
+        if stated:
+            rows["calendars"] = [{"calendar": "C", "name": "five days"}]
+            rows["calendar_days"] = [
+                {"calendar": "C", "from": MONDAY + timedelta(days=30), "to": MONDAY + timedelta(days=31), "open": False}
+            ]
+            rows["lines"][0]["calendar"] = "C"
+        (order,) = [order for order in planned(rows, 2, max_late_days=7).plan.orders if order.product == "A"]
+        named[stated] = (order.due - MONDAY).days
+    assert named == {False: 4, True: 9}
+
+
 def test_a_lead_time_over_closed_days_is_told_by_the_day_on_which_it_ends() -> None:
     """The wax comes on Friday, what is made of it lies for a day, and the next week is closed: so it is there on the
     Monday after, a week later than it counts. A start after the closed week would be there later still."""

@@ -26,7 +26,8 @@ def served(key: str, due: int, units: float, what: str, bucket: int | None) -> d
 
 def plan(*rows: dict[str, Any], later: tuple[tuple[str, int, int, float], ...] = ()) -> Tables:
     after = [
-        {"demand": key, "product": "A", "due": march(due), "there_on": march(there), "units": units}
+        {"demand": key, "product": "A", "due": march(due), "what": "on_time", "there_on": march(there)}
+        | {"units": units}
         for key, due, there, units in later
     ]
     return {

@@ -426,13 +426,16 @@ class PlannedOrder:
     behind: float | None = None
 
 
-# By request and day, units that the plan counts in the bucket of the due date, and so on time, but that are there on a
-# later day than that. late_money: money that their lateness would cost if it were counted by the bucket of that day.
+# By request and day, units that are there, by the days of orders, after the day that the plan counts on: of those on
+# time (what) the day on which they are due, of late ones the bucket in which they are served (counted_in, its first
+# day). late_money: what their lateness would cost more, counted by the bucket of the day on which they are there.
 AFTER_DUE_SCHEMA = pa.schema(
     [
         ("demand", pa.string()),
         ("product", pa.string()),
         ("due", pa.date32()),
+        ("what", pa.string()),
+        ("counted_in", pa.date32()),
         ("there_on", pa.date32()),
         ("units", pa.float64()),
         ("late_money", pa.float64()),

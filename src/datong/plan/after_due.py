@@ -1,6 +1,7 @@
-"""Units that count in the bucket of a customer's due day, and so are on time, but are there after that day."""
+"""Units that are there later than the plan counts: of those on time after the day on which they are due, of late ones
+after the bucket in which they are served."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 
 import pyarrow as pa
@@ -9,23 +10,27 @@ from datong.model.flow import AFTER_DUE_SCHEMA
 from datong.plan.days_of_lots import Days
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged
+from datong.plan.planning_inputs import Work
 
 
-def after_due(found: Pegged, days: Mapping[Lot, Days], product_of: Callable[[str], str]) -> pa.Table:
+def after_due(work: Work, found: Pegged, days: Mapping[Lot, Days]) -> pa.Table:
     """Rows of AFTER_DUE_SCHEMA, by due day and key; late_money: 0. Who uses what is by pegging: first come first used.
 
-    days: of each lot that is ordered. product_of: the product that a label of product and site is of.
+    days: of each lot that is ordered.
     """
     comes = [(days[lot].due, lot.way.product, peg) for lot, own in found.pegs.items() if lot in days for peg in own]
     comes += [(one.day, one.product, peg) for one, peg in found.of_out]
-    units: dict[tuple[date, str, str, date], float] = {}
-    for there_on, product, peg in comes:
+    units: dict[tuple[date, str, str, str, int, date], float] = {}
+    for there_on, label, peg in comes:
         use = peg.use
-        if use.kind == "request" and not use.late and there_on > use.due:
-            key = (use.due, use.name, product_of(product), there_on)
+        is_later = work.calendar.index(there_on, work.starts[0]) > use.bucket if use.late else there_on > use.due
+        if use.kind == "request" and is_later:
+            what = "late" if use.late else "on_time"
+            key = (use.due, use.name, work.facts.product_of(label), what, use.bucket, there_on)
             units[key] = units.get(key, 0.0) + peg.units
     rows = [
-        {"demand": name, "product": product, "due": due, "there_on": there_on, "units": amount, "late_money": 0.0}
-        for (due, name, product, there_on), amount in sorted(units.items())
+        {"demand": name, "product": product, "due": due, "what": what, "counted_in": work.starts[bucket]}
+        | {"there_on": there_on, "units": amount, "late_money": 0.0}
+        for (due, name, product, what, bucket, there_on), amount in sorted(units.items())
     ]
     return pa.Table.from_pylist(rows, schema=AFTER_DUE_SCHEMA)

@@ -341,9 +341,9 @@ class _Dealt:
 
 
 def named_due(work: Work, lot: Lot, days: Days) -> date:
-    """The day that a lot's order names: where its bucket has too few hours for it, the end of the bucket in which the
-    plan counts it; reasons and the first screen say when it is done (`done_by`)."""
-    if days.short_of is None:
+    """The day that a lot's order names: where its bucket has too few hours for it and no calendar says its days, the
+    end of the bucket in which the plan counts it; reasons and the first screen say when it is done (`done_by`)."""
+    if days.short_of is None or lot.way.course is not None:
         return days.due
     return max(min(days.due, _last_start(work, lot.way, lot.arrive)), days.start)
 

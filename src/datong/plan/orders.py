@@ -78,7 +78,7 @@ def orders_of(
             )
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
-    return Plan(tuple(orders), kept, after_due(found, days, work.facts.product_of))
+    return Plan(tuple(orders), kept, after_due(work, found, days))
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

@@ -51,8 +51,11 @@ def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
 
 
 def _units_by_product(after_due: pa.Table | None) -> dict[str, float]:
+    """Of what counts as on time. after_due: of a run, which may be an earlier version's."""
     units: dict[str, float] = {}
     for row in [] if after_due is None else after_due.to_pylist():
+        if row.get("what", "on_time") != "on_time":
+            continue
         units[row["product"]] = units.get(row["product"], 0.0) + row["units"]
     return units
 

@@ -351,7 +351,7 @@ def _days(at: Head, plan: MarketCleared, clearing: Clearing, decision: Decision)
 
 def _by_day(clearing: Clearing, plan: Dated) -> dict[str, pa.Table]:
     """`gaps`, `deliveries` and `after_due` of a plan, as a run shows them."""
-    late = after_due(plan.found, plan.days, plan.work.facts.product_of)
+    late = after_due(plan.work, plan.found, plan.days)
     return {"gaps": clearing.gaps, "deliveries": clearing.deliveries, "after_due": late}
 
 

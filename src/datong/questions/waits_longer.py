@@ -58,7 +58,8 @@ def _courses(tables: Mapping[str, pa.Table]) -> dict[Key, Course]:
     """By request with a key: when its units are there; on its due day what is there by then."""
     after_due: dict[tuple[str, str, date], list[list[Any]]] = defaultdict(list)
     for row in tables["after_due"].to_pylist() if "after_due" in tables else ():
-        after_due[row["demand"], row["product"], row["due"]].append([row["there_on"], row["units"]])
+        if row.get("what", "on_time") == "on_time":
+            after_due[row["demand"], row["product"], row["due"]].append([row["there_on"], row["units"]])
     found: dict[Key, Course] = {}
     for row in tables["deliveries"].to_pylist() if "deliveries" in tables else ():
         if row["demand"] is None:

@@ -103,9 +103,10 @@ def _demand(view: RunView, gaps: Placed, after_due: Placed) -> list[Figure]:
         formula, where = _sum(gaps.cells(column)), _column(view, gaps, column)
         result.append(Figure(view.say(f"summary.{name}"), view.demand[column], where, formula, note=note))
         if name == "on_time" and after_due.rows:
-            less = _sum(after_due.cells("units"))
-            by_day = None if formula is None or less is None else f"{formula}-{less.removeprefix('=')}"
-            where = view.say("summary.less", of=where, sheet=after_due.sheet, column=title("units", view.language))
+            kind, units = after_due.cells("what"), after_due.cells("units")
+            word = coded("what", "on_time", view.language)
+            by_day = None if not (formula and kind and units) else f'{formula}-SUMIF({kind},"{word}",{units})'
+            where = view.say("summary.less", of=where, sheet=after_due.sheet, what=word)
             result.append(Figure(view.say("summary.by_day"), view.demand["by_day_units"], where, by_day, note=note))
     return result
 

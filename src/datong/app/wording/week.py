@@ -13,6 +13,7 @@ from datong.app.wording.columns import rounded
 from datong.app.wording.late import most_important
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
+from datong.model.calendar import Calendar
 from datong.network.netting_told import PART_ORDERED
 from datong.plan.orders_already_out import late_for
 from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, short_by_cause
@@ -181,33 +182,44 @@ def _too_short_a_week(view: RunView) -> str:
 
 
 def _after_due(view: RunView) -> str:
-    """What is on time by its week, but not by its day; '' where nothing is."""
+    """What is there later by its day than the plan counts; '' where nothing is."""
     rows = view.inputs.tables["after_due"].to_pylist() if "after_due" in view.inputs.tables else []
     calendar = view.inputs.settings.calendar
-    later = [calendar.index(r["there_on"], view.inputs.starts[0]) for r in rows]
-    due = [max(calendar.index(r["due"], view.inputs.starts[0]), 0) for r in rows]
-    in_it = [r for r, then, was in zip(rows, later, due, strict=True) if then <= was]
-    after = [r for r, then, was in zip(rows, later, due, strict=True) if then > was]
+    on_time = [r for r in rows if r.get("what", "on_time") == "on_time"]
+    in_it = [r for r in on_time if _same_bucket(r, calendar)]
+    after = [r for r in on_time if not _same_bucket(r, calendar)]
+    later = [r for r in rows if r.get("what") == "late"]
     said = []
-    if sum(r["units"] for r in in_it) >= LEAST_SHORT:
-        by_day = figures.fitting(view.demand["by_day_units"])
-        on_time = figures.fitting(view.demand["on_time_units"])
-        said.append(view.say("week.after_due", on_time=on_time, by_day=by_day, **_latest(view, in_it)))
-    if (units := sum(r["units"] for r in after)) >= LEAST_SHORT:
-        more = math.fsum(r.get("late_money") or 0.0 for r in after)
+    if _units(in_it) >= LEAST_SHORT:
+        counts = {name: figures.fitting(view.demand[f"{name}_units"]) for name in ("by_day", "on_time")}
+        said.append(view.say("week.after_due", **counts, **_latest(view, in_it)))
+    if (units := _units(after)) >= LEAST_SHORT:
         counted = view.demand["late_units"]
         words = {"late": figures.fitting(counted + units), "counted": figures.fitting(counted)}
-        money = figures.money(more, view.inputs.settings.currency, view.language)
         key = "week.after_week" if view.inputs.settings.bucket == "week" else "week.after_day"
-        said.append(view.say(key, money=money, **words, **_latest(view, after)))
+        said.append(view.say(key, **words, **_latest(view, after)))
+    if _units(later) >= LEAST_SHORT:
+        said.append(view.say("week.later_still", **_latest(view, later)))
     return " ".join(said)
 
 
+def _same_bucket(row: Row, calendar: Calendar) -> bool:
+    """Whether a row of `after_due` is there in the bucket in which it counts; of an earlier version's run, always."""
+    return "counted_in" not in row or calendar.index(row["there_on"], row["counted_in"]) == 0
+
+
+def _units(rows: Sequence[Row]) -> float:
+    return math.fsum(row["units"] for row in rows)
+
+
 def _latest(view: RunView, rows: Sequence[Row]) -> Row:
-    """Of rows of `after_due`: their units, and the one that is the most days after its own."""
+    """Of rows of `after_due`: their units and money, and the one that is the most days after its own."""
     most = max(rows, key=lambda r: ((r["there_on"] - r["due"]).days, r["units"], r["demand"]))
     return {
-        "units": figures.fitting(sum(r["units"] for r in rows)),
+        "units": figures.fitting(_units(rows)),
+        "money": figures.money(
+            math.fsum(r.get("late_money", 0.0) for r in rows), view.inputs.settings.currency, view.language
+        ),
         "own": figures.fitting(most["units"]),
         "product": view.names.called(most["product"]),
         "demand": most["demand"] or "–",
