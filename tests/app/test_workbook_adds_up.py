@@ -30,7 +30,7 @@ Row = dict[str, Any]
 NEAR = {"rel": 1e-6, "abs": 1e-5}
 
 # Costs that orders have, by the words of the sheets.
-ORDERED = ("production", "purchase", "transport, goods on the way", "set-ups")
+ORDERED = ("production", "purchase", "transport, goods on the way", "set-ups", "fixed cost of orders")
 
 
 class Book:
