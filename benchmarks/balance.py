@@ -56,7 +56,7 @@ from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
 from datong.balance.solvers import balance, clear, cleared, in_orders
 from datong.balance.warm_start import warm_prices
-from datong.lots_by_day import started_by
+from datong.lots_put_off import started_by
 from datong.model.flow import nothing_learnt
 from datong.network.position import position
 from datong.plan.choose_lots import choose

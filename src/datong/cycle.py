@@ -36,7 +36,7 @@ from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
-from datong.lots_by_day import lots_of, started_by, with_costs, within_days
+from datong.lots_put_off import lots_of, started_by, with_costs, within_days
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.network.forecast_netting import with_orders

@@ -10,7 +10,7 @@ import pytest
 import python_calamine
 
 from datong.app.cli.terminal import make_console, show_comparison
-from datong.app.report.workbook import comparison_bytes
+from datong.app.report.run_workbook import comparison_bytes
 from datong.balance.clearing_tables import GAPS_SCHEMA
 from datong.ledger.state import in_state_schema, state_of_tables
 from datong.model.settings import ChainSettings

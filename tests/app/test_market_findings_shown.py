@@ -21,7 +21,7 @@ from datong.app.cli.terminal import make_console
 from datong.app.market_findings import decide_finding, hours_to_order, market_findings, market_now, market_of_run
 from datong.app.report import market_findings as of_report
 from datong.app.report.html import report_html
-from datong.app.report.workbook import workbook_bytes
+from datong.app.report.run_workbook import workbook_bytes
 from datong.app.wording.market_findings import strength_words
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.write_report import report_inputs

@@ -7,8 +7,8 @@ import pytest
 import python_calamine
 
 from datong.app.report import sheet_writer as written
+from datong.app.report.run_workbook import workbook_bytes
 from datong.app.report.sheet_writer import number_format, plain_text, width
-from datong.app.report.workbook import workbook_bytes
 
 
 def sheets(content: bytes) -> dict[str, list[list]]:

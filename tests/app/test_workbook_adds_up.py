@@ -16,7 +16,7 @@ import python_calamine
 from cases.random_chains import random_chain
 from datong.app.chain import Chain
 from datong.app.clock import parse_moment
-from datong.app.report.workbook import workbook_bytes
+from datong.app.report.run_workbook import workbook_bytes
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.write_report import report_inputs
 from datong.cycle import run_cycle

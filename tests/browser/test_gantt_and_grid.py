@@ -15,7 +15,7 @@ from nicegui import Client as Page
 from datong.app.http.request_rates import PAGE
 from datong.app.http.signed_in import COOKIE
 from datong.app.service.served_chain import Served, serve
-from datong.app.web.order_data import add_tiles
+from datong.app.web.gantt_and_grid_data import add_tiles
 from datong.app.web.page_request_rates import RatedPages
 from datong.app.web.pages import add_pages
 from datong.model.words import say

@@ -23,7 +23,7 @@ STARTED, OPENED, BEGUN, COMMITTING, COMMITTED = b"S", b"O", b"B", b"c", b"C"
 SERVER = """
 import contextlib, json, os, resource, sys
 import duckdb
-import datong.app.cli.commands, datong.app.exchange_one_way, datong.app.report.workbook, datong.app.report.html
+import datong.app.cli.commands, datong.app.exchange_one_way, datong.app.report.run_workbook, datong.app.report.html
 import datong.network.notices, datong.network.position_notices, datong.network.doubts_before_planning
 import datong.questions.run, datong.questions.since, datong.replay.replay
 from datong.app.cli.main import main

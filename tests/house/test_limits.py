@@ -53,7 +53,7 @@ LAZY_DOORS = {
         "datong.app",
     },
     "app/write_report.py": {
-        "datong.app.report.workbook",
+        "datong.app.report.run_workbook",
         "datong.app.report.html",
         "datong.app.wording.assumed",
     },
@@ -130,7 +130,7 @@ LAZY_DOORS = {
         "datong.app.cli.terminal_quote",
         "datong.app.cli.terminal_replenish",
         "datong.app.cli.terminal_since",
-        "datong.app.report.workbook",
+        "datong.app.report.run_workbook",
         "datong.questions.clear_market",
         "datong.questions.counter_offers",
     },
@@ -148,7 +148,7 @@ LAZY_DOORS = {
         "datong.plan.reason",
     },
     "app/cli/try_export.py": {
-        "datong.app.report.order_list",
+        "datong.app.report.replenish_workbooks",
     },
 }
 

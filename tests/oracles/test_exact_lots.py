@@ -17,7 +17,7 @@ from datong.balance.solution import Limits, Solution
 from datong.balance.solvers import better_lots, cleared, in_orders
 from datong.connectors.files.starter import write_starter
 from datong.ledger.state import state_of_tables
-from datong.lots_by_day import started_by
+from datong.lots_put_off import started_by
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.facts import chain_facts

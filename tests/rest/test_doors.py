@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from datong.app.http.signed_in import CSRF_HEADER
 from datong.app.rest.api_markdown import endpoints
 from datong.app.rest.application import ROUTERS, add_api, health, new_api
-from datong.app.rest.calls import Open, Signed
+from datong.app.rest.around_every_call import Open, Signed
 from datong.app.rest.openapi import OPEN
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, Permission
 from datong.app.service.served_chain import Served

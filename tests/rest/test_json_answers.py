@@ -11,7 +11,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from datong.app.rest.application import PREFIX
-from datong.app.rest.calls import Open
+from datong.app.rest.around_every_call import Open
 from datong.app.rest.json_answers import plain, shape
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message

@@ -12,7 +12,7 @@ from python_calamine import CalamineWorkbook
 
 from datong.app.chain import Chain
 from datong.app.cli.terminal import make_console, show_results
-from datong.app.report.workbook import workbook_bytes
+from datong.app.report.run_workbook import workbook_bytes
 from datong.app.service.demand import item
 from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import Served, serve

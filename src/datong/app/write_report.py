@@ -33,7 +33,7 @@ def report_inputs(
 
 def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
     """All tables as Parquet, and one workbook."""
-    from datong.app.report.workbook import workbook_bytes
+    from datong.app.report.run_workbook import workbook_bytes
 
     write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
 

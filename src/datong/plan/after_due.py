@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 
 from datong.model.flow import AFTER_DUE_SCHEMA
-from datong.plan.days_of_lots import Days
+from datong.plan.days_within_bucket import Days
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged
 from datong.plan.planning_inputs import Work

@@ -12,7 +12,7 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
-from datong.plan.days_of_lots import Days, named_due
+from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers

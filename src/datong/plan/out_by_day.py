@@ -15,7 +15,7 @@ import numpy as np
 
 from datong.model.flow import Clearing, FloatArray
 from datong.network.committed import Committed, Worked, brought
-from datong.plan.days_of_lots import Days, days_of, last_working_day
+from datong.plan.days_within_bucket import Days, days_of, last_working_day
 from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Pegged, pegged

@@ -30,7 +30,7 @@ from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
 from datong.network.ways import Way, lead_buckets
 from datong.network.working_days import Course, OpenDays
-from datong.plan.days_of_lots import Days
+from datong.plan.days_within_bucket import Days
 from datong.plan.instead_of_refused import refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use

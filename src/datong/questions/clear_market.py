@@ -27,7 +27,7 @@ from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
 from datong.model.settings import ChainSettings
 from datong.network.horizon import day_numbers
-from datong.plan.days_of_lots import last_working_day
+from datong.plan.days_within_bucket import last_working_day
 from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
 

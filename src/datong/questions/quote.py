@@ -37,7 +37,7 @@ from datong.balance.warm_start import warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.state import State, in_state_schema
-from datong.lots_by_day import lots_of
+from datong.lots_put_off import lots_of
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings

@@ -492,7 +492,7 @@ def answer_compare(options: argparse.Namespace, language: str) -> int:
         with terminal.stage_progress(language) as on_stage:
             comparison = chain.compare(options.a, options.b, on_stage)
         if options.out is not None:
-            from datong.app.report.workbook import comparison_bytes
+            from datong.app.report.run_workbook import comparison_bytes
 
             write_tables(comparison.tables, options.out, {"compare.xlsx": comparison_bytes(comparison, language)})
         if options.format == "json":

@@ -35,7 +35,7 @@ from datong.app.rest import (
     what_if,
     workbooks,
 )
-from datong.app.rest.calls import Door, Open
+from datong.app.rest.around_every_call import Door, Open
 from datong.app.rest.languages import accepted
 from datong.app.rest.openapi import described
 from datong.app.rest.problems import problem

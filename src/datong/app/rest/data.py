@@ -6,11 +6,11 @@ from fastapi import APIRouter, Path, Query
 from fastapi import Body as Sent
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Called, OfChain, Signed, tag_of
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Called, OfChain, Signed, tag_of
 from datong.app.rest.json_answers import Grid, Texts, both, many, plain, shape
-from datong.app.rest.pieces import AskedPiece, RowsPiece, piece
+from datong.app.rest.lists_by_cursor import AskedPiece, RowsPiece, piece
 from datong.app.rest.shapes import Body, Code, Done, Why
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.rest.what_if import Reports
 from datong.app.service import data
 from datong.app.service.data import MOST_BYTES, Fresh, Taken, Upload, Waiting

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from datong.app.rest.calls import Called, OfChain
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Called, OfChain
 from datong.app.rest.json_answers import Grid, many, plain, shape
-from datong.app.rest.pieces import AskedPiece, piece, piece_of, rows_piece
+from datong.app.rest.lists_by_cursor import AskedPiece, piece, piece_of, rows_piece
 from datong.app.rest.shapes import Body, Code, Day, Done, Units, Why
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.service import demand
 from datong.app.service.demand import Accuracy, Edited, ItemDemand, Told
 

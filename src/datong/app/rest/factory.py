@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Response
 from fastapi import Body as Sent
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Called, Signed
-from datong.app.rest.grids import Asked
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.shapes import Body, Day
+from datong.app.rest.tables_by_cursor import Asked
 from datong.app.service import factory, idle_hours, photos
 from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import Answered, OwnOrder

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Called, Signed
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Body, Code, Count, Day
 from datong.app.rest.workbooks import Workbook, as_file

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from datong.app.rest.calls import Call
+from datong.app.rest.around_every_call import Call
 from datong.app.service import last_order_edit_price
 from datong.app.service.jobs import Job
 

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from datong.app.rest.calls import Call, Called, Signed
+from datong.app.rest.around_every_call import Call, Called, Signed
 from datong.app.rest.problems import TooOften
 from datong.app.service.live_events import Event, Listener
 from datong.model.words import message

@@ -5,11 +5,11 @@ from typing import Annotated, Any, ClassVar
 from fastapi import APIRouter, Query
 
 from datong.app.http.request_rates import QUOTE, Rate
-from datong.app.rest.calls import Called, OfChain, Signed
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Called, OfChain, Signed
 from datong.app.rest.json_answers import Grid, many, plain, shape
-from datong.app.rest.pieces import AskedPiece, piece, piece_of
+from datong.app.rest.lists_by_cursor import AskedPiece, piece, piece_of
 from datong.app.rest.shapes import Body, Code, Day, Units
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.service import market
 from datong.app.service.jobs import Job
 from datong.app.service.market import Heat, Lost, Scarce

@@ -6,9 +6,9 @@ import pyarrow as pa
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
-from datong.app.rest.calls import Called, OfChain
+from datong.app.rest.around_every_call import Called, OfChain
 from datong.app.rest.json_answers import Rows, Texts, both, plain, shape
-from datong.app.rest.pieces import AskedPiece, RowsPiece, piece, rows_piece
+from datong.app.rest.lists_by_cursor import AskedPiece, RowsPiece, piece, rows_piece
 from datong.app.rest.shapes import Body, Day, Units, Why
 from datong.app.service import market_findings
 from datong.network.finding_decisions import Change

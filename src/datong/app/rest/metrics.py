@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from datong.app.http.counts_and_logs import METRICS_TYPE
-from datong.app.rest.calls import Called, Signed
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.service.roles_and_permissions import Permission
 
 router = APIRouter(prefix="/metrics", tags=["health"], route_class=Signed)

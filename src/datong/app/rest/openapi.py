@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datong.app.http.signed_in import COOKIE, CSRF_HEADER
-from datong.app.rest.calls import MOST_KEY
+from datong.app.rest.around_every_call import MOST_KEY
 from datong.app.rest.problems import KIND_NAMES, PROBLEM_JSON, TYPES, status_words
 
 _TEXTS = {

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Call, Called, OfChain, Signed
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Call, Called, OfChain, Signed
 from datong.app.rest.json_answers import Grid, Rows, plain, shape
 from datong.app.rest.last_order_edit_price import LastPrice, last_price_of
-from datong.app.rest.pieces import AskedPiece, RowsPiece, rows_piece
+from datong.app.rest.lists_by_cursor import AskedPiece, RowsPiece, rows_piece
 from datong.app.rest.problems import Changed, NotConditional
 from datong.app.rest.shapes import Body, Code, Day, Units, Why
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.service import order_edits, orders_shown, releases
 from datong.app.service.grids import piece
 from datong.app.service.jobs import Job

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Call, Called, Signed, matches, tag_of
-from datong.app.rest.pieces import AskedPiece, piece, piece_of
+from datong.app.rest.around_every_call import Call, Called, Signed, matches, tag_of
+from datong.app.rest.lists_by_cursor import AskedPiece, piece, piece_of
 from datong.app.rest.problems import Changed
 from datong.app.rest.shapes import Body, Done, Login, Name
 from datong.app.service.accounts import Account

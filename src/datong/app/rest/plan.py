@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from datong.app.rest.calls import Called, OfChain
+from datong.app.rest.around_every_call import Called, OfChain
 from datong.app.rest.json_answers import Rows, many, plain, shape
-from datong.app.rest.pieces import AskedPiece, rows_piece
+from datong.app.rest.lists_by_cursor import AskedPiece, rows_piece
 from datong.app.rest.shapes import Day
 from datong.app.service import gantt, plan_differences, stock
 from datong.app.service.gantt import Bars, Closed, Line

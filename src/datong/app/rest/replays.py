@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from datong.app.rest.calls import Called, Signed
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Body
 from datong.app.service import replays

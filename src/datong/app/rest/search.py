@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from datong.app.rest.calls import Called, Signed
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.json_answers import many, plain
 from datong.app.service import search
 from datong.app.service.search import LONGEST, Hit

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
 
 from datong.app.http.signed_in import drop_cookie, set_cookie
-from datong.app.rest.calls import AtDoor, Begun, Called, Door, Open, Signed
+from datong.app.rest.around_every_call import AtDoor, Begun, Called, Door, Open, Signed
 from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Body, Done, Secret
 from datong.app.service import guide

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from datong.app.rest.calls import Called, OfChain
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Called, OfChain
 from datong.app.rest.json_answers import Grid
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.rest.workbooks import Workbook, as_file
 from datong.app.service import stock_limits
 

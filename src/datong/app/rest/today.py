@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from datong.app.rest.calls import Called, Signed
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.last_order_edit_price import LastPrice, last_price_of
 from datong.app.rest.shapes import Body, Count, Done, Login, Why

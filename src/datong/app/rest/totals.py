@@ -5,9 +5,9 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from datong.app.rest.calls import Called, OfChain
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Called, OfChain
 from datong.app.rest.json_answers import Grid
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.rest.workbooks import Workbook, as_file
 from datong.app.service import totals
 

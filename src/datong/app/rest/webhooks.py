@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Called, Signed
+from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.shapes import Body, Done
 from datong.app.service.webhooks import KINDS, Webhook
 

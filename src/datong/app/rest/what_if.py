@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from datong.app.rest.calls import Called, OfChain
-from datong.app.rest.grids import Asked, grid
+from datong.app.rest.around_every_call import Called, OfChain
 from datong.app.rest.json_answers import Grid, Rows, plain, shape
-from datong.app.rest.pieces import AskedPiece, piece, piece_of, span
+from datong.app.rest.lists_by_cursor import AskedPiece, piece, piece_of, span
 from datong.app.rest.shapes import Body, Code, Done, Why
+from datong.app.rest.tables_by_cursor import Asked, grid
 from datong.app.service import what_if
 from datong.app.service.jobs import Job
 from datong.app.service.what_if import Change, Changed, NewRow, TakenOver, WhatIf

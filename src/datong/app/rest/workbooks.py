@@ -8,10 +8,10 @@ import pyarrow as pa
 from fastapi import APIRouter, Path, Query, Response
 from fastapi import Body as Sent
 
-from datong.app.rest.calls import Call, Called, OfChain, Signed
-from datong.app.rest.grids import Asked
+from datong.app.rest.around_every_call import Call, Called, OfChain, Signed
 from datong.app.rest.json_answers import plain, shape
 from datong.app.rest.shapes import Why
+from datong.app.rest.tables_by_cursor import Asked
 from datong.app.service import changes_by_workbook, data, demand, factory, market, releases, what_if
 from datong.app.service.changes_by_workbook import FORECAST, ORDERS, Reviewed
 from datong.app.service.grid_as_workbook import MOST_BYTES, XLSX, SheetGrid, workbook

@@ -25,9 +25,9 @@ from datong.app.web import (
     totals,
     what_if,
 )
+from datong.app.web.gantt_and_grid_data import add_tiles
 from datong.app.web.guide import lead
 from datong.app.web.layout import Page
-from datong.app.web.order_data import add_tiles
 from datong.app.web.page_request_rates import RatedPages
 from datong.app.web.visit import renew
 from datong.app.web.workbooks import add_workbooks

@@ -12,7 +12,7 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray, Forecast
 from datong.network.horizon import EPOCH
-from datong.plan.days_of_lots import Days
+from datong.plan.days_within_bucket import Days
 from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.out_by_day import Dated, dated
