@@ -53,7 +53,8 @@ from datong.sense.signals import sense
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _CALENDARS = ("calendars", "calendar_days", "line_calendar")
-_MASTER = ("products", "sites", "lines", *_CALENDARS, "recipes", "components", "offers", "lanes", "economics")
+_RECIPES = ("recipes", "recipe_lines", "components")
+_MASTER = ("products", "sites", "lines", *_CALENDARS, *_RECIPES, "offers", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares", "stock_rules")
 # What products are, as buyers see them.
 _LOOKED_AT = ("products", "product_attributes")

@@ -17,6 +17,7 @@ from datong.model.calendar import Calendar
 from datong.network.bills import ComponentUse
 from datong.network.economics import Economics, honest_salvage
 from datong.network.facts import ChainFacts
+from datong.network.lines_at_once import OnLine
 from datong.network.position import Position, UnderWay
 from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
 from datong.network.stock_targets import StockTarget
@@ -35,6 +36,7 @@ RULES = (
     "overtime",
     "safety stock",
     "largest stock",
+    "lines at once",
 )
 
 
@@ -73,6 +75,8 @@ def random_market(seed, *names):
             numbers = {"cost_per_unit": price * 0.7, "lead_days": 7, "units_per_week": most}
             ways.append(way(f"{product}/x", "buy", product, **numbers))
     ways.sort(key=lambda w: (w.product, w.kind, w.name))
+    if "lines at once" in names:
+        ways = [holding_another(np.random.default_rng([seed, k]), w, lines) for k, w in enumerate(ways)]
     asked = {p: random.poisson(random.uniform(2, 30), size=(paths, buckets)).astype(float) for p in sold}
     load = sum(a.mean(axis=0).mean() for a in asked.values()) * 0.6 / len(lines)
     products = tuple(sorted([*sold, "Q"]))
@@ -90,6 +94,14 @@ def random_market(seed, *names):
     rules = random_rules(random, facts, sold, asked, buckets, names)
     frozen = int(random.choice([0, 0, 1]))
     return pack_facts(facts, where, asked, starts, Calendar("UTC", "week"), frozen, rules)
+
+
+def holding_another(random, way, lines):
+    """The way, half the time with another line held besides its own."""
+    others = [line for line in lines if line != way.line]
+    if way.line is None or random.random() < 0.5:
+        return way
+    return replace(way, beside=(OnLine(str(random.choice(others)), float(random.uniform(0.1, 0.8)), 0.0),))
 
 
 def random_rules(random, facts, sold, asked, buckets, names):

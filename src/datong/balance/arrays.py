@@ -218,6 +218,12 @@ class Market:
         overtime = self.rules.overtime
         return self.lines.hours + overtime.hours if overtime.is_there else self.lines.hours
 
+    def held_by(self, way: int) -> list[tuple[int, float, float]]:
+        """Line, hours per unit and set-up hours of all that a way works on at once, its own line first."""
+        facts, line = self.ways.facts[way], int(self.ways.line[way])
+        own = [(line, facts.hours_per_unit, facts.setup_hours)] if line >= 0 else []
+        return own + self.rules.lines_at_once.of_way(way)
+
     @cached_property
     def late_cost(self) -> FloatArray:
         """(demanded) money per unit and bucket: of its product, times the weight of its class."""

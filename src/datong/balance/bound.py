@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.long_lot_spans import over_span
+from datong.balance.long_lot_spans import cost_beside, most_beside, over_span
 from datong.balance.rules import charges
 from datong.balance.rules.rule import Charges
 from datong.balance.rules.safety_stock import KeptWorth, worth_kept
@@ -75,6 +75,8 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
         on_line = np.flatnonzero(market.ways.line[of] >= 0)
         hour = over_span(market, of[on_line], line_price + charge.hour[:, None])
         price[on_line] += market.ways.hours[of[on_line], None] * hour
+        if market.rules.lines_at_once.is_there:
+            price += cost_beside(market, of, line_price + charge.hour[:, None])
         for turn in step.use_turns:
             use = step.uses[turn]
             part = market.uses.units[use, None] * cheapest[market.uses.component[use]]
@@ -143,7 +145,7 @@ def most_started(market: Market) -> FloatArray:
     most = market.ways.limit.copy()
     hours = over_span(market, scarce, market.most_hours) * market.ways.span[scarce, None]
     most[scarce] = np.minimum(most[scarce], hours / market.ways.hours[scarce, None])
-    return most
+    return np.minimum(most, most_beside(market)) if market.rules.lines_at_once.is_there else most
 
 
 def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:

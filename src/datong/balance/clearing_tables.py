@@ -101,7 +101,7 @@ def read_back(
     found = delivered(market, outcome)
 
     def in_the_way(product: IntArray, units: Units) -> Binding:
-        if lots is None or not (market.ways.setup_hours.any() or market.ways.setup_cost.any() or _smallest(market)):
+        if lots is None or not (any(w.sets_up for w in market.ways.facts) or _smallest(market)):
             return by_prices(market, product, units, ways, scarcity)
         return by_orders(market, product, units, outcome, told, solution.started, lots)
 
@@ -143,6 +143,10 @@ def _is_full(market: Market, outcome: Outcome, started: FloatArray) -> BoolArray
     np.minimum.at(least, market.ways.line[on_line], [max(w.multiple_units, 1.0) * w.hours_per_unit for w in facts])
     one = np.where(market.products.whole[market.ways.product[on_line]], market.ways.hours[on_line], 0.0)
     np.add.at(rounded, market.ways.line[on_line], one[:, None] * (started[on_line] > NOTHING))
+    beside = market.rules.lines_at_once
+    for w, line, each in zip(beside.way, beside.line, beside.hours, strict=True):
+        least[line] = min(least[line], max(market.ways.facts[w].multiple_units, 1.0) * each)
+        rounded[line] += each * (started[w] > NOTHING) * market.products.whole[market.ways.product[w]]
     return free < np.maximum(least[:, None], rounded) * (1 - NOTHING)
 
 
@@ -155,13 +159,16 @@ def unknown_hours(market: Market, prices: Prices, outcome: Outcome, lots: FloatA
     may, does = (np.zeros(prices.line.shape, dtype=bool) for _ in range(2))
     np.logical_or.at(may, line, market.ways.is_open[on_line] & is_set_up(market)[on_line, None])
     np.logical_or.at(does, line, lots[on_line] > 0)
+    beside = market.rules.lines_at_once
+    np.logical_or.at(may, beside.line, market.ways.is_open[beside.way] & is_set_up(market)[beside.way, None])
+    np.logical_or.at(does, beside.line, lots[beside.way] > 0)
     return _is_full(market, outcome, lots) & may & ~does & (prices.line <= NOTHING)
 
 
 def is_set_up(market: Market) -> BoolArray:
     """(way) whether starting it is a decision: it has a set-up, or comes in lots of more than a unit."""
     return np.array(
-        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways.facts],
+        [w.sets_up or max(w.min_units, w.multiple_units) > 1 for w in market.ways.facts],
         dtype=bool,
     )
 

@@ -132,9 +132,16 @@ def _surely_run(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[d
     ways = {w.name: w for w in facts.ways}
     hours: dict[tuple[str, int], float] = defaultdict(float)
     for order in fixed:
-        way = ways[order.recipe or ""]
-        hours[order.line or way.line or "", _span(order, starts, calendar)[0]] += order.units * way.hours_per_unit
+        first = _span(order, starts, calendar)[0]
+        for line, each in _hours_on(order, ways[order.recipe or ""]):
+            hours[line, first] += order.units * each
     return all(facts.line_hours[line][t] >= h for (line, t), h in hours.items() if line in facts.line_hours)
+
+
+def _hours_on(order: UnderWay, way: Way) -> list[tuple[str, float]]:
+    """Lines that an order works on at once, and their hours for a unit; the order may name another line of its own."""
+    own = [(order.line or way.line or "", way.hours_per_unit)]
+    return own + [(held.line, held.hours_per_unit) for held in way.beside]
 
 
 def rules_of(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[date], calendar: Calendar) -> Rules:
@@ -144,11 +151,12 @@ def rules_of(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[date
     most: list[float] = []
     for order in fixed:
         way, span = ways[order.recipe or ""], _span(order, starts, calendar)
-        line, of_order = order.line or way.line, cells.setdefault(Rule("order", order.order, span[0]), {})
+        of_order = cells.setdefault(Rule("order", order.order, span[0]), {})
         for t in span:
             of_order[len(most)] = 1.0
-            if line in facts.line_hours and way.hours_per_unit > 0:
-                cells.setdefault(Rule("hours", line or "", t), {})[len(most)] = way.hours_per_unit
+            for line, each in _hours_on(order, way):
+                if line in facts.line_hours and each > 0:
+                    cells.setdefault(Rule("hours", line, t), {})[len(most)] = each
             most.append(order.units)
     rules = tuple(sorted(cells, key=lambda r: (r.kind, r.name, r.bucket)))
     units = {o.order: o.units for o in fixed}

@@ -38,7 +38,7 @@ from datong.balance.arrays import Market
 from datong.balance.evaluate import evaluate
 from datong.balance.facility_location import Starts, tightened, tightening
 from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, LinearProgramme, Programme
-from datong.balance.long_lot_spans import over_span
+from datong.balance.long_lot_spans import most_beside, over_span
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
@@ -76,17 +76,19 @@ LEAST_GAIN = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class LotRules:
-    """(way) step: units, 0 for any number; smallest: units of the smallest lot, in whole steps; has_setup."""
+    """(way) step: units, 0 for any number; smallest: units of the smallest lot, in whole steps; setup_beside: whether a
+    set-up takes hours of a line that it holds beside its own."""
 
     step: FloatArray
     smallest: FloatArray
     setup_hours: FloatArray
     setup_cost: FloatArray
+    setup_beside: BoolArray
 
     @property
     def decides(self) -> BoolArray:
         """(way) whether it must be decided if it starts at all: it has a set-up, or one step is no lot."""
-        return (self.setup_hours > 0) | (self.setup_cost > 0) | (self.smallest > self.step)
+        return (self.setup_hours > 0) | (self.setup_cost > 0) | self.setup_beside | (self.smallest > self.step)
 
 
 def lot_rules(market: Market, whole: BoolArray) -> LotRules:
@@ -96,7 +98,8 @@ def lot_rules(market: Market, whole: BoolArray) -> LotRules:
         for name in ("setup_hours", "setup_cost", "min_units", "multiple_units")
     )
     step = np.where(multiple > 0, multiple, whole[market.ways.product].astype(np.float64))
-    return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost)
+    beside = np.array([any(held.setup_hours > 0 for held in w.beside) for w in market.ways.facts], dtype=bool)
+    return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost, beside)
 
 
 def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
@@ -234,6 +237,8 @@ def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArra
     sets_up = np.flatnonzero((line >= 0) & (hours <= 0) & (rules.setup_hours[way] > 0))
     left = _hours_there(market, way[sets_up], bucket[sets_up]) - rules.setup_hours[way[sets_up]]
     most[sets_up] = np.where(left >= 0, most[sets_up], 0.0)
+    if market.rules.lines_at_once.is_there:
+        most = np.minimum(most, most_beside(market, setup=True)[way, bucket])
     wanted = most_wanted(market, rules)[market.ways.product] / market.ways.yield_share
     wanted = np.maximum(in_steps(wanted, rules.step, up=True), rules.smallest)
     bounded = _never_pays(market)[way] | np.isinf(most)
@@ -279,6 +284,13 @@ class _Lots:
             row = programme.line_row + line * market.buckets + bucket[self.decided] + later
             each = (rules.setup_hours[way[self.decided]] / span)[some]
             setups = setups + sp.csc_matrix((each, (row[some], at[some])), shape=(rows, count))
+        beside = market.rules.lines_at_once
+        for held, other, hours in zip(beside.way, beside.line, beside.setup_hours, strict=True):
+            some = way[self.decided] == held
+            for later in range(int(market.ways.span[held])):
+                row = programme.line_row + other * market.buckets + bucket[self.decided][some] + later
+                each = np.full(len(row), hours / market.ways.span[held])
+                setups = setups + sp.csc_matrix((each, (row, at[some])), shape=(rows, count))
         chosen = sp.csc_matrix((self.scale[started], (at, started)), shape=(count, columns))
         most = sp.diags_array(-np.minimum(self.most[self.decided], 1e12))
         least = sp.diags_array(-smallest[self.decided])

@@ -20,6 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from datong.balance.arrays import Demand, Market
+from datong.balance.long_lot_spans import cost_beside
 from datong.balance.rules.max_lateness import MaxLateness
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Reader
@@ -119,6 +120,9 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
     hour = np.zeros(len(way))
     hour[on_line] = prices.line[market.ways.line[way[on_line]], bucket[on_line]]
     programme.linear.cost[programme.started] += market.ways.hours[way] * hour + prices.limit[way, bucket]
+    if rules.lines_at_once.is_there:
+        beside = cost_beside(market, np.arange(len(market.ways)), prices.line)
+        programme.linear.cost[programme.started] += beside[way, bucket]
     found = programme.solve()
     scarcer = replace(
         prices,

@@ -29,7 +29,12 @@ def hours_worked(market: "Market", started: FloatArray, lots: FloatArray | None 
     for i in np.flatnonzero(span > 1):
         hours[i] = spread(hours[i], int(span[i]))
     shape = (len(market.lines), len(on_line))
-    return sp.csr_matrix((np.ones(len(on_line)), (market.ways.line[on_line], np.arange(len(on_line)))), shape) @ hours
+    worked = sp.csr_matrix((np.ones(len(on_line)), (market.ways.line[on_line], np.arange(len(on_line)))), shape) @ hours
+    beside = market.rules.lines_at_once
+    for i, w in enumerate(beside.way.tolist()):
+        held = started[w] * beside.hours[i] + (0.0 if lots is None else lots[w] * beside.setup_hours[i])
+        worked[beside.line[i]] += spread(held, int(market.ways.span[w]))
+    return worked
 
 
 def over_span(market: "Market", way: IntArray, amount: FloatArray) -> FloatArray:
@@ -39,3 +44,28 @@ def over_span(market: "Market", way: IntArray, amount: FloatArray) -> FloatArray
     for i in np.flatnonzero(span > 1):
         mean[i] = mean_over(mean[i], int(span[i]))
     return mean
+
+
+def cost_beside(market: "Market", way: IntArray, price: FloatArray) -> FloatArray:
+    """(way, bucket of start) what a unit started costs by the lines that it holds beside its own, at a price of their
+    hours (line, bucket)."""
+    beside, cost = market.rules.lines_at_once, np.zeros((len(way), price.shape[1]))
+    place = {w: k for k, w in enumerate(way.tolist())}
+    for i, w in enumerate(beside.way.tolist()):
+        if w in place:
+            cost[place[w]] += beside.hours[i] * mean_over(price[beside.line[i]], int(market.ways.span[w]))
+    return cost
+
+
+def most_beside(market: "Market", setup: bool = False) -> FloatArray:
+    """(way, bucket of start) most units started that the lines held beside allow, set up as one order or not; inf where
+    none is held."""
+    beside, most = market.rules.lines_at_once, np.full(market.ways.is_open.shape, np.inf)
+    for i, w in enumerate(beside.way.tolist()):
+        span = int(market.ways.span[w])
+        there = mean_over(market.most_hours[beside.line[i]], span) * span
+        left = there - beside.setup_hours[i] if setup else there
+        each = float(beside.hours[i])
+        room = np.maximum(left, 0.0) / each if each > 0 else np.where(left >= 0, np.inf, 0.0)
+        most[w] = np.minimum(most[w], room)
+    return most

@@ -7,10 +7,10 @@ import numpy as np
 
 from datong.balance.arrays import Market
 from datong.balance.exact_lots import LotRules
-from datong.balance.long_lot_spans import over_span
 from datong.balance.scarcity import LINE, name_of, product_of
 from datong.balance.solvers import Cleared
 from datong.model.findings import Finding, finding
+from datong.network.spread_over_long_lot import mean_over
 
 # Units of a product that are never served from which on a lot that cannot be formed is told.
 LEAST_TOLD = 0.5
@@ -51,10 +51,11 @@ def _of_way(market: Market, rules: LotRules, way: int) -> Iterator[Finding]:
         if facts.span > 1 and facts.span > market.buckets - int(market.ways.lead[way]) + facts.span - 1:
             yield finding("warning", "unformed.horizon", "recipes", **words, span=facts.span)
         return
-    line = int(market.ways.line[way])
-    if line >= 0 and market.lines.names[line] not in market.places.shared:
-        needed = facts.setup_hours + smallest * facts.hours_per_unit
-        there = over_span(market, np.array([way]), market.most_hours)[0] * facts.span
+    for line, each, setup in market.held_by(way):
+        if market.lines.names[line] in market.places.shared:
+            continue
+        needed = setup + smallest * each
+        there = mean_over(market.most_hours[line], facts.span) * facts.span
         most = float(there[is_open].max())
         if needed > most * (1 + 1e-9) + 1e-9:
             yield finding(

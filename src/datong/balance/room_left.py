@@ -106,18 +106,18 @@ class Room:
         lot = good / facts.yield_share if is_more else max(good / facts.yield_share, facts.min_units)
         step = facts.multiple_units if facts.multiple_units > 0 else (1.0 if market.products.whole[product] else 0.0)
         lot = math.ceil(lot / step - NOTHING) * step if step > 0 else lot
-        setup_hours, setup_cost = (0.0, 0.0) if is_more else (facts.setup_hours, facts.setup_cost)
-        line, hours = int(market.ways.line[way]), (setup_hours + lot * facts.hours_per_unit) / facts.span
-        works = slice(start, start + facts.span)
-        if line >= 0 and self.hours[line, works].min() < hours - NOTHING:
+        works, hours = slice(start, start + facts.span), []
+        for line, each, setup in market.held_by(way):
+            hours.append((line, ((0.0 if is_more else setup) + lot * each) / facts.span))
+        if any(self.hours[line, works].min() < wanted - NOTHING for line, wanted in hours):
             return None
         if lot > self.limit[way, start] + NOTHING:
             return None
-        if line >= 0:
-            self._change(self.hours, line, works, -hours)
+        for line, wanted in hours:
+            self._change(self.hours, line, works, -wanted)
         self._change(self.limit, way, slice(start, start + 1), -lot)
         self.added.append(Start(way, start, lot, not is_more))
-        money = setup_cost + lot * float(market.ways.cost[way])
+        money = (0.0 if is_more else facts.setup_cost) + lot * float(market.ways.cost[way])
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             if not market.uses.is_open[use, start]:
                 continue

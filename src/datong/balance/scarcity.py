@@ -10,6 +10,7 @@ from datong.balance.long_lot_spans import over_span
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
 from datong.model.flow import FloatArray, IntArray
+from datong.network.spread_over_long_lot import mean_over
 
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7
@@ -86,6 +87,8 @@ class Scarcity:
         price, works = np.zeros(len(way)), np.flatnonzero(line >= 0)
         price[works] = over_span(market, way[works], self.prices.line)[np.arange(len(works)), start[works]]
         yield _told(market.ways.hours[way] * price / yields, price, LINE, line)
+        for thing, price, hours in self._beside(way, start):
+            yield _told(hours / yields, price, LINE, thing)
         for at, use in self.uses(way):
             component, price = np.full(len(way), -1), np.zeros(len(way))
             component[at] = market.uses.component[use]
@@ -94,6 +97,15 @@ class Scarcity:
             money = np.zeros(len(way))
             money[at] = market.uses.units[use] * price[at] / yields[at]
             yield _told(money, price, PRODUCT, component)
+
+    def _beside(self, way: IntArray, start: IntArray) -> Iterator[tuple[IntArray, FloatArray, FloatArray]]:
+        """Lines that the ways hold beside their own, one at a time: their price, and money for a unit started."""
+        beside = self.market.rules.lines_at_once
+        for i, w in enumerate(beside.way.tolist()):
+            at = np.flatnonzero(way == w)
+            price = np.zeros(len(way))
+            price[at] = mean_over(self.prices.line[beside.line[i]], int(self.market.ways.span[w]))[start[at]]
+            yield np.where(way == w, beside.line[i], -1), price, beside.hours[i] * price
 
 
 def _told(money: FloatArray, price: FloatArray, kind: int, thing: IntArray) -> Share:

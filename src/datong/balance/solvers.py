@@ -143,9 +143,7 @@ def fits_highs(market: Market) -> bool:
 
 def states_lots(market: Market) -> bool:
     """Whether any way has a smallest lot, a lot multiple or a set-up, or takes longer than a bucket."""
-    return any(
-        w.min_units or w.multiple_units or w.setup_hours or w.setup_cost or w.span > 1 for w in market.ways.facts
-    )
+    return any(w.min_units or w.multiple_units or w.sets_up or w.span > 1 for w in market.ways.facts)
 
 
 def in_whole_units(market: Market) -> bool:

@@ -153,6 +153,10 @@ class Cleared:
             hours = float(market.ways.hours[way]) * price / good
             what, name = shared_name(market, market.lines.names[line])
             shares.append((hours, Scarce(what, name, start, price)))
+        for other, each, _ in market.rules.lines_at_once.of_way(way):
+            price = max(float(self.prices.line[other, start]), 0.0)
+            hours += each * price / good
+            shares.append((each * price / good, Scarce("line", market.lines.names[other], start, price)))
         materials, scarce_materials = 0.0, limit / good
         for use in self.uses(way, start):
             component, units = int(market.uses.component[use]), float(market.uses.units[use]) / good
@@ -287,6 +291,8 @@ class Cleared:
         hours = np.zeros(market.lines.hours.shape)
         on = market.ways.line >= 0
         np.add.at(hours, market.ways.line[on], market.ways.hours[on, None] * self.started[on])
+        beside = market.rules.lines_at_once
+        np.add.at(hours, beside.line, beside.hours[:, None] * self.started[beside.way])
         return hours
 
     def holds_units(self, product: int, due: int) -> float:
@@ -320,6 +326,9 @@ class Cleared:
         line, hours = int(market.ways.line[way]), float(market.ways.hours[way])
         if line >= 0 and hours > 0:
             room = min(room, self._room_of_line(line, start) / hours)
+        for other, each, _ in market.rules.lines_at_once.of_way(way):
+            if each > 0:
+                room = min(room, self._room_of_line(other, start) / each)
         limit = float(market.ways.limit[way, start])
         if np.isfinite(limit):
             own = float(self.started[way, start])
@@ -352,6 +361,10 @@ class Cleared:
                     float(market.ways.hours[w] / market.ways.yield_share[w]) * self._would_move(int(w), bucket)
                     for w in np.flatnonzero(on_line)
                 )
+                beside = market.rules.lines_at_once
+                for i in np.flatnonzero((beside.line == line) & (self.started[beside.way, bucket] > NOTHING)).tolist():
+                    w = int(beside.way[i])
+                    free += float(beside.hours[i] / market.ways.yield_share[w]) * self._would_move(w, bucket)
             self._rooms[line, bucket] = free
         return self._rooms[line, bucket]
 
@@ -393,7 +406,9 @@ class Cleared:
         """(bucket) prices of a way, without the start on the line that the way `but` has."""
         price = self.ways[way].copy()
         there = start + int(self.market.ways.lead[way])
-        if self.market.ways.line[way] == self.market.ways.line[but] and there < len(price):
+        shared = {line for line, *_ in self.market.held_by(way)} & {line for line, *_ in self.market.held_by(but)}
+        neither = self.market.ways.line[way] == self.market.ways.line[but] < 0
+        if (shared or neither) and there < len(price):
             price[there] = np.inf
         return price
 
@@ -427,6 +442,9 @@ def cleared_for_quotes(
     on_line = (market.ways.line >= 0) & (market.ways.hours > 0)
     can_run = np.ones(market.ways.is_open.shape, dtype=bool)
     can_run[on_line] = market.most_hours[market.ways.line[on_line]] > NOTHING
+    beside = market.rules.lines_at_once
+    held = beside.hours > 0
+    np.logical_and.at(can_run, beside.way[held], market.most_hours[beside.line[held]] > NOTHING)
     is_there = sum(component_flows(market, started, served)) > NOTHING
     can_run &= market.ways.is_open & (market.ways.limit > NOTHING)
     market = replace(market, ways=replace(market.ways, is_open=can_run))

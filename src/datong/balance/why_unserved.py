@@ -318,7 +318,7 @@ class _Left:
                 continue
             lot, facts = float(self.started[way, start + after[0]]), self.market.ways.facts[way]
             held = lot * facts.yield_share * int(after[0]) * float(self.market.money.holding[product])
-            if held + self._overtime(way, start, facts.setup_hours + lot * facts.hours_per_unit) >= worth:
+            if held + self._overtime(way, start, lot, is_new=True) >= worth:
                 continue
             hours = [one for _, part, one in self._lacks(way, start, lot, int(after[0])) if part < 0]
             parts = [one for _, part, one in self._lacks(way, start, lot, int(after[0])) if part >= 0]
@@ -326,16 +326,17 @@ class _Left:
                 found.append((hours[0], start, facts.name))
         return found
 
-    def _overtime(self, way: int, start: int, hours: float) -> float:
-        """Money for the overtime that so many hours of a way take, beside what they lack."""
-        line, overtime = int(self.market.ways.line[way]), self.market.rules.overtime
-        if line < 0 or not overtime.is_there:
-            return 0.0
+    def _overtime(self, way: int, start: int, units: float, *, is_new: bool) -> float:
+        """Money for the overtime that so many units of a way take, beside what they lack. is_new: they are set up."""
+        overtime, money = self.market.rules.overtime, 0.0
         worked = slice(start, start + self.market.ways.facts[way].span)
-        extra = overtime.hours[line, worked]
-        usual = np.maximum(self.hours[line, worked] - extra, 0.0)
-        over = np.clip(hours / len(extra) - usual, 0.0, np.minimum(extra, np.maximum(self.hours[line, worked], 0.0)))
-        return float((over * overtime.cost[line, worked]).sum())
+        for line, each, setup in self.market.held_by(way) if overtime.is_there else ():
+            hours, extra = (setup if is_new else 0.0) + units * each, overtime.hours[line, worked]
+            left = np.maximum(self.hours[line, worked], 0.0)
+            usual = np.maximum(self.hours[line, worked] - extra, 0.0)
+            over = np.clip(hours / len(extra) - usual, 0.0, np.minimum(extra, left))
+            money += float((over * overtime.cost[line, worked]).sum())
+        return money
 
     def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
         """Ways of a product and their starts for a bucket."""
@@ -360,11 +361,8 @@ class _Left:
         setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost
         early = bucket - int(market.ways.lead[way]) - start
         above = max(float(self.normal[way] - market.products.plain_cost[product]), 0.0)
-        hours = facts.setup_hours if self.lots[way, start] == 0 else 0.0
-        hours += self._more(way, start, missing) * facts.hours_per_unit
-        return (
-            setup + self._overtime(way, start, hours) + missing * (early * float(market.money.holding[product]) + above)
-        )
+        overtime = self._overtime(way, start, self._more(way, start, missing), is_new=bool(self.lots[way, start] == 0))
+        return setup + overtime + missing * (early * float(market.money.holding[product]) + above)
 
     def _more(self, way: int, start: int, missing: float) -> float:
         """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
@@ -382,10 +380,8 @@ class _Left:
         buckets: after which it takes its components in any case; None: it takes more of them for good."""
         market, facts = self.market, self.market.ways.facts[way]
         found: list[tuple[float, int, _Obstacle]] = []
-        line = int(market.ways.line[way])
-        if line >= 0:
-            setup = facts.setup_hours if self.lots[way, start] == 0 else 0.0
-            hours = setup + lot * facts.hours_per_unit
+        for line, each, setup in market.held_by(way):
+            hours = (setup if self.lots[way, start] == 0 else 0.0) + lot * each
             short = np.maximum(hours / facts.span - self.hours[line, start : start + facts.span], 0.0)
             if short.sum() > NOTHING * max(hours, 1.0):
                 first = start + int(np.flatnonzero(short > 0)[0])
@@ -393,7 +389,7 @@ class _Left:
                 amount = float(short.sum()) if (short > 0).sum() == 1 else 0.0
                 is_line = market.lines.names[line] not in market.places.shared
                 price = float(self.prices.line[line, first])
-                allowed = lot - float(short.max()) * facts.span / max(facts.hours_per_unit, NOTHING)
+                allowed = lot - float(short.max()) * facts.span / max(each, NOTHING)
                 found.append((allowed, -1, _Obstacle(name_of(market, LINE, line), is_line, price, first, amount)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])

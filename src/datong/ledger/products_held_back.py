@@ -23,7 +23,7 @@ from datong.model.flow import IntArray
 from datong.model.words import Message, message
 
 # Tables of which a refused row holds products back; what stands behind others comes first.
-HOLDING = ("lines", "line_calendar", "recipes", "components", "offers")
+HOLDING = ("lines", "line_calendar", "recipes", "recipe_lines", "components", "offers")
 # A refused count holds nothing back, but an older one stays in force (position_notices.py). Of those, so many at most.
 COUNTS, MOST_COUNTS = "stock", 1_000
 # Names that one finding gives at most.
@@ -173,7 +173,7 @@ def _concerned(row: RefusedRow, refused: Sequence[RefusedRow], state: State, pro
     if row.table in ("lines", "line_calendar"):
         return _made_on(row.cell("line"), refused, state)
     own = _named_in(row, state, products)
-    if own or row.table == "components":
+    if own or row.table in ("components", "recipe_lines"):
         return own
     # A way that cannot be told whose it is may be that of any product that has none.
     without = products - _with_a_way(state)
@@ -202,8 +202,10 @@ def _made_on(line: str, refused: Sequence[RefusedRow], state: State) -> set[str]
     """Products with a recipe on a line, one that was refused too."""
     if not line:
         return set()
-    recipes = state.versions("recipes")
-    own = recipes["product"].filter(pc.fill_null(pc.equal(recipes["line"], line), False)).to_pylist()
+    recipes, held = state.versions("recipes"), state.versions("recipe_lines")
+    beside = held["recipe"].filter(pc.equal(held["line"], line)).combine_chunks()
+    on_line = pc.or_(pc.fill_null(pc.equal(recipes["line"], line), False), pc.is_in(recipes["recipe"], beside))
+    own = recipes["product"].filter(on_line).to_pylist()
     return set(own) | {row.cell("product") for row in refused if row.table == "recipes" and row.cell("line") == line}
 
 

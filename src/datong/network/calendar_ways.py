@@ -70,8 +70,9 @@ def _course(way: Way, known: WorkingDays, lines: dict[str, OpenDays], received_a
         site = known.of_site.get(way.site or received_at or "")
         return course_of(way.lead_days, way.in_working, own or known.of_site.get(way.from_site or ""), None, site)
     line = way.line or ""
-    if line in known.of_line:  # its days without hours are closed, too
-        own = lines[line] if own is None else own.and_on(lines[line])
+    for held in way.on_lines:
+        if held.line in known.of_line:  # its days without hours are closed, too
+            own = lines[held.line] if own is None else own.and_on(lines[held.line])
     own = own or site
     if own is None and way.in_working and line in lines:  # nobody closes: only the lead time counts working days
         return Course(way.lead_days, None, lines[line], None)

@@ -149,8 +149,10 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
             for use in uses[first[w] : first[w + 1]]:
                 if use_open[use, t]:
                     units[arrays.use_component[use], t] -= started * arrays.use_units[use]
-            if way.line in hours:
-                hours[way.line][t : t + way.span] += (started * way.hours_per_unit + way.setup_hours) / way.span
+            for held in way.on_lines:
+                if held.line in hours:
+                    taken = (started * held.hours_per_unit + held.setup_hours) / way.span
+                    hours[held.line][t : t + way.span] += taken
     return replace(promised, units=dict(zip(facts.products, units, strict=True)), hours=hours, covering={})
 
 
@@ -159,7 +161,8 @@ class _Task:
     """An order that still takes hours or components. product: its number; start: bucket; due: the day on which it is
     there where nothing delays it. worked: (bucket) hours; takes: components; soonest: the day on which it can begin;
     short: the component it was first found to lack; by_day: bucket -> (day) of `worked`; waits: the day of its bucket
-    on which the last of what it takes is there, and that component, where it waits for that."""
+    on which the last of what it takes is there, and that component, where it waits for that; lines: what it
+    works on at once, its own line first -> hours for each hour of that."""
 
     order: UnderWay
     way: Way
@@ -168,7 +171,7 @@ class _Task:
     due: date
     setup_hours: float
     run_hours: float
-    line: str | None
+    lines: Mapping[str, float]
     worked: FloatArray
     takes: bool
     soonest: date
@@ -176,6 +179,11 @@ class _Task:
     lacks: str | None = None
     by_day: dict[int, FloatArray] = field(default_factory=dict)
     waits: tuple[date, str | None] = (date.min, None)
+
+    @property
+    def line(self) -> str | None:
+        """The line whose hours are told of it; None where it takes none."""
+        return next(iter(self.lines), None)
 
     def first_day(self, t: int, starts: date) -> int:
         """The day of a bucket, from 0, on which it can first be worked. starts: the bucket's first."""
@@ -261,6 +269,15 @@ class _Schedule:
         on_line = line in self.free and not spent
         run_hours = order.units * way.hours_per_unit if on_line else 0.0
         setup_hours = way.setup_hours if on_line and not begun else 0.0
+        beside = {held.line: order.units * held.hours_per_unit for held in way.beside if held.line in self.free}
+        beside |= {h.line: beside[h.line] + h.setup_hours for h in way.beside if h.line in beside and not begun}
+        if spent:
+            beside = {}
+        if setup_hours + run_hours <= 0 and any(beside.values()):  # its own line takes none: the first of the others
+            line = next(held for held, hours in beside.items() if hours > 0)
+            run_hours = beside.pop(line)
+        own = setup_hours + run_hours
+        lines = {line: 1.0} | {held: hours / own for held, hours in beside.items() if hours > 0} if own > 0 else {}
         product = self.at[order.product]
         task = _Task(
             order=order,
@@ -270,7 +287,7 @@ class _Schedule:
             due=due,
             setup_hours=setup_hours,
             run_hours=run_hours,
-            line=line if setup_hours + run_hours > 0 else None,
+            lines=lines,
             worked=np.zeros(self.buckets),
             takes=any(self._takes(order, use.component) for use in way.uses),
             soonest=soonest,
@@ -339,24 +356,21 @@ class _Schedule:
     # hours ----------------------------------------------------------------------------------------
 
     def _share_hours(self) -> None:
-        """Line by line and bucket by bucket: what a planner locked first, then what was promised first."""
-        of_line: dict[str, list[_Task]] = defaultdict(list)
-        for task in self.tasks:
-            if task.line is not None:
-                of_line[task.line].append(task)
-        for tasks in of_line.values():
-            tasks.sort(key=lambda task: _turn(task.order))
-            left = {id(task): task.hours() for task in tasks}
-            for t in range(self.buckets):
-                for task in tasks:
-                    if task.start <= t and left[id(task)] > 0:
-                        left[id(task)] -= self._work(task, t, left[id(task)])
-                tasks = [task for task in tasks if left[id(task)] > 0]
+        """Bucket by bucket: what a planner locked first, then what was promised first."""
+        tasks = sorted((task for task in self.tasks if task.line is not None), key=lambda task: _turn(task.order))
+        left = {id(task): task.hours() for task in tasks}
+        for t in range(self.buckets):
+            for task in tasks:
+                if task.start <= t and left[id(task)] > 0:
+                    left[id(task)] -= self._work(task, t, left[id(task)])
+            tasks = [task for task in tasks if left[id(task)] > 0]
 
     def _work(self, task: _Task, t: int, hours: float) -> float:
         """Takes up to so many hours of the task's line in a bucket, from the day on on which it is to begin."""
         assert task.line is not None
         some = min(float(self.free[task.line][t]), hours)
+        for held, each in list(task.lines.items())[1:]:
+            some = min(some, max(float(self.free[held][t]), 0.0) / each)
         if (by_day := self.free_by_day.get(task.line)) is not None:
             first = task.first_day(t, self.starts[t])
             there = np.clip(some - (np.cumsum(by_day[t, first:]) - by_day[t, first:]), 0.0, by_day[t, first:])
@@ -365,14 +379,16 @@ class _Schedule:
             by_day[t, first:] -= there
             task.by_day.setdefault(t, np.zeros(by_day.shape[1]))[first:] += there
         task.worked[t] += some
-        self.free[task.line][t] -= some
-        self.taken[task.line][t] += some
+        for held, each in task.lines.items():
+            self.free[held][t] -= some * each
+            self.taken[held][t] += some * each
         return some
 
     def _give_back(self, task: _Task) -> None:
         if task.line is not None:
-            self.free[task.line] += task.worked
-            self.taken[task.line] -= task.worked
+            for held, each in task.lines.items():
+                self.free[held] += task.worked * each
+                self.taken[held] -= task.worked * each
             for t, hours in task.by_day.items():
                 self.free_by_day[task.line][t] += hours
             task.worked, task.by_day = np.zeros(self.buckets), {}
@@ -593,15 +609,16 @@ class _Cover:
         step = way.multiple_units if way.multiple_units > 0 else 1.0
         wanted = math.ceil(max(there + units, way.min_units) / step - TOLERANCE) * step
         most = units_in_bucket(way.units_per_week, schedule.starts[start], schedule.calendar.bucket_days)
-        free = schedule.free.get(way.line or "")
-        if free is not None:
-            hours = float(free[start : start + way.span].min()) * way.span
+        for held in way.on_lines:
+            if held.line not in schedule.free:
+                continue
+            hours = float(schedule.free[held.line][start : start + way.span].min()) * way.span
             if there > 0:
-                hours += there * way.hours_per_unit + way.setup_hours
-            if hours < way.setup_hours:
+                hours += there * held.hours_per_unit + held.setup_hours
+            if hours < held.setup_hours:
                 return 0.0
-            if way.hours_per_unit > 0:
-                most = min(most, (hours - way.setup_hours) / way.hours_per_unit)
+            if held.hours_per_unit > 0:
+                most = min(most, (hours - held.setup_hours) / held.hours_per_unit)
         if wanted > most + TOLERANCE:
             wanted = math.floor(most / step + TOLERANCE) * step
         return max(wanted - there, 0.0) if wanted >= way.min_units - TOLERANCE else 0.0
@@ -616,10 +633,11 @@ class _Cover:
                 break
             mark = len(self.journal)
             if all(part not in above and self._take(part, amount * each, start, above) for part, each in parts):
-                hours = amount * way.hours_per_unit + (way.setup_hours if self._of(w)[start] <= NOTHING else 0.0)
+                is_new = bool(self._of(w)[start] <= NOTHING)
                 self._change(self._of(w), start, start + 1, amount)
-                if way.line in self.schedule.free:
-                    self._change(self.schedule.free[way.line], start, start + way.span, -hours / way.span)
+                for held in (one for one in way.on_lines if one.line in self.schedule.free):
+                    hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)
+                    self._change(self.schedule.free[held.line], start, start + way.span, -hours / way.span)
                 self._change(self.level[self._product_of(w)], arrives, self.buckets, amount * way.yield_share)
                 return amount
             self._undo(mark)

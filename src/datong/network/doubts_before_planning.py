@@ -241,7 +241,8 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
     recipes = state.versions("recipes")
     made = pa.array([*recipes["product"].to_pylist(), *held.reasons], pa.string())
     refused = [line for row in refused_rows(state) if row.table == "recipes" and (line := row.cell("line"))]
-    used_lines = pa.array([*pc.unique(recipes["line"].drop_null()).to_pylist(), *refused], pa.string())
+    beside = state.versions("recipe_lines")["line"].to_pylist()
+    used_lines = pa.array([*pc.unique(recipes["line"].drop_null()).to_pylist(), *refused, *beside], pa.string())
     bills, lines, spans = (state.versions(name) for name in ("components", "lines", "line_calendar"))
     idle = (
         ("components", "product", bills.filter(pc.invert(pc.is_in(bills["product"], made))), "warning"),

@@ -72,7 +72,7 @@ def _days(way: Way, start: float, end: float, calendar: Calendar) -> int:
 
 def _timed(way: Way, calendar: Calendar) -> bool:
     """Whether it is looked at within its buckets."""
-    takes_hours = way.kind == "make" and way.line is not None and (way.hours_per_unit > 0 or way.setup_hours > 0)
+    takes_hours = way.kind == "make" and any(held.hours_per_unit > 0 or held.setup_hours > 0 for held in way.on_lines)
     return way.course is None and way.span == 1 and not (takes_hours and calendar.bucket_days > 1)
 
 

@@ -18,6 +18,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
+from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.overdue_arrivals import LEAD_QUANTILE
 from datong.network.refusals import Refusal, closed_days
 from datong.network.working_days import Course
@@ -43,8 +44,8 @@ class Way:
     closed: days (first, after) on which nothing is started, because it was refused then, or because another of the
     ways of its row is the one of these days. A row with working days is as many ways as its lead time has lengths in
     calendar days (calendar_ways.py). lead_time: days before they are rounded up; buckets: the lead time in buckets,
-    None: `lead_days` rounded up (lead_times_in_buckets.py). calendar: code of its own working days; in_working: whether
-    its lead time counts these; course: on which days it starts and arrives, None: on any.
+    None: `lead_days` rounded up (lead_times.py). calendar: code of its own working days; in_working: whether its lead
+    time counts these; course: on which days it starts and arrives, None: on any. beside: what it holds besides `line`.
     """
 
     name: str
@@ -73,6 +74,18 @@ class Way:
     calendar: str | None = None
     in_working: bool = False
     course: Course | None = None
+    beside: tuple[OnLine, ...] = ()
+
+    @property
+    def on_lines(self) -> tuple[OnLine, ...]:
+        """All lines that it works on at once, its own first."""
+        own = () if self.line is None else (OnLine(self.line, self.hours_per_unit, self.setup_hours),)
+        return own + self.beside
+
+    @property
+    def sets_up(self) -> bool:
+        """An order takes hours or money for its set-up."""
+        return bool(self.setup_hours or self.setup_cost or any(held.setup_hours for held in self.beside))
 
     def is_open(self, day: date) -> bool:
         """Whether it may start on a day: it is valid then and was not refused."""
@@ -146,15 +159,15 @@ def recipe_and_offer_ways(
     """Ways of the products known at the moment (a recipe can be known before what it makes): each version of a row in
     the horizon is one, and of a recipe each of its bills."""
     horizon = Horizon.of(state, bucket_starts)
-    bills = Bills(state.versions("components"), prices)
+    bills, held = Bills(state.versions("components"), prices), RecipeLines(state.versions("recipe_lines"))
     site_of_line = dict(rows_of(state.table("lines"), ("line", "site")))
     recipes: list[Row] = []
     for row in (r for r in state.versions("recipes").to_pylist() if r["product"] in prices):
         own = span(row["valid_from"], row["valid_to"])
-        first, *others = bills.over_time(row["product"], row["recipe"], own)
-        for piece, (days, uses) in [(row, first), *((dict(row), other) for other in others)]:
-            piece |= {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after), "uses": uses}
-            recipes.append(piece)
+        for bill_days, uses in bills.over_time(row["product"], row["recipe"], own):
+            for days, on_lines in held.over_time(row, bill_days):
+                of_days = {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after)}
+                recipes.append(row | of_days | {"uses": uses, "on_lines": on_lines})
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
         lead = _lead_time(learnt, r["offer"], r["lead_days"])
@@ -171,14 +184,15 @@ def recipe_and_offer_ways(
 
 def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
     lead_time = _lead_time(learnt, row["recipe"], row["lead_days"])
+    own = row["on_lines"][0] if row["on_lines"] else None
     return Way(
         name=row["name"],
         kind="make",
         product=row["product"],
-        line=row["line"],
-        hours_per_unit=row["hours_per_unit"] if row["line"] is not None else 0.0,
+        line=own.line if own is not None else None,
+        hours_per_unit=own.hours_per_unit if own is not None else 0.0,
         cost_per_unit=row["cost_per_unit"],
-        setup_hours=row["setup_hours"] if row["line"] is not None else 0.0,
+        setup_hours=own.setup_hours if own is not None else 0.0,
         setup_cost=row["setup_cost"],
         min_units=row["min_lot_units"],
         multiple_units=row["lot_multiple_units"],
@@ -188,11 +202,12 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         uses=row["uses"],
         valid_from=row["valid_from"],
         valid_to=row["valid_to"],
-        site=row["site"] or site_of_line.get(row["line"]),
+        site=row["site"] or site_of_line.get(own.line if own is not None else None),
         row=None if row["name"] == row["recipe"] else row["recipe"],
         lead_time=lead_time,
         calendar=row["calendar"],
         in_working=_in_working(learnt, row["recipe"], row),
+        beside=row["on_lines"][1:],
     )
 
 
@@ -239,10 +254,12 @@ def long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days:
     most = {line: float(of_line.max(initial=0.0)) for line, of_line in hours.items()}
     result = []
     for way in ways:
-        lot = max(way.min_units, way.multiple_units, 1.0) * way.hours_per_unit + way.setup_hours
-        there = most.get(way.line or "", 0.0)
-        if there > 0 and lot > there * (1 + 1e-9):
-            span = math.ceil(lot / there - 1e-9)
+        smallest, span = max(way.min_units, way.multiple_units, 1.0), 1
+        for held in way.on_lines:
+            lot, there = smallest * held.hours_per_unit + held.setup_hours, most.get(held.line, 0.0)
+            if there > 0 and lot > there * (1 + 1e-9):
+                span = max(span, math.ceil(lot / there - 1e-9))
+        if span > 1:
             lead_days = max(way.lead_days, (span - 1) * bucket_days)
             way = replace(way, span=span, lead_days=lead_days, lead_time=float(lead_days))
         result.append(way)

@@ -268,10 +268,11 @@ def _values(work: Work, curve: Curve, lots: Sequence[Lot]) -> list[float]:
 def _need(work: Work, name: str, start: int, units: float) -> Need:
     way, start = work.ways[name], int(start)
     most = units_in_bucket(way.units_per_week, work.starts[start], work.calendar.bucket_days)
-    if way.line is not None and way.line in work.facts.line_hours and way.hours_per_unit > 0:
-        free = work.facts.line_hours[way.line] - work.promised.hours[way.line]
-        there = float(free[start : start + way.span].min()) * way.span
-        most = min(most, (there - way.setup_hours) / way.hours_per_unit)
+    for held in way.on_lines:
+        if held.line in work.facts.line_hours and held.hours_per_unit > 0:
+            free = work.facts.line_hours[held.line] - work.promised.hours[held.line]
+            there = float(free[start : start + way.span].min()) * way.span
+            most = min(most, (there - held.setup_hours) / held.hours_per_unit)
     return Need(
         way=way,
         start=start,
@@ -279,6 +280,7 @@ def _need(work: Work, name: str, start: int, units: float) -> Need:
         units=float(units),
         price=work.by_market.price.unit(way, start),
         hour_price=work.by_market.price.hour(way, start),
+        beside=work.by_market.price.set_up_beside(way, start),
         most_units=max(most, float(units)),
     )
 
@@ -363,4 +365,6 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
 
 
 def _setup_cost(work: Work, lot: Lot) -> float:
-    return lot.way.setup_cost + lot.way.setup_hours * work.by_market.price.hour(lot.way, lot.start)
+    price = work.by_market.price
+    own = lot.way.setup_cost + lot.way.setup_hours * price.hour(lot.way, lot.start)
+    return own + price.set_up_beside(lot.way, lot.start)

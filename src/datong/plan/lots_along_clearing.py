@@ -35,7 +35,7 @@ NOTHING = 1e-6
 @dataclass(frozen=True)
 class Need:
     """Units cleared for one way, start and arrive (buckets). `units` are started; `price` is the full price of a good
-    unit there."""
+    unit there. beside: money for the set-up hours of lines that it holds besides its own."""
 
     way: Way
     start: int
@@ -44,6 +44,7 @@ class Need:
     price: float
     hour_price: float
     most_units: float
+    beside: float = 0.0
 
     @property
     def good(self) -> float:
@@ -107,7 +108,7 @@ def step_of(way: Way, whole: bool) -> float:
 
 
 def lots_matter(way: Way) -> bool:
-    return max(way.min_units - 1, way.multiple_units - 1, way.setup_cost, way.setup_hours) > 0
+    return max(way.min_units - 1, way.multiple_units - 1) > 0 or way.sets_up
 
 
 def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
@@ -195,7 +196,7 @@ def _runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> Iterable[tuple[
         run = units_before[None, place + 1 :] - units_before[: place + 1, None]  # (first, end) good units
         units = _lots_units(need, run / need.way.yield_share, whole)
         moved = need.price * run - (money_before[None, place + 1 :] - money_before[: place + 1, None])
-        setup = need.way.setup_cost + need.way.setup_hours * need.hour_price
+        setup = need.way.setup_cost + need.way.setup_hours * need.hour_price + need.beside
         waits = np.append(np.cumsum(late[:place, need.arrive][::-1])[::-1], 0.0)  # from first to the place
         held = np.concatenate([[0.0], np.cumsum(early[place + 1 :, need.arrive])])
         cost[here] = np.where(np.isfinite(units), setup + moved + waits[:, None] + held, math.inf)

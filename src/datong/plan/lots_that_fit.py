@@ -115,19 +115,24 @@ class _Left:
         if not way.is_open(day):
             return 0.0
         uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
-        setup = way.setup_hours if first else 0.0
+        lines = [
+            (h.line, h.hours_per_unit, h.setup_hours if first else 0.0) for h in way.on_lines if h.line in self.hours
+        ]
         most = units_in_bucket(way.units_per_week, day, self.room.calendar.bucket_days)
         most -= self.bought.get((way.name, t), 0.0)
-        if way.line in self.hours and way.hours_per_unit > 0:
-            free = float(self.hours[way.line][t : t + way.span].min()) * way.span
-            most = min(most, (free - setup) / way.hours_per_unit)
+        for line, each, setup in lines:
+            free = float(self.hours[line][t : t + way.span].min()) * way.span
+            if each > 0:
+                most = min(most, (free - setup) / each)
+            elif way.beside and free < setup:
+                most = 0.0
         for use in uses:
             most = min(most, float(self.there[use.component][t:].min()) / use.units_per_unit)
         units = _fit(lot, most, step_of(way, self.room.whole[way.product]), way.min_units if first else 0.0)
         if units <= NOTHING:
             return 0.0
-        if way.line in self.hours:
-            self.hours[way.line][t : t + way.span] -= (setup + units * way.hours_per_unit) / way.span
+        for line, each, setup in lines:
+            self.hours[line][t : t + way.span] -= (setup + units * each) / way.span
         for use in uses:
             self.there[use.component][t:] -= units * use.units_per_unit
         if way.product in self.there:

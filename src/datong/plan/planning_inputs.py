@@ -48,11 +48,19 @@ class CostOfUnits:
         if way.line is None:
             return 0.0
         what, name = self.shared.get(way.line, ("line", way.line))
+        return self._mean(what, name, way, start)
+
+    def _mean(self, what: str, name: str, way: Way, start: int) -> float:
         worked = range(start, min(start + way.span, len(self.starts)))
         return sum(self.of(what, name, t) for t in worked) / len(worked)
 
+    def set_up_beside(self, way: Way, start: int) -> float:
+        """Money for the set-up hours of an order there on lines that it holds besides its own."""
+        return sum(held.setup_hours * self._mean("line", held.line, way, start) for held in way.beside)
+
     def unit(self, way: Way, start: int) -> float:
         cost = way.cost_per_unit + way.hours_per_unit * self.hour(way, start) + self.of("offer", way.name, start)
+        cost += sum(held.hours_per_unit * self._mean("line", held.line, way, start) for held in way.beside)
         for use in way.uses:
             if valid_on(self.starts[start], use.valid_from, use.valid_to):
                 cost += use.units_per_unit * self.of("component", use.component, start)

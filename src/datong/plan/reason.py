@@ -287,10 +287,13 @@ class Reasons:
     # when, and on which line ---------------------------------------------------------------------
 
     def _time_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
-        """Ahead of time or late: which hours the orders leave in between; else, how full the line is then."""
-        line = None if lot.way.line in self.work.facts.shared else lot.way.line
-        if line is None or (line, lot.start) not in self.lines:
-            return []
+        """Ahead of time or late: which hours the orders leave in between; else, how full its lines are then."""
+        shared = self.work.facts.shared
+        lines = [held.line for held in lot.way.on_lines if held.line not in shared]
+        return [c for line in lines if (line, lot.start) in self.lines for c in self._time_on(line, lot, pegs)]
+
+    def _time_on(self, line: str, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
+        """`_time_causes` of one of the lines that it works on at once."""
         lead = lot.arrive - lot.start
         wanted = [peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs]
         if not wanted:
@@ -469,7 +472,10 @@ class Reasons:
             lacks = wanted - others - there
             begin = week - (lot.arrive - lot.start)
             is_open = begin >= self.work.first_start and lot.way.is_open(self.work.starts[begin])
-            hours = self.lines.get((lot.way.line, begin), {"available": 1.0})["available"]
+            on_lines = [held.line for held in lot.way.on_lines]
+            hours = min(
+                (self.lines[line, begin]["available"] for line in on_lines if (line, begin) in self.lines), default=1.0
+            )
             if lacks > NOTHING and is_open and hours > NOTHING:
                 spared += 1
                 there += lacks

@@ -434,7 +434,7 @@ def _most_units(
     facts: ChainFacts, sold: list[Sold], settings: ChainSettings, review_buckets: int, ordered: FloatArray
 ) -> FloatArray:
     """(item) most units of one order: of an offer what it can bring until the next one can be placed, and within a week
-    of days what the last days' orders left of it; of a recipe, started, what its line can make alone."""
+    of days what the last days' orders left of it; of a recipe, started, what its lines can make alone."""
     per_week = 7 // settings.calendar.bucket_days
     buckets = max(review_buckets, per_week)
     taken = ordered[:, ordered.shape[1] - (per_week - 1) :].sum(axis=1)
@@ -442,10 +442,11 @@ def _most_units(
     for i, item in enumerate(sold):
         way = item.way
         most[i] = way.units_per_week * buckets / per_week
-        hours = facts.line_hours.get(way.line or "")
-        if hours is not None and way.hours_per_unit > 0:
-            open_hours = float(hours[settings.frozen_buckets :][:buckets].sum())
-            most[i] = min(most[i], max(open_hours - way.setup_hours, 0.0) / way.hours_per_unit)
+        for held in way.on_lines:
+            hours = facts.line_hours.get(held.line)
+            if hours is not None and held.hours_per_unit > 0:
+                open_hours = float(hours[settings.frozen_buckets :][:buckets].sum())
+                most[i] = min(most[i], max(open_hours - held.setup_hours, 0.0) / held.hours_per_unit)
         most[i] -= taken[i] / way.yield_share
     return np.maximum(most, 0.0)
 

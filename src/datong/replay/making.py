@@ -41,7 +41,7 @@ def begin(
     there, short = dict(stock), defaultdict[str, float](float)
     begun = []
     for order, way in _in_turn(ours, {o.order for o, _ in ours if arrival(scene, o) < after}):
-        asked = order.units * share[_limit(way)]
+        asked = order.units * min((share[limit] for limit, *_ in _limits(way)), default=1.0)
         started = _with_components(order, way, asked, there)
         if started < asked - NOTHING:
             short[way.product] += asked - started
@@ -134,11 +134,11 @@ def known_way(scene: Scene, order: PlannedOrder) -> Way:
     return way
 
 
-def _limit(way: Way) -> tuple[str, str] | None:
-    """What limits a way: a line, or what stands for one; else an offer; None where nothing does."""
-    if way.line is not None:
-        return "line", way.line
-    return ("offer", way.name) if way.kind == "buy" else None
+def _limits(way: Way) -> list[tuple[tuple[str, str], float, float]]:
+    """What limits a way, with what a unit and an order take of it: lines, or what stands for one; else an offer."""
+    if way.on_lines:
+        return [(("line", held.line), held.hours_per_unit, held.setup_hours) for held in way.on_lines]
+    return [(("offer", way.name), 1.0, 0.0)] if way.kind == "buy" else []
 
 
 def _free_hours(scene: Scene, t: int, in_work: Sequence[Batch]) -> Mapping[str, float]:
@@ -148,33 +148,29 @@ def _free_hours(scene: Scene, t: int, in_work: Sequence[Batch]) -> Mapping[str, 
         if batch.planned is None:
             continue
         way = known_way(scene, batch.planned)
-        if way.line is not None and calendar.index(scene.buckets[t], batch.planned.start) < way.span:
+        if calendar.index(scene.buckets[t], batch.planned.start) < way.span:
             started = batch.units + batch.scrap_units
-            taken = (way.setup_hours + started * way.hours_per_unit) / way.span
-            hours[way.line] = max(hours.get(way.line, 0.0) - taken, 0.0)
+            for held in way.on_lines:
+                taken = (held.setup_hours + started * held.hours_per_unit) / way.span
+                hours[held.line] = max(hours.get(held.line, 0.0) - taken, 0.0)
     return hours
 
 
 def _shares(
     ours: Sequence[_Work], line_hours: Mapping[str, float], start: date, days: int
-) -> Mapping[tuple[str, str] | None, float]:
+) -> Mapping[tuple[str, str], float]:
     """By line, lane or offer, the share of what was asked that there was room for; set-ups come first. start, days: of
     the bucket."""
     setup: dict[tuple[str, str], float] = defaultdict(float)
     asked: dict[tuple[str, str], float] = defaultdict(float)
     room: dict[tuple[str, str], float] = {}
     for order, way in ours:
-        limit = _limit(way)
-        if limit is None:
-            continue
-        if way.line is not None:
-            setup[limit] += way.setup_hours / way.span
-            asked[limit] += order.units * way.hours_per_unit / way.span
-            room[limit] = line_hours.get(way.line, 0.0)
-        else:
-            asked[limit] += order.units
-            room[limit] = units_in_bucket(way.units_per_week, start, days)
-    shares: dict[tuple[str, str] | None, float] = {None: 1.0}
+        for limit, each, for_order in _limits(way):
+            setup[limit] += for_order / way.span
+            asked[limit] += order.units * each / way.span
+            is_line = limit[0] == "line"
+            room[limit] = line_hours.get(limit[1], 0.0) if is_line else units_in_bucket(way.units_per_week, start, days)
+    shares: dict[tuple[str, str], float] = {}
     for limit, wanted in asked.items():
         free = max(room[limit] - setup[limit], 0.0)
         shares[limit] = 1.0 if wanted <= free or math.isclose(wanted, free) else free / wanted

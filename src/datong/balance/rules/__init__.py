@@ -9,6 +9,7 @@ import numpy as np
 from datong.balance.rules.change_charge import ChangeCharge
 from datong.balance.rules.firm_shares import FirmShares
 from datong.balance.rules.largest_stock import LargestStock
+from datong.balance.rules.lines_at_once import LinesAtOnce
 from datong.balance.rules.long_lots import LongLots
 from datong.balance.rules.max_lateness import MaxLateness
 from datong.balance.rules.order_lateness import OrderLateness
@@ -44,6 +45,7 @@ class Rules:
     safety_stock: SafetyStock
     largest_stock: LargestStock
     long_lots: LongLots
+    lines_at_once: LinesAtOnce
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "Rules":
@@ -60,6 +62,7 @@ class Rules:
             safety_stock=SafetyStock.of(facts, chain),
             largest_stock=LargestStock.of(facts, chain),
             long_lots=LongLots.of(facts, chain),
+            lines_at_once=LinesAtOnce.of(facts, chain),
         )
 
     @cached_property

@@ -71,7 +71,7 @@ class FirmShares(Rule):
         market = programme.market
         way, bucket = np.nonzero((column_of >= 0) & (market.ways.line >= 0)[:, None])
         line, columns = market.ways.line[way], column_of[way, bucket]
-        taken = market.lines.hours_taken.sum(axis=1)
+        beside, taken = market.rules.lines_at_once, market.lines.hours_taken.sum(axis=1)
         infinite = np.array([np.inf])
         rows = np.zeros((2, len(self.firms)), dtype=np.int64)
         for firm, on_firm in enumerate(self.on_firm):
@@ -81,6 +81,9 @@ class FirmShares(Rule):
                 row = programme.add_rows(*((known, infinite) if side == 0 else (-infinite, known)))
                 hours = market.ways.hours[way] * factor[line]
                 programme.add_entries(np.repeat(row, len(columns)), columns, hours)
+                for held, other in zip(beside.way.tolist(), beside.hours * factor[beside.line], strict=True):
+                    own = column_of[held][column_of[held] >= 0]
+                    programme.add_entries(np.repeat(row, len(own)), own, float(other))
                 programme.add_entries(row, programme.add_columns(np.array([self.cost]), infinite), sign)
                 rows[side, firm] = row[0]
         return lambda _value, dual: Found(dual[rows] * np.array([[1.0], [-1.0]]))

@@ -63,6 +63,7 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工作日历": "calendars",
     "日历例外": "calendar_days",
     "工艺": "recipes",
+    "工艺占用": "recipe_lines",
     "物料清单": "components",
     "报价": "offers",
     "运输线路": "lanes",
