@@ -53,7 +53,7 @@ from datong.sense.signals import sense
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _CALENDARS = ("calendars", "calendar_days", "line_calendar")
-_RECIPES = ("recipes", "recipe_lines", "components")
+_RECIPES = ("recipes", "recipe_steps", "recipe_lines", "components")
 _MASTER = ("products", "sites", "lines", *_CALENDARS, *_RECIPES, "offers", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares", "stock_rules")
 # What products are, as buyers see them.
@@ -66,7 +66,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "forecast": (),
     "balance": (*_MASTER, *_RULES, *_MOVED),
     "plan": (*_MASTER, *_RULES, *_MOVED),
-    "dispatch": ("sites", "lines", "recipes", "offers", "orders", "order_events"),
+    "dispatch": ("sites", "lines", "recipes", "recipe_steps", "offers", "orders", "order_events"),
     "learn": ("products", "recipes", "stock", "shipments", "production", "orders", "order_events"),
 }
 

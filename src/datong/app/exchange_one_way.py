@@ -25,6 +25,7 @@ from datong.ledger.state import State
 from datong.model import errors
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
+from datong.network.routes import Routes
 
 # Under which the ledger keeps what was found in answers that were taken in, until that is told to whom they are of.
 _FOUND = "answers/"
@@ -37,7 +38,8 @@ def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
 
 def known(chain: Chain) -> Known:
     """What orders are told with."""
-    state = chain.state(names=("products", "offers", "sites", "firms", "order_events"))
+    read = ("products", "offers", "sites", "firms", "order_events", "recipes", "recipe_steps")
+    state = chain.state(names=read)
     products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
     offers = state.table("offers").select(["offer", "price"]).to_pylist()
     firms = state.table("firms").select(["firm", "language", "name"]).to_pylist()
@@ -52,6 +54,7 @@ def known(chain: Chain) -> Known:
         {f["firm"]: f["language"] for f in firms if f["language"]},
         _other_firms(state) | {f["firm"] for f in firms},
         {f["firm"]: f["name"] for f in firms if f["name"]},
+        Routes.of(state).places,
     )
 
 

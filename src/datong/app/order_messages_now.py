@@ -21,7 +21,7 @@ from datong.questions.run_result import RunResult
 from datong.questions.tables_out import planned_orders
 
 # Tables of a state that tell of an order, and whose it is.
-READ = (*READ_FOR_STANDINGS, "sites", "lines", "recipes", "offers", "lanes")
+READ = (*READ_FOR_STANDINGS, "sites", "lines", "recipes", "recipe_steps", "offers", "lanes")
 # What an order asks for, besides its number, kind and product.
 _ASKED = ("recipe", "offer", "line", "units", "start", "due", "lane", "site")
 

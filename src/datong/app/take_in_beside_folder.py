@@ -29,7 +29,7 @@ from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.exports.zones import ZONE
 from datong.connectors.files.customer_keys import CustomerKeys
-from datong.connectors.files.folder import SourceRows
+from datong.connectors.files.folder import STEPS, SourceRows
 from datong.connectors.files.known_products import KnownProducts
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -316,11 +316,14 @@ def checked(
     of the source could not be read may name a customer, also where this part of it has none. is_settled: what the rows
     point to was looked up before."""
     targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
-    everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", ALIASES, *targets})
+    everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", ALIASES, STEPS, *targets})
     known = {"products": everything.table("products")["product"].combine_chunks()}
     for target in targets:
         if everything.table(target).num_rows:
             known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
+    if "recipes" in known and name != STEPS:
+        steps = everything.table(STEPS)["step"].combine_chunks()
+        known["recipes"] = pa.concat_arrays([known["recipes"], steps])
     conversions = everything.versions("unit_conversions")
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
     last_day = last_recorded_day(today(at.now, at.settings), at.settings)

@@ -142,8 +142,9 @@ def fits_highs(market: Market) -> bool:
 
 
 def states_lots(market: Market) -> bool:
-    """Whether any way has a smallest lot, a lot multiple or a set-up, or takes longer than a bucket."""
-    return any(w.min_units or w.multiple_units or w.sets_up or w.span > 1 for w in market.ways.facts)
+    """Whether any way has a smallest lot, a lot multiple or a set-up, takes longer than a bucket, or is a step of
+    several, whose whole units want the hours of one line after the other."""
+    return any(w.min_units or w.multiple_units or w.sets_up or w.span > 1 or w.place for w in market.ways.facts)
 
 
 def in_whole_units(market: Market) -> bool:

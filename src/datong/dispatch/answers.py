@@ -34,6 +34,7 @@ from datong.model.findings import Finding, finding
 from datong.model.fractional_units import PIECE, is_measure, unit_word
 from datong.model.tables import tables
 from datong.model.words import Message, message
+from datong.network.routes import Routes
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ OUT_OF_ORDER = "out_of_order"
 # Answers to an order, which an offer beside them turns into an offer.
 _ANSWERED = ("offered", "accepted", "refused")
 # Tables that `answers` reads.
-READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "lines", "lanes", "offers")
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "recipe_steps", "lines", "lanes", "offers")
 
 
 def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
@@ -104,6 +105,7 @@ def _against_orders(
     known = events_of_table(state.table("order_events"))
     stands = order_standings(state)
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
+    routes = Routes.of(state)
     base_units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
     local_date = state.settings.calendar.local_date
@@ -122,7 +124,8 @@ def _against_orders(
     for of_source in unknown.values():
         findings += _unknown_orders(of_source)
     for order, once in sorted(by_order.items()):
-        expected = orders[order]["units"] * yield_share.get(orders[order]["recipe"], 1.0)
+        recipe = orders[order]["recipe"]
+        expected = orders[order]["units"] * yield_share.get(routes.yields_as(recipe), 1.0)
         price = orders[order]["price"]
         agreed = Offer(
             orders[order]["units"], orders[order]["due"], prices.get(orders[order]["offer"]) if price is None else price

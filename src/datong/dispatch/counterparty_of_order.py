@@ -12,8 +12,10 @@ _TEXT = pa.string()
 def counterparties(state: State, orders: pa.Table) -> pa.Array:
     """Who makes, delivers or sends each of these orders (columns of `orders`, with from_site of transfers): the firm
     that runs the site of the recipe, line or offer, or where a transfer starts; else the site itself."""
-    recipe = pc.coalesce(orders["recipe"], "")
-    line = pc.coalesce(orders["line"], _of(state, "recipes", "recipe", "line", recipe), "")
+    step = pc.coalesce(orders["recipe"], "")
+    recipe = pc.coalesce(_of(state, "recipe_steps", "step", "recipe", step), step)
+    of_way = _of(state, "recipe_steps", "step", "line", step), _of(state, "recipes", "recipe", "line", recipe)
+    line = pc.coalesce(orders["line"], *of_way, "")
     made_at = pc.coalesce(
         _of(state, "recipes", "recipe", "site", recipe),
         _of(state, "lines", "line", "site", line),

@@ -23,7 +23,7 @@ from datong.model.flow import IntArray
 from datong.model.words import Message, message
 
 # Tables of which a refused row holds products back; what stands behind others comes first.
-HOLDING = ("lines", "line_calendar", "recipes", "recipe_lines", "components", "offers")
+HOLDING = ("lines", "line_calendar", "recipes", "recipe_steps", "recipe_lines", "components", "offers")
 # A refused count holds nothing back, but an older one stays in force (position_notices.py). Of those, so many at most.
 COUNTS, MOST_COUNTS = "stock", 1_000
 # Names that one finding gives at most.
@@ -173,7 +173,7 @@ def _concerned(row: RefusedRow, refused: Sequence[RefusedRow], state: State, pro
     if row.table in ("lines", "line_calendar"):
         return _made_on(row.cell("line"), refused, state)
     own = _named_in(row, state, products)
-    if own or row.table in ("components", "recipe_lines"):
+    if own or row.table in ("components", "recipe_steps", "recipe_lines"):
         return own
     # A way that cannot be told whose it is may be that of any product that has none.
     without = products - _with_a_way(state)

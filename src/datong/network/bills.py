@@ -60,31 +60,40 @@ class Bills:
             found += sorted([*mine, *theirs], key=lambda use: use.days)
         return tuple(found)
 
-    def over_time(self, product: str, recipe: str, days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
-        """The bill of a recipe on these days, in the spans in which it does not change: there it is always valid.
+    def own_uses(self, product: str, recipe: str) -> tuple[ComponentUse, ...]:
+        """What is said of the recipe alone."""
+        rows = self._rows.get((product, recipe), {})
+        return tuple(use for name in sorted(rows) for use in rows[name])
 
-        Days on which nothing of it holds while some of it is still to come are left out: nothing is made of nothing for
-        as long as it waits for its bill. Once the last row has ended, it takes nothing. One span at least comes back,
-        which may have no days.
-        """
-        every = self.uses(product, recipe)
-        dated = [(use.days, use) for use in every]
-        if all(own is ALWAYS for own, _ in dated):
-            return [(days, every)]
-        inside = [(own, use) for own, use in dated if own.first < days.after and days.first < own.after]
-        last_begins = max(own.first for own, _ in dated)
-        cuts = {day for own, _ in inside for day in own if days.first < day < days.after}
-        found: list[tuple[Span, tuple[ComponentUse, ...]]] = []
-        for first, after in pairwise(sorted({*days, *cuts})):
-            uses = tuple(
-                replace(use, valid_from=None, valid_to=None)
-                for own, use in inside
-                if own.first <= first and after <= own.after
-            )
-            if not uses and after <= last_begins:
-                continue
-            if found and found[-1][0].after == first and found[-1][1] == uses:
-                found[-1] = (Span(found[-1][0].first, after), uses)
-            else:
-                found.append((Span(first, after), uses))
-        return found or [(Span(days.first, max(days.first, EVER + 1)), ())]
+    def over_time(self, product: str, recipe: str, days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
+        """`bill_over_time` of a recipe."""
+        return bill_over_time(self.uses(product, recipe), days)
+
+
+def bill_over_time(every: tuple[ComponentUse, ...], days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
+    """A bill on these days, in the spans in which it does not change: there it is always valid.
+
+    Days on which nothing of it holds while some of it is still to come are left out: nothing is made of nothing for
+    as long as it waits for its bill. Once the last row has ended, it takes nothing. One span at least comes back,
+    which may have no days.
+    """
+    dated = [(use.days, use) for use in every]
+    if all(own is ALWAYS for own, _ in dated):
+        return [(days, every)]
+    inside = [(own, use) for own, use in dated if own.first < days.after and days.first < own.after]
+    last_begins = max(own.first for own, _ in dated)
+    cuts = {day for own, _ in inside for day in own if days.first < day < days.after}
+    found: list[tuple[Span, tuple[ComponentUse, ...]]] = []
+    for first, after in pairwise(sorted({*days, *cuts})):
+        uses = tuple(
+            replace(use, valid_from=None, valid_to=None)
+            for own, use in inside
+            if own.first <= first and after <= own.after
+        )
+        if not uses and after <= last_begins:
+            continue
+        if found and found[-1][0].after == first and found[-1][1] == uses:
+            found[-1] = (Span(found[-1][0].first, after), uses)
+        else:
+            found.append((Span(first, after), uses))
+    return found or [(Span(days.first, max(days.first, EVER + 1)), ())]

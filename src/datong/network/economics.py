@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -66,8 +67,11 @@ def economics_of(
     bucket_starts: Sequence[date],
     stock_points: Mapping[str, StockPoint] | None = None,
     holding_factor: Mapping[str, float] | None = None,
+    between: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Economics]:
-    """Economics by product, or by the label of a stock point, of which `costs` and `holding_factor` are then.
+    """Economics by product, or by the label of a stock point, of which `costs` and `holding_factor` are then. between:
+    in-between product of a recipe's steps -> the product that it becomes, as which it is held; left at the end it is
+    worth nothing.
 
     Where they change within the horizon, the mean over its buckets counts, and for a unit left at its end what holds
     then.
@@ -86,7 +90,7 @@ def economics_of(
         cheapest[product] = min(cheapest[product], costs[label])
         dearest[product] = max(dearest[product], factors[label])
     for label, product in named.items():
-        price, rows = prices[product], given.get(product, _NO_ECONOMICS)
+        price, rows = prices[product], given.get(between.get(product, product), _NO_ECONOMICS)
         holding = _mean(rows, 0, shares.holding_share_per_week * price) * weeks
         usual = _Wait(shares.late_share_per_week * price * weeks, shares.lost_sale_share * price)
         ahead = shares.late_horizon_factor * holding * dearest[product] * len(bucket_starts)
@@ -95,10 +99,10 @@ def economics_of(
             usual = usual.dearer(ahead, cheapest[product], _stated_lost_sale(rows), waits)
         late = _mean(rows, 1, usual.late / weeks) * weeks
         lost_sale = _mean(rows, 2, usual.lost_sale)
-        own_salvage = rows[-1][3]
+        own_salvage = 0.0 if product in between else rows[-1][3]
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
-        goes_on = kinds[product] == "finished" and product not in planned
+        goes_on = kinds.get(product) == "finished" and product not in planned
         waiting = min(lost_sale, costs[label]) if goes_on else lost_sale
         salvage = or_default(own_salvage, waiting if goes_on else 0.0)
         salvage = honest_salvage(salvage, costs[label], waiting)

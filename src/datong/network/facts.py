@@ -30,6 +30,7 @@ from datong.network.line_hours import line_hours, shares_by_day
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
 from datong.network.refusals import RECALLED, Refusal, refusals
+from datong.network.routes import Routes
 from datong.network.way_arrays import WayArrays, unit_costs
 from datong.network.ways import (
     LONG_LOTS_UP_TO,
@@ -51,7 +52,7 @@ class ChainFacts:
     their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
     shares_by_day: line -> (bucket, day) of its hours in the bucket; empty: hours are not looked at by day.
     refusals: those that close ways in the open buckets, and those of shortly before, which close nothing (RECALLED).
-    today: nothing begins before it.
+    today: nothing begins before it. between: what waits between the steps of a recipe -> the product that it becomes.
     """
 
     products: tuple[str, ...]
@@ -64,6 +65,7 @@ class ChainFacts:
     refusals: tuple[Refusal, ...] = ()
     shares_by_day: Mapping[str, FloatArray] = field(default_factory=dict)
     today: date = date.min
+    between: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
@@ -77,6 +79,11 @@ class ChainFacts:
     def product_of(self, label: str) -> str:
         """The product of a stock point."""
         return self.stock_points[label].product if label in self.stock_points else label
+
+    def becomes(self, label: str) -> str:
+        """The product of a stock point; of what waits between the steps of a recipe, the product that is made."""
+        product = self.product_of(label)
+        return self.between.get(product, product)
 
     @cached_property
     def names_by_product(self) -> Mapping[str, Mapping[str, str]]:
@@ -109,7 +116,13 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     """
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = prices_of(state)
-    ways = without_held(recipe_and_offer_ways(state, prices, learnt, bucket_starts), held_back(state, bucket_starts))
+    routes = Routes.of(state)
+    between = routes.between
+    ways = recipe_and_offer_ways(state, prices, learnt, bucket_starts, routes)
+    ways = without_held(ways, held_back(state, bucket_starts), between)
+    if between:
+        prices = prices | {label: prices[product] for label, product in between.items() if product in prices}
+        products = tuple(sorted({*products, *(w.product for w in ways)}))
     hours, by_day = line_hours(state, bucket_starts), shares_by_day(state, bucket_starts)
     if len(ways) * len(bucket_starts) <= LONG_LOTS_UP_TO:
         ways = long_lots(ways, hours, state.settings.calendar.bucket_days)
@@ -124,10 +137,9 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     ways = with_closed_days(ways, refused, lambda product: product)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
-    economics = economics_of(state, prices, costs, bucket_starts)
-    return ChainFacts(
-        products, economics, ways, hours, arrays, refusals=refused, shares_by_day=by_day, today=state.today
-    )
+    economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)
+    facts = ChainFacts(products, economics, ways, hours, arrays, refusals=refused, between=between)
+    return replace(facts, shares_by_day=by_day, today=state.today)
 
 
 def _with_lanes(
@@ -146,10 +158,10 @@ def _with_lanes(
     A product that is only bought by an assumed offer has it wherever it is used or asked for, and so has an offer that
     names no site of arrival, unless a lane leaves the supplier's site.
     """
-    delivered = delivered_at(ways, lanes)
+    between, delivered = Routes.of(state).between, delivered_at(ways, lanes)
     sources, used_at = sites_of(state, ways, delivered)
     sites = state.table("sites")["site"].to_pylist()
-    places = places_of(products, lanes, sites, sources, used_at, asked)
+    places = places_of(products, lanes, sites, sources, used_at, asked, between)
     wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
     for item, name in places.asked_at.items():
         wanted_at[item.product].add(places.points[name].site)
@@ -163,9 +175,9 @@ def _with_lanes(
     ordered = _timed(state, labels, ordered, lambda: _asked_at(state, places))
     costs = unit_costs(labels, ordered, bucket_starts)
     costs, factors = costs_where_none(costs, places.points), holding_factors(state, places)
-    economics = economics_of(state, prices, costs, bucket_starts, places.points, factors)
+    economics = economics_of(state, prices, costs, bucket_starts, places.points, factors, between)
     ordered = tuple(with_holding(w, economics, calendar) if w.kind == "move" else w for w in ordered)
-    return ChainFacts(labels, economics, ordered, limits.hours, None, places, limits.shared)
+    return ChainFacts(labels, economics, ordered, limits.hours, None, places, limits.shared, between=between)
 
 
 def _timed(

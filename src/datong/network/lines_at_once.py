@@ -26,16 +26,17 @@ class RecipeLines:
     """What recipes hold. rows: `State.versions` of recipe_lines."""
 
     def __init__(self, rows: pa.Table) -> None:
-        self._rows: dict[str, list[tuple[Span, Row]]] = defaultdict(list)
+        self._rows: dict[str | None, list[tuple[Span, Row]]] = defaultdict(list)
         for row in sorted(rows.to_pylist(), key=lambda row: (row["recipe"], row["line"])):
             self._rows[row["recipe"]].append((span(row["valid_from"], row["valid_to"]), row))
 
     def over_time(self, recipe: Row, days: Span) -> list[tuple[Span, tuple[OnLine, ...]]]:
         """All that a recipe works on, its own line first, in the spans of these days in which it does not change.
 
-        A row of its own line says its hours there. Without a line of its own the first by name takes its place.
+        A row of its own line says its hours there; one of a routing step goes before one of its recipe. Without a line
+        of its own the first by name takes its place.
         """
-        rows = self._rows.get(recipe["recipe"], [])
+        rows = [*self._rows.get(recipe.get("route"), []), *self._rows.get(recipe["recipe"], [])]
         cuts = {day for own, _ in rows for day in own if days.first < day < days.after}
         found: list[tuple[Span, tuple[OnLine, ...]]] = []
         for first, after in pairwise(sorted({*days, *cuts})):

@@ -21,11 +21,12 @@ from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item
 from datong.model.words import shown
-from datong.network.bills import Bills
+from datong.network.bills import Bills, bill_over_time
 from datong.network.demand_statements import statements
 from datong.network.forecast_netting import given_items
-from datong.network.horizon import EPOCH, Horizon
+from datong.network.horizon import EPOCH, Horizon, rows_of
 from datong.network.refusals import unnamed_refusals
+from datong.network.routes import Routes
 from datong.network.rows_in_plan import not_planned, rows_in_plan
 from datong.network.unasked_products import unasked_products
 
@@ -48,6 +49,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_unasked(state),
         *not_planned(state),
         *_ways(state, days),
+        *_routes(state),
         *_economics(state, days),
         *_holding_of_sites(state),
         *_unnamed_refusals(state),
@@ -136,15 +138,17 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
     open_spans: dict[str, list[Span]] = defaultdict(list)
     waiting: dict[str, date] = {}
     bare: dict[str, date] = {}
-    for row in recipes.to_pylist():
+    routes = Routes.of(state)
+    for row in (step for recipe in recipes.to_pylist() for step in routes.rows(recipe)):
         own = _inside(row, days)
         if own is None:
             open_spans[row["product"]] += []
             continue
-        pieces = bills.over_time(row["product"], row["recipe"], own)
+        bill = routes.bill(bills, row["product"], row["recipe"])
+        pieces = bill_over_time(bill, own)
         open_spans[row["product"]] += [piece for piece, _ in pieces if piece.first < piece.after]
         for gap in without(own, [piece for piece, _ in pieces]):
-            begins = [use.days.first for use in bills.uses(row["product"], row["recipe"])]
+            begins = [use.days.first for use in bill]
             waiting[row["product"]] = date.fromordinal(min(day for day in begins if day > gap.first))
         for (_, before), (piece, uses) in pairwise(pieces):
             if before and not uses:
@@ -164,6 +168,22 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
     nothing = sorted(product for product, spans in open_spans.items() if not spans)
     if nothing:
         yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=named(nothing))
+
+
+def _routes(state: State) -> Iterator[Finding]:
+    """Recipes with steps that say hours of their own too, and those whose steps are at several sites."""
+    routes, site_of = Routes.of(state), dict(rows_of(state.table("lines"), ("line", "site")))
+    own, apart = set(), set()
+    for recipe in state.versions("recipes").to_pylist():
+        steps = [step for step in routes.rows(recipe) if step is not recipe]
+        if steps and any(recipe[name] for name in ("line", "hours_per_unit", "setup_hours", "setup_cost", "lead_days")):
+            own.add(recipe["recipe"])
+        if len({step["site"] or site_of.get(step["line"]) for step in steps}) > 1:
+            apart.add(recipe["recipe"])
+    if own:
+        yield finding("warning", "notice.hours_of_steps", "recipes", count=len(own), names=named(sorted(own)))
+    if apart and state.table("lanes").num_rows:
+        yield finding("warning", "notice.steps_apart", "recipe_steps", count=len(apart), names=named(sorted(apart)))
 
 
 def _economics(state: State, days: Span) -> Iterator[Finding]:

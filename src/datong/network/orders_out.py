@@ -12,6 +12,7 @@ from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
+from datong.network.routes import Routes
 from datong.network.sent_to_buyers import MOMENT
 from datong.network.stock import Counts, order_sites
 
@@ -66,7 +67,8 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         return ()
     names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     only, calendar, result = only_recipes(state), state.settings.calendar, []
-    takings = _Takings(state, counts)
+    routes = Routes.of(state)
+    takings = _Takings(state, counts, routes)
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         left = r["units"] - stand.good_units - stand.scrap_units
@@ -77,10 +79,13 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         own, taken = {name: r[name] for name in names}, frozenset[str]()
         if r["kind"] == "make" and r["recipe"] is None:
             own["recipe"] = only.get((r["product"], r["line"])) or only.get(r["product"])
+        if r["kind"] == "make":
+            own["recipe"] = routes.last(own["recipe"])
         began = begun_at(stand, r["start"], calendar)
         if began is not None:
             stage = "begun"
             taken = takings.of(own, began)
+        own["product"] = routes.brings(own["product"], own["recipe"]) if r["kind"] == "make" else own["product"]
         partly = stand.good_units + stand.scrap_units > LEAST_UNITS
         result.append(UnderWay(units=left, stage=stage, taken=taken, partly=partly, **own))
     return tuple(result)
@@ -89,8 +94,8 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
 class _Takings:
     """Which components orders that have begun took already."""
 
-    def __init__(self, state: State, counts: Counts) -> None:
-        self.state, self.counts = state, counts
+    def __init__(self, state: State, counts: Counts, routes: Routes) -> None:
+        self.state, self.counts, self.routes = state, counts, routes
 
     @cached_property
     def bills(self) -> Bills:
@@ -117,5 +122,7 @@ class _Takings:
         if order["kind"] != "make":
             return frozenset()
         site = self.site_of(order)
-        parts = {use.component for use in self.bills.uses(order["product"], order["recipe"])}
+        bill = self.routes.bill(self.bills, order["product"], order["recipe"])
+        # What waits between steps is taken as it is reported.
+        parts = {use.component for use in bill} - self.routes.between.keys()
         return frozenset(part for part in parts if self.counts.taken(part, site, moment))

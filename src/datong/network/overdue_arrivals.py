@@ -80,7 +80,12 @@ def _met_by_most(days: Sequence[int]) -> int:
 def _stated_lead_days(state: State) -> dict[tuple[str, str], int]:
     """Whole days, rounded up, by kind and key."""
     found = {}
-    for kind, table, key in (("make", "recipes", "recipe"), ("buy", "offers", "offer"), ("move", "lanes", "lane")):
+    for kind, table, key in (
+        ("make", "recipes", "recipe"),
+        ("make", "recipe_steps", "step"),
+        ("buy", "offers", "offer"),
+        ("move", "lanes", "lane"),
+    ):
         rows = state.table(table).select([key, "lead_days"])
         for name, days in zip(*(rows[c].to_pylist() for c in (key, "lead_days")), strict=True):
             found[kind, name] = math.ceil(days - 1e-9)

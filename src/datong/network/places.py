@@ -80,21 +80,23 @@ def places_of(
     sources: Mapping[str, set[str]],
     used_at: Mapping[str, set[str]],
     asked: Iterable[Item],
+    unmoved: Container[str] = (),
 ) -> Places:
     """The stock points of a chain: where units come about, are used or asked for, and what lies on the way there.
 
     sources: product -> sites where it is made, delivered or in stock. used_at: component -> sites. asked: items.
+    unmoved: products that no lane carries.
     """
     markets: dict[str, list[Item]] = defaultdict(list)
     for item in sorted(set(asked)):
         markets[item.product].append(item)
     known_sites = set(sites)
-    network = _Network(lanes)
+    by_lane, by_none = _Network(lanes), _Network(())
     found: dict[str, set[str]] = {}
     asked_site: dict[Item, str] = {}
     moves: list[Move] = []
     for product in products:
-        start = sources.get(product, set())
+        start, network = sources.get(product, set()), by_none if product in unmoved else by_lane
         there, ends = network.reach(product, frozenset(start))
         pool = next(iter(ends)) if len(ends) == 1 else ANYWHERE
         for item in markets[product]:

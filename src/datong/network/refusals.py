@@ -23,6 +23,7 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import OrderKind
 from datong.model.words import Message, message
+from datong.network.routes import Routes
 
 # By kind of order, the table that says how, and its key.
 _ROWS: Mapping[str, tuple[str, str]] = {
@@ -72,14 +73,15 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
     """Refusals of orders that were to start in the bucket of `from_day` or later, and what offers that were taken leave
     from then on, by start and number. An order that names no recipe, offer or lane is one of its product's only one."""
     events = state.table("order_events")
+    routes = Routes.of(state)
     keys = events.select(["order_event", "row_id"]).to_pylist()
     row_ids = {row["order_event"] or row["row_id"]: row["row_id"] for row in keys}
     found = [
         Refusal(
             order=said.order["order"],
             kind=said.order["kind"],
-            product=said.order["product"],
-            row=said.row,
+            product=routes.brings(said.order["product"], said.row),
+            row=routes.last(said.row) or said.row,
             units=said.units,
             first=said.first,
             after=said.after,

@@ -26,6 +26,7 @@ from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills
+from datong.network.routes import Routes
 from datong.network.sent_to_buyers import (
     MOMENT,
     first_sent_day,
@@ -204,7 +205,7 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
     """Everything that moved stock, whatever was counted since."""
     shipments = state.table("shipments")
     moves = [
-        _moves(state.table("production"), "site", "good_units", 1),
+        _moves(_of_steps(state), "site", "good_units", 1),
         _moves(state.table("receipts"), "site", "units", 1),
         _moves(shipments, "from_site", "units", -1),
         _moves(arrived(state), "to_site", "units", 1),
@@ -215,6 +216,18 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
     taken = [_used_components(state, stands, counts)]
     (taken if ships_to_buyers(state) else moves).append(sold)
     return Movements(pa.concat_tables(moves), pa.concat_tables(taken))
+
+
+def _of_steps(state: State) -> pa.Table:
+    """`production`; of orders for a routing step, what waits for the next one."""
+    routes, production = Routes.of(state), state.table("production")
+    if not routes.between:
+        return production
+    orders = state.table("orders").select(["order", "product", "recipe"]).to_pylist()
+    brings = {o["order"]: routes.brings(o["product"], o["recipe"]) for o in orders}
+    named = zip(*(production[name].to_pylist() for name in ("order", "product")), strict=True)
+    products = pa.array([brings.get(order, product) for order, product in named], pa.string())
+    return production.set_column(production.column_names.index("product"), "product", products)
 
 
 def _sold_moves(state: State, counts: Counts) -> pa.Table:
@@ -371,18 +384,19 @@ def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
     without = booked_without_order(state)
     site_of = order_sites(state)
     yield_share = dict(zip(*(state.table("recipes")[c].to_pylist() for c in ("recipe", "yield_share")), strict=True))
-    only = only_recipes(state)
+    only, routes = only_recipes(state), Routes.of(state)
     moves = []
     for row in orders.to_pylist():
-        if (row["kind"], row["product"]) in without:
+        brings = routes.brings(row["product"], row["recipe"])
+        if (row["kind"], brings) in without:
             continue
         steps = [(_us(s), s.good_units) for s in standings(events.get(row["order"], ()))]
         if unbooked_done(row, stands[row["order"]]):
             recipe = row["recipe"] or only.get(row["product"], "")
-            share = yield_share.get(recipe, 1.0) if row["kind"] == "make" else 1.0
+            share = yield_share.get(routes.yields_as(recipe), 1.0) if row["kind"] == "make" else 1.0
             steps.append((steps[-1][0], row["units"] * share))
         for moment, more in _beyond(steps, booked.get(row["order"], ())):
-            moves.append((moment, site_of(row), row["product"], more))
+            moves.append((moment, site_of(row), brings, more))
     return _move_table(moves)
 
 
@@ -409,6 +423,8 @@ def order_sites(state: State) -> Callable[[Mapping[str, Any]], str]:
     line_site = dict(zip(*(state.table("lines")[c].to_pylist() for c in ("line", "site")), strict=True))
     recipes = state.table("recipes").select(["recipe", "line", "site"]).to_pylist()
     recipe_site = {r["recipe"]: r["site"] or line_site.get(r["line"]) for r in recipes}
+    for step in state.table("recipe_steps").select(["step", "recipe", "line"]).to_pylist():
+        recipe_site.setdefault(step["step"], recipe_site.get(step["recipe"]) or line_site.get(step["line"]))
     offer_site = dict(zip(*(state.table("offers")[c].to_pylist() for c in ("offer", "to_site")), strict=True))
     only = only_recipes(state)
 
@@ -429,8 +445,8 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     of the order's recipe, or of the product's only one, over what holds for all its recipes. They were taken where they
     are counted: at the site of production, or else at an unnamed one.
     """
-    components = state.versions("components")
-    if not components.num_rows:
+    components, routes = state.versions("components"), Routes.of(state)
+    if not components.num_rows and not routes.between:
         return _move_table([])
     made = _made(state, stands)
     if not made.num_rows:
@@ -445,7 +461,7 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     for k, key in enumerate(kinds.tolist()):
         rows = by_kind[first[k] : first[k + 1]]
         day = made["day"].to_numpy()[rows]
-        for use in bills.uses(products[key // len(recipes)], recipes[key % len(recipes)]):
+        for use in routes.bill(bills, products[key // len(recipes)], recipes[key % len(recipes)]):
             since, until = (end - EPOCH for end in use.days)
             moves.append((rows[(day >= since) & (day < until)], use.component, use.units_per_unit))
     if not moves:

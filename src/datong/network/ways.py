@@ -16,11 +16,12 @@ from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
-from datong.network.bills import Bills, ComponentUse
+from datong.network.bills import Bills, ComponentUse, bill_over_time
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
 from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.overdue_arrivals import LEAD_QUANTILE
 from datong.network.refusals import Refusal, closed_days
+from datong.network.routes import Routes
 from datong.network.working_days import Course
 
 # In place of the first day of a way that may not start.
@@ -46,6 +47,7 @@ class Way:
     calendar days (calendar_ways.py). lead_time: days before they are rounded up; buckets: the lead time in buckets,
     None: `lead_days` rounded up (lead_times.py). calendar: code of its own working days; in_working: whether its lead
     time counts these; course: on which days it starts and arrives, None: on any. beside: what it holds besides `line`.
+    place: of a routing step, its place and how many there are.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Way:
     in_working: bool = False
     course: Course | None = None
     beside: tuple[OnLine, ...] = ()
+    place: tuple[int, int] | None = None
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -154,20 +157,27 @@ def way_key(way: Way, product_of: Callable[[str], str]) -> tuple[OrderKind, str,
 
 
 def recipe_and_offer_ways(
-    state: State, prices: Mapping[str, float], learnt: Learnt, bucket_starts: Sequence[date]
+    state: State,
+    prices: Mapping[str, float],
+    learnt: Learnt,
+    bucket_starts: Sequence[date],
+    routes: Routes,
 ) -> tuple[Way, ...]:
     """Ways of the products known at the moment (a recipe can be known before what it makes): each version of a row in
-    the horizon is one, and of a recipe each of its bills."""
+    the horizon is one, and of a recipe each of its bills, and each of its steps."""
     horizon = Horizon.of(state, bucket_starts)
     bills, held = Bills(state.versions("components"), prices), RecipeLines(state.versions("recipe_lines"))
     site_of_line = dict(rows_of(state.table("lines"), ("line", "site")))
     recipes: list[Row] = []
-    for row in (r for r in state.versions("recipes").to_pylist() if r["product"] in prices):
+    rows = (r for r in state.versions("recipes").to_pylist() if r["product"] in prices)
+    for row in (step for r in rows for step in routes.rows(r)):
         own = span(row["valid_from"], row["valid_to"])
-        for bill_days, uses in bills.over_time(row["product"], row["recipe"], own):
+        for bill_days, uses in bill_over_time(routes.bill(bills, row["product"], row["recipe"]), own):
             for days, on_lines in held.over_time(row, bill_days):
                 of_days = {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after)}
-                recipes.append(row | of_days | {"uses": uses, "on_lines": on_lines})
+                makes = routes.brings(row["product"], row["recipe"])
+                own_step = {"product": makes, "place": routes.place(row["recipe"])}
+                recipes.append(row | own_step | of_days | {"uses": uses, "on_lines": on_lines})
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
         lead = _lead_time(learnt, r["offer"], r["lead_days"])
@@ -208,16 +218,21 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         calendar=row["calendar"],
         in_working=_in_working(learnt, row["recipe"], row),
         beside=row["on_lines"][1:],
+        place=row["place"],
     )
 
 
-def without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
+def without_held(ways: Sequence[Way], held: Held, between: Mapping[str, str]) -> tuple[Way, ...]:
     """The ways, of which those of products that are held back never start. They stay, for what is under way by them;
-    what goes into itself takes nothing."""
-    return tuple(
-        replace(w, valid_from=NEVER, uses=() if w.product in held.circular else w.uses) if w.product in held else w
-        for w in ways
-    )
+    what goes into itself takes nothing. between: in-between product -> the product that it becomes."""
+
+    def kept(way: Way) -> Way:
+        product = between.get(way.product, way.product)
+        if product not in held:
+            return way
+        return replace(way, valid_from=NEVER, uses=() if product in held.circular else way.uses)
+
+    return tuple(kept(way) for way in ways)
 
 
 def _buy(offer: str, product: str, price: float, lead_time: float, row: Row, in_working: bool) -> Way:

@@ -27,8 +27,8 @@ def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[st
         p for p, unit in zip(*(units[c].to_pylist() for c in units.column_names), strict=True) if is_measure(unit)
     }
     divisible |= {item.product for i, item in enumerate(demand.items) if (demand.paths[i] % 1 != 0).any()}
-    divisible |= {facts.product_of(w.product) for w in facts.ways if w.multiple_units % 1 != 0}
-    return {label: facts.product_of(label) not in divisible for label in facts.products}
+    divisible |= {facts.becomes(w.product) for w in facts.ways if w.multiple_units % 1 != 0}
+    return {label: facts.becomes(label) not in divisible for label in facts.products}
 
 
 def _fractions(rows: pa.Table, name: str, units: str) -> set[str]:

@@ -31,7 +31,7 @@ def order_numbers(state: State, work: Work, lots: Sequence[Lot], proposed: Itera
             way = lot.way
             row = way.recipe or way.offer or way.lane or ""
             site = (way.site or "") if work.facts.stock_points else ""
-            names = earlier.get((kind, work.facts.product_of(way.product), row, site, work.starts[lot.start]), [])
+            names = earlier.get((kind, work.facts.becomes(way.product), row, site, work.starts[lot.start]), [])
             name = names[lot.part] if lot.part < len(names) else None
             if name is None or name in out:
                 running[letter] += 1

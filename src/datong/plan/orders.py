@@ -59,7 +59,7 @@ def orders_of(
             PlannedOrder(
                 order=numbers[lot],
                 kind=way.kind,
-                product=work.facts.product_of(way.product),
+                product=work.facts.becomes(way.product),
                 recipe=way.recipe,
                 offer=way.offer,
                 line=_line(work, way),

@@ -121,7 +121,7 @@ class Reasons:
 
     def called(self, product: str) -> str:
         """A product by its name and code."""
-        code = self.work.facts.product_of(product)
+        code = self.work.facts.becomes(product)
         name = self.names.get(code)
         return code if not name or name == code else f"{name} ({code})"
 
@@ -531,8 +531,13 @@ class Reasons:
         way = lot.way
         line = None if way.line in self.work.facts.shared else way.line
         key = f"plan.so.{way.kind}" if way.kind != "make" or line is None else "plan.so.make_on"
+        step = {}
+        if way.place is not None:
+            key = "plan.so.step" if line is None else "plan.so.step_on"
+            step = {"step": way.recipe, "place": way.place[0], "count": way.place[1]}
         text = message(
             key,
+            **step,
             amount=self._amount(lot),
             product=self.called(way.product),
             line=line or "",
@@ -544,7 +549,7 @@ class Reasons:
         return Cause("plan", text)
 
     def _amount(self, lot: Lot) -> Message:
-        unit = self.units.get(self.work.facts.product_of(lot.way.product)) or PIECE
+        unit = self.units.get(self.work.facts.becomes(lot.way.product)) or PIECE
         if unit == PIECE:
             return message("plan.pieces", units=shown(lot.units))
         return message("plan.amount", units=shown(lot.units), unit=unit)

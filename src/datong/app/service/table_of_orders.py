@@ -26,7 +26,7 @@ from datong.model.words import message
 from datong.questions.tables_out import ORDERS_SCHEMA
 
 # Tables of a state that the list reads.
-READ = (*READ_FOR_STANDINGS, "products", "sites", "lines", "recipes", "offers", "lanes", "firms")
+READ = (*READ_FOR_STANDINGS, "products", "sites", "lines", "recipes", "recipe_steps", "offers", "lanes", "firms")
 _F = ORDERS_SCHEMA.field
 _TEXT = pa.string()
 
@@ -204,7 +204,7 @@ def _proposed(chain: Chain, plan: LastPlan, state: State) -> pa.Table:
         )
         return _named(told.select(_STORED).cast(_STORED_SCHEMA), _products(chain, state, plan), state)
 
-    whose = tuple(state.table(name) for name in ("sites", "lines", "recipes", "offers", "firms"))
+    whose = tuple(state.table(name) for name in ("sites", "lines", "recipes", "recipe_steps", "offers", "firms"))
     return of_run(chain, plan.run, f"proposed {_digest(whose)}", made)
 
 

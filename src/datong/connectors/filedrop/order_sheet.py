@@ -40,7 +40,7 @@ class Known:
 
     addresses: by site; that of the only place which takes deliveries under ''. counterparties: all that ever got an
     order; languages, names: of those that have one. firms: counterparties that are other firms: our reasons name our
-    stock and what others cost.
+    stock and what others cost. steps: of each routing step, its place and how many its recipe has.
     """
 
     product_names: Mapping[str, str | None] = field(default_factory=dict)
@@ -52,6 +52,7 @@ class Known:
     languages: Mapping[str, str] = field(default_factory=dict)
     firms: frozenset[str] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
     price = known.prices.get(order.offer or "") if sent.price is None else sent.price
     address = "" if order.kind == "make" else known.addresses.get(order.site or "", "")
     notes = [] if sent.note is None else [sent.note.text(language)]
+    if order.kind == "make" and (found := known.steps.get(order.recipe or "")) is not None:
+        place, count = found
+        notes.insert(0, say("dispatch.step", language, step=order.recipe, place=place, count=count))
     notes += [say("dispatch.repeated", language)] if sent.repeated else []
     reasons = [] if order.kind == "buy" else [for_others(cause.text).text(language) for cause in order.causes]
     return {

@@ -63,6 +63,7 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工作日历": "calendars",
     "日历例外": "calendar_days",
     "工艺": "recipes",
+    "工序": "recipe_steps",
     "工艺占用": "recipe_lines",
     "物料清单": "components",
     "报价": "offers",
@@ -88,6 +89,8 @@ _CHINESE_NAMES: Mapping[str, str] = {
 }
 
 
+# Its codes stand where those of recipes do.
+STEPS = "recipe_steps"
 # Tables whose rows other rows are held against, or hold products back; they are kept in memory while a folder is
 # checked.
 KEPT = frozenset(
@@ -315,6 +318,9 @@ def check_folder(
                 if _usable(name, table.key[0], kept) and name not in unchecked:
                     known[name] = pc.unique(kept[name].rows[table.key[0]])
                     known[name] = pc.unique(pa.concat_arrays([known[name], *also_known.get(name, ())]))
+                if name == STEPS and "recipes" in known and _usable(STEPS, "step", kept):
+                    steps = kept[STEPS].rows["step"].combine_chunks()
+                    known["recipes"] = pc.unique(pa.concat_arrays([known["recipes"], steps]))
                 if name in ("products", "unit_conversions"):
                     known[UNITS] = _units(kept)
                 rows = RowsInHand(kept[name])
@@ -347,7 +353,11 @@ def _check_kept(
     mark = marks.of(tables()[part.table], part.source)
     checked = check_source(tables()[part.table], raw, settings, known, mark)
     checked = replace(checked, findings=(*part.source.findings, *checked.findings))
-    checked = reject(checked, _agreement_troubles(part.table, {**kept, part.table: checked}), raw.rows, raw.name)
+    troubles = _agreement_troubles(part.table, {**kept, part.table: checked})
+    if part.table == STEPS and "recipes" in known and "step" in checked.rows.column_names:
+        bad = pc.is_in(checked.rows["step"], known["recipes"]).to_numpy()
+        troubles.append(Trouble("check.step_is_recipe", bad, "step"))
+    checked = reject(checked, troubles, raw.rows, raw.name)
     return _without_cycles(checked, raw) if part.table == "components" else (checked, [])
 
 

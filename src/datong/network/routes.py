@@ -1,0 +1,150 @@
+"""Routing steps (`recipe_steps`): a recipe whose product passes one line after the other.
+
+Each step is a way of its own. What it brings is an in-between product, which is called by the step's code, goes into
+the next step one for one, and lies in stock only as long as it waits for that; the last step brings the product:
+
+    x(step k, t) <= what waits before it,     waits_k(t) = waits_k(t - 1) + x(step k, t - lead_k) - x(step k + 1, t)
+
+So lines, lead times, lots and orders of a step are those of any recipe, and what is reported of its order is what waits
+for the next one. What goes into the recipe goes into its first steps (those of the lowest sequence), and what names a
+step into that. A step that takes another's place from a day on is one of the same sequence.
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Mapping
+from dataclasses import replace
+from functools import cached_property
+from itertools import pairwise
+
+import pyarrow as pa
+
+from datong.ledger.state import State
+from datong.ledger.versions import Span, day_or_none, span
+from datong.network.bills import Bills, ComponentUse
+from datong.network.horizon import Row
+from datong.network.places import unlike
+
+
+class Routes:
+    """The steps of a chain's recipes. recipes, steps: `State.versions` of `recipes` and `recipe_steps`."""
+
+    def __init__(self, recipes: pa.Table, steps: pa.Table, products: Container[str]) -> None:
+        self._product = dict(zip(*(recipes[name].to_pylist() for name in ("recipe", "product")), strict=True))
+        self._steps: dict[str, list[tuple[Span, Row]]] = defaultdict(list)
+        self._recipe: dict[str, str] = {}
+        rows = [row for row in steps.to_pylist() if row["recipe"] in self._product and row["step"] not in self._product]
+        for row in sorted(rows, key=lambda row: (row["sequence"], row["step"])):
+            self._steps[row["recipe"]].append((span(row["valid_from"], row["valid_to"]), row))
+            self._recipe[row["step"]] = row["recipe"]
+        self._label = {step: unlike(step, products) for step in self._recipe if not self._is_last(step)}
+
+    @classmethod
+    def of(cls, state: State) -> "Routes":
+        recipes, steps = state.versions("recipes"), state.versions("recipe_steps")
+        if not steps.num_rows:
+            return cls(recipes.slice(0, 0), steps, ())
+        return cls(recipes, steps, set(state.table("products")["product"].to_pylist()))
+
+    def _is_last(self, step: str) -> bool:
+        """Whether no step of a higher sequence holds on any of its days."""
+        every = self._steps[self._recipe[step]]
+        mine = [(own, row["sequence"]) for own, row in every if row["step"] == step]
+        return not any(
+            row["sequence"] > sequence and other.first < own.after and own.first < other.after
+            for own, sequence in mine
+            for other, row in every
+        )
+
+    @cached_property
+    def between(self) -> Mapping[str, str]:
+        """In-between product -> the product that it becomes."""
+        return {label: self._product[self._recipe[step]] for step, label in self._label.items()}
+
+    def brings(self, product: str, recipe: str | None) -> str:
+        """What an order of a product by a recipe or step brings."""
+        return self._label.get(recipe or "", product)
+
+    def recipe_of(self, code: str | None) -> str | None:
+        """The recipe of a step; any other code as it is."""
+        return self._recipe.get(code or "", code)
+
+    def yields_as(self, code: str | None) -> str | None:
+        """The recipe whose yield an order has: of the last step its recipe's; of one before it none."""
+        return code if code in self._label else self.recipe_of(code)
+
+    def last(self, recipe: str | None) -> str | None:
+        """The last step of a recipe, as which an order of the whole recipe is planned; any other code as it is."""
+        steps = self._steps.get(recipe or "")
+        return steps[-1][1]["step"] if steps else recipe
+
+    def place(self, code: str | None) -> tuple[int, int] | None:
+        """The place of a step among those of its recipe, from 1, and how many there are; None: it is none."""
+        if code not in self._recipe:
+            return None
+        every = self._steps[self._recipe[code]]
+        sequence = next(row["sequence"] for _, row in every if row["step"] == code)
+        order = sorted({row["sequence"] for _, row in every})
+        return order.index(sequence) + 1, len(order)
+
+    @cached_property
+    def places(self) -> Mapping[str, tuple[int, int]]:
+        """`place` of each step."""
+        return {step: place for step in self._recipe if (place := self.place(step)) is not None}
+
+    def rows(self, recipe: Row) -> list[Row]:
+        """A row of `recipes` as those of its steps; itself where it has none."""
+        steps = self._steps.get(recipe["recipe"])
+        if not steps:
+            return [recipe]
+        whole, found = span(recipe["valid_from"], recipe["valid_to"]), []
+        for own, step in steps:
+            days = Span(max(own.first, whole.first), min(own.after, whole.after))
+            if days.first >= days.after:
+                continue
+            is_last = step["step"] not in self._label
+            mine = {name: step[name] for name in _OF_A_STEP} | {
+                "recipe": step["step"],
+                "route": recipe["recipe"],
+                "cost_per_unit": step["cost_per_unit"] + (recipe["cost_per_unit"] if is_last else 0.0),
+                "yield_share": recipe["yield_share"] if is_last else 1.0,
+                "calendar": step["calendar"] or recipe["calendar"],
+                "valid_from": day_or_none(days.first),
+                "valid_to": day_or_none(days.after),
+            }
+            found.append(recipe | mine)
+        return found
+
+    def bill(self, bills: Bills, product: str, recipe: str | None) -> tuple[ComponentUse, ...]:
+        """What a unit started takes: of a step, with what the step before it brings; of a recipe with steps, all that
+        goes into any of them."""
+        if recipe not in self._recipe:
+            parts = [*bills.uses(product, recipe)]
+            for step in dict.fromkeys(row["step"] for _, row in self._steps.get(recipe or "", ())):
+                parts += bills.own_uses(product, step)
+            return tuple(parts)
+        every = self._steps[self._recipe[recipe]]
+        lowest = every[0][1]["sequence"]
+        is_first = any(row["step"] == recipe and row["sequence"] == lowest for _, row in every)
+        parts = [*bills.uses(product, self._recipe[recipe])] if is_first else []
+        return (*parts, *bills.own_uses(product, recipe), *self._before(recipe))
+
+    def _before(self, step: str) -> list[ComponentUse]:
+        """What the step takes of the one before it, day by day the one of the next lower sequence that holds then."""
+        every = self._steps[self._recipe[step]]
+        sequence = min(row["sequence"] for _, row in every if row["step"] == step)
+        lower = [(own, row) for own, row in every if row["sequence"] < sequence]
+        cuts = sorted({day for own, _ in lower for day in own})
+        found: list[ComponentUse] = []
+        for first, after in pairwise(cuts):
+            there = [row for own, row in lower if own.first <= first and after <= own.after]
+            if there:
+                part = self._label[there[-1]["step"]]
+                if found and found[-1].component == part and found[-1].valid_to == day_or_none(first):
+                    found[-1] = replace(found[-1], valid_to=day_or_none(after))
+                else:
+                    found.append(ComponentUse(part, 1.0, day_or_none(first), day_or_none(after)))
+        return found
+
+
+# Columns that a step has of its own, and its recipe says nothing of.
+_OF_A_STEP = ("line", "hours_per_unit", "setup_hours", "setup_cost", "lead_days", "lead_in")

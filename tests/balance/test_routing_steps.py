@@ -1,0 +1,205 @@
+"""Routing steps (`recipe_steps`), worked out by hand: plans, orders, and what is reported of each step."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.balance.evaluate import evaluate
+from datong.balance.pack import pack
+from datong.balance.solvers import balance
+from datong.ledger.versions import versions
+from datong.model.flow import nothing_learnt
+from datong.model.tables import tables
+from datong.network.facts import chain_facts
+from datong.network.notices import notices
+from datong.network.position import position
+from datong.network.routes import Routes
+from planning import decided, plan
+from small_chain import MONDAY, chain, demand, press
+
+WEEK = timedelta(days=7)
+BEFORE = MONDAY - WEEK
+
+
+def routed(**more):
+    """Product A is cut on L, 10 hours a week and one a unit, and welded on M, 4 hours a week and half a one a unit, a
+    week after the cut; 2 money a unit; holding 1, late 5, lost 100."""
+    given = press(line=None, hours_per_unit=0.0)
+    given["lines"].append({"line": "M", "hours_per_week": 4.0})
+    cut = {"step": "cut", "recipe": "A/L", "sequence": 10.0, "line": "L", "hours_per_unit": 1.0, "lead_days": 7.0}
+    weld = {"step": "weld", "recipe": "A/L", "sequence": 20.0, "line": "M", "hours_per_unit": 0.5, "lead_days": 0.0}
+    return given | {"recipe_steps": [cut, weld]} | more
+
+
+def order(number, recipe, units, start=BEFORE, due=MONDAY):
+    row = {"order": number, "kind": "make", "product": "A", "recipe": recipe, "units": units, "locked": True}
+    return row | {"start": start, "due": due}
+
+
+def said(number, state, good=None, day=3):
+    moment = datetime.combine(BEFORE, datetime.min.time(), tzinfo=UTC) + timedelta(days=day)
+    return {"order": number, "state": state, "happened_at": moment, "good_units": good}
+
+
+def started(clearing):
+    return [(r["recipe"], r["start"], round(r["units"], 6)) for r in clearing.quantities.to_pylist()]
+
+
+def test_each_step_is_limited_by_its_own_line_and_by_what_waits_before_it():
+    """10 wanted in the second week, 6 in the third. 4 hours weld 8 a week: 8 and 8, 2 a week late, 16 x 2 + 2 x 5 = 42.
+    What is welded is cut a week before. An hour more of M in the second week saves 2 x 5."""
+    state = chain(3, **routed())
+    clearing = balance(state, demand(state, A=[[0.0, 10.0, 6.0]]), nothing_learnt())
+    assert clearing.total_cost == pytest.approx(42.0)
+    assert clearing.lower_bound == pytest.approx(42.0)
+    made = [("cut", MONDAY, 8.0), ("weld", MONDAY + WEEK, 8.0), ("cut", MONDAY + WEEK, 8.0)]
+    assert sorted(started(clearing)) == sorted([*made, ("weld", MONDAY + 2 * WEEK, 8.0)])
+    prices = {(r["name"], r["bucket"]): r["price"] for r in clearing.prices.to_pylist() if r["what"] == "line"}
+    assert prices["M", MONDAY + WEEK] == pytest.approx(10.0)
+
+
+def test_orders_name_their_step_with_its_days_and_line():
+    """As above: an order for each step, each of the product, with its line and days; the reason says which step."""
+    state = chain(3, **routed())
+    orders = plan(state, demand(state, A=[[0.0, 10.0, 6.0]])).orders
+    assert [(o.product, o.recipe, o.line, o.start, o.units) for o in orders] == [
+        ("A", "cut", "L", MONDAY, 8.0),
+        ("A", "cut", "L", MONDAY + WEEK, 8.0),
+        ("A", "weld", "M", MONDAY + WEEK, 8.0),
+        ("A", "weld", "M", MONDAY + 2 * WEEK, 8.0),
+    ]
+    told = orders[0].causes[-1].text
+    assert told.text("en").startswith("so do step 1 of 2 (cut) of 8 of A on line L, from 2024-01-01")
+    assert "第 1/2 道工序（cut）" in told.text("zh")
+
+
+@pytest.mark.parametrize("door", ["highs", "prices"])
+def test_both_doors_know_steps(door):
+    state = chain(3, **routed())
+    clearing = balance(state, demand(state, A=[[0.0, 10.0, 6.0]]), nothing_learnt(), door=door)
+    assert clearing.total_cost == pytest.approx(42.0, rel=0.01)
+
+
+def test_the_referee_refuses_a_step_of_what_was_not_cut():
+    state = chain(3, **routed())
+    market = pack(state, demand(state, A=[[0.0, 10.0, 6.0]]), nothing_learnt(), position(state))
+    given = np.zeros((3, len(market.ways), market.buckets))[0]
+    weld = next(w for w, way in enumerate(market.ways.facts) if way.name == "weld")
+    given[weld, 1] = 8.0
+    nothing = np.zeros((1, market.buckets))
+    with pytest.raises(AssertionError, match="a stock below zero"):
+        evaluate(market, given, nothing, nothing)
+
+
+def test_components_go_into_the_step_that_names_them():
+    """C goes into the cut, named by none; D, of which 3 lie there, into the weld: 3 can be had."""
+    more = {
+        "products": [{"product": p, "price": 10.0} for p in "ACD"],
+        "components": [
+            {"product": "A", "component": "C", "units_per_unit": 2.0, "recipe": None},
+            {"product": "A", "component": "D", "units_per_unit": 1.0, "recipe": "weld"},
+        ],
+        "offers": [
+            {"offer": "oC", "product": "C", "price": 1.0, "units_per_week": None},
+            {"offer": "oD", "product": "D", "price": 1.0, "units_per_week": 0.0},
+        ],
+        "stock": [{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "D", "units": 3.0}],
+    }
+    state = chain(3, **routed(**more))
+    made = started(balance(state, demand(state, A=[[0.0, 5.0, 0.0]]), nothing_learnt()))
+    assert {(recipe, start): units for recipe, start, units in made} == {
+        (None, MONDAY): pytest.approx(6.0),
+        ("cut", MONDAY): pytest.approx(3.0),
+        ("weld", MONDAY + WEEK): pytest.approx(3.0),
+    }
+
+
+def test_what_is_cut_waits_for_the_weld():
+    """Last week 8 were to be cut, and 7 good ones came: these are welded now, and 3 more are cut."""
+    events = [said("W1", "started"), said("W1", "done", 7.0, day=5)]
+    state = chain(3, **routed(orders=[order("W1", "cut", 8.0)], order_events=events))
+    where = position(state)
+    assert dict(where.on_hand_units) == {"cut": 7.0}
+    assert where.under_way == ()
+    made = started(balance(state, demand(state, A=[[7.0, 3.0, 0.0]]), nothing_learnt()))
+    assert sorted(made) == [("cut", MONDAY, 3.0), ("weld", MONDAY, 7.0), ("weld", MONDAY + WEEK, 3.0)]
+
+
+def test_what_is_booked_of_a_step_waits_as_well():
+    booked = [{"order": "W1", "product": "A", "good_units": 6.0, "happened_at": said("W1", "done")["happened_at"]}]
+    state = chain(3, **routed(orders=[order("W1", "cut", 8.0)], order_events=[said("W1", "done")], production=booked))
+    assert dict(position(state).on_hand_units) == {"cut": 6.0}
+
+
+def test_what_is_welded_is_taken_off_what_waits():
+    """8 were cut; of a weld order of 5 that has begun, 2 are done: 6 wait, 3 of them for the rest of that order."""
+    orders = [order("W1", "cut", 8.0), order("W2", "weld", 5.0, BEFORE + timedelta(days=4), MONDAY)]
+    events = [said("W1", "done", 8.0), said("W2", "started", day=4), said("W2", "partly_done", 2.0, day=5)]
+    state = chain(3, **routed(orders=orders, order_events=events))
+    where = position(state)
+    assert dict(where.on_hand_units) == {"A": 2.0, "cut": 6.0}
+    (rest,) = where.under_way
+    assert (rest.product, rest.recipe, rest.units, rest.takes("cut")) == ("A", "weld", 3.0, True)
+    market = pack(state, demand(state, A=[[0.0, 0.0, 0.0]]), nothing_learnt(), where)
+    cut = market.products.names.index("cut")
+    assert np.cumsum(market.stock.fixed[cut]).tolist() == [3.0, 3.0, 3.0]
+    assert market.lines.hours_taken[1].tolist() == [1.5, 0.0, 0.0]
+
+
+def test_an_order_of_the_whole_recipe_is_one_of_its_last_step():
+    """5 of A were given out by the recipe, to be there in the second week: what they lack, 5 cut, is proposed."""
+    state = chain(3, **routed(orders=[order("W1", "A/L", 5.0, MONDAY + WEEK, MONDAY + 2 * WEEK)]))
+    found = decided(state, demand(state, A=[[0.0, 0.0, 5.0]])).given_out
+    assert found.market.lines.hours_taken[1].tolist() == [0.0, 2.5, 0.0]
+    made = dict(zip((w.name for w in found.market.ways.facts), found.solution.started.sum(axis=1), strict=True))
+    assert made == {"weld": 0.0, "cut": 5.0}
+
+
+def test_a_refused_step_is_closed_and_no_other():
+    events = [said("W1", "refused")]
+    state = chain(3, **routed(orders=[order("W1", "cut", 8.0, MONDAY, MONDAY + WEEK)], order_events=events))
+    facts = chain_facts(state, state.settings.calendar.starts(MONDAY, 3), nothing_learnt())
+    assert [(w.name, w.is_open(MONDAY), w.is_open(MONDAY + WEEK)) for w in facts.ways] == [
+        ("weld", True, True),
+        ("cut", False, True),
+    ]
+
+
+def test_a_yield_and_a_cost_of_the_recipe_count_at_the_last_step():
+    given = routed()
+    given["recipes"][0] |= {"yield_share": 0.5}
+    given["recipe_steps"][0] |= {"cost_per_unit": 1.0}
+    ways = {w.name: w for w in chain_facts(chain(2, **given), (MONDAY, MONDAY + WEEK), nothing_learnt()).ways}
+    assert (ways["cut"].yield_share, ways["cut"].cost_per_unit) == (1.0, 1.0)
+    assert (ways["weld"].yield_share, ways["weld"].cost_per_unit) == (0.5, 2.0)
+    assert [(u.component, u.units_per_unit) for u in ways["weld"].uses] == [("cut", 1.0)]
+
+
+def test_a_step_that_another_takes_the_place_of():
+    """From March on `saw` takes the place of `cut`: the weld takes of each what it made in its time."""
+
+    def rows(table, *given):
+        names = tables()[table].columns
+        full = [{name: row.get(name) for name in (*names, "valid_from")} for row in given]
+        return versions(tables()[table], pa.Table.from_pylist(full))
+
+    march = date(2024, 3, 1)
+    recipes = rows("recipes", {"recipe": "R", "product": "A"})
+    steps = [("cut", 10.0, None, march), ("saw", 10.0, march, None), ("weld", 20.0, None, None)]
+    names = ("step", "sequence", "valid_from", "valid_to")
+    given = [{"recipe": "R"} | dict(zip(names, step, strict=True)) for step in steps]
+    routes = Routes(recipes, rows("recipe_steps", *given), {"A", "cut"})
+    assert routes.between == {"cut'": "A", "saw": "A"}  # a product is called cut
+    assert [routes.place(code) for code in ("cut", "saw", "weld", "R")] == [(1, 2), (1, 2), (2, 2), None]
+    taken = routes._before("weld")
+    assert [(u.component, u.valid_from, u.valid_to) for u in taken] == [("cut'", None, march), ("saw", march, None)]
+
+
+def test_what_a_recipe_says_beside_its_steps_is_told():
+    given = routed()
+    given["recipes"][0] |= {"line": "L", "hours_per_unit": 3.0}
+    found = [f for f in notices(chain(3, **given)) if f.code == "hours_of_steps"]
+    assert [f.source for f in found] == ["recipes"]
+    assert not [f for f in notices(chain(3, **routed())) if f.code == "hours_of_steps"]
