@@ -24,6 +24,8 @@ from datong.model.words import Message, message
 
 # Tables of which a refused row holds products back; what stands behind others comes first.
 HOLDING = ("lines", "line_calendar", "recipes", "recipe_steps", "recipe_lines", "components", "offers")
+# The kind of a product that is never stocked nor ordered.
+PHANTOM = "phantom"
 # A refused count holds nothing back, but an older one stays in force (position_notices.py). Of those, so many at most.
 COUNTS, MOST_COUNTS = "stock", 1_000
 # Names that one finding gives at most.

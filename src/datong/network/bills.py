@@ -7,7 +7,10 @@ from datetime import date
 from itertools import pairwise
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from datong.ledger.products_held_back import PHANTOM
+from datong.ledger.state import State
 from datong.ledger.versions import ALWAYS, EVER, Span, day_or_none, span, without
 
 
@@ -25,10 +28,22 @@ class ComponentUse:
         return span(self.valid_from, self.valid_to)
 
 
-class Bills:
-    """The bills of a chain. components: `State.versions` of that table; known: of other components nothing is taken."""
+def phantoms(state: State) -> frozenset[str]:
+    """Products that are never stocked nor ordered."""
+    products = state.table("products")
+    return frozenset(products["product"].filter(pc.equal(products["kind"], PHANTOM)).to_pylist())
 
-    def __init__(self, components: pa.Table, known: Container[str]) -> None:
+
+class Bills:
+    """The bills of a chain. components: `State.versions` of that table; known: of other components nothing is taken.
+
+    phantoms: products that are never stocked nor ordered (`products.kind`): what takes one takes its components,
+
+        units(parent, part) = units(parent, phantom) x units(phantom, part)     on the days on which both hold.
+    """
+
+    def __init__(self, components: pa.Table, known: Container[str], phantoms: Container[str] = ()) -> None:
+        self._phantoms = phantoms
         self._rows: dict[tuple[str, str | None], dict[str, list[ComponentUse]]] = defaultdict(dict)
         names = ("product", "recipe", "component", "units_per_unit", "scrap_share", "valid_from", "valid_to")
         columns = (components[name].to_pylist() for name in names)
@@ -43,6 +58,23 @@ class Bills:
 
         What is said of the recipe holds before what is said of all recipes of the product.
         """
+        return self._through(self._said(product, recipe))
+
+    def _through(self, uses: tuple[ComponentUse, ...], above: tuple[str, ...] = ()) -> tuple[ComponentUse, ...]:
+        """What is taken in place of phantoms. above: those that it is taken for; what goes into itself takes nothing."""
+        if not any(use.component in self._phantoms for use in uses):
+            return uses
+        found: list[ComponentUse] = []
+        for use in uses:
+            if use.component not in self._phantoms:
+                found.append(use)
+            elif use.component not in above:
+                parts = self._through(self._said(use.component, None), (*above, use.component))
+                found += [both for part in parts if (both := _in_place_of(use, part)) is not None]
+        return tuple(found)
+
+    def _said(self, product: str, recipe: str | None) -> tuple[ComponentUse, ...]:
+        """`uses` by the rows themselves."""
         if recipe is None or (product, recipe) not in self._rows:
             if product not in self._for_all:
                 rows = self._rows.get((product, None), {})
@@ -63,11 +95,31 @@ class Bills:
     def own_uses(self, product: str, recipe: str) -> tuple[ComponentUse, ...]:
         """What is said of the recipe alone."""
         rows = self._rows.get((product, recipe), {})
-        return tuple(use for name in sorted(rows) for use in rows[name])
+        return self._through(tuple(use for name in sorted(rows) for use in rows[name]))
 
     def over_time(self, product: str, recipe: str, days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
         """`bill_over_time` of a recipe."""
         return bill_over_time(self.uses(product, recipe), days)
+
+
+def _in_place_of(phantom: ComponentUse, part: ComponentUse) -> ComponentUse | None:
+    """What of a phantom's part is taken; None: there is no day on which both hold."""
+    days = Span(max(phantom.days.first, part.days.first), min(phantom.days.after, part.days.after))
+    if days.first >= days.after:
+        return None
+    units = phantom.units_per_unit * part.units_per_unit
+    return ComponentUse(part.component, units, day_or_none(days.first), day_or_none(days.after))
+
+
+def summed(uses: tuple[ComponentUse, ...]) -> tuple[ComponentUse, ...]:
+    """Each component once on the same days: what is said of it in several places is taken together."""
+    units: dict[tuple[str, date | None, date | None], float] = {}
+    for use in uses:
+        key = use.component, use.valid_from, use.valid_to
+        units[key] = units.get(key, 0.0) + use.units_per_unit
+    if len(units) == len(uses):
+        return uses
+    return tuple(ComponentUse(name, each, first, after) for (name, first, after), each in units.items())
 
 
 def bill_over_time(every: tuple[ComponentUse, ...], days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
@@ -85,11 +137,8 @@ def bill_over_time(every: tuple[ComponentUse, ...], days: Span) -> list[tuple[Sp
     cuts = {day for own, _ in inside for day in own if days.first < day < days.after}
     found: list[tuple[Span, tuple[ComponentUse, ...]]] = []
     for first, after in pairwise(sorted({*days, *cuts})):
-        uses = tuple(
-            replace(use, valid_from=None, valid_to=None)
-            for own, use in inside
-            if own.first <= first and after <= own.after
-        )
+        there = (use for own, use in inside if own.first <= first and after <= own.after)
+        uses = tuple(replace(use, valid_from=None, valid_to=None) for use in there)
         if not uses and after <= last_begins:
             continue
         if found and found[-1][0].after == first and found[-1][1] == uses:

@@ -15,6 +15,7 @@ from datong.ledger.state import State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
 from datong.model.words import message
+from datong.network.bills import phantoms
 from datong.network.facts import chain_facts
 from datong.network.forecast_netting import forecast_products
 from datong.network.horizon import rows_of
@@ -109,7 +110,7 @@ def assumed_supply(state: State, starts: Sequence[date], held: Held) -> list[Fin
     """Products that are wanted and that nobody makes or sells, in a chain that says of others who does: they are taken
     to be bought. A chain that says it of none buys everything, which is no surprise."""
     sources = {p for name in ("recipes", "offers") for p in state.table(name)["product"].to_pylist()}
-    asked = {item.product for item in asked_items(state, starts)}
+    asked = {item.product for item in asked_items(state, starts)} - phantoms(state)
     unsaid = sorted(product for product in asked - sources if product not in held) if sources else []
     if not unsaid:
         return []
@@ -239,7 +240,7 @@ def demand_beyond(state: State, starts: Sequence[date]) -> list[Finding]:
 def changes_nothing(state: State, held: Held) -> list[Finding]:
     """Tables, or rows of them, that are read and change nothing in the plan. Of what is held back nothing is known."""
     recipes = state.versions("recipes")
-    made = pa.array([*recipes["product"].to_pylist(), *held.reasons], pa.string())
+    made = pa.array([*recipes["product"].to_pylist(), *phantoms(state), *held.reasons], pa.string())
     refused = [line for row in refused_rows(state) if row.table == "recipes" and (line := row.cell("line"))]
     beside = state.versions("recipe_lines")["line"].to_pylist()
     used_lines = pa.array([*pc.unique(recipes["line"].drop_null()).to_pylist(), *refused, *beside], pa.string())

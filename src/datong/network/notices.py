@@ -21,7 +21,7 @@ from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item
 from datong.model.words import shown
-from datong.network.bills import Bills, bill_over_time
+from datong.network.bills import Bills, bill_over_time, phantoms
 from datong.network.demand_statements import statements
 from datong.network.forecast_netting import given_items
 from datong.network.horizon import EPOCH, Horizon, rows_of
@@ -50,6 +50,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *not_planned(state),
         *_ways(state, days),
         *_routes(state),
+        *_phantoms(state),
         *_economics(state, days),
         *_holding_of_sites(state),
         *_unnamed_refusals(state),
@@ -134,7 +135,7 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
     recipes, offers, components = (state.versions(name) for name in ("recipes", "offers", "components"))
     if not any(_has_days(rows) for rows in (recipes, offers, components)):
         return
-    bills = Bills(components, set(state.table("products")["product"].to_pylist()))
+    bills = Bills(components, set(state.table("products")["product"].to_pylist()), phantoms(state))
     open_spans: dict[str, list[Span]] = defaultdict(list)
     waiting: dict[str, date] = {}
     bare: dict[str, date] = {}
@@ -184,6 +185,15 @@ def _routes(state: State) -> Iterator[Finding]:
         yield finding("warning", "notice.hours_of_steps", "recipes", count=len(own), names=named(sorted(own)))
     if apart and state.table("lanes").num_rows:
         yield finding("warning", "notice.steps_apart", "recipe_steps", count=len(apart), names=named(sorted(apart)))
+
+
+def _phantoms(state: State) -> Iterator[Finding]:
+    """Phantoms of which there is stock, demand, a recipe or an offer: all of that counts for nothing."""
+    phantom = phantoms(state)
+    for table in ("stock", "demand", "sales", "recipes", "offers") if phantom else ():
+        found = phantom & set(pc.unique(state.table(table)["product"]).to_pylist())
+        if found:
+            yield finding("warning", "notice.phantom", table, count=len(found), names=named(sorted(found)), of=table)
 
 
 def _economics(state: State, days: Span) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
-from datong.network.bills import Bills
+from datong.network.bills import Bills, phantoms
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import MOMENT
 from datong.network.stock import Counts, order_sites
@@ -100,7 +100,7 @@ class _Takings:
     @cached_property
     def bills(self) -> Bills:
         components = self.state.versions("components")
-        return Bills(components, set(components["component"].to_pylist()))
+        return Bills(components, set(components["component"].to_pylist()), phantoms(self.state))
 
     @cached_property
     def leaves(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.model.settings import ChainSettings
-from datong.network.bills import Bills
+from datong.network.bills import Bills, phantoms
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import (
     MOMENT,
@@ -451,7 +451,7 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     made = _made(state, stands)
     if not made.num_rows:
         return _move_table([])
-    bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
+    bills = Bills(components, set(pc.unique(components["component"]).to_pylist()), phantoms(state))
     product, products = codes(made["product"])
     recipe, recipes = codes(made["recipe"])
     site, sites = codes(made["site"])

@@ -16,7 +16,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
-from datong.network.bills import Bills, ComponentUse, bill_over_time
+from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
 from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.overdue_arrivals import LEAD_QUANTILE
@@ -164,11 +164,14 @@ def recipe_and_offer_ways(
     routes: Routes,
 ) -> tuple[Way, ...]:
     """Ways of the products known at the moment (a recipe can be known before what it makes): each version of a row in
-    the horizon is one, and of a recipe each of its bills, and each of its steps."""
+    the horizon is one, and of a recipe each of its bills, and each of its steps. Nothing brings a phantom."""
     horizon = Horizon.of(state, bucket_starts)
-    bills, held = Bills(state.versions("components"), prices), RecipeLines(state.versions("recipe_lines"))
+    phantom = phantoms(state)
+    bills = Bills(state.versions("components"), prices, phantom)
+    held = RecipeLines(state.versions("recipe_lines"))
     site_of_line = dict(rows_of(state.table("lines"), ("line", "site")))
     recipes: list[Row] = []
+    prices = {product: price for product, price in prices.items() if product not in phantom}
     rows = (r for r in state.versions("recipes").to_pylist() if r["product"] in prices)
     for row in (step for r in rows for step in routes.rows(r)):
         own = span(row["valid_from"], row["valid_to"])
@@ -177,7 +180,8 @@ def recipe_and_offer_ways(
                 of_days = {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after)}
                 makes = routes.brings(row["product"], row["recipe"])
                 own_step = {"product": makes, "place": routes.place(row["recipe"])}
-                recipes.append(row | own_step | of_days | {"uses": uses, "on_lines": on_lines})
+                taken = summed(uses) if phantom or routes.between else uses
+                recipes.append(row | own_step | of_days | {"uses": taken, "on_lines": on_lines})
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
         lead = _lead_time(learnt, r["offer"], r["lead_days"])

@@ -27,7 +27,7 @@ from datong.connectors.files.without_plain_customers import Guarded
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
 from datong.ledger.customer_tokens import Customers, Numbered
 from datong.ledger.masking import has_personal_data, masked_findings, masked_rejected
-from datong.ledger.products_held_back import HOLDING, circles
+from datong.ledger.products_held_back import HOLDING, PHANTOM, circles
 from datong.ledger.row_checks import (
     NOTHING_KNOWN,
     ROW,
@@ -513,6 +513,10 @@ def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Find
     if not sources or not {"product", "component"} <= set(rows.column_names):
         return []
     known = pa.chunked_array([c for name in sources for c in checked[name].rows["product"].chunks], pa.string())
+    if _usable("products", "kind", checked):
+        products = checked["products"].rows
+        is_phantom = pc.fill_null(pc.equal(products["kind"], PHANTOM), False)
+        known = pa.chunked_array([*known.chunks, *products["product"].filter(is_phantom).chunks], pa.string())
     bad = ~pc.is_in(rows["component"], known.combine_chunks()).to_numpy()
     empty = Checked(rows, checked["components"].rejected.slice(0, 0), ())
     trouble = Trouble("check.nobody_makes", bad, "component", severity="warning")
