@@ -189,7 +189,7 @@ def way_keys(market: Market) -> pa.Array:
     located = bool(market.places.stock_points)
     keys = [
         (
-            "serve" if w.serves else w.kind,
+            w.told_kind,
             w.recipe or w.offer or w.lane or "",
             product_of(market, w.product),
             (w.from_site or "") if w.kind == "move" else "",
@@ -279,7 +279,7 @@ def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start
     yields = market.ways.yield_share[way]
     return pa.table(
         {
-            "kind": told(["serve" if w.serves else w.kind for w in facts]),
+            "kind": told([w.told_kind for w in facts]),
             "product": told([product_of(market, w.product) for w in facts]),
             "recipe": named("recipe"),
             "offer": named("offer"),

@@ -138,7 +138,7 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
     as nothing; `received` is what is bought and what orders out bring, `taken` what those use or send; `used` and
     `moved_out` are of new orders."""
-    kind = np.array(["serve" if w.serves else w.kind for w in market.ways.facts], dtype=np.str_)
+    kind = np.array([w.told_kind for w in market.ways.facts], dtype=np.str_)
     arrives, starts = _arrivals(market, solution.started), solution.started
     made, bought, moved_in = (
         _by_product(market, np.where((kind == k)[:, None], arrives, 0.0)) for k in ("make", "buy", "move")
@@ -275,7 +275,7 @@ def ways(market: Market) -> pa.Table:
     holds = [
         (w, *days)
         for w, way in enumerate(market.ways.facts)
-        if not way.serves
+        if way.is_order
         for days in _days_it_holds(way, market.bucket_starts)
     ]
     told = np.array([w for w, _, _ in holds], dtype=np.int64)

@@ -1,7 +1,7 @@
 """Bills of materials: what a unit started of a product takes, by one of its recipes, on a day."""
 
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
@@ -22,6 +22,11 @@ class ComponentUse:
     units_per_unit: float
     valid_from: date | None
     valid_to: date | None
+    # Of alternatives: their group, and the one that it stands for.
+    group: str | None = None
+    member: str | None = None
+    # Money per unit started where this one is taken.
+    cost: float = 0.0
 
     @property
     def days(self) -> Span:
@@ -46,10 +51,12 @@ class Bills:
         self._phantoms = phantoms
         self._rows: dict[tuple[str, str | None], dict[str, list[ComponentUse]]] = defaultdict(dict)
         names = ("product", "recipe", "component", "units_per_unit", "scrap_share", "valid_from", "valid_to")
-        columns = (components[name].to_pylist() for name in names)
-        for product, recipe, component, units, scrap, valid_from, valid_to in zip(*columns, strict=True):
+        columns = (components[name].to_pylist() for name in (*names, "alternate_group", "alternate_cost_per_unit"))
+        for product, recipe, component, units, scrap, valid_from, valid_to, group, cost in zip(*columns, strict=True):
             if component in known:
                 use = ComponentUse(component, units / (1.0 - scrap), valid_from, valid_to)
+                if group is not None:
+                    use = replace(use, group=group, member=component, cost=cost)
                 self._rows[product, recipe].setdefault(component, []).append(use)
         self._for_all: dict[str, tuple[ComponentUse, ...]] = {}
 
@@ -61,7 +68,7 @@ class Bills:
         return self._through(self._said(product, recipe))
 
     def _through(self, uses: tuple[ComponentUse, ...], above: tuple[str, ...] = ()) -> tuple[ComponentUse, ...]:
-        """What is taken in place of phantoms. above: those that it is taken for; what goes into itself takes nothing."""
+        """What is taken in place of phantoms. above: those that it is for; what goes into itself takes nothing."""
         if not any(use.component in self._phantoms for use in uses):
             return uses
         found: list[ComponentUse] = []
@@ -108,18 +115,42 @@ def _in_place_of(phantom: ComponentUse, part: ComponentUse) -> ComponentUse | No
     if days.first >= days.after:
         return None
     units = phantom.units_per_unit * part.units_per_unit
-    return ComponentUse(part.component, units, day_or_none(days.first), day_or_none(days.after))
+    use = ComponentUse(part.component, units, day_or_none(days.first), day_or_none(days.after))
+    if phantom.group is not None:  # all of it is taken, or nothing
+        return replace(use, group=phantom.group, member=phantom.member, cost=phantom.cost)
+    if part.group is None:
+        return use
+    cost = phantom.units_per_unit * part.cost
+    return replace(use, group=f"{phantom.component}/{part.group}", member=part.member, cost=cost)
 
 
 def summed(uses: tuple[ComponentUse, ...]) -> tuple[ComponentUse, ...]:
     """Each component once on the same days: what is said of it in several places is taken together."""
-    units: dict[tuple[str, date | None, date | None], float] = {}
+    units: dict[ComponentUse, float] = {}
     for use in uses:
-        key = use.component, use.valid_from, use.valid_to
+        key = replace(use, units_per_unit=0.0)
         units[key] = units.get(key, 0.0) + use.units_per_unit
     if len(units) == len(uses):
         return uses
-    return tuple(ComponentUse(name, each, first, after) for (name, first, after), each in units.items())
+    return tuple(replace(use, units_per_unit=each) for use, each in units.items())
+
+
+def group_label(recipe: str, group: str) -> str:
+    """What a recipe takes of a group of alternatives goes by."""
+    return f"{recipe}/{group}"
+
+
+def without_alternatives(uses: Iterable[ComponentUse]) -> tuple[ComponentUse, ...]:
+    """Of each group of alternatives the first alone: the one that adds least cost, then by code. Records do not tell
+    which one was taken."""
+    uses = tuple(uses)
+    first: dict[str, tuple[float, str]] = {}
+    for use in uses:
+        if use.group is not None and use.member is not None:
+            first[use.group] = min(first.get(use.group, (use.cost, use.member)), (use.cost, use.member))
+    if not first:
+        return uses
+    return tuple(use for use in uses if use.group is None or first[use.group] == (use.cost, use.member))
 
 
 def bill_over_time(every: tuple[ComponentUse, ...], days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:

@@ -62,6 +62,8 @@ def _one(sites: Collection[str]) -> str:
 
 def _course(way: Way, known: WorkingDays, lines: dict[str, OpenDays], received_at: str | None) -> Course | None:
     """When a way starts and arrives; None where every day is as good as another. received_at: `_received_at`."""
+    if way.picks is not None:  # whenever what takes it starts
+        return None
     own, site = known.of(way.calendar), known.of_site.get(way.site or "")
     if way.kind == "move":
         leaves = known.of_site.get(way.from_site or "")

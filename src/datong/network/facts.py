@@ -12,6 +12,7 @@ from functools import cached_property
 from datong.ledger.products_held_back import held_back
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, Learnt
+from datong.network.alternatives import with_picks
 from datong.network.calendar_ways import in_working_days
 from datong.network.economics import Economics, costs_where_none, economics_of, prices_of
 from datong.network.lanes import (
@@ -52,7 +53,8 @@ class ChainFacts:
     their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
     shares_by_day: line -> (bucket, day) of its hours in the bucket; empty: hours are not looked at by day.
     refusals: those that close ways in the open buckets, and those of shortly before, which close nothing (RECALLED).
-    today: nothing begins before it. between: what waits between the steps of a recipe -> the product that it becomes.
+    today: nothing begins before it. between: what waits between the steps of a recipe, or is taken of
+    alternate components -> the product that it becomes.
     """
 
     products: tuple[str, ...]
@@ -117,8 +119,10 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = prices_of(state)
     routes = Routes.of(state)
-    between = routes.between
+    between = {**routes.between}
     ways = recipe_and_offer_ways(state, prices, learnt, bucket_starts, routes)
+    ways, for_product = with_picks(ways, {*products, *between})
+    between = between | {label: between.get(product, product) for label, product in for_product.items()}
     ways = without_held(ways, held_back(state, bucket_starts), between)
     if between:
         prices = prices | {label: prices[product] for label, product in between.items() if product in prices}
@@ -130,7 +134,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     refused = refusals(state, bucket_starts[0] - RECALLED) if bucket_starts else ()
     if lanes:
         items = [*asked, *asked_items(state)]
-        facts = _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
+        facts = _with_lanes(state, prices, ways, hours, lanes, items, bucket_starts, between)
         ways = with_closed_days(facts.ways, refused, facts.product_of)
         return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
@@ -144,13 +148,13 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
 
 def _with_lanes(
     state: State,
-    products: tuple[str, ...],
     prices: Mapping[str, float],
     ways: Sequence[Way],
     hours: Mapping[str, FloatArray],
     lanes: Sequence[Lane],
     asked: Sequence[Item],
     bucket_starts: Sequence[date],
+    between: Mapping[str, str],
 ) -> ChainFacts:
     """The facts by stock point: each recipe makes and uses at its site, each offer arrives at one or more, and each
     lane moves what it may. What recipes, offers or stock name no site for is at site ''.
@@ -158,10 +162,10 @@ def _with_lanes(
     A product that is only bought by an assumed offer has it wherever it is used or asked for, and so has an offer that
     names no site of arrival, unless a lane leaves the supplier's site.
     """
-    between, delivered = Routes.of(state).between, delivered_at(ways, lanes)
+    delivered = delivered_at(ways, lanes)
     sources, used_at = sites_of(state, ways, delivered)
     sites = state.table("sites")["site"].to_pylist()
-    places = places_of(products, lanes, sites, sources, used_at, asked, between)
+    places = places_of(sorted(prices), lanes, sites, sources, used_at, asked, between)
     wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
     for item, name in places.asked_at.items():
         wanted_at[item.product].add(places.points[name].site)

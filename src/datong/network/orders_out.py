@@ -11,7 +11,7 @@ import pyarrow as pa
 from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
-from datong.network.bills import Bills, phantoms
+from datong.network.bills import Bills, group_label, phantoms, without_alternatives
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import MOMENT
 from datong.network.stock import Counts, order_sites
@@ -125,4 +125,6 @@ class _Takings:
         bill = self.routes.bill(self.bills, order["product"], order["recipe"])
         # What waits between steps is taken as it is reported.
         parts = {use.component for use in bill} - self.routes.between.keys()
-        return frozenset(part for part in parts if self.counts.taken(part, site, moment))
+        taken = {part for part in parts if self.counts.taken(part, site, moment)}
+        first = (use for use in without_alternatives(bill) if use.group is not None and use.component in taken)
+        return frozenset({*taken, *(group_label(order["recipe"], use.group or "") for use in first)})

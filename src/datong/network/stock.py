@@ -25,7 +25,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.model.settings import ChainSettings
-from datong.network.bills import Bills, phantoms
+from datong.network.bills import Bills, phantoms, without_alternatives
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import (
     MOMENT,
@@ -461,7 +461,7 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     for k, key in enumerate(kinds.tolist()):
         rows = by_kind[first[k] : first[k + 1]]
         day = made["day"].to_numpy()[rows]
-        for use in routes.bill(bills, products[key // len(recipes)], recipes[key % len(recipes)]):
+        for use in without_alternatives(routes.bill(bills, products[key // len(recipes)], recipes[key % len(recipes)])):
             since, until = (end - EPOCH for end in use.days)
             moves.append((rows[(day >= since) & (day < until)], use.component, use.units_per_unit))
     if not moves:

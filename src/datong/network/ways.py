@@ -47,7 +47,7 @@ class Way:
     calendar days (calendar_ways.py). lead_time: days before they are rounded up; buckets: the lead time in buckets,
     None: `lead_days` rounded up (lead_times.py). calendar: code of its own working days; in_working: whether its lead
     time counts these; course: on which days it starts and arrives, None: on any. beside: what it holds besides `line`.
-    place: of a routing step, its place and how many there are.
+    place: of a routing step, its place and how many there are. picks: the component that it takes of alternatives.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Way:
     course: Course | None = None
     beside: tuple[OnLine, ...] = ()
     place: tuple[int, int] | None = None
+    picks: str | None = None
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -116,6 +117,16 @@ class Way:
     def held(self) -> bool:
         """It may not start: its product is held back (ledger/products_held_back.py)."""
         return self.valid_from == NEVER
+
+    @property
+    def is_order(self) -> bool:
+        """Its starts are given out; else they are a choice within the plan: who serves, or which component is taken."""
+        return not self.serves and self.picks is None
+
+    @property
+    def told_kind(self) -> str:
+        """Its kind in the tables of a plan: 'serve' where it is no order."""
+        return self.kind if self.is_order else "serve"
 
     @property
     def serves(self) -> bool:

@@ -53,10 +53,11 @@ LATE_PART = 10.0
 def takes_turns(
     state: State, demand: Forecast, demanded: Mapping[str, FloatArray], facts: ChainFacts, where: Position
 ) -> bool:
-    """Whether lots may leave the cleared quantities: any way has a set-up or lots and none holds several lines at once,
-    goods lie nowhere in particular, and no rule looks at more than costs, hours, components and stock. demanded:
-    `planned_demand`."""
-    if facts.stock_points or any(w.beside for w in facts.ways) or not any(lots_matter(w) for w in facts.ways):
+    """Whether lots may leave the cleared quantities: any way has a set-up or lots, none holds several lines or takes
+    alternatives, goods lie nowhere in particular, and no rule looks at more than costs, hours, components and stock.
+    demanded: `planned_demand`."""
+    chooses = any(w.beside or w.picks for w in facts.ways)
+    if facts.stock_points or chooses or not any(lots_matter(w) for w in facts.ways):
         return False
     rules = rule_facts(state, demand, where, demanded, facts)
     return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))

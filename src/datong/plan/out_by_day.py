@@ -60,7 +60,7 @@ def dated(work: Work, clearing: Clearing, lots: Sequence[Lot], there: Mapping[st
         out = out_by_day(work, there, today, ready)
         now = replace(work, promised=_with_days(work.promised, out, work.starts))
         found = pegged(now, clearing, lots)
-        days = days_of(now, [lot for lot in lots if not lot.way.serves], found, today, out.free)
+        days = days_of(now, [lot for lot in lots if lot.way.is_order], found, today, out.free)
         waits = {o: last for o, last in _parts_there(now, found, days).items() if o in out.begins}
         later = {order: last for order, last in waits.items() if last[0] > out.begins[order]}
         if not later:

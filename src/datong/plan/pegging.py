@@ -129,6 +129,10 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
             stock += units if source is None else 0.0
             on_order += units if isinstance(source, Comes) else 0.0
             planned += units if lot is not None else 0.0
+    for pick in [lot for lot in waits if not lot.way.is_order]:
+        of_pick = waits.pop(pick)
+        for parent in {peg.use.parent: None for peg in pegs[pick] if peg.use.parent is not None}:
+            waits[parent] += of_pick
     through = [(one, peg) for one, own in of_out for peg in _of_market(pegs, own)]
     return Pegged(
         {lot: [one for peg in own for one in _of_market(pegs, peg)] for lot, own in pegs.items()},
@@ -295,9 +299,9 @@ def _expected(
 
 
 def _of_market(pegs: Mapping[Lot, Sequence[Peg]], peg: Peg) -> list[Peg]:
-    """What a site serves a market with is for that market's demand."""
+    """What a site serves a market with is for that market's demand, and what is taken of alternatives for the order."""
     parent = peg.use.parent
-    if parent is None or not parent.way.serves:
+    if parent is None or parent.way.is_order:
         return [peg]
     total = sum(p.units for p in pegs.get(parent, ()))
     share = min(peg.units / total, 1.0) if total > 0 else 0.0

@@ -255,7 +255,7 @@ def _way_key(way: Way, facts: ChainFacts) -> tuple[str, ...]:
     """What names a way in the cleared quantities: kind, row of its table, product, and where from and to with lanes."""
     moves, located_there = way.kind == "move", bool(facts.stock_points)
     return (
-        "serve" if way.serves else way.kind,
+        way.told_kind,
         way.recipe or way.offer or way.lane or "",
         facts.product_of(way.product),
         (way.from_site or "") if moves else "",

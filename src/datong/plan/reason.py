@@ -96,14 +96,24 @@ class Reasons:
             self.parts_ordered[product].append((market, bucket, part))
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
+        self.picked: dict[Lot, list[tuple[str, float]]] = defaultdict(list)
         for lot, own in found.pegs.items():
+            for peg in own if lot.way.picks is not None else ():
+                if peg.use.parent is not None:
+                    units = peg.units * lot.way.uses[0].units_per_unit
+                    self.picked[peg.use.parent].append((lot.way.picks or "", units))
             self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
     def of(self, lot: Lot, days: Days) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
         pegs, before = self.found.pegs[lot], self.found.before.get(lot, NOTHING_BEFORE)
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
-        causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
+        causes += [
+            *self._picks(lot),
+            *self._lot_causes(lot, pegs),
+            *self._refusals(lot),
+            *self._alternative_causes(lot),
+        ]
         if lot.way.product in self.items:
             causes += [*self._ordered_causes(lot, pegs), *self._forecast_causes(lot)]
         causes += [
@@ -283,6 +293,19 @@ class Reasons:
         if self.work.facts.stock_points:
             return by_site.get(lot.way.site or "", ())
         return tuple(row for _, rows in sorted(by_site.items()) for row in rows)
+
+    def _picks(self, lot: Lot) -> list[Cause]:
+        """Which of alternate components it takes."""
+        units: dict[str, float] = defaultdict(float)
+        for component, each in self.picked[lot]:
+            units[component] += each
+        if not units:
+            return []
+        taken = [
+            message("plan.taken", units=shown(each), component=self.called(c)) for c, each in sorted(units.items())
+        ]
+        every = reduce(lambda before, following: message("plan.list", before=before, following=following), taken)
+        return [Cause("plan", message("plan.cause.alternatives", taken=every))]
 
     # when, and on which line ---------------------------------------------------------------------
 

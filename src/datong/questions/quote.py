@@ -533,7 +533,7 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
     start, scarce = market.bucket_starts[option.start], option.scarce
     kind = "displace" if option.late > NOTHING else "stock"
     if option.way >= 0:
-        kind = "serve" if market.ways.facts[option.way].serves else market.ways.facts[option.way].kind
+        kind = market.ways.facts[option.way].told_kind
     return {
         "kind": kind,
         "recipe": None if way is None else way.recipe,

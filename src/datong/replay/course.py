@@ -190,6 +190,8 @@ def _enter_counts(rows: Mapping[str, list[dict[str, Any]]], course: Simulation) 
     """What lies there now of all that orders which are still to come took."""
     scene = course.scene
     taken = {label for batch in course.coming if batch.planned is not None for label, _ in batch.uses}
+    # Records do not tell which of alternate components was taken.
+    taken |= {use.component for picks in scene.picks.values() for way in picks for use in way.uses}
     now = _end(course, scene.buckets[course.step_index - 1])
     for label in sorted(taken):
         row = {"product": scene.product_of(label), "site": scene.site_of(label), "units": course.on_hand[label]}

@@ -42,13 +42,13 @@ def begin(
     begun = []
     for order, way in _in_turn(ours, {o.order for o, _ in ours if arrival(scene, o) < after}):
         asked = order.units * min((share[limit] for limit, *_ in _limits(way)), default=1.0)
-        started = _with_components(order, way, asked, there)
+        started = _with_components(scene, order, way, asked, there)
         if started < asked - NOTHING:
             short[way.product] += asked - started
             order = replace(order, units=started)
         if started <= NOTHING:
             continue
-        uses = tuple((u.component, started * u.units_per_unit) for u in way.uses)
+        uses = _taken(scene, way, started, there)
         for label, units in uses:
             there[label] -= units
         good, arrives = started * way.yield_share, arrival(scene, order)
@@ -59,14 +59,39 @@ def begin(
     return Begun(begun, short)
 
 
-def _with_components(order: PlannedOrder, way: Way, asked: float, there: Mapping[str, float]) -> float:
+def _with_components(scene: Scene, order: PlannedOrder, way: Way, asked: float, there: Mapping[str, float]) -> float:
     """Units that find all their components."""
     most = min(
-        (there.get(u.component, 0.0) / u.units_per_unit for u in way.uses if u.units_per_unit > 0), default=asked
+        (_lies(scene, u.component, there) / u.units_per_unit for u in way.uses if u.units_per_unit > 0), default=asked
     )
     if most >= asked or math.isclose(most, asked):
         return asked
     return float(math.floor(most + NOTHING)) if order.units % 1 == 0 else max(most, 0.0)
+
+
+def _lies(scene: Scene, label: str, there: Mapping[str, float]) -> float:
+    """Units of a component; of what is taken of alternatives, those that any of them makes up."""
+    return there.get(label, 0.0) + sum(_made_up(pick, there) for pick in scene.picks.get(label, ()))
+
+
+def _made_up(pick: Way, there: Mapping[str, float]) -> float:
+    """Units of a group of alternatives that what lies of one of them makes up."""
+    return min(max(there.get(u.component, 0.0), 0.0) / u.units_per_unit for u in pick.uses)
+
+
+def _taken(scene: Scene, way: Way, started: float, there: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Units of each component that a start takes; of alternatives those that lie there, the cheapest first."""
+    taken: dict[str, float] = {}
+    for use in way.uses:
+        units = started * use.units_per_unit
+        for pick in scene.picks.get(use.component, ()):
+            some = min(units, _made_up(pick, there))
+            for part in pick.uses if some > NOTHING else ():
+                taken[part.component] = taken.get(part.component, 0.0) + some * part.units_per_unit
+            units -= some
+        if units > NOTHING or use.component not in scene.picks:
+            taken[use.component] = taken.get(use.component, 0.0) + units
+    return tuple(taken.items())
 
 
 def _in_turn(work: Sequence[_Work], there_at_once: set[str]) -> list[_Work]:

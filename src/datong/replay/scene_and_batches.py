@@ -59,12 +59,26 @@ class Scene:
     def _by_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
         return ways_by_row(self.ways.values())
 
+    @cached_property
+    def picks(self) -> Mapping[str, Sequence[Way]]:
+        """What is taken of alternate components -> the alternatives, the cheapest first."""
+        found: dict[str, list[Way]] = {}
+        for way in self.ways.values():
+            if way.picks is not None:
+                found.setdefault(way.product, []).append(way)
+        return {label: sorted(own, key=self._cost_of_pick) for label, own in found.items()}
+
+    def _cost_of_pick(self, way: Way) -> tuple[float, str]:
+        parts = sum(u.units_per_unit * self.unit_cost.get(u.component, 0.0) for u in way.uses)
+        return way.cost_per_unit + parts, way.name
+
     def way_of(self, order: PlannedOrder | UnderWay) -> Way | None:
         """None where the chain has none of that name. An order that names no site is of the first that brings its
         product to any."""
         versions: Sequence[Way] = self._by_row.get((order.kind, order.recipe or order.offer or order.lane or ""), ())
         if self.places is not None:
-            own = [w for w in versions if self.product_of(w.product) == order.product]
+            # The code of a routing step names it alone.
+            own = [w for w in versions if w.place is not None or self.product_of(w.product) == order.product]
             site = order.site or next((w.site for w in own), None)
             there = [w for w in own if (w.site or ANYWHERE) == (order.site or ANYWHERE)]
             versions = there or [w for w in own if w.site == site and order.site is None]

@@ -93,6 +93,7 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
     if order.kind == "make" and (found := known.steps.get(order.recipe or "")) is not None:
         place, count = found
         notes.insert(0, say("dispatch.step", language, step=order.recipe, place=place, count=count))
+    notes += [cause.text.text(language) for cause in order.causes if cause.text.key == "plan.cause.alternatives"]
     notes += [say("dispatch.repeated", language)] if sent.repeated else []
     reasons = [] if order.kind == "buy" else [for_others(cause.text).text(language) for cause in order.causes]
     return {

@@ -1,0 +1,72 @@
+"""Alternate components (`components.alternate_group`): of a group one is taken, or some of each.
+
+What a unit takes of a group is a product of its own that lies nowhere: a unit of it comes of each alternative,
+
+    x(w, t) = sum over alternatives c of group g of  pick(w, g, c, t),
+    used(c, t) = sum over w and g of  units(w, c) pick(w, g, c, t),
+
+at the cost that the alternative adds. A pick is a way without hours and lead time, which is no order; so search, HiGHS,
+bound and referee know alternatives as they know components, and a group of three and two of two are seven picks, not
+twelve recipes.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Container, Sequence
+from dataclasses import replace
+
+from datong.network.bills import ComponentUse, group_label
+from datong.network.places import unlike
+from datong.network.ways import Way
+
+
+def with_picks(ways: Sequence[Way], taken: Container[str]) -> tuple[tuple[Way, ...], dict[str, str]]:
+    """The ways, each with one use for each group of alternatives, and the picks; and the product that each such use is
+    for, by its name. taken: names that are no group's."""
+    found: list[Way] = []
+    for_product: dict[str, str] = {}
+    labels: dict[tuple[str, str], str] = {}
+    for way in ways:
+        members: dict[str, dict[str, list[ComponentUse]]] = defaultdict(lambda: defaultdict(list))
+        for use in way.uses:
+            if use.group is not None and use.member is not None:
+                members[use.group][use.member].append(use)
+        plain, picks = [replace(u, group=None, member=None, cost=0.0) for u in way.uses if u.group is None], []
+        cost = way.cost_per_unit
+        for group, of_group in members.items():
+            if len(of_group) == 1:  # nothing to choose on these days
+                (only,) = of_group.values()
+                plain += [replace(use, group=None, member=None, cost=0.0) for use in only]
+                cost += only[0].cost
+                continue
+            key = way.recipe or way.name, group
+            label = labels.setdefault(key, unlike(group_label(*key), taken))
+            plain.append(ComponentUse(label, 1.0, None, None))
+            for_product[label] = way.product
+            picks += [_pick(way, label, member, uses) for member, uses in sorted(of_group.items())]
+        found += [replace(way, uses=tuple(plain), cost_per_unit=cost) if members else way, *picks]
+    return tuple(found), for_product
+
+
+def _pick(way: Way, label: str, member: str, uses: Sequence[ComponentUse]) -> Way:
+    """One alternative of a group, on the days of a way."""
+    return Way(
+        name=f"{way.name}: {label} = {member}",
+        kind="make",
+        product=label,
+        line=None,
+        hours_per_unit=0.0,
+        cost_per_unit=uses[0].cost,
+        setup_hours=0.0,
+        setup_cost=0.0,
+        min_units=0.0,
+        multiple_units=0.0,
+        lead_days=0,
+        yield_share=1.0,
+        units_per_week=math.inf,
+        uses=tuple(replace(use, group=None, member=None, cost=0.0) for use in uses),
+        valid_from=way.valid_from,
+        valid_to=way.valid_to,
+        site=way.site,
+        picks=member,
+    )

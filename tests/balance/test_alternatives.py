@@ -1,0 +1,119 @@
+"""Alternate components in groups (`components.alternate_group`), worked out by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from datong.balance.pack import pack
+from datong.balance.solvers import balance
+from datong.connectors.filedrop.order_sheet import Known, sheet_of
+from datong.model.flow import OrderMessage, nothing_learnt
+from datong.network.facts import chain_facts
+from datong.network.position import position
+from planning import decided, plan
+from small_chain import MONDAY, chain, demand, press
+
+SUNDAY = datetime(2023, 12, 31, tzinfo=UTC)
+
+
+def choosing(stock=(("C", 4.0),), d_per_week=None, extra=0.0, **more):
+    """A, at 2, takes 1 of C, bought at 3, or 2 of D, bought at 1, and 1 of E, bought at nothing."""
+    given = press()
+    kinds = {"A": "finished"}
+    given["products"] = [{"product": p, "price": 100.0, "kind": kinds.get(p, "material")} for p in "ACDE"]
+    given["lines"] = [{"line": "L", "hours_per_week": 100.0}]
+    rows = [("C", 1.0, "g", 0.0), ("D", 2.0, "g", extra), ("E", 1.0, None, 0.0)]
+    names = ("component", "units_per_unit", "alternate_group", "alternate_cost_per_unit")
+    given["components"] = [{"product": "A"} | dict(zip(names, row, strict=True)) for row in rows]
+    given["offers"] = [
+        {"offer": "oC", "product": "C", "price": 3.0, "units_per_week": None},
+        {"offer": "oD", "product": "D", "price": 1.0, "units_per_week": d_per_week},
+        {"offer": "oE", "product": "E", "price": 0.0, "units_per_week": None},
+    ]
+    given["stock"] = [{"happened_at": SUNDAY, "product": p, "units": u} for p, u in stock]
+    return given | more
+
+
+def bought(orders):
+    return {o.product: o.units for o in orders if o.kind == "buy"}
+
+
+@pytest.mark.parametrize("door", ["highs", "prices"])
+def test_the_cheaper_alternative_is_taken_after_what_lies_there(door):
+    """4 of C lie there: 4 of 10 A take them, the others 12 D at 1 rather than 6 C at 3: 10 x 2 + 12 = 32."""
+    state = chain(1, **choosing())
+    clearing = balance(state, demand(state, A=[[10.0]]), nothing_learnt(), door=door)
+    assert clearing.total_cost == pytest.approx(32.0, rel=0.01)
+    assert clearing.lower_bound == pytest.approx(32.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("extra", "parts"), [(0.0, {"D": 20.0, "E": 10.0}), (1.5, {"C": 10.0, "E": 10.0})])
+def test_what_an_alternative_adds_to_the_cost_counts(extra, parts):
+    """Without stock: 2 D cost 2, and 2 + 1.5 where taking them adds 1.5; 1 C costs 3."""
+    state = chain(1, **choosing(stock=(("E", 0.0),), extra=extra))
+    assert bought(plan(state, demand(state, A=[[10.0]])).orders) == parts
+
+
+def test_a_scarce_alternative_is_taken_as_far_as_it_goes():
+    """7 D a week make 3 A, and the 4 C that lie there 4: 3 more are bought of C."""
+    state = chain(1, **choosing(d_per_week=7.0))
+    orders = plan(state, demand(state, A=[[10.0]])).orders
+    assert bought(orders) == {"C": 3.0, "D": 6.0, "E": 10.0}
+
+
+def test_the_order_says_which_components_it_takes_also_to_the_factory():
+    """One order of 10: 4 of C, 12 of D. A pick is no order, and its component is for the order of A."""
+    state = chain(1, **choosing())
+    orders = plan(state, demand(state, A=[[10.0]])).orders
+    assert sorted((o.kind, o.product) for o in orders) == [("buy", "D"), ("buy", "E"), ("make", "A")]
+    (made,) = [o for o in orders if o.kind == "make"]
+    (told,) = [c.text for c in made.causes if c.text.key == "plan.cause.alternatives"]
+    assert told.text("en") == "of alternate components it takes 4 of C, 12 of D"
+    assert told.text("zh") == "替代料选用 C 4、D 12"
+    (for_a,) = [o for o in orders if o.product == "D"]
+    assert f"{made.order} for A" in for_a.causes[0].text.text("en")
+    sheet = sheet_of("works", "R1", [OrderMessage("key", "works", made)], "en", Known())
+    assert sheet.rows[0][sheet.columns.index("note")] == told.text("en")
+
+
+def test_a_group_of_one_is_no_choice():
+    given = choosing()
+    given["components"] = [row for row in given["components"] if row["component"] != "C"]
+    given["components"][0]["alternate_cost_per_unit"] = 1.5
+    ways = chain_facts(chain(1, **given), (MONDAY,), nothing_learnt()).ways
+    (way,) = [w for w in ways if w.product == "A"]
+    assert [(u.component, u.units_per_unit) for u in way.uses] == [("E", 1.0), ("D", 2.0)]
+    assert way.cost_per_unit == 3.5
+    assert not [w for w in ways if w.picks]
+
+
+def test_an_order_that_is_out_takes_what_lies_there():
+    """6 of A were given out to start now: 4 take C, the others D, which the plan buys."""
+    row = {"order": "W1", "kind": "make", "product": "A", "recipe": "A/L", "units": 6.0, "locked": True}
+    state = chain(2, **choosing(orders=[row | {"start": MONDAY, "due": MONDAY}]))
+    found = decided(state, demand(state, A=[[6.0, 0.0]])).given_out
+    started = dict(zip((w.name for w in found.market.ways.facts), found.solution.started.sum(axis=1), strict=True))
+    assert (started["oD"], started["oC"], started["oE"], started["A/L"]) == (4.0, 0.0, 6.0, 0.0)
+
+
+def test_of_what_was_made_the_first_alternative_counts_as_taken():
+    """3 of A were made since 10 of C and 10 of D were counted: 7 of C are left, and all of D, which would add cost."""
+    counted = SUNDAY - timedelta(days=3)
+    stock = [{"happened_at": counted, "product": p, "units": 10.0} for p in "CD"]
+    made = [{"happened_at": SUNDAY, "product": "A", "good_units": 3.0}]
+    where = position(chain(1, **choosing(extra=1.0) | {"stock": stock, "production": made}))
+    assert {p: where.on_hand_units[p] for p in "ACD"} == {"A": 3.0, "C": 7.0, "D": 10.0}
+
+
+def test_alternatives_change_from_a_day_on():
+    """D is an alternative up to the second week alone: from then on C is taken, and nothing picked."""
+    given = choosing(stock=(("E", 0.0),))
+    for row in given["components"]:
+        row["valid_to"] = MONDAY + timedelta(days=7) if row["component"] == "D" else None
+    state = chain(2, **given)
+    market = pack(state, demand(state, A=[[4.0, 4.0]]), nothing_learnt(), position(state))
+    picks = [w for w, way in enumerate(market.ways.facts) if way.picks]
+    np.testing.assert_array_equal(market.ways.is_open[picks], [[True, False]] * 2)
+    clearing = balance(state, demand(state, A=[[4.0, 4.0]]), nothing_learnt())
+    assert clearing.total_cost == pytest.approx(8 * 2 + 8 * 1 + 4 * 3)
