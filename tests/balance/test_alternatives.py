@@ -72,7 +72,8 @@ def test_the_order_says_which_components_it_takes_also_to_the_factory():
     assert told.text("en") == "of alternate components it takes 4 of C, 12 of D"
     assert told.text("zh") == "替代料选用 C 4、D 12"
     (for_a,) = [o for o in orders if o.product == "D"]
-    assert f"{made.order} for A" in for_a.causes[0].text.text("en")
+    assert for_a.causes[0].text.text("en") == f"for the orders {made.order} for A (12 in the week of 2024-01-01)"
+    assert not [c for c in for_a.causes if c.text.key == "plan.cause.left"]
     sheet = sheet_of("works", "R1", [OrderMessage("key", "works", made)], "en", Known())
     assert sheet.rows[0][sheet.columns.index("note")] == told.text("en")
 

@@ -15,7 +15,7 @@ Personal = Literal["", "customer", "words", "contact", "staff"]
 
 # Names that the format keeps for tables that this version does not read yet.
 RESERVED = frozenset(
-    {"channels", "customers", "recipe_lines", "recipe_outputs"}
+    {"channels", "customers", "recipe_outputs"}
     | {"changeovers", "fx_rates"}
     | {"consumption", "inspections", "downtime", "sale_lots"}
 )

@@ -12,10 +12,11 @@ twelve recipes.
 
 import math
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from datong.network.bills import ComponentUse, group_label
+from datong.network.economics import Economics
 from datong.network.places import unlike
 from datong.network.ways import Way
 
@@ -46,6 +47,18 @@ def with_picks(ways: Sequence[Way], taken: Container[str]) -> tuple[tuple[Way, .
             picks += [_pick(way, label, member, uses) for member, uses in sorted(of_group.items())]
         found += [replace(way, uses=tuple(plain), cost_per_unit=cost) if members else way, *picks]
     return tuple(found), for_product
+
+
+def held_as_components(economics: Mapping[str, Economics], ways: Sequence[Way]) -> dict[str, Economics]:
+    """Economics by label, in which what is picked costs no less to hold than any of the alternatives: so nothing is
+    picked before it is taken, and what lies is a component."""
+    found = dict(economics)
+    for way in ways:
+        if way.picks is not None:
+            holding = sum(use.units_per_unit * economics[use.component].holding_per_bucket for use in way.uses)
+            own = found[way.product]
+            found[way.product] = replace(own, holding_per_bucket=max(own.holding_per_bucket, holding))
+    return found
 
 
 def _pick(way: Way, label: str, member: str, uses: Sequence[ComponentUse]) -> Way:

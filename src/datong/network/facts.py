@@ -12,7 +12,7 @@ from functools import cached_property
 from datong.ledger.products_held_back import held_back
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, Learnt
-from datong.network.alternatives import with_picks
+from datong.network.alternatives import held_as_components, with_picks
 from datong.network.calendar_ways import in_working_days
 from datong.network.economics import Economics, costs_where_none, economics_of, prices_of
 from datong.network.lanes import (
@@ -142,6 +142,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)
+    economics = held_as_components(economics, ways)
     facts = ChainFacts(products, economics, ways, hours, arrays, refusals=refused, between=between)
     return replace(facts, shares_by_day=by_day, today=state.today)
 
@@ -180,6 +181,7 @@ def _with_lanes(
     costs = unit_costs(labels, ordered, bucket_starts)
     costs, factors = costs_where_none(costs, places.points), holding_factors(state, places)
     economics = economics_of(state, prices, costs, bucket_starts, places.points, factors, between)
+    economics = held_as_components(economics, ordered)
     ordered = tuple(with_holding(w, economics, calendar) if w.kind == "move" else w for w in ordered)
     return ChainFacts(labels, economics, ordered, limits.hours, None, places, limits.shared, between=between)
 

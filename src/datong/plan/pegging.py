@@ -304,6 +304,8 @@ def _of_market(pegs: Mapping[Lot, Sequence[Peg]], peg: Peg) -> list[Peg]:
     if parent is None or parent.way.is_order:
         return [peg]
     total = sum(p.units for p in pegs.get(parent, ()))
+    if parent.way.picks is not None and total > 0:  # in units of the component
+        return [replace(p, units=peg.units * p.units / total) for p in pegs[parent]]
     share = min(peg.units / total, 1.0) if total > 0 else 0.0
     return [replace(p, units=p.units * share) for p in pegs.get(parent, ())]
 
