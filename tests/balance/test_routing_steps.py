@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from datong.balance.cost_and_flow_tables import ways
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.solvers import balance
@@ -171,10 +172,10 @@ def test_a_yield_and_a_cost_of_the_recipe_count_at_the_last_step():
     given = routed()
     given["recipes"][0] |= {"yield_share": 0.5}
     given["recipe_steps"][0] |= {"cost_per_unit": 1.0}
-    ways = {w.name: w for w in chain_facts(chain(2, **given), (MONDAY, MONDAY + WEEK), nothing_learnt()).ways}
-    assert (ways["cut"].yield_share, ways["cut"].cost_per_unit) == (1.0, 1.0)
-    assert (ways["weld"].yield_share, ways["weld"].cost_per_unit) == (0.5, 2.0)
-    assert [(u.component, u.units_per_unit) for u in ways["weld"].uses] == [("cut", 1.0)]
+    of = {w.name: w for w in chain_facts(chain(2, **given), (MONDAY, MONDAY + WEEK), nothing_learnt()).ways}
+    assert (of["cut"].yield_share, of["cut"].cost_per_unit) == (1.0, 1.0)
+    assert (of["weld"].yield_share, of["weld"].cost_per_unit) == (0.5, 2.0)
+    assert [(u.component, u.units_per_unit) for u in of["weld"].uses] == [("cut", 1.0)]
 
 
 def test_a_step_that_another_takes_the_place_of():
@@ -203,3 +204,11 @@ def test_what_a_recipe_says_beside_its_steps_is_told():
     found = [f for f in notices(chain(3, **given)) if f.code == "hours_of_steps"]
     assert [f.source for f in found] == ["recipes"]
     assert not [f for f in notices(chain(3, **routed())) if f.code == "hours_of_steps"]
+
+
+def test_the_ways_of_a_run_are_of_the_product_that_comes_of_the_steps():
+    """By them a page tells hours and good units of an order, and what may be changed of it."""
+    state = chain(3, **routed())
+    market = pack(state, demand(state, A=[[0.0, 10.0, 6.0]]), nothing_learnt(), position(state))
+    told = [(r["way"], r["product"], r["line"], r["hours_per_unit"]) for r in ways(market).to_pylist()]
+    assert sorted(told) == [("cut", "A", "L", 1.0), ("weld", "A", "M", 0.5)]

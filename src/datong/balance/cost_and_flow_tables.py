@@ -13,6 +13,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
 from datong.balance.bound import shifted
@@ -281,12 +282,14 @@ def ways(market: Market) -> pa.Table:
     told = np.array([w for w, _, _ in holds], dtype=np.int64)
     of = [market.ways.facts[w] for w in told]
     products, _ = _places(market)
+    # Of a routing step, what its orders are of.
+    becomes = pa.array([None if w.place is None else w.place[2] for w in of], pa.string())
     own_line = [None if line in market.places.shared else line for line in market.lines.names]
     line = [own_line[i] if i >= 0 else None for i in market.ways.line[told].tolist()]
     columns = {
         "way": [w.recipe or w.offer or w.lane for w in of],
         "kind": [w.kind for w in of],
-        "product": products.take(pa.array(market.ways.product[told])),
+        "product": pc.coalesce(becomes, products.take(pa.array(market.ways.product[told]))),
         "line": line,
         "from_site": [w.from_site if w.kind == "move" else None for w in of],
         "site": [(w.site or None) if market.places.stock_points else None for w in of],

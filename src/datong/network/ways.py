@@ -47,7 +47,8 @@ class Way:
     calendar days (calendar_ways.py). lead_time: days before they are rounded up; buckets: the lead time in buckets,
     None: `lead_days` rounded up (lead_times.py). calendar: code of its own working days; in_working: whether its lead
     time counts these; course: on which days it starts and arrives, None: on any. beside: what it holds besides `line`.
-    place: of a routing step, its place and how many there are. picks: the component that it takes of alternatives.
+    place: of a routing step, its place, how many there are, and what comes of the last. picks: the component that it
+    takes of alternatives.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Way:
     in_working: bool = False
     course: Course | None = None
     beside: tuple[OnLine, ...] = ()
-    place: tuple[int, int] | None = None
+    place: tuple[int, int, str] | None = None
     picks: str | None = None
 
     @property
@@ -190,7 +191,8 @@ def recipe_and_offer_ways(
             for days, on_lines in held.over_time(row, bill_days):
                 of_days = {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after)}
                 makes = routes.brings(row["product"], row["recipe"])
-                own_step = {"product": makes, "place": routes.place(row["recipe"])}
+                place = routes.place(row["recipe"])
+                own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
                 taken = summed(uses) if phantom or routes.between else uses
                 recipes.append(row | own_step | of_days | {"uses": taken, "on_lines": on_lines})
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]

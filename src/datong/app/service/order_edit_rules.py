@@ -19,7 +19,7 @@ from datong.model.words import message
 from datong.network.working_days import BEFORE, working_days
 
 # Tables of a state that the checks read.
-READ = ("sites", "lines", "calendars", "calendar_days", "line_calendar", "orders")
+READ = ("sites", "lines", "calendars", "calendar_days", "line_calendar", "recipe_steps", "orders")
 # The column of an order that names its way, by kind.
 WAY_OF: Mapping[str, str] = {"make": "recipe", "buy": "offer", "move": "lane"}
 # Columns of `orders` that a change writes.
@@ -94,13 +94,16 @@ def ways_of(chain: Chain, now: OrdersNow, name: str) -> list[dict[str, Any]]:
 def _known(chain: Chain, now: OrdersNow, row: Mapping[str, Any]) -> _Known:
     ways, hours = (None if now.plan is None else run_table(chain, now.plan.run, name) for name in ("ways", "hours"))
     own: list[dict[str, Any]] = []
+    state = chain.state(names=READ)
     if ways is not None:
         of_product = pc.and_(pc.equal(ways["product"], row["product"]), pc.equal(ways["kind"], row["kind"]))
         there = pc.equal(pc.fill_null(ways["site"], ""), row["site"] or "")
         own = ways.filter(pc.and_(of_product, there)).to_pylist()
+        steps = set(state.table("recipe_steps")["step"].to_pylist())
+        own = [way for way in own if way["way"] == row["recipe"] or not steps & {way["way"], row["recipe"]}]
     lines = sorted({way["line"] for way in own if way["line"]} | ({row["line"]} if row["line"] else set()))
     of_lines = [] if hours is None else hours.filter(pc.is_in(hours["line"], pa.array(lines, pa.string()))).to_pylist()
-    return _Known(chain, chain.state(names=READ), now, own, of_lines)
+    return _Known(chain, state, now, own, of_lines)
 
 
 # what it comes to --------------------------------------------------------------------------------
