@@ -98,6 +98,22 @@ def _left_out(flows: Sequence[Flow], facts: ChainFacts, unbought: Sequence[str])
 # what was recorded --------------------------------------------------------------------------------
 
 
+def _parts(
+    facts: ChainFacts, way: Way, cheapest: Mapping[str, Way], *, through_steps: bool
+) -> tuple[tuple[str, float], ...]:
+    """Components of a unit started: of alternatives the cheapest, as records do not tell which one was taken; of what
+    comes of all steps at once, what goes into any of them."""
+    found: list[tuple[str, float]] = []
+    for use in way.uses:
+        source = cheapest.get(use.component) if facts.product_of(use.component) in facts.between else None
+        if source is not None and (source.picks is not None or through_steps):
+            parts = _parts(facts, source, cheapest, through_steps=through_steps)
+            found += [(component, use.units_per_unit * each) for component, each in parts]
+        else:
+            found.append((use.component, use.units_per_unit))
+    return tuple(found)
+
+
 def company_flows(actual: State, facts: ChainFacts, buckets: Sequence[date]) -> Iterator[Flow]:
     """Recorded production, receipts and transfers of the buckets, in the order of their rows."""
     orders = {row["order"]: row for row in actual.table("orders").select(["order", "recipe", "offer"]).to_pylist()}
@@ -114,12 +130,11 @@ def company_flows(actual: State, facts: ChainFacts, buckets: Sequence[date]) -> 
         way = recipe_way(row, day)
         site = row["site"] or (way.site if way is not None else None)
         started = row["good_units"] + row["scrap_units"]
-        uses = (
-            ()
-            if way is None
-            else tuple((_component_at(facts, use.component, site), started * use.units_per_unit) for use in way.uses)
-        )
-        yield Flow(day, "make", _label(facts, row["product"], site), row["good_units"], row["scrap_units"], way, uses)
+        is_step = way is not None and way.place is not None and row["order"] in orders
+        parts = () if way is None else _parts(facts, way, cheapest, through_steps=not is_step)
+        uses = tuple((_component_at(facts, component, site), started * each) for component, each in parts)
+        made = way.product if way is not None and is_step else _label(facts, row["product"], site)
+        yield Flow(day, "make", made, row["good_units"], row["scrap_units"], way, uses)
     for day, row in _rows(actual, "receipts", buckets, "units", "order", "site"):
         offer = orders.get(row["order"], {}).get("offer") or ""
         ways = [w for w in facts.ways_of_row.get(("buy", offer), ()) if facts.product_of(w.product) == row["product"]]
@@ -293,7 +308,8 @@ def _line_hours(flows: Sequence[Flow], buckets: Sequence[date], actual: State) -
     hours: list[dict[str, float]] = [defaultdict(float) for _ in buckets]
     for flow in flows:
         way = flow.way
-        if flow.kind == "make" and way is not None and way.line is not None:
+        if flow.kind == "make" and way is not None:
             t = actual.settings.calendar.index(as_day(flow.day), buckets[0])
-            hours[t][way.line] += flow.units / way.yield_share * way.hours_per_unit
+            for held in way.on_lines:
+                hours[t][held.line] += flow.units / way.yield_share * held.hours_per_unit
     return tuple(hours)
