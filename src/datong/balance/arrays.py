@@ -251,7 +251,7 @@ class Market:
     @property
     def single_level(self) -> bool:
         """No component is made, bought or used: products share nothing but lines."""
-        return len(self.uses) == 0
+        return len(self.uses) == 0 and not self.rules.per_lot.is_there
 
     @cached_property
     def level(self) -> IntArray:

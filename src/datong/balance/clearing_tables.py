@@ -115,7 +115,7 @@ def read_back(
         prices=_prices(market, replace(solution, prices=told), outcome, cheapest),
         gaps=_gaps(market, outcome, demand, why, found),
         deliveries=_deliveries(market, found),
-        flow=flow(market, solution, outcome),
+        flow=flow(market, solution, outcome, lots),
         hours=hours(market, solution, outcome, lots),
         money=money(market, solution, outcome, lots),
         cost=outcome.cost,

@@ -135,7 +135,7 @@ def futures(market: Market) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
+def flow(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
     as nothing; `received` is what is bought and what orders out bring, `taken` what those use or send; `used` and
     `moved_out` are of new orders."""
@@ -147,6 +147,8 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     served_in = _by_product(market, np.where((kind == "serve")[:, None], arrives, 0.0))
     moves = np.isin(kind, ("move", "serve"))
     moved_out, used = (_uses(market, np.where(of[:, None], starts, 0.0)) for of in (moves, ~moves))
+    if lots is not None:
+        market.rules.per_lot.take_off(used, -lots)
     opening_stock = np.maximum(market.stock.opening, 0.0)
     anyway = market.stock.fixed.copy()
     anyway[:, 0] -= opening_stock

@@ -43,16 +43,17 @@ DELIVERIES_SCHEMA = pa.schema(
 # what is chosen ----------------------------------------------------------------------------------
 
 
-def deliver(market: Market, solution: Solution) -> Solution:
+def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
     """The solution's starts with the deliveries that cost least for them; prices and door stay.
 
     Demand for which nothing is to be chosen (one class, nothing that could be refused or served from elsewhere) takes
     all that comes, oldest first. The rest is a linear programme with the starts fixed. What comes in whole units is
-    delivered in whole units.
+    delivered in whole units. lots: (way, bucket) orders started.
     """
     serves = np.array([w.serves for w in market.ways.facts], dtype=bool)
     started = np.where(serves[:, None], 0.0, solution.started)
     flow = market.stock.fixed + arrived_units(market, started) - used_units(market, started)
+    market.rules.per_lot.take_off(flow, lots)
     flow = _deliverable(market, flow, market.uses.component[serves[market.uses.way]])
     issued, turned_away = np.zeros((2, *market.demand.sure.shape))
     substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))

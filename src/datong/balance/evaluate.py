@@ -68,6 +68,8 @@ def evaluate(
     assert_within(hours, market.most_hours, "more hours than a line has")
     arrived = arrived_units(market, started)
     used = _taken(market, used_units(market, started), issued, substituted)
+    if lots is not None:
+        market.rules.per_lot.take_off(used, -lots)
     pool, came = _supplied(market, arrived, used, issued, substituted, wasted)
     product = market.demand.product
     supply = market.deliverable(came, product) if whole else came

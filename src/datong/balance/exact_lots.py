@@ -76,8 +76,8 @@ LEAST_GAIN = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class LotRules:
-    """(way) step: units, 0 for any number; smallest: units of the smallest lot, in whole steps; setup_beside: whether a
-    set-up takes hours of a line that it holds beside its own."""
+    """(way) step: units, 0 for any number; smallest: units of the smallest lot, in whole steps; setup_beside: whether
+    an order takes hours of a line that it holds beside its own, or components, whatever its size."""
 
     step: FloatArray
     smallest: FloatArray
@@ -98,7 +98,9 @@ def lot_rules(market: Market, whole: BoolArray) -> LotRules:
         for name in ("setup_hours", "setup_cost", "min_units", "multiple_units")
     )
     step = np.where(multiple > 0, multiple, whole[market.ways.product].astype(np.float64))
-    beside = np.array([any(held.setup_hours > 0 for held in w.beside) for w in market.ways.facts], dtype=bool)
+    beside = np.array(
+        [bool(w.lot_uses) or any(held.setup_hours > 0 for held in w.beside) for w in market.ways.facts], dtype=bool
+    )
     return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost, beside)
 
 
@@ -210,6 +212,9 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
             each[part] = max(of_way, units)
         for part, units in each.items():
             need[part] += most[product] * units
+        for way in ways.tolist() if market.rules.per_lot.is_there else ():
+            for part, units in market.rules.per_lot.of_way(way):
+                need[part] += units * market.buckets
     return most
 
 
@@ -291,6 +296,11 @@ class _Lots:
                 row = programme.line_row + other * market.buckets + bucket[self.decided][some] + later
                 each = np.full(len(row), hours / market.ways.span[held])
                 setups = setups + sp.csc_matrix((each, (row, at[some])), shape=(rows, count))
+        per_lot = market.rules.per_lot
+        for taking, component, each in zip(per_lot.way, per_lot.component, per_lot.units, strict=True):
+            some = way[self.decided] == taking
+            row = programme.pool_row[component] + bucket[self.decided][some]
+            setups = setups + sp.csc_matrix((np.full(len(row), each), (row, at[some])), shape=(rows, count))
         chosen = sp.csc_matrix((self.scale[started], (at, started)), shape=(count, columns))
         most = sp.diags_array(-np.minimum(self.most[self.decided], 1e12))
         least = sp.diags_array(-smallest[self.decided])

@@ -125,6 +125,11 @@ class Room:
             if part is None:
                 return None
             money += part
+        for component, units in () if is_more else market.rules.per_lot.of_way(way):
+            part = self._bring(component, start, units, above)
+            if part is None:
+                return None
+            money += part
         more = lot * facts.yield_share - good
         if more > NOTHING:
             lies = market.buckets - bucket

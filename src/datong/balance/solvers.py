@@ -190,7 +190,7 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
     """What orders do and cost, with the deliveries that suit them best. started: (way, bucket) units; lots: (way,
     bucket) how many orders they are. Raises AssertionError where they break a rule of the market."""
     market = cleared.market
-    solution = deliver(market, replace(cleared.solution, started=started))
+    solution = deliver(market, replace(cleared.solution, started=started), lots)
     outcome = evaluate(
         market,
         solution.started,
@@ -208,7 +208,9 @@ def can_start(market: Market, started: FloatArray, lots: FloatArray) -> bool:
     """Whether orders are within what ways, lines with their overtime, stocks and rules allow, whatever is delivered of
     them. started: (way, bucket) units; lots: (way, bucket) how many orders they are."""
     arrived = arrived_units(market, started)
-    stock = np.cumsum(market.stock.fixed + arrived - used_units(market, started), axis=1)
+    comes = market.stock.fixed + arrived - used_units(market, started)
+    market.rules.per_lot.take_off(comes, lots)
+    stock = np.cumsum(comes, axis=1)
     return bool(
         (started <= market.ways.limit + exact_lots.ROUNDING).all()
         and (hours_worked(market, started, lots) <= market.most_hours + exact_lots.ROUNDING).all()
@@ -238,11 +240,13 @@ def set_ups_fixed(given_out: Cleared) -> Market:
     market, lots = given_out.market, given_out.lots
     assert lots is not None
     open_there = market.ways.is_open & (~is_set_up(market)[:, None] | (lots > 0))
-    hours = hours_worked(market, np.zeros(lots.shape), lots)
+    hours, fixed = hours_worked(market, np.zeros(lots.shape), lots), market.stock.fixed.copy()
+    market.rules.per_lot.take_off(fixed, lots)
     return replace(
         market,
         ways=replace(market.ways, is_open=open_there, limit=np.where(open_there, market.ways.limit, 0.0)),
         lines=replace(market.lines, hours=np.maximum(market.lines.hours - hours, 0.0)),
+        stock=replace(market.stock, fixed=fixed),
     )
 
 

@@ -426,6 +426,7 @@ def component_flows(market: Market, started: FloatArray, served: FloatArray) -> 
         market.uses.component,
         np.where(market.uses.is_open, market.uses.units[:, None] * started[market.uses.way], 0),
     )
+    market.rules.per_lot.take_off(used, np.where(started > NOTHING, -1.0, 0.0))
     np.add.at(used, market.demand.product, served)
     left, there = np.maximum(np.cumsum(comes - used, axis=1), 0.0), market.products.is_component[:, None]
     return np.where(there, left, 0.0), np.where(there, used, 0.0)

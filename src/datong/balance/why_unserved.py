@@ -399,6 +399,11 @@ class _Left:
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
                 found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
+        for part, units in market.rules.per_lot.of_way(way) if self.lots[way, start] == 0 else ():
+            short = units - self.pool[part, start : None if buckets is None else start + buckets]
+            if float(short.max()) > NOTHING:
+                first = start + int(np.flatnonzero(short > NOTHING)[0])
+                found.append((0.0, part, self._missing(part, first, float(short.max()))))
         room = float(self.limit[way, start])
         if np.isfinite(room) and lot - room > NOTHING * max(lot, 1.0):
             price = float(self.prices.limit[way, start])

@@ -27,6 +27,8 @@ class ComponentUse:
     member: str | None = None
     # Money per unit started where this one is taken.
     cost: float = 0.0
+    # Units of it that each order takes, whatever its size.
+    per_lot: float = 0.0
 
     @property
     def days(self) -> Span:
@@ -51,10 +53,17 @@ class Bills:
         self._phantoms = phantoms
         self._rows: dict[tuple[str, str | None], dict[str, list[ComponentUse]]] = defaultdict(dict)
         names = ("product", "recipe", "component", "units_per_unit", "scrap_share", "valid_from", "valid_to")
-        columns = (components[name].to_pylist() for name in (*names, "alternate_group", "alternate_cost_per_unit"))
-        for product, recipe, component, units, scrap, valid_from, valid_to, group, cost in zip(*columns, strict=True):
+        columns = (
+            components[name].to_pylist()
+            for name in (*names, "alternate_group", "alternate_cost_per_unit", "units_per_lot")
+        )
+        for product, recipe, component, units, scrap, valid_from, valid_to, group, cost, lot in zip(
+            *columns, strict=True
+        ):
             if component in known:
                 use = ComponentUse(component, units / (1.0 - scrap), valid_from, valid_to)
+                if lot:
+                    use = replace(use, per_lot=lot / (1.0 - scrap))
                 if group is not None:
                     use = replace(use, group=group, member=component, cost=cost)
                 self._rows[product, recipe].setdefault(component, []).append(use)
@@ -115,7 +124,8 @@ def _in_place_of(phantom: ComponentUse, part: ComponentUse) -> ComponentUse | No
     if days.first >= days.after:
         return None
     units = phantom.units_per_unit * part.units_per_unit
-    use = ComponentUse(part.component, units, day_or_none(days.first), day_or_none(days.after))
+    per_lot = phantom.per_lot * part.units_per_unit + part.per_lot
+    use = ComponentUse(part.component, units, day_or_none(days.first), day_or_none(days.after), per_lot=per_lot)
     if phantom.group is not None:  # all of it is taken, or nothing
         return replace(use, group=phantom.group, member=phantom.member, cost=phantom.cost)
     if part.group is None:
@@ -126,13 +136,23 @@ def _in_place_of(phantom: ComponentUse, part: ComponentUse) -> ComponentUse | No
 
 def summed(uses: tuple[ComponentUse, ...]) -> tuple[ComponentUse, ...]:
     """Each component once on the same days: what is said of it in several places is taken together."""
-    units: dict[ComponentUse, float] = {}
+    found: dict[ComponentUse, tuple[float, float]] = {}
     for use in uses:
-        key = replace(use, units_per_unit=0.0)
-        units[key] = units.get(key, 0.0) + use.units_per_unit
-    if len(units) == len(uses):
+        key = replace(use, units_per_unit=0.0, per_lot=0.0)
+        each, per_lot = found.get(key, (0.0, 0.0))
+        found[key] = each + use.units_per_unit, per_lot + use.per_lot
+    if len(found) == len(uses):
         return uses
-    return tuple(replace(use, units_per_unit=each) for use, each in units.items())
+    return tuple(replace(use, units_per_unit=each, per_lot=per_lot) for use, (each, per_lot) in found.items())
+
+
+def split_per_lot(uses: tuple[ComponentUse, ...]) -> tuple[tuple[ComponentUse, ...], dict[str, float]]:
+    """What a unit takes, and what an order takes whatever its size, by component. Of alternatives nothing counts per
+    order: which one is taken is decided by the unit."""
+    if all(use.per_lot == 0 and use.units_per_unit > 0 for use in uses):
+        return uses, {}
+    per_lot = {use.component: use.per_lot for use in uses if use.per_lot > 0 and use.group is None}
+    return tuple(replace(use, per_lot=0.0) for use in uses if use.units_per_unit > 0), per_lot
 
 
 def group_label(recipe: str, group: str) -> str:

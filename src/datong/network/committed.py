@@ -149,6 +149,8 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
             for use in uses[first[w] : first[w + 1]]:
                 if use_open[use, t]:
                     units[arrays.use_component[use], t] -= started * arrays.use_units[use]
+            for part, each in way.lot_uses:
+                units[at[part], t] -= each
             for held in way.on_lines:
                 if held.line in hours:
                     taken = (started * held.hours_per_unit + held.setup_hours) / way.span
@@ -289,7 +291,7 @@ class _Schedule:
             run_hours=run_hours,
             lines=lines,
             worked=np.zeros(self.buckets),
-            takes=any(self._takes(order, use.component) for use in way.uses),
+            takes=any(self._takes(order, part) for part in (*(u.component for u in way.uses), *dict(way.lot_uses))),
             soonest=soonest,
         )
         if task.takes or task.line is not None:
@@ -443,7 +445,10 @@ class _Schedule:
         units = task.order.units * share
         parts = self.cover.parts(self.cover.way_at[task.way.name], t)
         takes = [(p, each) for p, each in parts if self._takes(task.order, self.facts.products[p])]
-        return [(part, units * each, t) for part, each in takes]
+        needs = [(part, units * each, t) for part, each in takes]
+        # What an order takes whatever its size was taken with the first units that were reported of it.
+        per_lot = () if task.order.partly else task.way.lot_uses
+        return needs + [(self.at[part], each, t) for part, each in per_lot if self._takes(task.order, part)]
 
     def _start(self, task: _Task, t: int, share: float) -> None:
         for part, units, bucket in self._needs(task, t, share):
@@ -631,9 +636,10 @@ class _Cover:
         for amount in (units, self._lot_below(w, start, min(lies, units))):
             if amount <= NOTHING:
                 break
-            mark = len(self.journal)
-            if all(part not in above and self._take(part, amount * each, start, above) for part, each in parts):
-                is_new = bool(self._of(w)[start] <= NOTHING)
+            mark, is_new = len(self.journal), bool(self._of(w)[start] <= NOTHING)
+            needs = [(part, amount * each) for part, each in parts]
+            needs += [(self.schedule.at[part], each) for part, each in way.lot_uses if is_new]
+            if all(part not in above and self._take(part, needed, start, above) for part, needed in needs):
                 self._change(self._of(w), start, start + 1, amount)
                 for held in (one for one in way.on_lines if one.line in self.schedule.free):
                     hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)

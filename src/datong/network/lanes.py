@@ -60,8 +60,8 @@ def sites_of(
     for way in ways:
         if way.kind == "make":
             sources[way.product].add(way.site or ANYWHERE)
-            for use in way.uses:
-                used_at[use.component].add(way.site or ANYWHERE)
+            for component in (*(use.component for use in way.uses), *(component for component, _ in way.lot_uses)):
+                used_at[component].add(way.site or ANYWHERE)
         elif (to := delivered[way.name]) is not None:
             sources[way.product].add(to)
     return sources, used_at
@@ -105,7 +105,8 @@ def ways_at_sites(
     if way.kind == "make":
         site = way.site or ANYWHERE
         uses = tuple(replace(u, component=label[u.component, site]) for u in way.uses)
-        return [replace(way, product=label[way.product, site], uses=uses)]
+        lot_uses = tuple((label[component, site], units) for component, units in way.lot_uses)
+        return [replace(way, product=label[way.product, site], uses=uses, lot_uses=lot_uses)]
     to = delivered[way.name]
     arrivals = [to] if to is not None else sorted(wanted_at[way.product])
     if len(arrivals) <= 1:

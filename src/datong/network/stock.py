@@ -23,7 +23,7 @@ from datong.ledger.row_ids import end_of_local_day
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
-from datong.model.flow import BoolArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills, phantoms, without_alternatives
 from datong.network.routes import Routes
@@ -458,17 +458,23 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     kind, kinds = distinct(product * len(recipes) + recipe)
     by_kind, first = grouped(kind, len(kinds))
     moves: list[tuple[IntArray, str, float]] = []
+    per_lot: list[tuple[IntArray, str, FloatArray]] = []
+    units, scrap = made["units"].to_numpy(), _set_up_scrap(state)
     for k, key in enumerate(kinds.tolist()):
         rows = by_kind[first[k] : first[k + 1]]
         day = made["day"].to_numpy()[rows]
         for use in without_alternatives(routes.bill(bills, products[key // len(recipes)], recipes[key % len(recipes)])):
             since, until = (end - EPOCH for end in use.days)
-            moves.append((rows[(day >= since) & (day < until)], use.component, use.units_per_unit))
+            own = rows[(day >= since) & (day < until)]
+            moves.append((own, use.component, use.units_per_unit))
+            each = use.per_lot + scrap.get(recipes[key % len(recipes)], 0.0) * use.units_per_unit
+            if each:  # of a report without an order: it is of one
+                per_lot.append((own, use.component, np.where(units[own] > LEAST_UNITS, each, 0.0)))
     if not moves:
         return _move_table([])
-    at = np.concatenate([rows for rows, _, _ in moves])
-    component = [name for rows, name, _ in moves for _ in rows]
-    per_unit = np.concatenate([np.full(len(rows), each) for rows, _, each in moves])
+    at = np.concatenate([rows for rows, _, _ in (*moves, *per_lot)])
+    component = [name for rows, name, _ in (*moves, *per_lot) for _ in rows]
+    taken = np.concatenate([*(units[rows] * each for rows, _, each in moves), *(each for _, _, each in per_lot)])
     place = list(zip(component, (sites[s] for s in site[at].tolist()), strict=True))
     taken_at = {one: counts.taken_at(*one) for one in set(place)}
     return pa.table(
@@ -476,9 +482,17 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
             "happened_at": pa.array(made["happened_at"].to_numpy()[at]).cast(MOMENT),
             "site": pa.array([taken_at[one] for one in place], pa.string()),
             "product": pa.array(component, pa.string()),
-            "units": pa.array(-made["units"].to_numpy()[at] * per_unit),
+            "units": pa.array(-taken),
         }
     )
+
+
+def _set_up_scrap(state: State) -> dict[str, float]:
+    """Units that a set-up scraps, by recipe and by step."""
+    recipes = state.table("recipes").select(["recipe", "setup_scrap_units"]).to_pylist()
+    of_recipe = {row["recipe"]: row["setup_scrap_units"] for row in recipes if row["setup_scrap_units"]}
+    steps = state.table("recipe_steps").select(["step", "recipe"]).to_pylist() if of_recipe else []
+    return of_recipe | {row["step"]: of_recipe[row["recipe"]] for row in steps if row["recipe"] in of_recipe}
 
 
 _MADE_SCHEMA = pa.schema(

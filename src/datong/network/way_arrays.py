@@ -47,7 +47,14 @@ class WayArrays:
         use_way = np.repeat(np.arange(len(ways)), np.array([len(own) for own in way_uses], dtype=np.int64))
         use_component = np.array([at[u.component] for u in uses], dtype=np.int64)
         is_move = np.array([w.kind == "move" for w in ways], dtype=bool)
-        level = product_levels(products, product[use_way], use_component, is_move[use_way])
+        parent, part = product[use_way], use_component
+        if any(w.lot_uses for w in ways):
+            pairs = [(at[w.product], at[c]) for w in ways for c, _ in w.lot_uses if c in at]
+            parent, part = (np.concatenate([a, b]) for a, b in zip((parent, part), np.array(pairs).T, strict=True))
+            is_move = np.concatenate([is_move[use_way], np.zeros(len(pairs), dtype=bool)])
+        else:
+            is_move = is_move[use_way]
+        level = product_levels(products, parent, part, is_move)
         return cls(
             product=product,
             cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),

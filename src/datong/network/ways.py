@@ -16,7 +16,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
-from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
+from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, split_per_lot, summed
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
 from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.overdue_arrivals import LEAD_QUANTILE
@@ -48,7 +48,7 @@ class Way:
     None: `lead_days` rounded up (lead_times.py). calendar: code of its own working days; in_working: whether its lead
     time counts these; course: on which days it starts and arrives, None: on any. beside: what it holds besides `line`.
     place: of a routing step, its place, how many there are, and what comes of the last. picks: the component that it
-    takes of alternatives.
+    takes of alternatives. lot_uses: components that each order takes, whatever its size, and units of each.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Way:
     beside: tuple[OnLine, ...] = ()
     place: tuple[int, int, str] | None = None
     picks: str | None = None
+    lot_uses: tuple[tuple[str, float], ...] = ()
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -89,8 +90,9 @@ class Way:
 
     @property
     def sets_up(self) -> bool:
-        """An order takes hours or money for its set-up."""
-        return bool(self.setup_hours or self.setup_cost or any(held.setup_hours for held in self.beside))
+        """An order takes hours, money or components, whatever its size."""
+        beside = any(held.setup_hours for held in self.beside)
+        return bool(self.setup_hours or self.setup_cost or beside or self.lot_uses)
 
     def is_open(self, day: date) -> bool:
         """Whether it may start on a day: it is valid then and was not refused."""
@@ -194,7 +196,7 @@ def recipe_and_offer_ways(
                 place = routes.place(row["recipe"])
                 own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
                 taken = summed(uses) if phantom or routes.between else uses
-                recipes.append(row | own_step | of_days | {"uses": taken, "on_lines": on_lines})
+                recipes.append(_with_scrap(row | own_step | of_days, taken, on_lines))
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
         lead = _lead_time(learnt, r["offer"], r["lead_days"])
@@ -207,6 +209,20 @@ def recipe_and_offer_ways(
             lead = _lead_time(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}, in_working=False))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
+
+
+def _with_scrap(row: Row, bill: tuple[ComponentUse, ...], on_lines: tuple[OnLine, ...]) -> Row:
+    """A row of `recipes` with what a unit and what an order takes. The units that a set-up scraps come on top of the
+    order's: they take hours, money and components of their own."""
+    uses, per_lot = split_per_lot(bill)
+    scrap = row["setup_scrap_units"]
+    if scrap:
+        on_lines = tuple(replace(h, setup_hours=h.setup_hours + scrap * h.hours_per_unit) for h in on_lines)
+        row = row | {"setup_cost": row["setup_cost"] + scrap * row["cost_per_unit"]}
+        for use in uses:
+            if use.group is None:
+                per_lot[use.component] = per_lot.get(use.component, 0.0) + scrap * use.units_per_unit
+    return row | {"uses": uses, "on_lines": on_lines, "lot_uses": tuple(per_lot.items())}
 
 
 def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
@@ -236,6 +252,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         in_working=_in_working(learnt, row["recipe"], row),
         beside=row["on_lines"][1:],
         place=row["place"],
+        lot_uses=row["lot_uses"],
     )
 
 

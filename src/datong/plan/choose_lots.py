@@ -53,6 +53,8 @@ def _orders_out_have_components(work: Work, lots: Sequence[Lot]) -> bool:
         for use in lot.way.uses:
             if use.component in comes and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
                 comes[use.component][lot.start] -= lot.units * use.units_per_unit
+        for component, units in lot.way.lot_uses:
+            comes[component][lot.start] -= units
     return all(
         float(np.cumsum(units).min()) >= -NOTHING * max(float(np.abs(units).sum()), 1.0) for units in comes.values()
     )
@@ -100,6 +102,7 @@ def _all_used(work: Work, lots: Sequence[Lot]) -> list[Lot]:
     kept, of_product = list(lots), defaultdict[str, list[int]](list)
     for i, lot in enumerate(lots):
         _book(work, flow, lot, lot.units)
+        _book_order(flow, lot, 1.0)
         of_product[lot.way.product].append(i)
     for product in reversed(work.order):
         if product not in work.components or product in work.asked.products:
@@ -110,6 +113,8 @@ def _all_used(work: Work, lots: Sequence[Lot]) -> list[Lot]:
             lying = np.cumsum(flow[product]) - work.asked.kept_units(product)
             units = _units_used(lot, float(lying[lot.arrive :].min()), work.whole[product])
             _book(work, flow, lot, units - lot.units)
+            if units <= NOTHING:
+                _book_order(flow, lot, -1.0)
             kept[i] = replace(lot, units=units)
     return [lot for lot in kept if lot.units > NOTHING]
 
@@ -121,6 +126,13 @@ def _book(work: Work, flow: dict[str, FloatArray], lot: Lot, units: float) -> No
     for use in lot.way.uses:
         if use.component in flow and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
             flow[use.component][lot.start] -= units * use.units_per_unit
+
+
+def _book_order(flow: dict[str, FloatArray], lot: Lot, orders: float) -> None:
+    """Enters what a lot takes of components whatever its size."""
+    for component, units in lot.way.lot_uses:
+        if component in flow:
+            flow[component][lot.start] -= orders * units
 
 
 def _units_used(lot: Lot, lying: float, whole: bool) -> float:
@@ -237,6 +249,8 @@ def _lots(work: Work) -> list[Lot]:
             for use in lot.way.uses:
                 if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
                     used[use.component][lot.start] += lot.units * use.units_per_unit
+            for component, units in lot.way.lot_uses:
+                used[component][lot.start] += units
         lots += made
     return lots
 

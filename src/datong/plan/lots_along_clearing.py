@@ -35,7 +35,8 @@ NOTHING = 1e-6
 @dataclass(frozen=True)
 class Need:
     """Units cleared for one way, start and arrive (buckets). `units` are started; `price` is the full price of a good
-    unit there. beside: money for the set-up hours of lines that it holds besides its own."""
+    unit there. beside: money for the set-up hours of lines that it holds besides its own, and for what
+    an order takes of components whatever its size."""
 
     way: Way
     start: int

@@ -126,8 +126,12 @@ class _Left:
                 most = min(most, (free - setup) / each)
             elif way.beside and free < setup:
                 most = 0.0
+        per_lot = dict(way.lot_uses) if first else {}
+        if any(float(self.there[part][t:].min()) < units - NOTHING for part, units in per_lot.items()):
+            return 0.0
         for use in uses:
-            most = min(most, float(self.there[use.component][t:].min()) / use.units_per_unit)
+            lies = float(self.there[use.component][t:].min()) - per_lot.get(use.component, 0.0)
+            most = min(most, lies / use.units_per_unit)
         units = _fit(lot, most, step_of(way, self.room.whole[way.product]), way.min_units if first else 0.0)
         if units <= NOTHING:
             return 0.0
@@ -135,6 +139,8 @@ class _Left:
             self.hours[line][t : t + way.span] -= (setup + units * each) / way.span
         for use in uses:
             self.there[use.component][t:] -= units * use.units_per_unit
+        for part, taken in per_lot.items():
+            self.there[part][t:] -= taken
         if way.product in self.there:
             self.there[way.product][lot.arrive :] += units * way.yield_share
         self.bought[way.name, t] = self.bought.get((way.name, t), 0.0) + units

@@ -107,9 +107,15 @@ def _values(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
         good = np.array([lot.units * lot.way.yield_share for lot in own])
         curve = replace(curve, supply=supply_of(work, product, own))
         saved = curve.worth_of(good, np.array([lot.arrive for lot in own], dtype=np.int64))
-        cost = np.array([lot.units * _unit_cost(work, lot) + lot.way.setup_cost for lot in own])
+        cost = np.array([lot.units * _unit_cost(work, lot) + _order_cost(work, lot) for lot in own])
         result |= dict(zip(own, (saved - cost).tolist(), strict=True))
     return result
+
+
+def _order_cost(work: Work, lot: Lot) -> float:
+    """Money for an order whatever its size, its components at what they cost where nothing is scarce."""
+    parts = sum(units * work.plain_cost.get(component, 0.0) for component, units in lot.way.lot_uses)
+    return lot.way.setup_cost + parts
 
 
 def _unit_cost(work: Work, lot: Lot) -> float:

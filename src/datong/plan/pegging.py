@@ -251,6 +251,8 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
             if valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
                 units = lot.units * use.units_per_unit
                 uses[use.component].append(Use("order", lot.start, units, work.starts[lot.start], parent=lot))
+        for component, units in lot.way.lot_uses:
+            uses[component].append(Use("order", lot.start, units, work.starts[lot.start], parent=lot))
     for pull in work.promised.pulls:
         use = Use("out", pull.bucket, pull.units, pull.day, name=pull.order, makes=pull.parent, turn=pull.turn)
         uses[pull.component].append(use)

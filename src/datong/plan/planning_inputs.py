@@ -55,8 +55,10 @@ class CostOfUnits:
         return sum(self.of(what, name, t) for t in worked) / len(worked)
 
     def set_up_beside(self, way: Way, start: int) -> float:
-        """Money for the set-up hours of an order there on lines that it holds besides its own."""
-        return sum(held.setup_hours * self._mean("line", held.line, way, start) for held in way.beside)
+        """Money for the set-up hours of an order there on lines that it holds besides its own, and for the components
+        that it takes whatever its size."""
+        hours = sum(held.setup_hours * self._mean("line", held.line, way, start) for held in way.beside)
+        return hours + sum(units * self.of("component", component, start) for component, units in way.lot_uses)
 
     def unit(self, way: Way, start: int) -> float:
         cost = way.cost_per_unit + way.hours_per_unit * self.hour(way, start) + self.of("offer", way.name, start)
@@ -155,7 +157,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         ways={w.name: w for w in facts.ways},
         ways_of=ways_by_product(facts.ways),
         order=_order(facts, cleared),
-        components=frozenset(u.component for w in facts.ways for u in w.uses),
+        components=frozenset(components_of(facts.ways)),
         position=located(facts, where),
         promised=promised,
         whole=whole,
@@ -187,7 +189,7 @@ def _asked(
     turned_away = _turned_away(clearing, at, facts)
     for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
         turned_away[product] = turned_away.get(product, none) - np.cumsum(units)
-    components = {u.component for w in facts.ways for u in w.uses}
+    components = components_of(facts.ways)
     in_parts = {w.product for w in facts.ways if w.yield_share != 1 and w.product in whole}
     curves: dict[str, Curve] = {}
     for product in list(demanded):
@@ -280,6 +282,12 @@ def _substituted(clearing: Clearing, at: Mapping[date, int]) -> dict[str, FloatA
         units[row["substitute"]][at[row["bucket"]]] += row["units"]
         units[row["product"]][at[row["bucket"]]] -= row["units"]
     return dict(units)
+
+
+def components_of(ways: Iterable[Way]) -> set[str]:
+    """Products that go into others."""
+    ways = tuple(ways)
+    return {u.component for w in ways for u in w.uses} | {component for w in ways for component, _ in w.lot_uses}
 
 
 def ways_by_product(ways: Iterable[Way]) -> dict[str, list[Way]]:

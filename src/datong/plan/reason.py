@@ -463,7 +463,7 @@ class Reasons:
         if len(used) < 2:
             return []
         weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(used))
-        if not (way.setup_cost > 0 or way.setup_hours > 0):
+        if not way.sets_up:
             if way.min_units <= 1 or lot.units > way.min_units * (1 + NOTHING):
                 return []
             return [Cause("plan", message("plan.cause.joined", smallest=shown(way.min_units), weeks=weeks))]
@@ -478,6 +478,12 @@ class Reasons:
         if way.setup_cost > 0:
             words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
             parts.append(message(words, money=shown(saved * way.setup_cost), currency=self.currency))
+        for component, units in way.lot_uses:
+            parts.append(message("plan.taken", units=shown(saved * units), component=self.called(component)))
+        for held in way.beside:
+            if held.setup_hours > 0:
+                hours = shown(saved * held.setup_hours)
+                parts.append(message("plan.set_up_hours_on", hours=hours, line=held.line))
         rule = "plan.cause.merged" if way.kind == "make" else "plan.cause.merged_order"
         text = message(rule, saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]

@@ -36,7 +36,7 @@ def _before_the_last(work: Work, lot: Lot, found: Pegged) -> float:
     """Units of a lot that can be made before the last of what it takes of orders that are out is there; 0 where it
     waits for none, or they and the rest are not a lot each."""
     way, waits = lot.way, found.waits.get(lot, ())
-    if not waits or way.kind != "make" or way.setup_hours > 0 or way.setup_cost > 0:
+    if not waits or way.kind != "make" or way.sets_up:
         return 0.0
     last = max(wait.comes.day for wait in waits)
     missing: dict[str, float] = defaultdict(float)

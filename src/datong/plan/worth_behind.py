@@ -36,7 +36,8 @@ def worth_behind(
     def used(parent: Lot, product: str) -> float:
         day = work.starts[parent.start]
         uses = [u for u in parent.way.uses if u.component == product and valid_on(day, u.valid_from, u.valid_to)]
-        return max(parent.units * sum(u.units_per_unit for u in uses), 1e-9)
+        per_lot = sum(units for component, units in parent.way.lot_uses if component == product)
+        return max(parent.units * sum(u.units_per_unit for u in uses) + per_lot, 1e-9)
 
     for lot in pegs:
         worth(lot)

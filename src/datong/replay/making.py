@@ -61,8 +61,16 @@ def begin(
 
 def _with_components(scene: Scene, order: PlannedOrder, way: Way, asked: float, there: Mapping[str, float]) -> float:
     """Units that find all their components."""
+    per_lot = dict(way.lot_uses)
+    if any(there.get(component, 0.0) < units - NOTHING for component, units in way.lot_uses):
+        return 0.0
     most = min(
-        (_lies(scene, u.component, there) / u.units_per_unit for u in way.uses if u.units_per_unit > 0), default=asked
+        (
+            (_lies(scene, u.component, there) - per_lot.get(u.component, 0.0)) / u.units_per_unit
+            for u in way.uses
+            if u.units_per_unit > 0
+        ),
+        default=asked,
     )
     if most >= asked or math.isclose(most, asked):
         return asked
@@ -81,7 +89,7 @@ def _made_up(pick: Way, there: Mapping[str, float]) -> float:
 
 def _taken(scene: Scene, way: Way, started: float, there: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """Units of each component that a start takes; of alternatives those that lie there, the cheapest first."""
-    taken: dict[str, float] = {}
+    taken = dict(way.lot_uses)
     for use in way.uses:
         units = started * use.units_per_unit
         for pick in scene.picks.get(use.component, ()):

@@ -14,6 +14,7 @@ from datong.balance.rules.long_lots import LongLots
 from datong.balance.rules.max_lateness import MaxLateness
 from datong.balance.rules.order_lateness import OrderLateness
 from datong.balance.rules.overtime import Overtime
+from datong.balance.rules.per_lot import PerLot
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Chain, Charges, Part, Rule
 from datong.balance.rules.safety_stock import SafetyStock
@@ -46,6 +47,7 @@ class Rules:
     largest_stock: LargestStock
     long_lots: LongLots
     lines_at_once: LinesAtOnce
+    per_lot: PerLot
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "Rules":
@@ -63,6 +65,7 @@ class Rules:
             largest_stock=LargestStock.of(facts, chain),
             long_lots=LongLots.of(facts, chain),
             lines_at_once=LinesAtOnce.of(facts, chain),
+            per_lot=PerLot.of(facts, chain),
         )
 
     @cached_property
