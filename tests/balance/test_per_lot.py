@@ -9,6 +9,7 @@ from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.model.flow import nothing_learnt
 from datong.network.facts import chain_facts
+from datong.network.notices import notices
 from datong.network.position import position
 from planning import decided, plan
 from small_chain import MONDAY, chain, demand, press
@@ -115,3 +116,12 @@ def test_without_lots_nothing_is_taken_per_lot():
     given = lotted(per_lot=0.0, per_unit=1.0)
     facts = chain_facts(chain(1, **given), (MONDAY,), nothing_learnt())
     assert [w.lot_uses for w in facts.ways] == [(), ()]
+
+
+def test_of_an_alternative_it_does_not_count_and_is_told():
+    given = lotted(per_unit=1.0)
+    given["components"][0] |= {"alternate_group": "g"}
+    state = chain(1, **given)
+    assert [w.lot_uses for w in chain_facts(state, (MONDAY,), nothing_learnt()).ways] == [(), ()]
+    assert [f.source for f in notices(state) if f.code == "per_lot_of_alternative"] == ["components"]
+    assert not [f for f in notices(chain(1, **lotted())) if f.code == "per_lot_of_alternative"]

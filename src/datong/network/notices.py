@@ -51,6 +51,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_ways(state, days),
         *_routes(state),
         *_phantoms(state),
+        *_per_lot(state),
         *_economics(state, days),
         *_holding_of_sites(state),
         *_unnamed_refusals(state),
@@ -194,6 +195,15 @@ def _phantoms(state: State) -> Iterator[Finding]:
         found = phantom & set(pc.unique(state.table(table)["product"]).to_pylist())
         if found:
             yield finding("warning", "notice.phantom", table, count=len(found), names=named(sorted(found)), of=table)
+
+
+def _per_lot(state: State) -> Iterator[Finding]:
+    """Alternatives that say what an order takes whatever its size: it does not count."""
+    rows = state.table("components")
+    rows = rows.filter(pc.and_(pc.is_valid(rows["alternate_group"]), pc.greater(rows["units_per_lot"], 0.0)))
+    if rows.num_rows:
+        names = named(sorted(set(rows["component"].to_pylist())))
+        yield finding("warning", "notice.per_lot_of_alternative", "components", count=rows.num_rows, names=names)
 
 
 def _economics(state: State, days: Span) -> Iterator[Finding]:
