@@ -279,7 +279,7 @@ def _decided(shop: _Shop, sold: list[Sold], needed: Mapping[str, FloatArray]) ->
         paths[i] = needed[item.label]
     on_hand = np.array([shop.on_hand.get(item.label, 0.0) for item in sold])
     record = past_orders(shop.state, facts, sold, shop.buckets)
-    counted = set(shop.state.table("stock")["product"].to_pylist())
+    counted = {*shop.state.table("stock")["product"].to_pylist(), *facts.between}  # what waits is reported
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
     known = _known(shop, sold, record, on_hand)
     whole = [
@@ -314,7 +314,7 @@ def _decided(shop: _Shop, sold: list[Sold], needed: Mapping[str, FloatArray]) ->
     base = _base_stock(shop, known, paths, record.coming, on_hand + waiting)
     rows = [
         {
-            "product": facts.product_of(item.label),
+            "product": facts.becomes(item.label),
             "site": facts.stock_points[item.label].site if item.label in facts.stock_points else item.way.site,
             "kind": item.way.kind,
             "recipe": item.way.recipe,
@@ -340,6 +340,7 @@ def _decided(shop: _Shop, sold: list[Sold], needed: Mapping[str, FloatArray]) ->
             "base_stock_units": float(base[i]) if np.isfinite(base[i]) else None,
         }
         for i, item in enumerate(sold)
+        if item.way.is_order
     ]
     position_now = on_hand + waiting
     level = np.where(np.isfinite(base), np.maximum(base, wanted.smallest + window), window)
