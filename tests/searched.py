@@ -3,6 +3,7 @@ the same plan to start from and the same limits, which count nodes, has the same
 another search."""
 
 import contextlib
+import copy
 import hashlib
 import pickle
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ def searched_once(most_nodes: int | None = None) -> Iterator[None]:
         key = asked.digest()
         if key not in _KNOWN:
             _KNOWN[key] = search(self, start, options, on_progress)
-        return _KNOWN[key]
+        return copy.deepcopy(_KNOWN[key])  # a test may break what it was given
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_lots._Lots, "solve", solve)
