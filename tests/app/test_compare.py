@@ -157,7 +157,7 @@ def test_orders_are_paired_by_what_they_are_and_not_by_their_numbers() -> None:
         order("W9", 9, 5, 5, "Q", recipe="Q/2"), order("W1", 60, 20, 20), order("W2", 35, 28, 28),
         order("W3", 100, 5, 5), order("W4", 80, 12, 12), order("W5", 7, 30, 30),
     )  # fmt: skip
-    found = order_changes(a, b).to_pylist()
+    found = order_changes(a, b, SETTINGS.calendar.bucket_start).to_pylist()
     columns = ("change", "product", "order_a", "order_b", "units_a", "units_b")
     assert [tuple(r[n] for n in columns) for r in found] == [
         ("same", "P", "W1", "W3", 100, 100),
@@ -175,7 +175,7 @@ def test_an_order_stays_with_its_like_before_it_is_said_to_have_moved() -> None:
     """One more of the same size in front: it was added, and the two behind it did not move."""
     a = orders(order("W1", 50, 12, 12), order("W2", 50, 19, 19))
     b = orders(order("W1", 50, 5, 5), order("W2", 50, 12, 12), order("W3", 50, 19, 19))
-    assert [(r["change"], r["order_b"]) for r in order_changes(a, b).to_pylist()] == [
+    assert [(r["change"], r["order_b"]) for r in order_changes(a, b, SETTINGS.calendar.bucket_start).to_pylist()] == [
         ("added", "W1"),
         ("same", "W2"),
         ("same", "W3"),
@@ -185,7 +185,10 @@ def test_an_order_stays_with_its_like_before_it_is_said_to_have_moved() -> None:
 def test_a_buy_is_paired_by_its_offer() -> None:
     a = orders(order("B1", 5, 5, 9, "M", kind="buy", recipe=None, offer="O1"))
     b = orders(order("B1", 5, 5, 9, "M", kind="buy", recipe=None, offer="O2"))
-    assert [r["change"] for r in order_changes(a, b).to_pylist()] == ["removed", "added"]
+    assert [r["change"] for r in order_changes(a, b, SETTINGS.calendar.bucket_start).to_pylist()] == [
+        "removed",
+        "added",
+    ]
 
 
 def test_demand_by_product() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 import datong
 from datong.app.clock import parse_moment
+from datong.model.settings import ChainSettings
 from datong.questions.compare import order_changes
 from datong.questions.tables_out import message_of
 
@@ -63,5 +64,5 @@ def test_an_order_that_starts_as_before_has_not_moved(start: str, due: str, unit
     days = [date.fromisoformat(day) for day in ("2026-01-05", "2026-01-09", start, due)]
     was = pa.Table.from_pylist([columns | {"units": 5.0, "start": days[0], "due": days[1]}])
     now = pa.Table.from_pylist([columns | {"units": units, "start": days[2], "due": days[3]}])
-    (change,) = order_changes(was, now).to_pylist()
+    (change,) = order_changes(was, now, ChainSettings("works").calendar.bucket_start).to_pylist()
     assert change["change"] == kind

@@ -17,15 +17,15 @@ from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import BESIDE, tables
 from datong.questions.demand_totals import gap_totals
+from datong.questions.paired_orders import paired, same_units
 from datong.questions.result_table import Frame
 from datong.questions.waits_longer import waits_longer
 
 Row = dict[str, Any]
+_Order = Mapping[str, Any]
 
 # When a row was known and what of it is assumed is not what it says.
 _NOT_COMPARED = frozenset({"row_id", *BESIDE})
-# Orders of one product that differ by less than this share of their units are of one size.
-_SAME_SIZE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
             "changed_tables": changed_tables,
             "changed_rows": cells,
             "cost": cost_changes(a.tables["cost"], b.tables["cost"]),
-            "orders": order_changes(a.tables["orders"], b.tables["orders"]),
+            "orders": order_changes(a.tables["orders"], b.tables["orders"], settings.calendar.bucket_start),
             "demand": demand_changes(a.tables["gaps"], b.tables["gaps"]),
             "later": waits_longer(a.tables, b.tables),
             "prices": price_changes(a.tables["prices"], b.tables["prices"]),
@@ -255,7 +255,7 @@ def cost_changes(a: pa.Table, b: pa.Table) -> pa.Table:
 
 # What became of an order.
 SAME, RESIZED, MOVED, DUE_MOVED, BOTH = "same", "resized", "moved", "due_moved", "moved_resized"
-ADDED, REMOVED = "added", "removed"
+ADDED, REMOVED, GIVEN_OUT = "added", "removed", "given_out"
 
 _OF_AN_ORDER = {
     "order": pa.string(),
@@ -272,69 +272,49 @@ _ORDER_SCHEMA = pa.schema(
 )
 
 
-def order_changes(a: pa.Table, b: pa.Table) -> pa.Table:
+def order_changes(a: pa.Table, b: pa.Table, bucket_of: Callable[[date], date], out: pa.Table | None = None) -> pa.Table:
     """Every order of both plans, paired, and what became of it: same, resized, moved, due_moved, moved_resized, added,
-    removed.
+    removed; given_out where its partner is one that went out since plan A.
 
-    Order numbers say nothing across plans: orders are paired among those of one product by one recipe, offer or lane
-    to one site. First those alike in start, due and units; then those alike in start and due (resized); then in units
-    (moved; due_moved where the start is the same); what is left in the order of its due days (moved and resized; only
-    resized where the start is the same); an order without a partner is in A only (removed) or in B only (added).
+    bucket_of: the first day of the bucket of a day. out: orders that went out since plan A, with the columns of both.
+    Orders are paired among those of one product by one recipe, offer or lane to one site, as `paired` says. One without
+    a partner is in A only (removed) or in B only (added). resized: it starts as before, with other units; due_moved: it
+    starts as before with as many, and is due on another day.
     """
-    groups: dict[tuple[Any, ...], tuple[list[Row], list[Row]]] = {}
-    for side, orders in enumerate((a, b)):
+    groups: dict[tuple[Any, ...], tuple[list[Row], list[Row], list[Row]]] = {}
+    for side, orders in enumerate((a, b, b.slice(0, 0) if out is None else out)):
         for order in orders.to_pylist():
             what = tuple(order.get(name) or "" for name in ("kind", "product", "recipe", "offer", "lane", "site"))
-            groups.setdefault(what, ([], []))[side].append(order)
+            groups.setdefault(what, ([], [], []))[side].append(order)
     rows: list[Row] = []
     for what in sorted(groups):
-        left, right = (sorted(side, key=lambda o: (o["due"], o["start"], o["order"])) for side in groups[what])
-        for change, one, other in _pairs(left, right):
+        left, right, own_out = groups[what]
+        gone = {id(order) for order in own_out}
+        pairs, only_a, only_b = paired(left, right, bucket_of, own_out)
+        found: list[tuple[str, _Order | None, _Order | None]] = [
+            (GIVEN_OUT if id(other) in gone else _became(one, other), one, other) for one, other in pairs
+        ]
+        found += [(REMOVED, one, None) for one in only_a] + [(ADDED, None, other) for other in only_b]
+        for change, one, other in sorted(found, key=_when):
             some = one or other
             assert some is not None
             row = {"change": change} | {name: some[name] for name in ("kind", "product", "recipe", "offer")}
-            for side, order in (("a", one), ("b", other)):
-                row |= {f"{name}_{side}": None if order is None else order[name] for name in _OF_AN_ORDER}
+            for letter, order in (("a", one), ("b", other)):
+                row |= {f"{name}_{letter}": None if order is None else order[name] for name in _OF_AN_ORDER}
             rows.append(row)
     return pa.Table.from_pylist(rows, _ORDER_SCHEMA)
 
 
-# An order that starts as before has not moved.
-_SAME_START = {MOVED: DUE_MOVED, BOTH: RESIZED}
+def _became(one: _Order, other: _Order) -> str:
+    """What of an order differs in its partner. One that starts as before has not moved."""
+    if one["start"] == other["start"]:
+        if not same_units(one, other):
+            return RESIZED
+        return SAME if one["due"] == other["due"] else DUE_MOVED
+    return MOVED if same_units(one, other) else BOTH
 
 
-def _pairs(left: list[Row], right: list[Row]) -> list[tuple[str, Row | None, Row | None]]:
-    """Orders of one product by one way, paired; both lists are in the order of their due days."""
-
-    def same_days(one: Row, other: Row) -> bool:
-        return (one["start"], one["due"]) == (other["start"], other["due"])
-
-    def same_size(one: Row, other: Row) -> bool:
-        return math.isclose(one["units"], other["units"], rel_tol=_SAME_SIZE)
-
-    rules: tuple[tuple[str, Callable[[Row, Row], bool]], ...] = (
-        (SAME, lambda one, other: same_days(one, other) and same_size(one, other)),
-        (RESIZED, same_days),
-        (MOVED, same_size),
-        (BOTH, lambda _one, _other: True),
-    )
-    result: list[tuple[str, Row | None, Row | None]] = []
-    for change, alike in rules:
-        unpaired = []
-        for one in left:
-            partner = next((i for i, other in enumerate(right) if alike(one, other)), None)
-            if partner is None:
-                unpaired.append(one)
-            else:
-                other = right.pop(partner)
-                starts_alike = one["start"] == other["start"]
-                result.append((_SAME_START.get(change, change) if starts_alike else change, one, other))
-        left = unpaired
-    result += [(REMOVED, one, None) for one in left] + [(ADDED, None, other) for other in right]
-    return sorted(result, key=_when)
-
-
-def _when(pair: tuple[str, Row | None, Row | None]) -> tuple[date, str]:
+def _when(pair: tuple[str, _Order | None, _Order | None]) -> tuple[date, str]:
     order = pair[1] or pair[2]
     assert order is not None
     return order["due"], order["order"]

@@ -64,8 +64,9 @@ def difference(served: Served, who: Who, a: str, b: str) -> Difference:
 
     orders_a, orders_b, cost_a, cost_b = served.chain_thread.kept(("difference", a, b), read)
     assert orders_a is not None and orders_b is not None and cost_a is not None and cost_b is not None
-    changes = order_changes(orders_a, orders_b)  # not on the chain's thread, where others wait
+    settings = served.chain_thread.settings
+    changes = order_changes(orders_a, orders_b, settings.calendar.bucket_start)  # not on the chain's thread
     counts = {one["values"]: one["counts"] for one in pc.value_counts(changes["change"]).to_pylist()}
     money = cost_a["total_cost"][0].as_py(), cost_b["total_cost"][0].as_py()
     differing = changes.filter(pc.not_equal(changes["change"], SAME))
-    return Difference(a, b, differing, counts, money, served.chain_thread.settings.currency)
+    return Difference(a, b, differing, counts, money, settings.currency)

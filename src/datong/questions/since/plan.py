@@ -33,7 +33,7 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
     end = state.settings.calendar.shift(max(covered), 1)
     now = tables["orders"].filter(pc.less(tables["orders"]["start"], pa.scalar(end, pa.date32())))
     rows, same = [], 0
-    for change in order_changes(was, now).to_pylist():
+    for change in order_changes(was, now, state.settings.calendar.bucket_start).to_pylist():
         kind = change["change"]
         if kind == SAME:
             same += 1
