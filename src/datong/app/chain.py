@@ -407,7 +407,7 @@ class Chain:
         return RunAsked(
             state,
             tuple(self.past_runs(state.as_of)),
-            kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger),
+            kept_runs.plan_before(self._at, state, lambda branch: self.on(branch).ledger),
             self.seed_of(seed),
             tuple(found for found in self.findings if found.severity == "error"),
             tuple(

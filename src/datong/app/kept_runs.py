@@ -45,11 +45,12 @@ def proposed_before(at: Opened, state: State) -> list[pa.Table]:
     ]
 
 
-def plan_before(at: Opened, moment: datetime, ledger_of: Callable[[str | None], Ledger]) -> "PlanBefore | None":
-    """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again.
+def plan_before(at: Opened, now: State, ledger_of: Callable[[str | None], Ledger]) -> "PlanBefore | None":
+    """The last kept run before the moment of a state; never one of the same moment, which the same inputs give again.
     ledger_of: the ledger of a branch."""
-    from datong.questions.since import READ_BEFORE, PlanBefore
+    from datong.questions.since import READ_BEFORE, SOURCE_TABLES, PlanBefore, runs_since
 
+    moment = now.as_of
     earlier = [row for row in _runs_by_moment(at, moment) if row["as_of"] < moment]
     if not earlier:
         return None
@@ -58,7 +59,9 @@ def plan_before(at: Opened, moment: datetime, ledger_of: Callable[[str | None], 
     fewer = FEWER_SOLD_SCHEMA.empty_table()
     if state.snapshot is not None:
         fewer = at.ledger.fewer_sold(state.snapshot, last["as_of"], moment)
-    return PlanBefore(last["run"], last["as_of"], state, at.ledger.run_tables(last["run"], PLAN_TABLES), fewer)
+    plan = at.ledger.run_tables(last["run"], PLAN_TABLES)
+    sources = {run: at.ledger.run_tables(run, SOURCE_TABLES) for run in sorted(runs_since(state, now))}
+    return PlanBefore(last["run"], last["as_of"], state, plan, fewer, sources)
 
 
 def learnt(at: Opened, moment: datetime) -> Learnt:

@@ -11,9 +11,10 @@ from datong.ledger.state import State
 from datong.model.words import message
 from datong.questions.since.came_back import came_back, closed_rows
 from datong.questions.since.demand import demand_changes
+from datong.questions.since.given_out import given_out, runs_since
 from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
 from datong.questions.since.promises import promise_rows
-from datong.questions.since.rows import READ_BEFORE, Naming, PlanBefore, Row, table_of
+from datong.questions.since.rows import READ_BEFORE, SOURCE_TABLES, Naming, PlanBefore, Row, table_of
 from datong.questions.since.this_week import this_week
 
 
@@ -28,15 +29,15 @@ def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table
     if before is None:
         rows = [Row("before", "first", message("since.first")), *closed]
     else:
-        weeks = weeks_of_both(before, tables)
+        weeks, out = weeks_of_both(before, tables), given_out(before, state, tables)
         rows = [
             Row("before", "run", message("since.before", run=before.run, as_of=_local(before)), before.run),
             *came_back(before, state, naming),
             *closed,
             *demand_changes(before, state, tables, weeks, naming),
             *promise_rows(before, state, tables, naming),
-            *order_rows(before, state, tables, naming),
-            *cost_rows(before, state, tables, weeks, naming),
+            *order_rows(before, state, tables, out, naming),
+            *cost_rows(before, state, tables, out, weeks, naming),
         ]
     return table_of([*rows, *this_week(before, state, tables, naming)], naming)
 
@@ -46,4 +47,4 @@ def _local(before: PlanBefore) -> str:
     return f"{before.as_of.astimezone(before.state.settings.calendar.zone):%Y-%m-%d %H:%M}"
 
 
-__all__ = ["READ_BEFORE", "PlanBefore", "since"]
+__all__ = ["READ_BEFORE", "SOURCE_TABLES", "PlanBefore", "runs_since", "since"]

@@ -7,13 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
-from datong.questions.compare import REMOVED, SAME, order_changes
-from datong.questions.since.rows import Naming, PlanBefore, Row
-
-_NO_COST = frozenset({"refused", "cancelled"})
+from datong.questions.compare import GIVEN_OUT, REMOVED, SAME, order_changes
+from datong.questions.since.rows import Naming, PlanBefore, Row, listed
 
 
 def weeks_of_both(before: PlanBefore, tables: Mapping[str, pa.Table]) -> list[date]:
@@ -22,21 +19,32 @@ def weeks_of_both(before: PlanBefore, tables: Mapping[str, pa.Table]) -> list[da
     return sorted({*was} & {*now})
 
 
-def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
-    """Orders of the plan before that were not given out, beside those of the new plan; what is as it was is counted.
+def order_rows(
+    before: PlanBefore, state: State, tables: Mapping[str, pa.Table], out: pa.Table, naming: Naming
+) -> list[Row]:
+    """Orders of the plan before that did not go out by their number, beside those of the new plan and what went out by
+    other numbers; what is as it was is counted. out: what went out since, in GIVEN_OUT_SCHEMA.
 
     What the new plan starts after the end of the plan before is not new, only nearer.
     """
-    was = before.tables["orders"]
-    was = was.filter(pc.invert(pc.is_in(was["order"], state.table("orders")["order"].combine_chunks())))
+    all_before = before.tables["orders"]
+    was = all_before.filter(pc.invert(pc.is_in(all_before["order"], state.table("orders")["order"].combine_chunks())))
     covered = before.tables["forecast_total"]["bucket"].to_pylist()
     end = state.settings.calendar.shift(max(covered), 1)
     now = tables["orders"].filter(pc.less(tables["orders"]["start"], pa.scalar(end, pa.date32())))
+    others = out.filter(pc.invert(pc.is_in(out["order"], all_before["order"].combine_chunks())))
+    others = others.filter(pc.greater_equal(others["start"], pa.scalar(min(covered), pa.date32())))
+    if not pc.any(pc.is_valid(all_before["site"])).as_py():  # a chain without stock points
+        others = others.set_column(others.column_names.index("site"), "site", pa.nulls(others.num_rows, pa.string()))
+    locked = {row["order"] for row in others.filter(others["locked"]).to_pylist()}
     rows, same = [], 0
-    for change in order_changes(was, now, state.settings.calendar.bucket_start).to_pylist():
+    for change in order_changes(was, now, state.settings.calendar.bucket_start, others).to_pylist():
         kind = change["change"]
         if kind == SAME:
             same += 1
+            continue
+        if kind == GIVEN_OUT:
+            rows.append(_given_out_row("locked" if change["order_b"] in locked else kind, change, naming))
             continue
         if kind == REMOVED:
             kind = "missed" if change["start_a"] < state.first_open_bucket else "dropped"
@@ -49,9 +57,27 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
                 message("since.order_same", count=same),
             )
         )
-    kinds = ("missed", "dropped", "added", "moved", "due_moved", "resized", "moved_resized", "same")
-    place = {kind: i for i, kind in enumerate(kinds)}
+    kinds = ("missed", "dropped", "added", "moved", "due_moved", "resized", "moved_resized", "given_out", "locked")
+    place = {kind: i for i, kind in enumerate((*kinds, "same"))}
     return sorted(rows, key=lambda row: (place[row.kind], row.day[1] or row.day[0] or date.max, row.subject or ""))
+
+
+def _given_out_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
+    """An order of the plan before that went out by another number, its subject, or was locked by hand by it."""
+    product = change["product"]
+    units, days, money = ((change[f"{name}_a"], change[f"{name}_b"]) for name in ("units", "start", "cost"))
+    words = {
+        "order": change["order_a"],
+        "given": change["order_b"],
+        "product": naming.called(product),
+        "before": naming.amount(units[0], product),
+        "start_before": days[0],
+        "begins": message(f"since.begins_{change['kind']}"),
+    }
+    key = f"since.order_{kind}"
+    if days[0] != days[1] or shown(units[0]) != shown(units[1]):
+        key, words = f"{key}_otherwise", words | {"amount": naming.amount(units[1], product), "start": days[1]}
+    return Row("orders", kind, message(key, **words), change["order_b"], product, units, days, money)
 
 
 def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
@@ -82,20 +108,28 @@ def _last(pair: Sequence[Any]) -> Any:
 
 
 def cost_rows(
-    before: PlanBefore, state: State, tables: Mapping[str, pa.Table], weeks: Sequence[date], naming: Naming
+    before: PlanBefore,
+    state: State,
+    tables: Mapping[str, pa.Table],
+    out: pa.Table,
+    weeks: Sequence[date],
+    naming: Naming,
 ) -> list[Row]:
     """What these weeks cost in both plans: in all, by term, and units late and unserved.
 
-    Orders count where they start, those given out since among those of the new plan; stock and what waits at the end of
-    each week; what is not served where it was due. What was due before these weeks and is not served is told apart: the
-    plan before could have it in a week that is over. Where the plan before was kept without its money by week, that.
+    Orders count where they start, those that went out since (out) among those of the new plan; stock and what waits at
+    the end of each week; what is not served where it was due. What was due before these weeks and is not served is told
+    apart: the plan before could have it in a week that is over. Where the plan before was kept without its money by
+    week, that. Orders that went out and have no price are told.
     """
     if not weeks:
         return []
     if "money_by_bucket" not in before.tables:
         return [Row("cost", "unknown", message("since.cost_unknown"))]
     sides = [_cost_by_term(of, state, weeks) for of in (before.tables, tables)]
-    sides[1]["orders"] += _given_out_cost(before, state, weeks)
+    paid = _starting_in(out.filter(out["stands"]), state, weeks)
+    out_cost = pc.sum(paid["cost"]).as_py() or 0.0
+    sides[1]["orders"] += out_cost
     currency = state.settings.currency
     total = tuple(sum(side.values()) for side in sides)
     span = naming.span(len(weeks))
@@ -104,7 +138,11 @@ def cost_rows(
         money = (sides[0][term], sides[1][term])
         if any(shown(side) for side in money):
             words = {"before": shown(money[0]), "after": shown(money[1]), "currency": currency}
-            rows.append(_cost_row(term, money, message(f"since.cost_{term}", **words)))
+            key = f"since.cost_{term}"
+            if term == "orders" and shown(out_cost):
+                key, words = "since.cost_orders_out", words | {"out": shown(out_cost)}
+            rows.append(_cost_row(term, money, message(key, **words)))
+    rows += _unpriced(paid, naming)
     rows += _unserved_before(before, tables, weeks[0], currency)
     for kind in ("late", "lost"):
         was, now = (_units_in(of["gaps"], f"{kind}_units", weeks) for of in (before.tables, tables))
@@ -163,7 +201,7 @@ def _total_text(total: tuple[float, ...], span: Message, currency: str) -> Messa
 
 def _cost_by_term(tables: Mapping[str, pa.Table], state: State, weeks: Sequence[date]) -> dict[str, float]:
     """Money of the weeks: orders, overtime, holding, late, lost."""
-    cost = {"orders": _order_cost(tables["orders"], state, weeks)}
+    cost = {"orders": pc.sum(_starting_in(tables["orders"], state, weeks)["cost"]).as_py() or 0.0}
     money = tables["money_by_bucket"]
     inside = money.filter(pc.is_in(money["bucket"], pa.array(weeks, pa.date32())))
     for term in ("overtime", "holding", "late", "lost"):
@@ -171,25 +209,23 @@ def _cost_by_term(tables: Mapping[str, pa.Table], state: State, weeks: Sequence[
     return cost
 
 
-def _order_cost(orders: pa.Table, state: State, weeks: Sequence[date]) -> float:
-    """Money of the orders that start in these weeks."""
+def _starting_in(orders: pa.Table, state: State, weeks: Sequence[date]) -> pa.Table:
+    """The orders that start in these weeks."""
     end = state.settings.calendar.shift(weeks[-1], 1)
     first, after = (pa.scalar(day, pa.date32()) for day in (weeks[0], end))
-    inside = pc.and_(pc.greater_equal(orders["start"], first), pc.less(orders["start"], after))
-    return pc.sum(orders.filter(inside)["cost"]).as_py() or 0.0
+    return orders.filter(pc.and_(pc.greater_equal(orders["start"], first), pc.less(orders["start"], after)))
 
 
-def _given_out_cost(before: PlanBefore, state: State, weeks: Sequence[date]) -> float:
-    """Money of the orders of the plan before that were given out since, and were neither refused nor cancelled."""
-    stands = order_standings(state)
-    were = set(before.state.table("orders")["order"].to_pylist())
-    out = {
-        row["order"]
-        for row in state.table("orders").select(["order"]).to_pylist()
-        if row["order"] not in were and state_now(stands.get(row["order"])) not in _NO_COST
-    }
-    orders = before.tables["orders"]
-    return _order_cost(orders.filter(pc.is_in(orders["order"], pa.array(sorted(out), pa.string()))), state, weeks)
+def _unpriced(paid: pa.Table, naming: Naming) -> list[Row]:
+    """What went out and has no known cost."""
+    unknown = paid.filter(pc.is_null(paid["cost"])).to_pylist()
+    if not unknown:
+        return []
+    names = [
+        message("since.named", order=row["order"], product=naming.called(row["product"]), units=shown(row["units"]))
+        for row in unknown
+    ]
+    return [Row("cost", "unpriced", message("since.unpriced", count=len(unknown), names=listed(names)))]
 
 
 def _units_in(rows: pa.Table, column: str, weeks: Sequence[date]) -> float:

@@ -59,18 +59,22 @@ class Row:
 
 # What is read of the world that the plan before saw.
 READ_BEFORE = ("demand", "stock", "returns", *READ_FOR_STANDINGS)
+# What is read of a run from which something went out.
+SOURCE_TABLES = ("orders", "ways")
 
 
 @dataclass(frozen=True, eq=False)
 class PlanBefore:
     """A kept run with an earlier moment: the world that it saw (of it the tables `READ_BEFORE`), and its tables.
-    fewer_sold: what of the sales that it counted holds no longer, or for less, in FEWER_SOLD_SCHEMA."""
+    fewer_sold: what of the sales that it counted holds no longer, or for less, in FEWER_SOLD_SCHEMA. sources: of each
+    run from which something went out since, the tables `SOURCE_TABLES`, by run."""
 
     run: str
     as_of: datetime
     state: State
     tables: Mapping[str, pa.Table]
     fewer_sold: pa.Table = field(default_factory=FEWER_SOLD_SCHEMA.empty_table)
+    sources: Mapping[str, Mapping[str, pa.Table]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,125 @@
+"""What went out since the plan before: orders that were given out or locked by hand, from whichever run, and what each
+costs.
+
+A run is held against the last one of an earlier moment, while orders go out of others too: of runs of its own moment
+that were made again, or of nobody's plan. All of them are paid, and the plan counts on them: they count with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.standings import only_recipes, order_standings, state_now
+from datong.ledger.state import State
+from datong.network.horizon import valid_on
+from datong.questions.paired_orders import same_units
+from datong.questions.since.rows import PlanBefore
+
+Row = Mapping[str, Any]
+_WAYS = ("recipe", "offer", "lane")
+_WAY_OF = {"make": "recipe", "buy": "offer", "move": "lane"}
+_NO_COST = frozenset({"refused", "cancelled"})
+
+# order, way and days: as the ledger has them. stands: whether it is to be paid: it was not refused or cancelled.
+# locked: it did not go out, but a planner locked it. cost: money, null where no way says what it is.
+GIVEN_OUT_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("order", "kind", "product", *_WAYS, "site")),
+        ("units", pa.float64()),
+        ("start", pa.date32()),
+        ("due", pa.date32()),
+        ("stands", pa.bool_()),
+        ("locked", pa.bool_()),
+        ("cost", pa.float64()),
+    ]
+)
+
+
+def runs_since(before: State, state: State) -> set[str]:
+    """The runs that proposed what went out between two states."""
+    return {row["run"] for row, _ in _since(before, state) if row["run"]}
+
+
+def given_out(before: PlanBefore, state: State, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Orders that the plan before did not count on and the state has, in `GIVEN_OUT_SCHEMA`. tables: of the run now."""
+    found, only = list(_since(before.state, state)), only_recipes(state)
+    prices = _Prices(before, state, tables, [row for row, _ in found])
+    rows = []
+    for row, now in found:
+        own = dict(row)
+        if own["kind"] == "make" and own["recipe"] is None:
+            own["recipe"] = only.get((own["product"], own["line"])) or only.get(own["product"])
+        own |= {"stands": now not in _NO_COST, "locked": now == "proposed", "cost": prices.cost(own)}
+        rows.append({name: own[name] for name in GIVEN_OUT_SCHEMA.names})
+    return pa.Table.from_pylist(rows, GIVEN_OUT_SCHEMA)
+
+
+def _since(before: State, state: State) -> Iterable[tuple[dict[str, Any], str]]:
+    """Orders on which a plan counts now and did not before, each with its state."""
+    there = {row["order"] for row, _ in _counted(before)}
+    return [(row, now) for row, now in _counted(state) if row["order"] not in there]
+
+
+def _counted(state: State) -> Iterable[tuple[dict[str, Any], str]]:
+    """Orders that are out, or were, and those that are locked: what is only proposed, a plan may move."""
+    stands = order_standings(state)
+    for row in sorted(state.table("orders").to_pylist(), key=lambda r: r["order"]):
+        now = state_now(stands.get(row["order"]))
+        if now != "proposed" or row["locked"]:
+            yield row, now
+
+
+class _Prices:
+    """What orders cost: as the run that proposed one has it; where somebody changed it, or no run did, by its way."""
+
+    def __init__(self, before: PlanBefore, state: State, tables: Mapping[str, pa.Table], orders: list[Row]) -> None:
+        self.bucket_of = state.settings.calendar.bucket_start
+        numbers = pa.array([row["order"] for row in orders], pa.string())
+        products = pa.array(sorted({row["product"] for row in orders}), pa.string())
+        self.proposed = {
+            (run, row["order"]): row
+            for run, own in before.sources.items()
+            if "orders" in own
+            for row in own["orders"].filter(pc.is_in(own["orders"]["order"], numbers)).to_pylist()
+        }
+        known = {**before.sources, None: tables}
+        self.ways = {
+            run: own["ways"].filter(pc.is_in(own["ways"]["product"], products)).to_pylist()
+            for run, own in known.items()
+            if "ways" in own
+        }
+        self.lanes = state.versions("lanes").to_pylist() if "move" in {row["kind"] for row in orders} else []
+
+    def cost(self, order: Row) -> float | None:
+        """Money, None where neither its run nor its way says it."""
+        proposed = self.proposed.get((order["run"], order["order"]))
+        if proposed is not None and order["price"] is None and _is_as_proposed(order, proposed):
+            return float(proposed["cost"])
+        rates = self._rates(order)
+        if order["price"] is not None:
+            rates = order["price"], 0.0 if rates is None else rates[1]
+        return None if rates is None else order["units"] * rates[0] + rates[1]
+
+    def _rates(self, order: Row) -> tuple[float, float] | None:
+        """Money for a unit and for a set-up: as the run that proposed it knew its way, else as it is known now."""
+        day, name = self.bucket_of(order["start"]), order[_WAY_OF[order["kind"]]]
+        if order["kind"] == "move":  # what a run keeps of a lane has the stock on the way in it
+            lanes = [lane for lane in self.lanes if lane["lane"] == name and _holds(lane, day)]
+            return (lanes[-1]["cost_per_unit"], 0.0) if lanes else None
+        for run in (order["run"], None):
+            for way in self.ways.get(run, ()):
+                is_own = (way["kind"], way["product"], way["way"]) == (order["kind"], order["product"], name)
+                if is_own and _holds(way, day):
+                    return way["cost_per_unit"], way["setup_cost"]
+        return None
+
+
+def _is_as_proposed(order: Row, proposed: Row) -> bool:
+    return all(order[name] == proposed.get(name) for name in _WAYS) and same_units(order, proposed)
+
+
+def _holds(row: Row, day: date) -> bool:
+    return valid_on(day, row["valid_from"], row["valid_to"])
