@@ -5,14 +5,14 @@ A run is held against the last one of an earlier moment, while orders go out of 
 that were made again, or of nobody's plan. All of them are paid, and the plan counts on them: they count with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.standings import only_recipes, order_standings, state_now
+from datong.ledger.standings import only_orders, only_recipes, order_standings, state_now
 from datong.ledger.state import State
 from datong.network.horizon import valid_on
 from datong.questions.paired_orders import same_units
@@ -45,7 +45,7 @@ def runs_since(before: State, state: State) -> set[str]:
 
 def given_out(before: PlanBefore, state: State, tables: Mapping[str, pa.Table]) -> pa.Table:
     """Orders that the plan before did not count on and the state has, in `GIVEN_OUT_SCHEMA`. tables: of the run now."""
-    found, only = list(_since(before.state, state)), only_recipes(state)
+    found, only = _since(before.state, state), only_recipes(state)
     prices = _Prices(before, state, tables, [row for row, _ in found])
     rows = []
     for row, now in found:
@@ -57,19 +57,22 @@ def given_out(before: PlanBefore, state: State, tables: Mapping[str, pa.Table]) 
     return pa.Table.from_pylist(rows, GIVEN_OUT_SCHEMA)
 
 
-def _since(before: State, state: State) -> Iterable[tuple[dict[str, Any], str]]:
-    """Orders on which a plan counts now and did not before, each with its state."""
-    there = {row["order"] for row, _ in _counted(before)}
-    return [(row, now) for row, now in _counted(state) if row["order"] not in there]
+def _since(before: State, state: State) -> list[tuple[dict[str, Any], str]]:
+    """Orders on which a plan counts now and did not before, by number, each with its state. Only few are read."""
+    were, are = (of.table("orders")["order"].combine_chunks() for of in (before, state))
+    free = before.table("orders").filter(pc.invert(before.table("orders")["locked"]))["order"].combine_chunks()
+    only_proposed = {row["order"] for row, now in _orders_of(before, free) if now == "proposed"}
+    fresh = are.filter(pc.invert(pc.is_in(are, were)))
+    asked = pa.concat_arrays([fresh, pa.array(sorted(only_proposed), pa.string())])
+    return [(row, now) for row, now in _orders_of(state, asked) if now != "proposed" or row["locked"]]
 
 
-def _counted(state: State) -> Iterable[tuple[dict[str, Any], str]]:
-    """Orders that are out, or were, and those that are locked: what is only proposed, a plan may move."""
-    stands = order_standings(state)
-    for row in sorted(state.table("orders").to_pylist(), key=lambda r: r["order"]):
-        now = state_now(stands.get(row["order"]))
-        if now != "proposed" or row["locked"]:
-            yield row, now
+def _orders_of(state: State, numbers: pa.Array) -> list[tuple[dict[str, Any], str]]:
+    """Orders of these numbers, each with its state."""
+    own = only_orders(state, numbers)
+    stands = order_standings(own)
+    rows = sorted(own.table("orders").to_pylist(), key=lambda row: row["order"])
+    return [(row, state_now(stands.get(row["order"]))) for row in rows]
 
 
 class _Prices:
