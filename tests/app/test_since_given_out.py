@@ -92,7 +92,8 @@ def test_orders_that_no_run_proposed_are_priced_by_their_way_or_said_to_have_no_
     cost = {row["kind"]: row for row in since(last, "cost")}
     assert cost["orders"]["money_after"] == proposed + 30 * 4 + 5 * 7
     assert cost["unpriced"]["text"] == (
-        "not in these: 1 order given out or locked since, whose cost is not known: O3 (12 of Mild steel (M))"
+        "not in these: 1 order given out, locked, refused or cancelled since, whose cost is not known:"
+        " O3 (12 of Mild steel (M))"
     )
     assert cost["total"]["money_before"] == sum(
         row["money_before"] or 0.0 for kind, row in cost.items() if kind in ("orders", "holding", "late", "lost")
@@ -143,3 +144,27 @@ def test_a_locked_proposal_is_told_as_locked_and_its_change_is_priced(folder: Pa
     before = next(o for o in orders(first) if o["order"] and o["product"] == "P" and o["units"] == told["units_before"])
     assert told["text"].startswith(f"{before['order']}: ")
     assert f"was locked by hand as {made['order']}" in told["text"]
+
+
+def test_what_was_out_and_was_refused_since_counts_before_as_what_takes_its_place_does_now(folder: Path) -> None:
+    """Planned on Monday, given out, planned on Tuesday, refused, planned on Wednesday: it is ordered again at the same
+    price, and nothing is saved or lost by that."""
+    (folder / "demand.csv").write_text(FILES["demand_csv"] + "d0,P,2026-03-06,20\n", encoding="utf-8")
+    with Chain(folder) as chain:
+        first = chain.run(WEEKS[0])
+        numbers = release_orders.release(chain, (), all_due=True)
+        second = chain.run(datetime(2026, 3, 3, tzinfo=UTC))
+    out = {o["order"]: o for o in orders(first) if o["order"] in numbers}
+    (work,) = [number for number, order in out.items() if order["product"] == "P"]
+    refused = f"order,state,happened_at\n{work},refused,2026-03-03 12:00\n"
+    (folder / "order_events.csv").write_text(refused, encoding="utf-8")
+    with Chain(folder) as chain:
+        last = chain.run(datetime(2026, 3, 4, tzinfo=UTC))
+    assert second.run in since(last, "before")[0]["text"]
+    cost = {row["kind"]: row for row in since(last, "cost")}
+    assert cost["orders"]["money_before"] == sum(o["cost"] for o in orders(second)) + out[work]["cost"]
+    assert cost["orders"]["money_after"] == sum(o["cost"] for o in orders(last))
+    assert cost["orders_ended"]["text"] == (
+        f"the orders of before have in them {out[work]['cost']:g} CNY of what was out then and was refused or cancelled"
+        f" since: {work} ({out[work]['units']:g} of Plough (P))"
+    )

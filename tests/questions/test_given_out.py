@@ -37,7 +37,7 @@ def state(*orders: dict[str, Any], **events: str) -> State:
 
 def found(was: State, now: State) -> dict[str, dict[str, Any]]:
     before = PlanBefore("R1", AS_OF, was, {})
-    return {row["order"]: row for row in given_out(before, now, {"ways": WAYS}).to_pylist()}
+    return {row["order"]: row for row in given_out(before, now, {"ways": WAYS}).since.to_pylist()}
 
 
 def test_a_transfer_costs_what_its_lane_does_when_it_leaves_and_work_has_a_set_up() -> None:

@@ -29,15 +29,15 @@ def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table
     if before is None:
         rows = [Row("before", "first", message("since.first")), *closed]
     else:
-        weeks, out = weeks_of_both(before, tables), given_out(before, state, tables)
+        weeks, went = weeks_of_both(before, tables), given_out(before, state, tables)
         rows = [
             Row("before", "run", message("since.before", run=before.run, as_of=_local(before)), before.run),
             *came_back(before, state, naming),
             *closed,
             *demand_changes(before, state, tables, weeks, naming),
             *promise_rows(before, state, tables, naming),
-            *order_rows(before, state, tables, out, naming),
-            *cost_rows(before, state, tables, out, weeks, naming),
+            *order_rows(before, state, tables, went.since, naming),
+            *cost_rows(before, state, tables, went, weeks, naming),
         ]
     return table_of([*rows, *this_week(before, state, tables, naming)], naming)
 

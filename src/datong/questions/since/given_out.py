@@ -2,10 +2,12 @@
 costs.
 
 A run is held against the last one of an earlier moment, while orders go out of others too: of runs of its own moment
-that were made again, or of nobody's plan. All of them are paid, and the plan counts on them: they count with it.
+that were made again, or of nobody's plan. All of them are paid, and the plan counts on them: they count with it. What
+was out then and was refused or cancelled since counts with the plan before: what takes its place counts now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -38,15 +40,30 @@ GIVEN_OUT_SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True, eq=False)
+class WentOut:
+    """Both in `GIVEN_OUT_SCHEMA`. since: orders that the plan before did not count on and the state has. ended: those
+    that it counted on and that were refused or cancelled since."""
+
+    since: pa.Table
+    ended: pa.Table
+
+
 def runs_since(before: State, state: State) -> set[str]:
-    """The runs that proposed what went out between two states."""
-    return {row["run"] for row, _ in _since(before, state) if row["run"]}
+    """The runs that proposed what went out, or was refused or cancelled, between two states."""
+    return {row["run"] for row, _ in (*_since(before, state), *_ended(before, state)) if row["run"]}
 
 
-def given_out(before: PlanBefore, state: State, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """Orders that the plan before did not count on and the state has, in `GIVEN_OUT_SCHEMA`. tables: of the run now."""
-    found, only = _since(before.state, state), only_recipes(state)
-    prices = _Prices(before, state, tables, [row for row, _ in found])
+def given_out(before: PlanBefore, state: State, tables: Mapping[str, pa.Table]) -> WentOut:
+    """tables: of the run now."""
+    found = _since(before.state, state), _ended(before.state, state)
+    prices = _Prices(before, state, tables, [row for part in found for row, _ in part])
+    since, ended = (_table(part, state, prices) for part in found)
+    return WentOut(since, ended)
+
+
+def _table(found: Sequence[tuple[dict[str, Any], str]], state: State, prices: "_Prices") -> pa.Table:
+    only = only_recipes(state)
     rows = []
     for row, now in found:
         own = dict(row)
@@ -65,6 +82,15 @@ def _since(before: State, state: State) -> list[tuple[dict[str, Any], str]]:
     fresh = are.filter(pc.invert(pc.is_in(are, were)))
     asked = pa.concat_arrays([fresh, pa.array(sorted(only_proposed), pa.string())])
     return [(row, now) for row, now in _orders_of(state, asked) if now != "proposed" or row["locked"]]
+
+
+def _ended(before: State, state: State) -> list[tuple[dict[str, Any], str]]:
+    """Orders on which a plan counted before and that were refused or cancelled since, by number, each as it was."""
+    events = state.table("order_events")
+    told = events.filter(pc.is_in(events["state"], pa.array(sorted(_NO_COST), pa.string())))["order"]
+    gone = [row["order"] for row, now in _orders_of(state, pc.unique(told)) if now in _NO_COST]
+    were = _orders_of(before, pa.array(gone, pa.string()))
+    return [(row, was) for row, was in were if was not in _NO_COST and (was != "proposed" or row["locked"])]
 
 
 def _orders_of(state: State, numbers: pa.Array) -> list[tuple[dict[str, Any], str]]:

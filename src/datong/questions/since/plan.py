@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.questions.compare import GIVEN_OUT, REMOVED, SAME, order_changes
+from datong.questions.since.given_out import WentOut
 from datong.questions.since.rows import Naming, PlanBefore, Row, listed
 
 
@@ -111,24 +112,27 @@ def cost_rows(
     before: PlanBefore,
     state: State,
     tables: Mapping[str, pa.Table],
-    out: pa.Table,
+    went: WentOut,
     weeks: Sequence[date],
     naming: Naming,
 ) -> list[Row]:
     """What these weeks cost in both plans: in all, by term, and units late and unserved.
 
-    Orders count where they start, those that went out since (out) among those of the new plan; stock and what waits at
-    the end of each week; what is not served where it was due. What was due before these weeks and is not served is told
-    apart: the plan before could have it in a week that is over. Where the plan before was kept without its money by
-    week, that. Orders that went out and have no price are told.
+    Orders count where they start, those that went out since among those of the new plan, those refused or cancelled
+    since (went.ended) among those of the plan before; stock and what waits at the end of each week; what is not served
+    where it was due. What was due before these weeks and is not served is told apart: the plan before could have it in
+    a week that is over. Where the plan before was kept without its money by week, that. Orders that have no price are
+    told.
     """
     if not weeks:
         return []
     if "money_by_bucket" not in before.tables:
         return [Row("cost", "unknown", message("since.cost_unknown"))]
     sides = [_cost_by_term(of, state, weeks) for of in (before.tables, tables)]
-    paid = _starting_in(out.filter(out["stands"]), state, weeks)
-    out_cost = pc.sum(paid["cost"]).as_py() or 0.0
+    paid = _starting_in(went.since.filter(went.since["stands"]), state, weeks)
+    ended = _starting_in(went.ended, state, weeks)
+    ended_cost, out_cost = (pc.sum(orders["cost"]).as_py() or 0.0 for orders in (ended, paid))
+    sides[0]["orders"] += ended_cost
     sides[1]["orders"] += out_cost
     currency = state.settings.currency
     total = tuple(sum(side.values()) for side in sides)
@@ -142,7 +146,10 @@ def cost_rows(
             if term == "orders" and shown(out_cost):
                 key, words = "since.cost_orders_out", words | {"out": shown(out_cost)}
             rows.append(_cost_row(term, money, message(key, **words)))
-    rows += _unpriced(paid, naming)
+    if shown(ended_cost):
+        words = {"money": shown(ended_cost), "currency": currency, "names": _named(ended.to_pylist(), naming)}
+        rows.append(Row("cost", "orders_ended", message("since.orders_ended", **words), money=(ended_cost, None)))
+    rows += _unpriced(pa.concat_tables([ended, paid]), naming)
     rows += _unserved_before(before, tables, weeks[0], currency)
     for kind in ("late", "lost"):
         was, now = (_units_in(of["gaps"], f"{kind}_units", weeks) for of in (before.tables, tables))
@@ -217,15 +224,21 @@ def _starting_in(orders: pa.Table, state: State, weeks: Sequence[date]) -> pa.Ta
 
 
 def _unpriced(paid: pa.Table, naming: Naming) -> list[Row]:
-    """What went out and has no known cost."""
+    """What went out, or was out and ended, and has no known cost."""
     unknown = paid.filter(pc.is_null(paid["cost"])).to_pylist()
     if not unknown:
         return []
-    names = [
-        message("since.named", order=row["order"], product=naming.called(row["product"]), units=shown(row["units"]))
-        for row in unknown
-    ]
-    return [Row("cost", "unpriced", message("since.unpriced", count=len(unknown), names=listed(names)))]
+    names = _named(unknown, naming)
+    return [Row("cost", "unpriced", message("since.unpriced", count=len(unknown), names=names))]
+
+
+def _named(orders: Sequence[Mapping[str, Any]], naming: Naming) -> Message | str:
+    return listed(
+        [
+            message("since.named", order=row["order"], product=naming.called(row["product"]), units=shown(row["units"]))
+            for row in orders
+        ]
+    )
 
 
 def _units_in(rows: pa.Table, column: str, weeks: Sequence[date]) -> float:
