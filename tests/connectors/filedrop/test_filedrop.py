@@ -34,7 +34,7 @@ from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
 from datong.model.settings import ChainSettings
-from datong.model.words import say
+from datong.model.words import Message, message, say
 from datong.network.position import position
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from work_orders import to, work
@@ -125,7 +125,7 @@ def test_a_sheet_that_a_kill_kept_from_being_noted_is_known_by_what_it_says(tmp_
     not is written again, marked. Nothing of it is called planted, and no half of a file stays."""
     messages = [*to("A", work("W1")), *to("B", work("W2"), work("W3"))]
     again = [replace(m, repeated=True) for m in messages]
-    for at_write in range(9):
+    for at_write in range(11):
         drop = tmp_path / str(at_write)
         written: list[Path] = []
 
@@ -140,7 +140,7 @@ def test_a_sheet_that_a_kill_kept_from_being_noted_is_known_by_what_it_says(tmp_
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outbox, "write_whole", write)
             patch.setattr(folders, "write_whole", write)
-            if at_write < 8:
+            if at_write < 10:
                 with pytest.raises(KeyboardInterrupt):
                     outbox.deliver(messages, drop, "en")
             else:
@@ -148,11 +148,11 @@ def test_a_sheet_that_a_kill_kept_from_being_noted_is_known_by_what_it_says(tmp_
         assert collect(drop, SETTINGS.calendar).findings == (), at_write
         outcomes = outbox.deliver(again, drop, "en")
         left = sorted(key for one in outcomes if isinstance(one, Delivered) for key in one.keys)
-        noted = {0: 3, 1: 3, 2: 3, 3: 3, 4: 2, 5: 2, 6: 2, 7: 2, 8: 0}[at_write]
+        noted = 3 if at_write < 5 else 2 if at_write < 10 else 0
         assert len(left) == noted, at_write
         sheets = {row["order"]: row.get("note", "") for p in drop.rglob("outbox/*/*.csv") for row in read(p)}
         assert sorted(sheets) == ["W1", "W2", "W3"]
-        assert ["W1" if at_write < 3 else "", "W2" if at_write < 7 else ""] == [
+        assert ["W1" if at_write < 4 else "", "W2" if at_write < 9 else ""] == [
             order if sheets[order] else "" for order in ("W1", "W2")
         ], at_write
         assert sorted(p.name for p in drop.rglob("*.tmp")) == []
@@ -1110,6 +1110,85 @@ def test_the_sheet_is_answered_in_the_sheet(ledger: DuckDBLedger, drop: Path, la
     assert [f.text("en") for f in got.findings if f.severity != "note"] == []
     assert made(ledger) == [("W1", 95.0, 5.0)]
     assert [r.event.order for r in got.collected.reports] == ["W1"]
+
+
+WHY = "确认：客户急, confirmed"
+
+
+def note_of(why: str) -> Message:
+    told = message("dispatch.offer_refused", offer=message("dispatch.offered_due", due=date(2026, 3, 13)))
+    return message("dispatch.because", text=told, why=why)
+
+
+def sheet_that_tells(drop: Path, language: str, suffix: str) -> tuple[list[list[object]], int]:
+    """The second sheet, which tells what became of offers: its cells, and the row of its titles."""
+    messages = [replace(m, note=note_of(WHY)) for m in to("Mill", work("W1"), work("W2"))]
+    (file,) = deliver(messages, drop, language)
+    if suffix == ".csv":
+        return [list(row) for row in csv.reader(file.read_text(encoding="utf-8-sig").splitlines())], 0
+    grid = CalamineWorkbook.from_path(str(file.with_suffix(suffix))).get_sheet_by_index(0).to_python()
+    return grid, next(i for i, row in enumerate(grid) if say("dispatch.title.order", language) in row)
+
+
+def send_back(drop: Path, grid: list[list[object]]) -> None:
+    with (drop / "inbox" / "back.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[str(cell) for cell in row] for row in grid])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("titled", ["", "原因", "reason", "备注"])
+@pytest.mark.parametrize("has_own", [True, False])
+def test_what_a_sheet_gave_out_is_no_answer(
+    ledger: DuckDBLedger, drop: Path, language: str, suffix: str, titled: str, has_own: bool
+) -> None:
+    """Whatever its title: not a reason, no word that confirms a multiple of what was ordered, and no row of its own."""
+    grid, head = sheet_that_tells(drop, language, suffix)
+    titles = grid[head]
+    named = ("state", "note", "reason", "happened_at", "good_units")
+    at = {name: titles.index(say(f"dispatch.title.{name}", language)) for name in named}
+    titles[at["note"]] = titled or titles[at["note"]]
+    titles[at["reason"]] = titles[at["reason"]] if has_own else "x"
+    send_back(drop, grid)
+    got = take(ledger, drop)
+    assert (got.batches, got.findings) == ((), ())
+    assert got.collected.files[0].empty == 2
+    w1, w2 = grid[-2:]
+    w1[at["state"]] = say("dispatch.state.refused", language)
+    for name, value in (("state", say("dispatch.state.done", language)), ("good_units", 900)):
+        w2[at[name]] = value
+    w2[at["happened_at"]] = "2026-03-06"
+    send_back(drop, grid)
+    got = take(ledger, drop)
+    assert [(f.code, f.subject) for f in got.findings] == [("far_too_many", "W2")]
+    (refused,) = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "refused"]
+    assert (refused["order"], refused["reason"]) == ("W1", None)
+
+
+@pytest.mark.parametrize("typed", ["没料", "{note}。没料", "没料 {note}"])
+@pytest.mark.parametrize("column", ["note", "reason"])
+def test_what_is_written_where_our_words_stood_is_heard(
+    ledger: DuckDBLedger, drop: Path, typed: str, column: str
+) -> None:
+    grid, head = sheet_that_tells(drop, "zh", ".xlsx")
+    row, titles = grid[head + 3], grid[head]
+    row[titles.index("状态")] = "拒单"
+    text = typed.format(note=row[titles.index("说明")])
+    row[titles.index(say(f"dispatch.title.{column}", "zh"))] = text
+    send_back(drop, grid)
+    assert [f for f in take(ledger, drop).findings if f.severity == "error"] == []
+    (refused,) = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "refused"]
+    assert refused["reason"] == "没料"
+
+
+def test_of_a_sheet_of_an_earlier_version_what_we_wrote_is_no_answer_either(ledger: DuckDBLedger, drop: Path) -> None:
+    grid, head = sheet_that_tells(drop, "zh", ".xlsx")
+    (drop / "given.csv").unlink()
+    grid[head + 3][grid[head].index("状态")] = "拒单"
+    send_back(drop, grid)
+    take(ledger, drop)
+    (refused,) = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "refused"]
+    assert refused["reason"] is None
 
 
 def test_an_empty_sheet_says_nothing(ledger: DuckDBLedger, drop: Path) -> None:

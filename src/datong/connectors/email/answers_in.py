@@ -130,7 +130,8 @@ def _heard(
     except UnreadableMail as error:
         return (), None, [finding("error", "email.unreadable", _source(head.uid, "?"), why=str(error))]
     source = _source(head.uid, letter.sender)
-    read = _sheets_read(letter, source, head.arrived_at, reader) if letter.kind == "person" else {}
+    given = {key: marks for sheet in sheets.values() for key, marks in sheet.given.items()}
+    read = _sheets_read(letter, source, head.arrived_at, reader, given) if letter.kind == "person" else {}
     tokens = letter.tokens | {token for sheet in read.values() for token in sheet.tokens}
     ours = sorted(token for token in tokens if token in sheets)
     firms = sorted({sheets[token].counterparty for token in ours})
@@ -158,13 +159,16 @@ class _Sheet:
     tokens: frozenset[str]
 
 
-def _sheets_read(letter: Letter, source: str, arrived_at: datetime | None, reader: Reader) -> dict[str, _Sheet]:
-    """The sheets that hang on a mail, by the source that their rows have."""
+def _sheets_read(
+    letter: Letter, source: str, arrived_at: datetime | None, reader: Reader, given: Mapping[str, str]
+) -> dict[str, _Sheet]:
+    """The sheets that hang on a mail, by the source that their rows have. given: marks of what ours gave out."""
     read: dict[str, _Sheet] = {}
     for number, attached in enumerate(letter.sheets, start=1):
         name = f"{source} {attached.name}"
         name = name if name not in read else f"{name} ({number})"
-        read[name] = _sheet_read(Came(name, attached.content, arrived_at, chain=reader.chain), reader.calendar)
+        came = Came(name, attached.content, arrived_at, chain=reader.chain, given=given)
+        read[name] = _sheet_read(came, reader.calendar)
     return read
 
 

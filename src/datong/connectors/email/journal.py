@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +36,8 @@ class SentSheet:
     """A sheet that was handed over, or was going to be.
 
     keys: of its messages. state: 'out', 'refused', or 'open': still to go out. tries: how often it may have arrived; an
-    open one with tries was handed over, and nobody knows what became of it. why: it was refused.
+    open one with tries was handed over, and nobody knows what became of it. why: it was refused. given: marks of the
+    words that it gave out, by key (filedrop/given_out.py); an earlier version noted none.
     """
 
     token: str
@@ -47,6 +48,7 @@ class SentSheet:
     address: str
     tries: int
     why: Message | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,13 @@ def _as_sheet(kept: Mapping[str, Any]) -> SentSheet:
     why = None if kept["why"] is None else message_from_json(kept["why"])
     names = ("token", "counterparty", "run")
     return SentSheet(
-        *(kept[name] for name in names), tuple(kept["keys"]), kept["state"], kept["address"], kept["tries"], why
+        *(kept[name] for name in names),
+        tuple(kept["keys"]),
+        kept["state"],
+        kept["address"],
+        kept["tries"],
+        why,
+        dict(kept.get("given", {})),
     )
 
 

@@ -42,7 +42,6 @@ def order_letter(
     """The mail with a sheet. sent: the sheet as it stood before; what may have arrived before is marked as a repeat.
     name: of the counterparty, as it is shown."""
     language = envelope.language
-    messages = [replace(message, repeated=sent.tries > 0) for message in messages]
     sheet = sheet_with_token(sent, messages, language, known)
     sheet = replace(sheet, counterparty=one_line(sheet.counterparty))
     kind = "order" if sent.tries == 0 else "repeat"
@@ -82,7 +81,8 @@ def reply_letter(envelope: Envelope, token: str, answered: str, findings: Sequen
 
 
 def sheet_with_token(sent: SentSheet, messages: Sequence[OrderMessage], language: str, known: Known) -> Sheet:
-    """The drop folder's sheet with one column more, in which the token stands."""
+    """The drop folder's sheet with one column more, in which the token stands. sent: as it stood before."""
+    messages = [replace(message, repeated=sent.tries > 0) for message in messages]
     sheet = sheet_of(sent.counterparty, sent.run, messages, language, known)
     return replace(sheet, columns=(*sheet.columns, "sheet"), rows=tuple((*row, sent.token) for row in sheet.rows))
 

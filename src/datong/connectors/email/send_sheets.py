@@ -6,8 +6,9 @@ from email.utils import formatdate
 from itertools import groupby
 
 from datong.connectors.email.journal import Journal, SentSheet
-from datong.connectors.email.letters import Envelope, order_letter
+from datong.connectors.email.letters import Envelope, order_letter, sheet_with_token
 from datong.connectors.email.servers import NotHandedOver, Sender
+from datong.connectors.filedrop.given_out import given_out, with_more
 from datong.connectors.filedrop.order_sheet import Known
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Refused, Unreachable, unreachable
 from datong.model.errors import DatongError
@@ -124,8 +125,10 @@ def _is_refused(one: _Due, book: AddressBook) -> bool:
 
 def _handed_over(one: _Due, book: AddressBook, journal: Journal, sender: Sender) -> Outcome:
     sheet, firm = one.sheet, book.firms[one.sheet.counterparty]
-    begun = replace(sheet, state="open", tries=sheet.tries + 1, why=None)
-    letter = order_letter(book.envelope(sheet.counterparty), sheet, one.messages, firm.name, book.known)
+    envelope = book.envelope(sheet.counterparty)
+    given = with_more(sheet.given, given_out(sheet_with_token(sheet, one.messages, envelope.language, book.known)))
+    begun = replace(sheet, state="open", tries=sheet.tries + 1, why=None, given=given)
+    letter = order_letter(envelope, sheet, one.messages, firm.name, book.known)
     noted: list[SentSheet] = []
 
     def about_to() -> None:

@@ -27,7 +27,7 @@ from datong.connectors.filedrop.folders import (
     write_csv,
     write_text,
 )
-from datong.connectors.filedrop.outbox import chains_of, not_ours, sweep
+from datong.connectors.filedrop.outbox import chains_of, given_before, not_ours, sweep
 from datong.connectors.filedrop.read_answers import Came, ReportRead, read_report
 from datong.connectors.files.changed_while_read import Looks, looks, read_steadily
 from datong.connectors.files.workbook_limits import inspect
@@ -127,6 +127,7 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
     with reachable(folder):
         found = [*_in_boxes(folder, reader), *_changed_since(folder, reader)]
         left = not_ours(folder, _told(folder))
+        given = given_before(folder)
         shared = bool(reader.chain) and bool(chains_of(folder) - {reader.chain})
     places = [one for one in found if isinstance(one, CollectedFile)]
     left += [one for one in found if isinstance(one, Finding)]
@@ -140,7 +141,7 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
         contents, problems = read_steadily(place.path, _look)
         left += [_named(problem, place) for problem in problems]
         for seen in contents:
-            read = _read(place, seen, calendar, reader)
+            read = _read(place, seen, calendar, reader, given)
             if read.is_for_another:
                 continue
             if shared and not read.is_keyed and not seen.refused:
@@ -157,11 +158,13 @@ def _named(problem: Finding, place: CollectedFile) -> Finding:
     return replace(problem, source=place.source)
 
 
-def _read(place: CollectedFile, seen: _Seen, calendar: Calendar, reader: Reader) -> ReportRead:
+def _read(
+    place: CollectedFile, seen: _Seen, calendar: Calendar, reader: Reader, given: Mapping[str, str]
+) -> ReportRead:
     if seen.refused:
         return ReportRead((), tuple(_named(f, place) for f in seen.refused))
     written = datetime.fromtimestamp(min(seen.looks[1] / 1e9, time.time()), UTC)
-    came = Came(place.source, seen.content, written, place.counterparty, reader.chain)
+    came = Came(place.source, seen.content, written, place.counterparty, reader.chain, given=given)
     try:
         return read_report(came, calendar)
     except Exception as error:  # whatever it is, the other files are to be read

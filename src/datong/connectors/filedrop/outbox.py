@@ -20,6 +20,7 @@ from datong.connectors.filedrop.folders import (
     safe_name,
     write_csv,
 )
+from datong.connectors.filedrop.given_out import given_out, with_more
 from datong.connectors.filedrop.order_sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.filedrop.sheet_columns import titles
 from datong.connectors.files.write_whole import halves, one_at_a_time, write_whole
@@ -35,6 +36,9 @@ _SENT = "sent.csv"
 # as sent: whoever finds it knows by what they say the sheets that were written before a kill.
 _MEANT = "writing.csv"
 _MEANT_COLUMNS = ("file", "csv", "xlsx", "key")
+# Marks of the words that went out with each key (given_out.py): noted before a sheet is written, so that whatever comes
+# back is known.
+_GIVEN = "given.csv"
 NOTHING_KNOWN = Known()
 
 
@@ -100,6 +104,8 @@ def _written(
         sheet = sheet_of(counterparty, run, part, own, known)
         as_text, as_book = as_csv(sheet, own), as_workbook(sheet, own)
         name = path.relative_to(folder / OUTBOX).as_posix()
+        marks = with_more(given_before(folder), given_out(sheet))
+        write_csv(folder / _GIVEN, [["key", "given"], *([key, marks[key]] for key in sorted(marks))])
         _note_meant(folder, [[name, digest(as_text), digest(as_book), key] for key in keys])
         write_whole(path.with_suffix(".xlsx"), as_book)
         write_whole(path, as_text)
@@ -127,7 +133,7 @@ def sweep(folder: Path) -> None:
     names = {f"{Path(name).name}{suffix}" for name in sheets for suffix in (".csv", ".xlsx")}
     boxes = {(folder / OUTBOX / name).parent for name in sheets}
     left = [half for box in sorted(boxes) for half in halves(box, lambda name: name in names or _is_told(name))]
-    left += halves(folder, lambda name: name in (_SENT, _MEANT, TAKEN))
+    left += halves(folder, lambda name: name in (_SENT, _MEANT, _GIVEN, TAKEN))
     for half in left:
         if not leads_elsewhere(folder, half):
             half.unlink(missing_ok=True)
@@ -180,11 +186,19 @@ def _whole(folder: Path) -> dict[str, str]:
 
 def _sent(folder: Path) -> dict[str, str]:
     """Keys that went out, with the file ('' where an earlier version noted none)."""
-    path = folder / _SENT
+    return _by_key(folder / _SENT, "file")
+
+
+def given_before(folder: Path) -> dict[str, str]:
+    """Marks of the words that our sheets gave out, by key; an earlier version noted none."""
+    return _by_key(folder / _GIVEN, "given")
+
+
+def _by_key(path: Path, column: str) -> dict[str, str]:
     if not path.exists():
         return {}
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return {row["key"]: row.get("file") or "" for row in csv.DictReader(file) if row.get("key")}
+        return {row["key"]: row.get(column) or "" for row in csv.DictReader(file) if row.get("key")}
 
 
 def chains_of(folder: Path) -> set[str]:

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
 from typing import Any
@@ -21,7 +21,15 @@ from datong.connectors.filedrop.answer_phrases import (
     said,
     two_numbers,
 )
-from datong.connectors.filedrop.sheet_columns import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
+from datong.connectors.filedrop.given_out import without_what_we_gave
+from datong.connectors.filedrop.sheet_columns import (
+    ANSWER_COLUMNS,
+    EXAMPLE,
+    ORDER_COLUMNS,
+    own_titles,
+    plain,
+    titles,
+)
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.inlet_and_outlet import chain_of
@@ -51,7 +59,7 @@ _MOMENT = re.compile(
 class Came:
     """A file that came. source: its name. said_at: when it was written, where somebody knows; counterparty: whose place
     it came from, None: the chain's own people; chain: the tag of the chain that reads it ('': any). is_chinese: its
-    titles are."""
+    titles are. given: marks of the words that our sheets gave out, by message number (given_out.py)."""
 
     source: str
     content: bytes
@@ -59,6 +67,7 @@ class Came:
     counterparty: str | None = None
     chain: str = ""
     is_chinese: bool = False
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
         return ReportRead((), (finding("error", "dispatch.no_rows", source),))
     table = table[_header_row(table) :]
     header = [plain(cell) for cell in table[0][1]]
-    at = {name: next((i for i, cell in enumerate(header) if cell in titles(name)), None) for name in _READ}
+    at = {name: next(iter(_places(name, header)), None) for name in _READ}
     missing = [name for name in _NEEDED if at[name] is None]
     if missing:
         there = ", ".join(cell.strip() for cell in table[0][1])
@@ -103,6 +112,8 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
         (row, {n: visible(cells[i]).strip() if i is not None and i < len(cells) else "" for n, i in at.items()})
         for row, cells in table[1:]
     ]
+    for (_, record), (_, cells) in zip(records, table[1:], strict=True):
+        record["reason"] = _remark(header, cells, record["key"], came.given)
     chains = [chain_of(record["key"]) for _, record in records]
     others = [at_row for at_row, chain in enumerate(chains) if came.chain and chain not in (None, came.chain)]
     if others and all(chain not in (None, came.chain) for chain in chains if chain is not None):
@@ -270,6 +281,27 @@ class _Row:
         self._findings.append(replace(found, subject=self._order or None))
 
 
+def _places(name: str, header: Sequence[str]) -> list[int]:
+    """Where a column stands: under its own titles, then under what people call it."""
+    own, every = own_titles(name), titles(name)
+    found = [i for i, cell in enumerate(header) if cell in every]
+    return sorted(found, key=lambda i: header[i] not in own)
+
+
+def _remark(header: Sequence[str], cells: Sequence[str], key: str, given: Mapping[str, str]) -> str:
+    """What somebody wrote as a remark, in whichever of its columns; nothing of what the sheet gave out itself. Of a
+    sheet whose words were not noted, the column in which we write is ours, where there is another for remarks."""
+    places = _places("reason", header)
+    has_own = bool(places) and header[places[0]] in own_titles("reason")
+    told = []
+    for i in places:
+        text = visible(cells[i]).strip() if i < len(cells) else ""
+        is_ours = has_own and key and key not in given and header[i] in own_titles("note")
+        left = "" if is_ours else without_what_we_gave(text, key, given)
+        told += [left] if left and left not in told else []
+    return "; ".join(told)
+
+
 def _merged(offers: Sequence[Offer]) -> Offer | None:
     """One offer of several that say different parts of it; None where two of them contradict one another."""
     parts = []
@@ -304,10 +336,11 @@ def _header_row(table: Sequence[tuple[int, list[str]]]) -> int:
 
 
 def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> list[Finding]:
-    """A finding for each column with something in it whose title is none of ours."""
+    """A finding for each column with something in it whose title is none of ours; our examples are nothing."""
     found = []
+    rows = [cells for _, cells in table[1:] if not _EXAMPLES & {plain(cell) for cell in cells}]
     for i, title in enumerate(table[0][1]):
-        filled = sum(bool("".join(cells[i : i + 1]).strip()) for _, cells in table[1:])
+        filled = sum(bool("".join(cells[i : i + 1]).strip()) for cells in rows)
         if filled and plain(title) not in _known_titles():
             found.append(finding("warning", "dispatch.unknown_column", source, title=title.strip(), count=filled))
     return found

@@ -40,8 +40,12 @@ _ALSO = {
 
 def titles(column: str) -> set[str]:
     """Every way in which a column may be titled: its name, its title in each language, and what people call it."""
-    told = (say(f"dispatch.title.{column}", language) for language in LANGUAGES)
-    return {plain(title) for title in (column, *told, *_ALSO.get(column, ()))}
+    return own_titles(column) | {plain(title) for title in _ALSO.get(column, ())}
+
+
+def own_titles(column: str) -> set[str]:
+    """Those that it has in our sheets."""
+    return {plain(title) for title in (column, *(say(f"dispatch.title.{column}", language) for language in LANGUAGES))}
 
 
 def plain(text: str) -> str:
