@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.connectors.filedrop.answer_phrases import Said, Spoken, day_of, meant, moment_of, said
+from datong.connectors.filedrop.answer_phrases import (
+    Said,
+    Spoken,
+    day_of,
+    is_conditional,
+    is_reason_alone,
+    meant,
+    moment_of,
+    said,
+    says_more,
+)
+from datong.connectors.filedrop.number_words import in_digits
 from datong.ledger.order_life import Offer
 from datong.model.flow import OrderState
 
@@ -242,9 +253,191 @@ def test_what_people_say_in_other_words_or_in_parts(text: str, state: OrderState
     ("text", "hint"),
     [
         ("收到", "accepted"), ("知道了", "accepted"), ("received", "accepted"), ("已经完工了吧", "done"),
-        ("我们接单了", "accepted"), ("可以，做不了", None), ("没料", None), ("没料，可以", "accepted"),
+        ("我们接单了", "accepted"), ("可以，做不了", None), ("没料", None), ("没料，可以", None),
     ],
 )  # fmt: skip
 def test_what_may_mean_a_state_is_asked_about_and_not_taken(text: str, hint: OrderState | None) -> None:
     assert said(text, Spoken()) is None
     assert meant(text) == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (text, Said(None, Offer(units=100.0)))
+            for text in ("只能做一百件", "只能做一百", "only a hundred", "up to 100")
+        ),
+        ("最多两千五百件", Said(None, Offer(units=2500.0))),
+        ("only eighty-five pcs", Said(None, Offer(units=85.0))),
+        ("可以，但要晚到12月15号", Said("accepted", Offer(due=date(2026, 12, 15)))),
+        ("同意，不过要晚两天", Said("accepted", Offer(due=date(2026, 12, 6)))),
+        ("ok, but later: Dec 15", Said("accepted", Offer(due=date(2026, 12, 15)))),
+        ("同意，但单价要涨到25", Said("accepted", Offer(price=25.0))),
+        ("yes, but price goes up to 25", Said("accepted", Offer(price=25.0))),
+        ("可以，只能做八十件", Said("accepted", Offer(units=80.0))),
+        *((text, Said("done")) for text in ("做好了", "全部做好了", "all done", "it's done")),
+        *(
+            (text, Said("accepted"))
+            for text in ("行，按原来的做", "ok，尽量", "好的 尽量", "ok, as planned", "OK, will try")
+        ),
+    ],
+)
+def test_what_a_hurried_person_writes(text: str, expected: Said) -> None:
+    assert said(text, Spoken(TODAY, DUE, is_chinese=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        *(
+            (text, "offered")
+            for text in ("做一半", "先做50件其余下周", "可以，但加钱", "只能完成一半", "接单一半", "accept 80")
+        ),
+        *(
+            (text, "offered")
+            for text in ("can do half", "50 first, rest next week", "可以，如果有料", "ok if material comes")
+        ),
+        *((text, "partly_done") for text in ("做了一半", "half done", "50 done", "完工80")),
+        *((text, None) for text in ("没料", "没料，下周才有", "no material", "可以，但做不了")),
+    ],
+)
+def test_a_hint_points_where_the_text_does(text: str, hint: OrderState | None) -> None:
+    assert said(text, Spoken(TODAY, DUE, is_chinese=True)) is None
+    assert meant(text) == hint
+
+
+@pytest.mark.parametrize("text", ["没料", "没料，下周才有", "out of stock", "没料，可以"])
+def test_a_reason_alone_is_asked_about_as_one(text: str) -> None:
+    assert is_reason_alone(text)
+    assert not is_reason_alone("没料，做不了") and not is_reason_alone("可以")
+
+
+YES = (
+    "可以",
+    "同意",
+    "接单",
+    "好的",
+    "行",
+    "没问题",
+    "收到",
+    "accepted",
+    "ok",
+    "yes",
+    "agreed",
+    "we accept",
+    "received",
+)
+BETWEEN = ("", "，", ", ", " ", "。", "; ")
+MORE = (
+    *(
+        "但",
+        "不过",
+        "but ",
+        "只是",
+        "如果",
+        "if ",
+        "最多",
+        "only ",
+        "先做",
+        "晚到",
+        "by ",
+        "到",
+        "单价",
+        "price ",
+        "要",
+        "",
+        "剩下",
+    ),
+)
+OF = (
+    *(
+        "50",
+        "一百件",
+        "两件",
+        "八成",
+        "一半",
+        "12月15号",
+        "下周三",
+        "月底",
+        "明天",
+        "Dec 15",
+        "next week",
+        "3 days",
+        "a hundred",
+    ),
+    *("half", "25元", "涨价", "晚两天", "12/15", "2026-12-15", "十五天", "三个星期"),
+)
+
+
+@given(st.sampled_from(YES), st.sampled_from(BETWEEN), st.sampled_from(MORE), st.sampled_from(OF), st.booleans())
+def test_yes_with_a_number_a_day_or_a_but_is_never_taken_or_hinted_as_an_acceptance_in_full(
+    yes: str, between: str, more: str, of: str, is_behind: bool
+) -> None:
+    """Whatever stands beside a yes: the reading has it as an offer, or there is none; and no hint leads past it."""
+    text = f"{yes}{between or ' '}{more}{of}" if is_behind else f"{more}{of}{between or ' '}{yes}"
+    found = said(text, Spoken(TODAY, DUE, is_chinese=True))
+    assert says_more(text)
+    assert found is None or found.state != "accepted" or found.offer
+    assert meant(text) != "accepted"
+
+
+@given(
+    st.sampled_from(YES),
+    st.sampled_from(("但", "不过", "but", "但是", "如果", "unless")),
+    st.text("啊的我们料钱机器x y", min_size=1),
+)
+def test_a_yes_with_a_condition_is_no_acceptance_in_full(yes: str, but: str, rest: str) -> None:
+    text = f"{yes}, {but} {rest}z"
+    found = said(text, Spoken(TODAY, DUE))
+    assert (found is None or found.state != "accepted") and meant(text) != "accepted"
+
+
+def in_chinese(number: int) -> str:
+    """As it is said: each gap of places as one 零, and 十 without 一 where it begins."""
+    told, gap = "", False
+    for place, sign in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = number // place % 10
+        if digit:
+            told += ("零" if gap and told else "") + "零一二三四五六七八九"[digit] + sign
+        gap = digit == 0 and bool(told)
+    return told[1:] if told.startswith("一十") else told
+
+
+@given(st.integers(1, 9_999), st.sampled_from(["件", "套", "箱"]))
+def test_numbers_in_chinese_are_the_numbers_that_they_say(number: int, counted: str) -> None:
+    assert in_digits(in_chinese(number) + counted) == f"{number}{counted}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一百二",
+        "三百五件",
+        "十几件",
+        "一百多",
+        "万一",
+        "一定",
+        "十分",
+        "一起",
+        "两千来件",
+        "twenty thirty",
+        "two weeks later",
+    ],
+)
+def test_what_is_no_one_number_stays_as_it_is(text: str) -> None:
+    assert in_digits(text) == text
+
+
+@pytest.mark.parametrize(
+    ("remark", "takes_back"),
+    [
+        *(
+            (text, True)
+            for text in ("但12月20日左右才行", "但是要贵一点", "不过只有一半有料", "but maybe 2 weeks", "如果下周有料")
+        ),
+        *((text, False) for text in ("好的", "3号机做", "明天开工", "谢谢", "但请放心", "会尽快")),
+    ],
+)
+def test_a_remark_that_takes_something_back(remark: str, takes_back: bool) -> None:
+    assert is_conditional(remark) == takes_back

@@ -660,6 +660,17 @@ def test_a_day_that_hangs_on_when_it_was_written_is_asked_where_the_row_does_not
     ]
 
 
+def test_hints_to_what_is_not_understood_lead_to_the_right_columns(ledger: DuckDBLedger, drop: Path) -> None:
+    head = "单号,状态,时间,原因\n"
+    put(drop, f"{head}W1,先做50件其余下周,,\nW2,没料,,\nB1,接单,,但要贵一点\n")
+    got = take(ledger, drop)
+    assert [(f.code, f.row) for f in got.findings] == [("unknown_state", 2), ("unknown_state", 3), ("takes_back", 4)]
+    told = [f.text("zh") for f in got.findings]
+    assert "是否指“另提方案”" in told[0] and "可做数量" in told[0]
+    assert "若做不了，请选“拒单”" in told[1] and "另提方案" in told[2]
+    assert got.batches == ()
+
+
 def test_days_are_told_as_the_chain_has_them(ledger: DuckDBLedger, drop: Path) -> None:
     """Midnight in Shanghai is 16:00 of the day before in UTC; so is the end of the year 2026 already 2027 there."""
     put(drop, f"{HEAD}W1,started,,2027-02-25,\nW2,started,,2026-02-25,\nW2,accepted,,9999-12-31T20:00Z,\n")

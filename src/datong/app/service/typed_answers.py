@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, get_args
 
-from datong.connectors.filedrop.answer_phrases import Said, Spoken, day_of, moment_of, number_of, said, two_numbers
+from datong.connectors.filedrop.answer_phrases import (
+    Said,
+    Spoken,
+    day_of,
+    is_conditional,
+    moment_of,
+    number_of,
+    said,
+    two_numbers,
+)
 from datong.connectors.filedrop.read_answers import one_reading
 from datong.ledger.order_life import AS_ORDERED, Offer, OrderEvent, Standing
 from datong.model.calendar import Calendar
@@ -92,6 +101,8 @@ class _Reading:
         offer = self._offer() if typed.state == "offered" else AS_ORDERED
         if typed.state in _ANSWERED:
             offer = self._with_remark(offer, said(remark, self._asked.spoken) if remark else None)
+        if typed.state == "accepted" and not offer and not self.findings and is_conditional(remark):
+            self._problem("dispatch.takes_back", "reason", value=remark)
         if typed.state == "offered" and not offer and not self.findings:
             self._problem("dispatch.offers_nothing", "new_due")
         if len(remark) > LONGEST_REMARK:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.numbers import read_numbers, written
+from datong.connectors.filedrop.number_words import in_digits
 from datong.connectors.filedrop.sheet_columns import plain
 from datong.ledger.order_life import AS_ORDERED, REPORTED, Offer
 from datong.model.flow import OrderState
@@ -71,7 +72,11 @@ _EVENING, _FIRST_OF_EVENING = ("傍晚", "晚上"), 5
 _TAKEN = "\x1f"
 # What parts a refusal from the offer behind it: "拒绝，12月9日才能交". A blank does so only behind Chinese.
 _PARTED = re.compile(r" ?[,.;:!，。；：！、()（）]|(?<![a-z]) ")
-_BETWEEN_PARTS = re.compile(r"[,.;:!，。；：！、()（）]")
+_BETWEEN_PARTS = re.compile(r"[,.;:!，。；：！、()（）]|(?<=[\u4e00-\u9fff]) | (?=[\u4e00-\u9fff])")
+# A number, in words too where something is counted by it.
+_COUNTS = re.compile(
+    r"\d|[一二两三四五六七八九十百千万][件个只台套箱包天周星礼月成百千万十]|[零一二两三四五六七八九]十|十[一二三四五六七八九]"
+)
 # Answers that may have an offer beside them in one text.
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
 # Without blanks: "80 120" could be two numbers.
@@ -129,20 +134,67 @@ def said(text: str, spoken: Spoken) -> Said | None:
 
 
 def _said_in_parts(text: str) -> OrderState | None:
-    """The state that each part of a text says, parted by a sign (可以，没问题), a refusal also with its reason; None
-    where a part says something else, or another state."""
+    """The state that each part of a text says, parted by a sign (可以，没问题), a refusal also with its reason, beside
+    courtesies (好的，尽量); None where a part says something else, or another state."""
     parts = [plain(part) for part in _BETWEEN_PARTS.split(_even(text)) if part.strip()]
-    reasons = {plain(reason) for reason in _table()["refusal_reasons"]}
-    states = {_states().get(part) for part in parts if part not in reasons}
+    reasons, courtesies = _plain_words("refusal_reasons"), _plain_words("courtesies")
+    states = {_states().get(part) for part in parts if part not in reasons | courtesies}
     state = states.pop() if len(states) == 1 else None
-    return state if state == "refused" or not reasons & {*parts} else None
+    is_plain = not reasons & {*parts} and (state == "accepted" or not courtesies & {*parts})
+    return state if state == "refused" or is_plain else None
 
 
 def meant(text: str) -> OrderState | None:
-    """The state that a text may mean: with a slip of the hand, where one sign of Chinese is another, or few letters
-    are; or among more words. None where words for two states are as near."""
+    """The state that a text may mean. None where words for two states are as near. What says more than yes is never
+    hinted to be an acceptance as ordered, and what says how much of the work is done, never to be the whole of it."""
+    if is_reason_alone(text):
+        return None
+    near = _near(text)
+    even = _even(text)
+    if not says_more(text) or near not in (None, "accepted", "done"):
+        return near
+    if _any_of("work_words").search(even) and not _any_of("can_words").search(even):
+        return "partly_done"
+    return "offered" if near == "accepted" or not _refuses(even) else None
+
+
+def says_more(text: str) -> bool:
+    """Whether a text tells of a number, a day, a part, a price or a condition."""
+    even = _even(text)
+    kinds = ("part_words", "time_words", "more_money_words")
+    return bool(_COUNTS.search(even) or _has_condition(even) or any(_any_of(kind).search(even) for kind in kinds))
+
+
+def is_conditional(text: str) -> bool:
+    """Whether a remark beside an acceptance takes something of it back: a condition, and what it is of."""
+    even = _even(text)
+    kinds = ("part_words", "time_words", "more_money_words")
+    is_of_something = _COUNTS.search(even) or any(_any_of(kind).search(even) for kind in kinds)
+    return bool(is_of_something) and _has_condition(even)
+
+
+def is_reason_alone(text: str) -> bool:
+    """Whether a text says why, and not what: 没料 may be a refusal, or a delay."""
+    parts = {plain(part) for part in _BETWEEN_PARTS.split(_even(text)) if part.strip()}
+    states = {_states().get(part) for part in parts}
+    return bool(parts & _plain_words("refusal_reasons")) and "refused" not in states
+
+
+def _has_condition(even: str) -> bool:
+    """A word such as 但 with something behind it."""
+    return any(even[match.end() :].strip(" ,.;:!") for match in _any_of("but_words").finditer(even))
+
+
+def _refuses(even: str) -> bool:
+    found = _any_state().findall(plain(even))
+    return any(_states()[word] == "refused" for word in found)
+
+
+def _near(text: str) -> OrderState | None:
+    """The state whose word stands nearest to a text: with a slip of the hand, where one sign of Chinese is another, or
+    few letters are; or among more words."""
     typed = plain(text)
-    if typed in {plain(word) for word in _table()["perhaps_accepted"]}:
+    if typed in _plain_words("perhaps_accepted"):
         return "accepted"
     if typed.isascii():
         near = get_close_matches(typed, [word for word in _states() if word.isascii()], 3, 0.8)
@@ -195,9 +247,9 @@ def _since_midnight(parts: Mapping[str, str | None]) -> timedelta | None:
 
 
 def _even(text: str) -> str:
-    """A text without case, wide signs and blanks that mean nothing, and with days of Chinese numerals in digits."""
+    """A text without case, wide signs and blanks that mean nothing, and with numbers in digits."""
     found = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return _IN_CHINESE.sub(lambda match: _digits(match[0]), found)
+    return in_digits(_IN_CHINESE.sub(lambda match: _digits(match[0]), found))
 
 
 def _digits(text: str) -> str:
@@ -355,6 +407,16 @@ def _states() -> Mapping[str, OrderState]:
 def _any_state() -> re.Pattern[str]:
     """A word of two signs or more for a state, plain."""
     return re.compile(_any([word for word in _states() if len(word) > 1 and not word.isascii()]))
+
+
+@cache
+def _plain_words(name: str) -> frozenset[str]:
+    return frozenset(plain(word) for word in _table()[name])
+
+
+@cache
+def _any_of(name: str) -> re.Pattern[str]:
+    return re.compile(_any(_table()[name]))
 
 
 @cache

@@ -15,6 +15,8 @@ from datong.connectors.filedrop.answer_phrases import (
     Said,
     Spoken,
     day_of,
+    is_conditional,
+    is_reason_alone,
     meant,
     moment_of,
     numbers_of,
@@ -228,18 +230,25 @@ class _Row:
         if merged is None:
             self._problem("two_answers", "state", state=record["state"])
             return None
+        if first.state == "accepted" and not merged and is_conditional(record["reason"]):
+            self._problem("takes_back", "reason", value=record["reason"])
+            return None
         return Said(first.state, merged)
 
     def _unknown_state(self, text: str) -> None:
-        """A question; where one state alone is near to what was typed, whether that is meant."""
+        """A question; where one state alone is near to what was typed, whether that is meant. An offer is written into
+        its own columns."""
         states = _listed([message(f"dispatch.state.{state}") for state in REPORTED])
         if not text:
             self._problem("no_state", "state", states=states)
             return
         self._problem("unknown_state", "state", state=text, states=states)
         near = meant(text)
-        if near is not None:
-            remedy = message("dispatch.did_you_mean", state=message(f"dispatch.state.{near}"))
+        if is_reason_alone(text):
+            self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.reason_alone"))
+        elif near is not None:
+            rule = "dispatch.did_you_mean_offer" if near == "offered" else "dispatch.did_you_mean"
+            remedy = message(rule, state=message(f"dispatch.state.{near}"))
             self._findings[-1] = replace(self._findings[-1], remedy=remedy)
 
     def _own_offer(self, spoken: Spoken) -> Offer:
