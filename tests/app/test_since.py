@@ -268,6 +268,63 @@ def test_a_run_of_the_same_moment_is_held_against_the_same_plan(factory: Factory
     assert given == [["P20260302-001", "W20260302-001"], sorted(one.tables["messages"]["order"].to_pylist())]
 
 
+@pytest.fixture
+def recorded(factory: Factory) -> tuple[Factory, list[str], RunResult]:
+    """A chain of declared history, the orders of its first plan, which are given out, and that plan."""
+    factory.write("chain.toml", FILES["chain_toml"].replace('"live"', '"declared"'))
+    with factory.at(0) as chain:
+        first = chain.run("2026-03-02T08:00:00Z")
+        given_out = release_orders.release(chain, (), all_due=True)
+    return factory, sorted(given_out), first
+
+
+def test_what_is_dated_before_the_last_plan_is_held_against_the_last_plan(
+    recorded: tuple[Factory, list[str], RunResult],
+) -> None:
+    """The plan of the 3rd at 18:56 is kept, then an answer comes that is dated the 2nd at 17:00, and another of 17:30.
+    Each plan is held against the one kept just before, and tells of its own answer alone; made again with nothing new
+    it is the same; a look back to a moment of before is held against what was before that."""
+    factory, orders, first = recorded
+    with factory.at(1) as chain:
+        at_four = chain.run("2026-03-02T16:00:00Z")
+        last = chain.run("2026-03-03T18:56:00Z")
+    assert rows(at_four, "before") == [("run", first.run)] and rows(last, "before") == [("run", at_four.run)]
+
+    def hears(line: str) -> RunResult:
+        factory.says(line)
+        return factory.week(2, give_out=False)
+
+    second = hears(f"{orders[0]},accepted,,,2026-03-02T17:00:00Z,")
+    third = hears(f"{orders[1]},accepted,,,2026-03-02T17:30:00Z,")
+    assert (rows(second, "before"), rows(third, "before")) == ([("run", last.run)], [("run", second.run)])
+    with factory.at(2) as chain:
+        again = chain.run()
+        back = chain.run("2026-03-02T16:00:00Z")
+    assert again.tables["since"].equals(third.tables["since"])
+    assert rows(back, "before") == [("run", first.run)]
+
+
+def test_an_answer_to_a_plan_that_was_given_out_is_held_against_it(
+    recorded: tuple[Factory, list[str], RunResult],
+) -> None:
+    """Nothing that is dated before it moves the moment of the next plan: the answer is told once, as new."""
+    factory, orders, first = recorded
+    with factory.at(1) as chain:
+        before = chain.run("2026-03-10T08:00:00Z")
+        release_orders.release(chain, (), all_due=True)
+        known = chain.run()
+    factory.says(f"{orders[0]},accepted,,,2026-03-02T17:00:00Z,", f"{orders[1]},refused,,,2026-03-02T17:00:00Z,no")
+    heard = factory.week(2, give_out=False)
+    assert heard.as_of == known.as_of
+    assert rows(heard, "before") == [("run", known.run)] != [("run", first.run)]
+    factory.says(f"{orders[0]},started,,,2026-03-02T18:00:00Z,")
+    more = factory.week(2, give_out=False)
+    assert (more.as_of, rows(more, "before")) == (heard.as_of, [("run", heard.run)])
+    told = [{subject for kind, subject in rows(r, "came_back") if kind == "refused"} for r in (heard, more)]
+    assert told == [{orders[1]}, set()]
+    assert before.as_of <= known.as_of
+
+
 def test_a_refusal_that_closes_a_way_stands_in_the_plan(factory: Factory) -> None:
     factory.week(0)
     factory.says("P20260302-001,refused,,,2026-03-03 09:00,no steel this week")

@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from datong.app.wiring import Opened
 from datong.learn.learnt_as_table import learnt_by
-from datong.ledger.order_life import Standing
+from datong.ledger.order_life import REPORTED, Standing
 from datong.ledger.protocol import FEWER_SOLD_SCHEMA, Ledger, RunRecord
-from datong.ledger.standings import order_standings, state_of
-from datong.ledger.state import State
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings, state_of
+from datong.ledger.state import Snapshot, State
 from datong.model.errors import NotFound
 from datong.model.flow import SCORES_SCHEMA, Learnt, OrderMessage
 from datong.model.tables import tables
@@ -46,15 +46,13 @@ def proposed_before(at: Opened, state: State) -> list[pa.Table]:
 
 
 def plan_before(at: Opened, now: State, ledger_of: Callable[[str | None], Ledger]) -> "PlanBefore | None":
-    """The last kept run before the moment of a state; never one of the same moment, which the same inputs give again.
-    ledger_of: the ledger of a branch."""
+    """The last run that was kept before what a state knows came in; never one that knew the same of its moment, which
+    the same inputs give again. ledger_of: the ledger of a branch."""
     from datong.questions.since import READ_BEFORE, SOURCE_TABLES, PlanBefore, runs_since
 
-    moment = now.as_of
-    earlier = [row for row in _runs_by_moment(at, moment) if row["as_of"] < moment]
-    if not earlier:
+    moment, last = now.as_of, _last_before(at, now)
+    if last is None:
         return None
-    last = earlier[-1]
     state = ledger_of(last["branch"]).run_inputs(last["run"], READ_BEFORE).state
     fewer = FEWER_SOLD_SCHEMA.empty_table()
     if state.snapshot is not None:
@@ -62,6 +60,49 @@ def plan_before(at: Opened, now: State, ledger_of: Callable[[str | None], Ledger
     plan = at.ledger.run_tables(last["run"], PLAN_TABLES)
     sources = {run: at.ledger.run_tables(run, SOURCE_TABLES) for run in sorted(runs_since(state, now))}
     return PlanBefore(last["run"], last["as_of"], state, plan, fewer, sources)
+
+
+def _last_before(at: Opened, now: State) -> dict[str, Any] | None:
+    """The row of the last run of an earlier moment, or of one of this moment or a later one that was kept before
+    something came in that is known now: people date what they answer before the plan that they answer to. A plan that
+    is given out and made again for its moment is held against the same one as before."""
+    earlier = [row for row in _runs_by_moment(at, now.as_of) if row["as_of"] < now.as_of]
+    last = earlier[-1] if earlier else None
+    if now.snapshot is None:
+        return last
+    own = [row for row in at.ledger.runs().to_pylist() if row["branch"] == at.branch and row["as_of"] >= now.as_of]
+    write, found = -1, None
+    for row in own:
+        kept = at.ledger.run_inputs(row["run"], ()).state.snapshot
+        if kept is not None and kept.write >= write and _came_since(at, now, kept):
+            write, found = kept.write, row
+    if last is None or found is None or last["branch"] != at.branch:
+        return found or last
+    before = at.ledger.run_inputs(last["run"], ()).state.snapshot
+    return last if before is not None and before.write > write else found
+
+
+def _came_since(at: Opened, now: State, before: Snapshot) -> bool:
+    """Whether a state knows something that came in after a write, beside what we did ourselves with that plan: giving
+    out, locking, deciding on offers. What comes often is read first."""
+    if now.snapshot is None or before.write >= now.snapshot.write:
+        return False
+    often = [name for name in READ_FOR_STANDINGS if name in now.tables]
+    names = (*often, *(name for name in now.tables if name not in often))
+    return any(
+        not _of_others(at.ledger.state(now.as_of, (name,), before), name).equals(_of_others(now, name))
+        for name in names
+        if name != "orders"
+    )
+
+
+def _of_others(state: State, name: str) -> pa.Table:
+    """A table's rows, of order events those alone that somebody else told."""
+    rows = state.tables[name]
+    if name != "order_events":
+        return rows
+    reported = pc.is_in(rows["state"], pa.array(REPORTED, pa.string()))
+    return rows.filter(pc.and_(reported, pc.is_null(rows["answers"])))
 
 
 def learnt(at: Opened, moment: datetime) -> Learnt:

@@ -65,9 +65,9 @@ SOURCE_TABLES = ("orders", "ways")
 
 @dataclass(frozen=True, eq=False)
 class PlanBefore:
-    """A kept run with an earlier moment: the world that it saw (of it the tables `READ_BEFORE`), and its tables.
-    fewer_sold: what of the sales that it counted holds no longer, or for less, in FEWER_SOLD_SCHEMA. sources: of each
-    run from which something went out since or ended, the tables `SOURCE_TABLES`, by run."""
+    """A run that was kept before what is new came in: the world that it saw (of it the tables `READ_BEFORE`), and its
+    tables. fewer_sold: what of the sales that it counted holds no longer, or for less, in FEWER_SOLD_SCHEMA. sources:
+    of each run from which something went out since or ended, the tables `SOURCE_TABLES`, by run."""
 
     run: str
     as_of: datetime
