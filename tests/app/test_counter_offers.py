@@ -215,8 +215,13 @@ def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Pla
         assert (no.order, no.units, no.first) == (made, offer.order["units"] - 5, now.first_open_bucket)
         (priced,) = refusals(asked, asked.first_open_bucket)
         assert (priced.first, priced.after, priced.units) == (no.first, no.after, no.units)
-        orders = chain.run().tables["orders"].to_pylist()
+        run = chain.run()
+        orders = run.tables["orders"].to_pylist()
         assert not [r for r in orders if r["recipe"] == no.row and r["start"] < no.after]
+    for language, word in (("en", "refused"), ("zh", "拒绝")):
+        since = rendered({"since": run.tables["since"]}, language)["since"].to_pylist()
+        (closed,) = [row["text"] for row in since if row["part"] == "closed"]
+        assert made in closed and word not in closed
 
 
 def test_why_says_how_an_order_stands_after_its_offer_was_taken(
@@ -306,6 +311,20 @@ def test_an_order_that_was_refused_and_is_accepted_later_needs_to_be_given_out_a
     with plant.at(3) as chain:
         assert plant.exchange(chain) == ["impossible_state"]
     assert "datong release" in plant.findings[0].text("en") and "重新下达" in plant.findings[0].text("zh")
+
+
+@pytest.mark.parametrize("state", ["accepted", "started", "partly done"])
+def test_whoever_took_an_order_on_and_cannot_do_it_is_told_how_to_say_so(plant: Plant, state: str) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},{state},2026-03-03,")
+    plant.says(MAKER, f"{made},refused,2026-03-04,machine broke")
+    with plant.at(3) as chain:
+        assert "impossible_state" in plant.exchange(chain)
+        (found,) = [f for f in plant.findings if f.code == "impossible_state"]
+        assert "“取消”" in found.text("zh") and "“另提方案”" in found.text("zh") and "'cancelled'" in found.text("en")
+        plant.says(MAKER, f"{made},取消,2026-03-04,machine broke")
+        assert "impossible_state" not in plant.exchange(chain)
+        assert state_of(chain, made) == "cancelled"
 
 
 def test_the_price_of_an_offer_is_the_difference_of_two_plans(plant: Plant) -> None:

@@ -65,7 +65,8 @@ def brief(orders: tuple[PlannedOrder, ...]) -> list[tuple[Any, ...]]:
 
 def told(order: PlannedOrder) -> list[str]:
     """What an order says of refusals."""
-    return [c.text.text("en") for c in order.causes if c.text.key.startswith("plan.cause.refused")]
+    kinds = ("plan.cause.refused", "plan.cause.agreed")
+    return [c.text.text("en") for c in order.causes if c.text.key.startswith(kinds)]
 
 
 OFFER = {"offers": [{"offer": "A/S", "product": "A", "price": 3.0, "lead_days": 0.0}]}
@@ -192,8 +193,8 @@ def test_what_a_taken_offer_leaves_is_not_asked_of_the_same_at_once() -> None:
     found = cycle(state(fewer, **OFFER)).plan.orders
     assert brief(found) == [("A/S", 3.0, week(0)), ("A/L", 6.0, week(1))]
     assert told(found[0]) == [
-        "Ahmed refused W1, 3 by A/L in the week of 2024-01-01 (offered instead, and taken: 5 units), and is not"
-        " asked for that again"
+        "W1 was agreed otherwise with Ahmed (offered instead, and taken: 5 units), and 3 by A/L in the week of"
+        " 2024-01-01 is not asked for again"
     ]
     assert brief(cycle(state(fewer)).plan.orders) == [("A/L", 9.0, week(1))]
 

@@ -24,6 +24,7 @@ from datong.ledger.order_life import (
     in_order,
     order_events_rows,
     standing,
+    state_word,
 )
 from datong.ledger.row_checks import ROWS_NAMED_ONE_BY_ONE
 from datong.ledger.standings import LEAST_UNITS, READ_FOR_STANDINGS, order_standings
@@ -71,6 +72,8 @@ MOST_UNKNOWN_APART = 3
 OUT_OF_ORDER = "out_of_order"
 # Answers to an order, which an offer beside them turns into an offer.
 _ANSWERED = ("offered", "accepted", "refused")
+# In these an order was taken on: whoever cannot do it any more says so, and does not refuse it.
+_TAKEN_ON = ("accepted", "started", "partly_done")
 # Tables that `answers` reads.
 READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "recipe_steps", "lines", "lanes", "offers")
 
@@ -272,9 +275,9 @@ class _Life:
             scrap = self._scrap if event.scrap_units is None else scrap
         else:
             self._question_units(report, event)
-            if event.state == "started" and event.assumed == "happened_at":
+            if event.state in WORK_STATES and event.assumed == "happened_at":
                 day = self._asked.calendar.local_date(event.happened_at)
-                self._say("note", "start_assumed", report, "happened_at", day=day)
+                self._say("note", "day_assumed", report, "happened_at", day=day, state=state_word(event.state))
             good, scrap = max(self._good, good), max(self._scrap, scrap)
         self._tell_used_up(report, event, good, scrap)
         more = (max(good - self._good, 0.0), max(scrap - self._scrap, 0.0))
@@ -423,7 +426,9 @@ class _Life:
                 advance(event.state, stood)  # late news must not rule out what was said to come after it
         except Refused as refusal:
             is_anew = before.without_offer == "refused" and event.state in PATH
-            step = message("dispatch.given_out_anew" if is_anew else "dispatch.check_state")
+            is_open = before.without_offer in _TAKEN_ON
+            rule = "given_out_anew" if is_anew else "no_more" if is_open and event.state == "refused" else "check_state"
+            step = message(f"dispatch.{rule}")
             self._say("error", "impossible_state", report, "state", problem=refusal.message, step=step)
             return False
         if step.note is not None:

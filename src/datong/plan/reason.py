@@ -519,9 +519,10 @@ class Reasons:
         causes = []
         for refusal in self.refused.get(lot, ()):
             start = self.work.starts[lot.start]
-            rule = "refused" if start < refusal.after else "refused_before"
+            rule = "agreed" if refusal.instead else "refused"
+            when = "_lately" if refusal.first not in self.at else "" if start < refusal.after else "_before"
             text = message(
-                f"plan.cause.{rule if refusal.first in self.at else 'refused_lately'}",
+                f"plan.cause.{rule}{when}",
                 who=party(refusal.counterparty or refusal.row),
                 order=refusal.order,
                 units=shown(refusal.units),

@@ -610,15 +610,18 @@ def test_nobody_reports_what_has_not_happened(ledger: DuckDBLedger, drop: Path, 
 
 def test_work_may_begin_without_a_time_and_units_may_not(ledger: DuckDBLedger, drop: Path) -> None:
     """Begun on the day on which the file was written; never before the order went out. Sent again it is the same."""
-    put(drop, f"{HEAD}W1,开工,,,\nW2,开工,20,,\nW2,完工,,,\n")
+    put(drop, f"{HEAD}W1,开工,,,\nW2,开工,20,,\nW2,完工,,,\nW2,部分完工,20,,\nB1,部分完工,,,\n")
     written_at = datetime(2026, 3, 7, 20, tzinfo=UTC).timestamp()  # the 8th in Shanghai
     os.utime(drop / "inbox" / "report.csv", (written_at, written_at))
     got = take(ledger, drop)
     assert [(f.severity, f.code, f.row, f.subject) for f in got.findings] == [
         ("error", "no_moment", 3, "W2"),
         ("error", "no_moment", 4, "W2"),
+        ("error", "no_moment", 5, "W2"),
+        ("note", "out_of_order", 6, "B1"),
+        ("note", "day_assumed", 6, "B1"),
         ("note", "out_of_order", 2, "W1"),
-        ("note", "start_assumed", 2, "W1"),
+        ("note", "day_assumed", 2, "W1"),
     ]
     assert "2026-03-08" in got.findings[-1].text("zh") and "“”" not in "".join(f.text("zh") for f in got.findings)
     (begun,) = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "started"]

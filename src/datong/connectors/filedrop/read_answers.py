@@ -48,7 +48,7 @@ _EXAMPLES = frozenset(EXAMPLE.values())
 _NEEDED = ("order", "state")
 _NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
 # What need not say when: it holds from the moment at which it came. Units do need to: they are made or come on a day.
-_UNDATED = frozenset({"offered", "accepted", "refused", "cancelled", "started"})
+_UNDATED = frozenset({"offered", "accepted", "refused", "cancelled", "started", "partly_done"})
 # States that an offer turns into one of its own; beside the others it is told besides.
 _ANSWERED: tuple[OrderState, ...] = ("offered", "accepted", "refused")
 _MOMENT = re.compile(

@@ -83,7 +83,7 @@ def closed_rows(state: State, from_day: date, naming: Naming) -> list[Row]:
 
 def _closed_text(refusal: Refusal, naming: Naming) -> Message:
     return message(
-        "since.closed",
+        "since.closed_agreed" if refusal.instead else "since.closed",
         who=party(refusal.counterparty or refusal.row),
         order=refusal.order,
         amount=naming.amount(refusal.units, refusal.product),
