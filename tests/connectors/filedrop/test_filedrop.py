@@ -1233,6 +1233,21 @@ def test_a_supplier_sees_offer_unit_and_price_and_nothing_of_ours(tmp_path: Path
     assert "line" not in row
 
 
+def test_a_workbook_has_numbers_as_numbers_and_days_as_days(tmp_path: Path) -> None:
+    """So that whoever gets it can add up and sort. In the CSV they are texts, as before."""
+    bought = replace(work("B1", 1234.5, kind="buy"), offer="M/V")
+    known = Known(prices={"M/V": 12.5}, currency="CNY")
+    cases = (("V", bought, ("ordered_on", "arrives_on")), ("F", work("W1"), ("start", "due")))
+    for firm, order, days in cases:
+        (file,) = deliver(to(firm, order), tmp_path, "en", known=known)
+        grid = CalamineWorkbook.from_path(str(file.with_suffix(".xlsx"))).get_sheet_by_index(0).to_python()
+        row = dict(zip(next(row for row in grid if "order" in row), grid[-1], strict=True))
+        assert [row[say(f"dispatch.title.{day}", "en")] for day in days] == [date(2026, 3, 5), date(2026, 3, 9)]
+        assert (row["order"], row["units"]) == (order.order, order.units)
+        assert row.get("price of one") == (12.5 if firm == "V" else None)
+        assert read(file)[0].get("price of one") == ("12.5 CNY" if firm == "V" else None)
+
+
 def test_the_same_sheet_gives_the_same_bytes() -> None:
     sheet = sheet_of("Mill", "R1", to("Mill", work("W1")), "zh", Known())
     assert as_workbook(sheet, "zh") == as_workbook(sheet, "zh")

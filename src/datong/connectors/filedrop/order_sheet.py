@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
 
 from datong.connectors.filedrop.sheet_columns import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.order_life import REPORTED
@@ -32,6 +33,9 @@ _WIDTHS = {
     "note": 40,
 }
 _WIDTH = 12
+# Columns that a workbook has as numbers and as days, so that whoever gets it can add up and sort.
+_NUMBERS = ("units", "price")
+_DAYS = ("start", "due", "ordered_on", "arrives_on")
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,6 @@ def as_workbook(sheet: Sheet, language: str) -> bytes:
     page = book.add_worksheet(say("dispatch.sheet.name", language))
     bold, grey = book.add_format({"bold": True}), book.add_format({"italic": True, "font_color": "#777777"})
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     answer = book.add_format({"bg_color": "#FFF6D5", "border": 1, "border_color": "#DDCC99", "valign": "top"})
     top = 0
     page.write_string(top, 0, say("dispatch.sheet.title", language, name=sheet.counterparty, run=sheet.run), bold)
@@ -167,9 +170,8 @@ def as_workbook(sheet: Sheet, language: str) -> bytes:
         for column, name in enumerate(sheet.answers, start=first_answer):
             if f"dispatch.sheet.{example}.{name}" in catalogue():
                 page.write_string(top, column, say(f"dispatch.sheet.{example}.{name}", language), grey)
-    for number, row in enumerate(sheet.rows, start=top + 1):
-        for column, cell in enumerate(row):
-            page.write_string(number, column, cell, wrapped)
+    _write_orders(book, page, sheet, top + 1)
+    for number in range(top + 1, top + 1 + len(sheet.rows)):
         for column in range(first_answer, len(names)):
             page.write_blank(number, column, None, answer)
     last = top + max(len(sheet.rows), 1)
@@ -188,3 +190,28 @@ def as_workbook(sheet: Sheet, language: str) -> bytes:
     page.repeat_rows(head_row)
     book.close()
     return content.getvalue()
+
+
+def _write_orders(book: xlsxwriter.Workbook, page: Worksheet, sheet: Sheet, top: int) -> None:
+    """The rows of a sheet, from a row on: numbers as numbers, days as days."""
+    for column, name in enumerate(sheet.columns):
+        shape = book.add_format({"text_wrap": True, "valign": "top", **_shown_as(name, sheet)})
+        for number, row in enumerate(sheet.rows, start=top):
+            cell = row[column]
+            if cell and name in _DAYS:
+                page.write_datetime(number, column, datetime.fromisoformat(cell), shape)
+            elif cell and name in _NUMBERS:
+                page.write_number(number, column, float(cell.partition(" ")[0]), shape)
+            else:
+                page.write_string(number, column, cell, shape)
+
+
+def _shown_as(name: str, sheet: Sheet) -> dict[str, str]:
+    """How a day is shown, and a price: with the currency, which is the same for all orders."""
+    if name in _DAYS:
+        return {"num_format": "yyyy-mm-dd"}
+    if name != "price":
+        return {}
+    prices = (row[sheet.columns.index(name)] for row in sheet.rows)
+    currency = next((price for price in prices if price), "").partition(" ")[2].replace('"', "")
+    return {"num_format": f'General "{currency}"'} if currency else {}
