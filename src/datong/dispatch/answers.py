@@ -1,5 +1,6 @@
 """What reports mean for orders: which of them go in, and what they add to production, receipts and shipments."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -62,6 +63,11 @@ MOST_TIMES = 2.0
 # Work that is done with less than this share of an order, scrap included, is one too.
 LEAST_SHARE = 0.01
 CONFIRMED = ("confirm", "确认", "属实")
+# Who says so asks for a confirmation, or has none.
+_NOT_CONFIRMED = re.compile(
+    r"(?:[未没待请需不再等]|没有)(?:经|能|敢|要)?(?:您|你们?|贵方|贵司|对方|客户)?(?:再)?(?:确认|属实)"
+    r"|unconfirmed|(?:not|please|pls|to be|cannot|can't|never|until|await\w*)(?: yet| you| be)* confirm\w*"
+)
 # Words of a reason that make fewer units than before a correction.
 CORRECTED = ("correct", "更正", "改正", "纠正", "修正")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
@@ -467,7 +473,8 @@ def _is_correction(event: OrderEvent) -> bool:
 
 
 def _is_confirmed(event: OrderEvent) -> bool:
-    return any(word in (event.reason or "").casefold() for word in CONFIRMED)
+    reason = _NOT_CONFIRMED.sub(" ", (event.reason or "").casefold())
+    return any(word in reason for word in CONFIRMED)
 
 
 # rows for the ledger -------------------------------------------------------------------------------

@@ -703,6 +703,16 @@ def test_a_multiple_of_the_order_waits_until_it_is_confirmed(ledger: DuckDBLedge
     assert made(ledger) == [("W1", 250.0, 0.0)]
 
 
+@pytest.mark.parametrize(
+    "asks", ["请确认", "未确认", "待客户确认", "not confirmed yet", "please confirm", "unconfirmed"]
+)
+def test_who_asks_for_a_confirmation_confirms_nothing(ledger: DuckDBLedger, drop: Path, asks: str) -> None:
+    put(drop, f"{HEAD}W1,done,250,2026-03-06,{asks}\n")
+    assert codes(take(ledger, drop)) == [("error", "far_too_many", 2)]
+    put(drop, f"{HEAD}W1,done,250,2026-03-06,{asks}; 已确认\n")
+    assert codes(take(ledger, drop))[-1] == ("warning", "too_many_units", 2)
+
+
 def test_the_last_word_on_what_is_done_holds(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, f"{HEAD}W1,done,100,2026-03-06,\n")
     take(ledger, drop)
