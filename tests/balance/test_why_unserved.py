@@ -107,6 +107,29 @@ def test_an_order_that_is_there_can_grow_by_less_than_a_smallest_lot():
     assert told == [("L", 10.0, 10.0)] * 3
 
 
+@pytest.mark.parametrize("setup", [0.0, 2.0])
+def test_before_a_shut_week_a_line_is_asked_in_the_last_week_that_is_open(setup: float):
+    """L works 40 hours in the first week and none in the second, in which all is closed; what is wanted in the third
+    could be made in the first, and held. 120 of 160 find no hours there: time there was."""
+    closed = {"calendar": "C", "from": MONDAY + timedelta(weeks=1), "to": MONDAY + timedelta(weeks=2), "open": False}
+    found = cleared(
+        state_of(
+            demand=[{"demand": "d", "product": "A", "due": MONDAY + timedelta(weeks=2), "units": 160.0}],
+            calendars=[{"calendar": "C"}],
+            calendar_days=[closed],
+            sites=[{"site": "F", "kind": "factory", "calendar": "C"}],
+            lines=[{"line": "L", "site": "F", "hours_per_week": 40.0}],
+            recipes=[
+                {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "lead_days": 1.0}
+                | {"setup_hours": setup, "cost_per_unit": 1.0}
+            ],
+        )
+    )
+    (row,) = [r for r in found.gaps.to_pylist() if r["demand_units"] > 0]
+    assert (row["lost_units"], row["on_time_units"]) == (120.0 + setup, 40.0 - setup)
+    assert (row["binding"], row["needed_unit"], row["binding_bucket"]) == ("L", "hour", MONDAY)
+
+
 def test_a_circle_of_lanes_ends():
     """A is made at F and goes back and forth; the line there is what is short."""
     recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_hours": 2.0}]

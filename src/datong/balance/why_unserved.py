@@ -6,6 +6,7 @@ bucket in which they would have to start (`by_orders`).
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
@@ -76,9 +77,10 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     cheapest = cheapest_ways(market, ways)
     sources = _sources(market, ways, cheapest, scarcity)
-    best = cheapest[demanded[d], t]
-    d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
-    top, bucket, per_unit = _traced(market, scarcity, sources, best, t - market.ways.lead[best])
+    there = _last_there(cheapest)[demanded[d], t]
+    d, t, there = d[there >= 0], t[there >= 0], there[there >= 0]
+    best = cheapest[demanded[d], there]
+    top, bucket, per_unit = _traced(market, scarcity, sources, best, there - market.ways.lead[best])
     named = zip(top.kind.tolist(), top.thing.tolist(), strict=True)
     names = np.array([name_of(market, kind, thing) if kind >= 0 else "" for kind, thing in named], dtype=object)
     is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
@@ -93,6 +95,13 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
     prices[d, t], buckets[d, t] = top.price, bucket
     needed[d, t] = per_unit * (units.late + units.lost)[d, t]
     return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed)
+
+
+def _last_there(cheapest: IntArray) -> IntArray:
+    """(product, bucket) the last bucket until then in which a way brings the product, where that is shut an earlier
+    one, from which it is held; -1 where there is none. cheapest: of `cheapest_ways`."""
+    there = np.where(cheapest >= 0, np.arange(cheapest.shape[1]), -1)
+    return np.maximum.accumulate(there, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -339,9 +348,16 @@ class _Left:
         return money
 
     def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
-        """Ways of a product and their starts for a bucket."""
-        starts = [(way, bucket - int(self.market.ways.lead[way])) for way in self.ways(product)]
-        return [(way, start) for way, start in starts if start >= 0 and self.market.ways.is_open[way, start]]
+        """Ways of a product and their starts for a bucket: the last in which each row of a table may start, from where
+        the units are held if it is shut in the bucket that would be just in time."""
+        last: dict[tuple[str, str | None], list[tuple[int, int]]] = defaultdict(list)
+        for way in self.ways(product):
+            facts, latest = self.market.ways.facts[way], bucket - int(self.market.ways.lead[way])
+            is_open = np.flatnonzero(self.market.ways.is_open[way, : latest + 1]) if latest >= 0 else ()
+            if len(is_open):
+                last[facts.row or facts.name, facts.from_site].append((way, int(is_open[-1])))
+        newest = {row: max(start for _, start in own) for row, own in last.items()}
+        return [one for row, own in last.items() for one in own if one[1] == newest[row]]
 
     def _growing(self, product: int, bucket: int) -> list[tuple[int, int]]:
         """Ways that do not start for a bucket, and the start of their last order before that: it could be larger, and
