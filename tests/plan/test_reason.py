@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from datong.cycle import decide, head, written
 from datong.ledger.state import state_of_tables
-from datong.model.flow import Adjustment, Forecast, Item, Plan, Sensed, Signal, Subject
+from datong.model.flow import Adjustment, Forecast, Item, Plan, Sensed, Signal, Subject, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from planning import plan
@@ -90,3 +91,55 @@ def test_a_promotion_is_a_reason_of_what_is_made_for_its_weeks_alone() -> None:
 
 def test_what_was_found_in_the_past_is_a_reason_of_every_order() -> None:
     assert len(named_for(promoted((), MONDAY - timedelta(days=70)), "A")) == 8
+
+
+def assembled(hours: float, lying: float, more: list[dict[str, object]]) -> list[list[str]]:
+    """What is said of the orders for A: each takes a P, and an hour of L, which works so many in a week and is closed in
+    the second; it is there a week later. So many P lie there, and 20 come in the third week; they cannot be bought."""
+    day = timedelta(days=1)
+    shut = {"calendar": "C", "from": MONDAY + 7 * day, "to": MONDAY + 14 * day, "open": False}
+    tables = {
+        "products": [
+            {"product": "A", "name": "Stand", "price": 100.0},
+            {"product": "P", "kind": "component", "price": 5.0},
+        ],
+        "calendars": [{"calendar": "C"}],
+        "calendar_days": [shut],
+        "sites": [{"site": "F", "kind": "factory", "calendar": "C"}],
+        "lines": [{"line": "L", "site": "F", "hours_per_week": hours}],
+        "recipes": [
+            {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}
+            | {"setup_hours": 1.0, "lead_days": 1.0}
+        ],
+        "components": [{"product": "A", "component": "P", "units_per_unit": 1.0}],
+        "offers": [{"offer": "O", "product": "P", "price": 5.0, "lead_days": 90.0}],
+        "orders": [
+            {"order": "PO", "kind": "buy", "product": "P", "offer": "O", "units": 20.0, "locked": True}
+            | {"start": MONDAY - 60 * day, "due": MONDAY + 14 * day}
+        ],
+        "stock": [{"product": "P", "units": lying, "happened_at": datetime(2023, 12, 31, tzinfo=UTC)}],
+        "demand": more,
+    }
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    settings = ChainSettings("t", horizon_buckets=6, max_late_days=60)
+    start = head(state_of_tables(settings, datetime(2024, 1, 1, tzinfo=UTC), given), nothing_learnt(), 0)
+    orders = written(start, decide(start)).orders
+    return [[c.text.text("en") for c in o.causes] for o in orders if o.product == "A"]
+
+
+def test_a_shut_week_is_no_cause_of_a_delay_for_want_of_parts() -> None:
+    """6 are wanted in the third week, and would have to begin in the first, when no P lies there: that is why, and not
+    the shutdown, after which L has hours enough."""
+    (told,) = assembled(10.0, 0.0, [{"demand": "d", "product": "A", "due": MONDAY + timedelta(days=14), "units": 6.0}])
+    assert "late: d (6), because P is short in the week of 2024-01-01" in told
+    assert "from then until it is made line L is shut in the week of 2024-01-08" in told
+    assert not any("later than wanted" in text for text in told)
+
+
+def test_what_is_made_weeks_after_a_shutdown_says_what_stands_in_the_way_just_before() -> None:
+    """Of 14, wanted in the third week, 8 take the 9 hours of the third, and 6 are left for the fourth."""
+    day = MONDAY + timedelta(days=14)
+    orders = assembled(9.0, 0.0, [{"demand": f"d{k}", "product": "A", "due": day, "units": k} for k in (8.0, 6.0)])
+    last = orders[-1]
+    assert any(text.startswith("late: ") and "because P is short in the week of 2024-01-01" in text for text in last)
+    assert "from then until it is made line L is full in the week of 2024-01-15 (9 of 9 h)" in last

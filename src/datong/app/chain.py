@@ -574,7 +574,7 @@ class Chain:
         return kept_runs.recorded(self._at, self.state(), order)
 
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
-        """The rows behind a reason: rows of the ledger by row_id, or of the run's own hours as 'line|bucket'."""
+        """The rows behind a reason: rows of the ledger by row_id, or of the run's own hours and gaps by their keys."""
         return kept_runs.evidence(self._at, run, table, ids)
 
     def replay(

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 # What of a kept run later ones learn from.
 LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
+# What names a row of a run's table that is behind a reason, and of the wide table of gaps the columns that tell why.
+OF_EVIDENCE = {"hours": ("line", "bucket"), "gaps": ("product", "market", "bucket")}
+OF_GAPS = ("product", "market", "bucket", "late_units", "lost_units", "binding", "binding_bucket", "needed_amount")
 # What of a kept run its successor is held against.
 PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "money_by_bucket")
 # An error that lists what there is names so many.
@@ -217,14 +220,14 @@ def _kept_row(at: Opened, order: str) -> dict[str, Any]:
 
 
 def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:
-    """The rows behind a reason: rows of the ledger by row_id, or of the run's own hours as 'line|bucket'; an earlier
-    version named its prices, as 'name|bucket'."""
+    """The rows behind a reason: rows of the ledger by row_id, or of the run's own hours as 'line|bucket' and gaps as
+    'product|market|bucket'; an earlier version named its prices, as 'name|bucket'."""
     if table in tables() and all(name.startswith(f"{table}:") for name in ids):
         return at.ledger.rows(table, ids)
     rows = at.ledger.run_table(run, table)
-    of = "line" if table == "hours" else "name"
-    names = [f"{r[of]}|{r['bucket']}" for r in rows.to_pylist()]
-    return rows.filter(pa.array([name in ids for name in names], pa.bool_()))
+    parts = [rows[name].cast(pa.string()) for name in OF_EVIDENCE.get(table, ("name", "bucket"))]
+    found = rows.filter(pc.is_in(pc.binary_join_element_wise(*parts, "|"), pa.array(ids, pa.string())))
+    return found.select(OF_GAPS) if table == "gaps" else found
 
 
 def run_messages(run: RunResult) -> list[OrderMessage]:

@@ -47,6 +47,8 @@ class Use:
     turn: tuple[bool, date, str] | None = None
     # Of expected demand that comes late: the bucket in which it is due.
     waits_since: date | None = None
+    # Of a request or expected demand: what is asked for.
+    item: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,8 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
                 firm=r["firm"],
                 priority=r["priority"],
                 late=is_late,
-                waits_since=_bucket_of(r["due"], work.starts) if is_late and kind == "forecast" else None,
+                waits_since=bucket_of(r["due"], work.starts) if is_late and kind == "forecast" else None,
+                item=item,
             )
         )
     for item, own in _expected(clearing, known).items():
@@ -241,6 +244,7 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
                 due=bucket,
                 late=bucket not in on_time,
                 waits_since=due if due < bucket else None,
+                item=item,
             )
             for due, bucket, units in own
         ]
@@ -259,7 +263,7 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
     return uses
 
 
-def _bucket_of(day: date, starts: Sequence[date]) -> date:
+def bucket_of(day: date, starts: Sequence[date]) -> date:
     """The bucket of a day; of one before them all, the first."""
     return max((s for s in starts if s <= day), default=starts[0])
 
@@ -273,7 +277,7 @@ def _expected(
     starts = sorted(set(clearing.gaps["bucket"].to_pylist()))
     for r in clearing.deliveries.to_pylist():
         if r["what"] == "late" and starts:
-            due = _bucket_of(r["due"], starts)
+            due = bucket_of(r["due"], starts)
             late_requests[Item(r["product"], r["market"]), due] += r["units"]
     columns = ("product", "market", "bucket", "served_units", "on_time_units", "late_units")
     waiting: dict[Item, list[tuple[date, float]]] = defaultdict(list)

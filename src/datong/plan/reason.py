@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from functools import reduce
 
-import pyarrow.compute as pc
-
 from datong.ledger.state import State
 from datong.model.demand_layers import SortedDemand
 from datong.model.flow import (
@@ -28,27 +26,23 @@ from datong.network.committed import Comes
 from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
 from datong.network.stock import SinceCount
-from datong.network.ways import Way, lead_buckets
+from datong.network.ways import OnLine, Way, lead_buckets
 from datong.network.working_days import Course, OpenDays
 from datong.plan.days_within_bucket import Days
 from datong.plan.instead_of_refused import refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
+from datong.plan.order_words import MOST_NAMED, MOST_ROWS, NOTHING, PIECE, OrderWords
 from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.planning_inputs import Work
 from datong.plan.signals_behind import SignalsBehind
 from datong.plan.stock_kept import closing_units
+from datong.plan.why_late import LateFor, WhyLate
 
 # What moved since a count.
 SINCE_COUNT = "plan.cause.since_count"
-# Most rows of evidence that one cause shows, most requests or orders that it names, most signals, most buckets.
-MOST_ROWS, MOST_NAMED, MOST_SIGNALS, MOST_BUCKETS = 20, 3, 2, 3
-# The unit that goes without saying.
-PIECE = "piece"
-# Below this share of its hours left, a line is full.
-FULL_SHARE = 0.005
+# Most signals that are named.
+MOST_SIGNALS = 2
 NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
-# Money and units below this are nothing.
-NOTHING = 1e-6
 # Units below this are told of no lot.
 LEAST_TOLD = 0.5
 
@@ -71,15 +65,9 @@ class Reasons:
         self.served_by: dict[str, list[tuple[Lot, set[int]]]] = defaultdict(list)
         self.work, self.numbers, self.demand = work, numbers, demand
         self.currency = state.settings.currency
-        self.unit = state.settings.calendar.unit
-        self.weeks = self.unit == "week"
-        self.at = {s: t for t, s in enumerate(work.starts)}
-        self.days = [self._named(s) for s in work.starts]
-        of_lines = clearing.prices.filter(pc.equal(clearing.prices["what"], "line"))
-        self.lines = {(r["name"], self.at[r["bucket"]]): r for r in of_lines.to_pylist()}
-        products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
-        self.names = {r["product"]: r["name"] for r in products}
-        self.units = {r["product"]: r["base_unit"] for r in products}
+        self.words = OrderWords(state, clearing, work)
+        self.why_late = WhyLate(state, clearing, self.words)
+        self.unit, self.weeks = self.words.unit, self.words.unit == "week"
         self.signals = SignalsBehind(sensed, work, found.pegs)
         self.items: dict[str, list[int]] = defaultdict(list)
         for i, item in enumerate(demand.items):
@@ -97,11 +85,14 @@ class Reasons:
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         self.picked: dict[Lot, list[tuple[str, float]]] = defaultdict(list)
+        self.takes: dict[Lot, list[tuple[Lot, Sequence[Peg]]]] = defaultdict(list)
         for lot, own in found.pegs.items():
             for peg in own if lot.way.picks is not None else ():
                 if peg.use.parent is not None:
                     units = peg.units * lot.way.uses[0].units_per_unit
                     self.picked[peg.use.parent].append((lot.way.picks or "", units))
+            for parent in dict.fromkeys(peg.use.parent for peg in own if peg.use.parent is not None):
+                self.takes[parent].append((lot, own))
             self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
     def of(self, lot: Lot, days: Days) -> tuple[Cause, ...]:
@@ -122,18 +113,8 @@ class Reasons:
         ]
         return (*causes, *self._day_causes(lot, days, pegs), self._conclusion(lot, days.start, days.due))
 
-    def _named(self, start: date) -> Message:
-        """A bucket, in the horizon or before it, by its first day."""
-        return message("plan.week" if self.weeks else "plan.day", day=start)
-
     def when(self, bucket: int) -> Message:
-        return self.days[bucket]
-
-    def called(self, product: str) -> str:
-        """A product by its name and code."""
-        code = self.work.facts.becomes(product)
-        name = self.names.get(code)
-        return code if not name or name == code else f"{name} ({code})"
+        return self.words.days[bucket]
 
     # for whom ------------------------------------------------------------------------------------
 
@@ -143,7 +124,7 @@ class Reasons:
         if requests:
             named = sorted(requests, key=lambda p: (-p.use.priority, p.use.due, p.use.name))
             rows = [self.demand_rows[p.use.name] for p in named if p.use.name in self.demand_rows]
-            text = message("plan.cause.for_requests", requests=self._listed([self._request(p) for p in named]))
+            text = message("plan.cause.for_requests", requests=self.words.listed([self._request(p) for p in named]))
             causes.append(Cause("plan", text, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
         parents: dict[Lot, float] = defaultdict(float)
         for peg in pegs:
@@ -151,14 +132,16 @@ class Reasons:
                 parents[peg.use.parent] += peg.units
         if parents:
             ordered = sorted(parents, key=lambda p: (p.start, self.numbers.get(p, "")))
-            text = message("plan.cause.for_orders", orders=self._listed([self._parent(p, parents[p]) for p in ordered]))
+            text = message(
+                "plan.cause.for_orders", orders=self.words.listed([self._parent(p, parents[p]) for p in ordered])
+            )
             causes.append(Cause("plan", text))
         out: dict[Use, float] = defaultdict(float)
         for peg in pegs:
             if peg.use.kind == "out":
                 out[peg.use] += peg.units
         if out:
-            orders = self._listed([self._out(use, units) for use, units in out.items()])
+            orders = self.words.listed([self._out(use, units) for use, units in out.items()])
             causes.append(Cause("plan", message("plan.cause.for_out", orders=orders), "orders", self._order_rows(out)))
         expected = [peg for peg in pegs if peg.use.kind == "forecast"]
         if expected:
@@ -208,13 +191,13 @@ class Reasons:
         return message(
             "plan.parent",
             order=self.numbers.get(parent, "-"),
-            product=self.called(parent.way.product),
+            product=self.words.called(parent.way.product),
             units=shown(units),
             when=self.when(parent.start),
         )
 
     def _out(self, use: Use, units: float) -> Message:
-        product = self.called(self.work.facts.product_of(use.makes))
+        product = self.words.called(self.work.facts.product_of(use.makes))
         return message("plan.parent", order=use.name, product=product, units=shown(units), when=self.when(use.bucket))
 
     @staticmethod
@@ -227,7 +210,7 @@ class Reasons:
         units = sum(units for _, units in waited)
         if units < LEAST_TOLD:
             return []
-        first, last = self._named(min(due for due, _ in waited)), self._named(max(due for due, _ in waited))
+        first, last = self.words.named(min(due for due, _ in waited)), self.words.named(max(due for due, _ in waited))
         key = "plan.cause.for_late" if len({due for due, _ in waited}) == 1 else "plan.cause.for_late_weeks"
         return [Cause("plan", message(key, units=shown(units), first=first, last=last))]
 
@@ -250,13 +233,6 @@ class Reasons:
         if product not in self.totals:
             self.totals[product] = SortedDemand.of(self.work.asked.wanted[product].cumsum(axis=1))
         return self.totals[product]
-
-    def _listed(self, parts: Sequence[Message]) -> Message:
-        """The first few, and how many more there are."""
-        some = list(parts[:MOST_NAMED])
-        if len(parts) > len(some):
-            some.append(message("plan.more", count=len(parts) - len(some)))
-        return reduce(lambda before, following: message("plan.list", before=before, following=following), some)
 
     def _there_before(self, lot: Lot, before: Before) -> list[Cause]:
         """Stock, orders out and planned orders, each by itself."""
@@ -302,7 +278,8 @@ class Reasons:
         if not units:
             return []
         taken = [
-            message("plan.taken", units=shown(each), component=self.called(c)) for c, each in sorted(units.items())
+            message("plan.taken", units=shown(each), component=self.words.called(c))
+            for c, each in sorted(units.items())
         ]
         every = reduce(lambda before, following: message("plan.list", before=before, following=following), taken)
         return [Cause("plan", message("plan.cause.alternatives", taken=every))]
@@ -310,13 +287,18 @@ class Reasons:
     # when, and on which line ---------------------------------------------------------------------
 
     def _time_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
-        """Ahead of time or late: which hours the orders leave in between; else, how full its lines are then."""
-        shared = self.work.facts.shared
-        lines = [held.line for held in lot.way.on_lines if held.line not in shared]
-        return [c for line in lines if (line, lot.start) in self.lines for c in self._time_on(line, lot, pegs)]
+        """Late: what stands in the way of it; ahead of time: which hours the orders leave in between; else, how full
+        its lines are then."""
+        late, shared = self.why_late.of(pegs), self.work.facts.shared
+        lines = [held for held in lot.way.on_lines if held.line not in shared]
+        told = [
+            c for held in lines if (held.line, lot.start) in self.words.lines for c in self._time_on(held, lot, late)
+        ]
+        return [*(one.cause for one in late), *told, *self._parts_there(lot, late)]
 
-    def _time_on(self, line: str, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
-        """`_time_causes` of one of the lines that it works on at once."""
+    def _time_on(self, held: OnLine, lot: Lot, late: Sequence[LateFor]) -> list[Cause]:
+        """`_time_causes` of one of the lines that it works on at once. late: what is told of what comes late."""
+        line, pegs = held.line, self.found.pegs[lot]
         lead = lot.arrive - lot.start
         wanted = [peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs]
         if not wanted:
@@ -324,13 +306,13 @@ class Reasons:
         first_wanted = min(wanted)
         latest = max(first_wanted - lead, 0)
         if lot.start > latest:
-            return self._in_the_way(line, latest, lot.start, "late")
+            return self._until_made(lot, held, latest, late)
         last_of_first_need = max(w for w in wanted) - lead
         if lot.start < latest:
             return self._in_the_way(line, lot.start + 1, latest + 1, "early")
         if lot.start < last_of_first_need and not lots_matter(lot.way):
             return self._in_the_way(line, lot.start + 1, last_of_first_need + 1, "early")
-        if self._is_full(line, lot.start):
+        if self.words.is_full(line, lot.start):
             return [self._line_cause("full", line, lot.start)]
         return []
 
@@ -339,15 +321,58 @@ class Reasons:
         starts = self.work.starts
         return max((t for t, s in enumerate(starts) if s <= peg.use.due), default=0)
 
-    def _in_the_way(self, line: str, first: int, after: int, key: str) -> list[Cause]:
-        """The buckets from `first` to before `after` in which the orders leave the line no hours, or it has none."""
-        rows = [(t, self.lines[line, t]) for t in range(first, after) if (line, t) in self.lines]
-        shut = [t for t, r in rows if r["available"] <= NOTHING]
-        full = [t for t, r in rows if r["available"] > NOTHING and self._is_full(line, t)]
+    def _until_made(self, lot: Lot, held: OnLine, latest: int, late: Sequence[LateFor]) -> list[Cause]:
+        """In which buckets from the latest in time the line is shut or full, beside what is told; then whether it has
+        too few hours in the last one before it is made. late: `why_late` of it; of what orders that are out wait for,
+        of which `gaps` says nothing, the line alone."""
+        line, last = held.line, lot.start - 1
+        if not any(one.waits for one in late):
+            is_asked = any(peg.use.late for peg in self.found.pegs[lot])
+            return [] if is_asked else self._in_the_way(line, latest, lot.start, "late")
+        told = {one.line[1] for one in late if one.line is not None and one.line[0] == line}
+        causes = self._in_the_way(line, latest, lot.start, "meanwhile", told)
+        if last in told or self.words.is_shut(line, last) or self.words.is_full(line, last):
+            return causes
+        late_units = sum(peg.units for one in late for peg in one.pegs)
+        return [*causes, *self._few_hours(lot, held, last, late_units)]
+
+    def _few_hours(self, lot: Lot, held: OnLine, last: int, late_units: float) -> list[Cause]:
+        """That a bucket leaves too few hours for what comes late of it."""
+        line, units = held.line, max(late_units / lot.way.yield_share, lot.way.min_units)
+        hours, free = held.setup_hours + units * held.hours_per_unit, self.words.free(line, last)
+        if lot.way.span > 1 or hours <= free + NOTHING:
+            return []
+        figures = {"free": shown(free), "hours": shown(self.words.lines[line, last]["available"])}
+        text = message("plan.cause.few_hours", line=line, when=self.when(last), takes=shown(hours), **figures)
+        return [Cause("balance", text, "hours", (f"{line}|{self.work.starts[last]}",))]
+
+    def _parts_there(self, lot: Lot, late: Sequence[LateFor]) -> list[Cause]:
+        """What it takes that other orders bring only in the bucket in which it starts, where that is later than would
+        be in time."""
+        wanted = min((self._due_bucket(peg) for one in late if one.waits for peg in one.pegs), default=None)
+        if wanted is None or lot.start <= max(wanted - (lot.arrive - lot.start), 0):
+            return []
+        parts = [(one, sum(p.units for p in own if p.use.parent is lot)) for one, own in self.takes[lot]]
+        words = [
+            message("plan.part_of", units=shown(units), product=self.words.called(one.way.product), order=number)
+            for one, units in parts
+            if one.arrive == lot.start and units > NOTHING and (number := self.numbers.get(one)) is not None
+        ]
+        if not words:
+            return []
+        text = message("plan.cause.part_there", parts=self.words.listed(words), when=self.when(lot.start))
+        return [Cause("plan", text)]
+
+    def _in_the_way(self, line: str, first: int, after: int, key: str, told: Set[int] = frozenset()) -> list[Cause]:
+        """The buckets from `first` to before `after` in which the orders leave the line no hours, or it has none; but
+        not those that are told."""
+        buckets = [t for t in range(first, after) if (line, t) in self.words.lines and t not in told]
+        shut = [t for t in buckets if self.words.is_shut(line, t)]
+        full = [t for t in buckets if self.words.is_full(line, t)]
         causes = []
         for kind, buckets in (("shut", shut), ("full", full)):
             if buckets:
-                listed = self._listed([self._bucket(line, t, kind) for t in buckets])
+                listed = self.words.listed([self._bucket(line, t, kind) for t in buckets])
                 text = message(f"plan.cause.{key}_{kind}", line=line, buckets=listed)
                 evidence = tuple(f"{line}|{self.work.starts[t]}" for t in buckets[:MOST_ROWS])
                 causes.append(Cause("balance", text, "hours", evidence))
@@ -356,16 +381,12 @@ class Reasons:
     def _bucket(self, line: str, bucket: int, kind: str) -> Message:
         if kind == "shut":
             return self.when(bucket)
-        row = self.lines[line, bucket]
+        row = self.words.lines[line, bucket]
         used, hours = shown(row["used"]), shown(row["available"])
         return message("plan.hours_used", when=self.when(bucket), used=used, hours=hours)
 
-    def _is_full(self, line: str, bucket: int) -> bool:
-        row = self.lines[line, bucket]
-        return row["available"] - row["used"] <= FULL_SHARE * max(row["available"], NOTHING)
-
     def _line_cause(self, key: str, line: str, bucket: int) -> Cause:
-        row = self.lines[line, bucket]
+        row = self.words.lines[line, bucket]
         text = message(
             f"plan.cause.{key}",
             line=line,
@@ -401,7 +422,7 @@ class Reasons:
         if early:
             parts = [message("plan.named_day_of", name=name, day=day) for day, name in sorted(early)]
             rule = "plan.whole_weeks" if self.weeks else "plan.whole_days"
-            figures = {"requests": self._listed(parts), "there": days.due, "counted": message(rule)}
+            figures = {"requests": self.words.listed(parts), "there": days.due, "counted": message(rule)}
             rows = [self.demand_rows[name] for _, name in sorted(early) if name in self.demand_rows]
             named = message("plan.cause.named_day", **figures)
             causes.append(Cause("plan", named, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
@@ -446,13 +467,13 @@ class Reasons:
                 "plan.wait",
                 order=wait.comes.order,
                 units=shown(wait.units),
-                product=self.called(wait.comes.product),
+                product=self.words.called(wait.comes.product),
                 day=wait.comes.day,
             )
             for wait in waits
         ]
         rows = tuple(dict.fromkeys(f"orders:{wait.comes.order}" for wait in waits))[:MOST_ROWS]
-        return [Cause("plan", message("plan.cause.waits", orders=self._listed(parts)), "orders", rows)]
+        return [Cause("plan", message("plan.cause.waits", orders=self.words.listed(parts)), "orders", rows)]
 
     # how many, and how else ----------------------------------------------------------------------
 
@@ -479,13 +500,13 @@ class Reasons:
             words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
             parts.append(message(words, money=shown(saved * way.setup_cost), currency=self.currency))
         for component, units in way.lot_uses:
-            parts.append(message("plan.taken", units=shown(saved * units), component=self.called(component)))
+            parts.append(message("plan.taken", units=shown(saved * units), component=self.words.called(component)))
         for held in way.beside:
             if held.setup_hours > 0:
                 hours = shown(saved * held.setup_hours)
                 parts.append(message("plan.set_up_hours_on", hours=hours, line=held.line))
         rule = "plan.cause.merged" if way.kind == "make" else "plan.cause.merged_order"
-        text = message(rule, saved=self._listed(parts), weeks=weeks)
+        text = message(rule, saved=self.words.listed(parts), weeks=weeks)
         return [Cause("plan", text)]
 
     def _lots_spared(self, lot: Lot, pegs: Sequence[Peg], weeks: Set[int]) -> int:
@@ -503,7 +524,8 @@ class Reasons:
             is_open = begin >= self.work.first_start and lot.way.is_open(self.work.starts[begin])
             on_lines = [held.line for held in lot.way.on_lines]
             hours = min(
-                (self.lines[line, begin]["available"] for line in on_lines if (line, begin) in self.lines), default=1.0
+                (self.words.lines[line, begin]["available"] for line in on_lines if (line, begin) in self.words.lines),
+                default=1.0,
             )
             if lacks > NOTHING and is_open and hours > NOTHING:
                 spared += 1
@@ -520,14 +542,14 @@ class Reasons:
         for refusal in self.refused.get(lot, ()):
             start = self.work.starts[lot.start]
             rule = "agreed" if refusal.instead else "refused"
-            when = "_lately" if refusal.first not in self.at else "" if start < refusal.after else "_before"
+            when = "_lately" if refusal.first not in self.words.at else "" if start < refusal.after else "_before"
             text = message(
                 f"plan.cause.{rule}{when}",
                 who=party(refusal.counterparty or refusal.row),
                 order=refusal.order,
                 units=shown(refusal.units),
                 way=refusal.row,
-                when=self._named(refusal.first),
+                when=self.words.named(refusal.first),
                 reason=refusal.why,
             )
             causes.append(Cause("plan", text, "order_events", (refusal.event,)))
@@ -569,7 +591,7 @@ class Reasons:
             key,
             **step,
             amount=self._amount(lot),
-            product=self.called(way.product),
+            product=self.words.called(way.product),
             line=line or "",
             start=start,
             due=due,
@@ -579,7 +601,7 @@ class Reasons:
         return Cause("plan", text)
 
     def _amount(self, lot: Lot) -> Message:
-        unit = self.units.get(self.work.facts.becomes(lot.way.product)) or PIECE
+        unit = self.words.unit_of(lot.way.product)
         if unit == PIECE:
             return message("plan.pieces", units=shown(lot.units))
         return message("plan.amount", units=shown(lot.units), unit=unit)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.model.errors import Refused
+from datong.model.late_causes import lacks
 from datong.model.words import message
 
 Row = dict[str, Any]
@@ -39,14 +40,13 @@ def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
     """`gap_totals` by product, with `lacks`: the product that is held back and for want of which it runs short, or
     None; and `by_day_units`: those on time that are there by the day that was named too (`after_due`)."""
     rows = tables["held"].to_pylist() if "held" in tables else []
-    lacks = {r["product"]: r["lacks"] for r in rows}
+    held = {r["product"]: r["lacks"] for r in rows}
     totals = gap_totals(tables["gaps"], "product")
     bound = {r["product"] for r in binding_units(tables["gaps"], ["product"])}
     after_day = _units_by_product(tables.get("after_due"))
     for row in totals:
         row["by_day_units"] = max(row["on_time_units"] - after_day.get(row["product"], 0.0), 0.0)
-        lacked = lacks.get(row["product"])
-        row["lacks"] = lacked if lacked == row["product"] or row["product"] not in bound else None
+        row["lacks"] = lacks(row["product"], held, bound)
     return totals
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from datong.app.wording.columns import rounded
 from datong.app.wording.names import Names
 from datong.app.wording.report_inputs import ReportInputs
+from datong.model.late_causes import LateCause, cause_of
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.demand_totals import LEAST_SHORT
@@ -166,27 +167,12 @@ def most_important(rows: pa.Table, most: int, before: Mapping[str, pa.ChunkedArr
 
 # causes ------------------------------------------------------------------------------------------
 
-# What kind of thing stands in the way: it lies there for others, it is scarce, it was due before the plan begins, no
-# start is left, or it costs more than it is worth.
-Cause = Literal["kept", "scarce", "was_due", "no_time", "dearer"]
-
-
-def cause_of(row: Row) -> tuple[Cause, str]:
-    """What stands in the way of a late row that names a product, and the scarce thing, '' where it is none."""
-    if row["kept_for"]:
-        return "kept", row["binding"]
-    if row["binding"]:
-        return "scarce", row["binding"]
-    if row["needed_days"] == 0:
-        return "was_due", ""
-    return ("no_time" if row["binding_bucket"] is None else "dearer"), ""
-
 
 def main_causes(rows: Iterable[Row]) -> dict[str, Row]:
     """By product the late row that has its main cause: the one behind most of its late and unserved units. A product of
     which each row is less than half a unit has none."""
-    units: dict[str, dict[tuple[Cause, str], float]] = defaultdict(lambda: defaultdict(float))
-    largest: dict[tuple[str, tuple[Cause, str]], Row] = {}
+    units: dict[str, dict[tuple[LateCause, str], float]] = defaultdict(lambda: defaultdict(float))
+    largest: dict[tuple[str, tuple[LateCause, str]], Row] = {}
     for row in rows:
         if row["product"] is None:
             continue

@@ -1,0 +1,81 @@
+"""An order that serves late, the sheet Late and the first screen name one cause: that of the request."""
+
+import re
+from functools import cache
+
+import pytest
+
+from cases.random_chains import random_chain
+from datong.app.wording.report_inputs import ReportInputs
+from datong.app.wording.view import RunView
+from datong.model.errors import NoPlan
+from datong.model.late_causes import cause_of
+from datong.model.words import Message
+from datong.questions.run import RunAsked
+from datong.questions.tables_out import message_of
+
+SEEDS = range(40)
+# What stands in the way as a reason says it, by the key of its words.
+KINDS = {
+    "report.gap.kept": "kept",
+    "report.gap.no_time": "no_time",
+    "report.gap.no_binding": "dearer",
+    "plan.why_late.was_due": "was_due",
+    **{f"plan.why_late.{key}": "scarce" for key in ("short", "shut", "full", "few")},
+}
+
+
+@cache
+def view_of(seed: int) -> RunView | None:
+    """The run of a random chain, with no demand that is only expected; None where none can be made."""
+    made = random_chain(seed, ("forecast",))
+    try:
+        tables = RunAsked(made.state, (), None, 0).answer().tables
+    except NoPlan:
+        return None
+    return RunView(ReportInputs(tables, made.settings, made.state.as_of), "en")
+
+
+def told(view: RunView) -> list[tuple[str, Message, set[str]]]:
+    """What each order says of what it serves late: its number, why, and the requests of which it says so."""
+    found = []
+    for r in view.inputs.tables["reasons"].to_pylist():
+        if r["text_key"] == "plan.cause.late":
+            text = message_of(r["text_key"], r["text_params"])
+            params = dict(text.params)
+            named = set(re.findall(r"(\S+) \(", params["whom"].text("en")))
+            found.append((r["order"], params["why"], named))
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_order_names_the_cause_that_the_sheet_late_names(seed: int) -> None:
+    view = view_of(seed)
+    if view is None:
+        return
+    by_request = {}
+    for row in view.late:
+        if row["service"] == "late":
+            by_request.setdefault(row["demand"], []).append(row)
+    whys = told(view)
+    for order, why, named in whys:
+        for name in named:
+            kinds = {(cause_of(row), row["binding_bucket"]) for row in by_request[name]}
+            mine = {(kind, bucket) for (kind, _), bucket in kinds if kind == KINDS[why.key]}
+            assert mine, (order, name, why.text("en"), kinds)
+            if KINDS[why.key] == "scarce":
+                words = why.text("en")
+                rows = by_request[name]
+                same = [view.cause(row) in words and str(row["binding_bucket"]) in words for row in rows]
+                assert any(same), (order, words, [(view.cause(row), row["binding_bucket"]) for row in rows])
+    # And each order says so of everything that it serves late, three of a kind by name.
+    late = {r["order"]: set(r["hurts"]) for r in view.inputs.tables["orders"].to_pylist() if r["hurts"]}
+    said: dict[str, set[str]] = {}
+    for order, _, named in whys:
+        said.setdefault(order, set()).update(named)
+    assert all(len(said.get(order, ())) >= min(len(requests), 3) for order, requests in late.items())
+
+
+def test_the_random_chains_are_late_for_many_reasons() -> None:
+    seen = {KINDS[why.key] for seed in SEEDS if (view := view_of(seed)) is not None for _, why, _ in told(view)}
+    assert {"scarce", "no_time"} <= seen
