@@ -18,7 +18,7 @@ from datong.learn.scores import (
     learn,
     spread_ratio,
 )
-from datong.learn.yields import yield_share
+from datong.learn.yields import LearntYield, learnt_yields
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import QUANTILES, Item, Learnt, Sensed, SeriesSet, nothing_learnt
@@ -215,7 +215,7 @@ def test_yield_leans_on_the_recipe_until_reports_weigh_more() -> None:
         recipes={"recipe": ["A/1"], "product": ["A"]},
         production={"happened_at": [NOW], "product": ["A"], "good_units": [90.0], "scrap_units": [10.0]},
     )
-    assert yield_share(s) == {"A/1": pytest.approx(590 / 600)}
+    assert learnt_yields(s) == {"A/1": LearntYield(pytest.approx(590 / 600), 1)}
 
 
 def test_the_yield_of_a_recipe_that_is_gone_is_not_learnt() -> None:
@@ -230,7 +230,7 @@ def test_the_yield_of_a_recipe_that_is_gone_is_not_learnt() -> None:
             "scrap_units": [10.0],
         },
     )
-    assert yield_share(s) == {}
+    assert learnt_yields(s) == {}
 
 
 def test_each_bucket_and_order_is_scored_once() -> None:
@@ -263,10 +263,11 @@ def test_only_the_last_runs_correct_the_forecast() -> None:
 
 
 def test_what_was_learnt_survives_being_written_down() -> None:
-    learnt = Learnt({A: 1.1}, {0: 1.5, 3: 0.9}, {"A/1": (3.0, 4.0)}, {"A/1": 0.97}, nothing_learnt().scores)
+    learnt = Learnt({A: 1.1}, {0: 1.5, 3: 0.9}, {"A/1": (3.0, 4.0)}, {"A/1": 0.97}, nothing_learnt().scores, {"A/1": 4})
     again = learnt_from_table(learnt_table(learnt))
     assert (again.forecast_ratio, again.spread_ratio) == (learnt.forecast_ratio, learnt.spread_ratio)
     assert (again.lead_days, again.yield_share) == (learnt.lead_days, learnt.yield_share)
+    assert again.yield_records == {"A/1": 4}
 
 
 def test_production_that_no_recipe_can_be_told_for_teaches_nothing() -> None:
@@ -275,7 +276,7 @@ def test_production_that_no_recipe_can_be_told_for_teaches_nothing() -> None:
         recipes={"recipe": ["A/1", "A/2", "B/1"], "product": ["A", "A", "B"]},
         production={"happened_at": [NOW], "product": ["A"], "good_units": [90.0], "scrap_units": [10.0]},
     )
-    assert yield_share(s) == {}
+    assert learnt_yields(s) == {}
 
 
 def test_past_forecasts_of_given_demand_are_scored_by_nothing() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from datong.cycle import decide, head, written
 from datong.ledger.state import state_of_tables
-from datong.model.flow import Adjustment, Forecast, Item, Plan, Sensed, Signal, Subject, nothing_learnt
+from datong.model.flow import Adjustment, Forecast, Item, Learnt, Plan, Sensed, Signal, Subject, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from planning import plan
@@ -50,6 +50,28 @@ def test_a_part_of_a_unit_is_no_left_over(yield_share: float, wanted: float, lef
     assert order.units == 12.0
     told = [cause.text.text("en") for cause in order.causes if cause.text.key == "plan.cause.multiple"]
     assert told == ([] if left is None else [f"lots come in multiples of 12, which adds {left}"])
+
+
+def test_parts_of_a_unit_add_up_to_what_is_good() -> None:
+    """Lots of 7 at nine in ten good are 6.3 each. 6 serve the first week, and 0.3 waits; of the second lot's 6.3 with
+    it 6 serve, and 0.6; of the third's 6.9 with that 6, and so on: the fourth serves 7, 0.7 of it from before."""
+    state = chain(4, **press(yield_share=0.9, lot_multiple_units=7.0, hours_per_unit=0.1))
+    orders = plan(state, demand(state, A=[[6.0, 6.0, 6.0, 7.0]])).orders
+    assert [order.units for order in orders] == [7.0] * 4
+    told = [[cause.text.text("en") for cause in order.causes] for order in orders]
+    assert all("of 7 about 6.3 are good, at 90.0%" in of_order for of_order in told)
+    assert "0.3 of a unit lies until the rest of it is there" in told[0]
+    assert "0.7 of that is of a unit of which a part was there before" in told[3]
+
+
+@pytest.mark.parametrize(("records", "words"), [({"A/L": 3}, "by 3 reports"), ({}, "by reports")])
+def test_a_yield_that_was_learnt_says_so(records: dict[str, int], words: str) -> None:
+    """The table says that all are good, reports that three in four are."""
+    state = chain(1, **press(hours_per_unit=0.1))
+    learnt = Learnt({}, {}, {}, {"A/L": 0.75}, nothing_learnt().scores, records)
+    (order,) = plan(state, demand(state, A=[[12.0]]), learnt).orders
+    (cause,) = [cause for cause in order.causes if cause.stage == "learn"]
+    assert (order.units, cause.text.text("en")) == (16.0, f"of 16 about 12 are good, at 75.0%, {words}")
 
 
 def promoted(adjusted: tuple[date, ...], first: date) -> Plan:
@@ -94,8 +116,8 @@ def test_what_was_found_in_the_past_is_a_reason_of_every_order() -> None:
 
 
 def assembled(hours: float, lying: float, more: list[dict[str, object]]) -> list[list[str]]:
-    """What is said of the orders for A: each takes a P, and an hour of L, which works so many in a week and is closed in
-    the second; it is there a week later. So many P lie there, and 20 come in the third week; they cannot be bought."""
+    """What is said of the orders for A: each takes a P, and an hour of L, which works so many in a week and is closed
+    in the second; it is there a week later. So many P lie there, and 20 come in the third week; none can be bought."""
     day = timedelta(days=1)
     shut = {"calendar": "C", "from": MONDAY + 7 * day, "to": MONDAY + 14 * day, "open": False}
     tables = {

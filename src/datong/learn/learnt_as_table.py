@@ -20,7 +20,8 @@ LEARNT_SCHEMA = pa.schema(
 
 
 def learnt_table(learnt: Learnt) -> pa.Table:
-    """One row per number learnt: what (forecast_ratio, spread_ratio, lead_days, yield_share), of what, value."""
+    """One row per number learnt: what (forecast_ratio, spread_ratio, lead_days, yield_share, yield_records), of what,
+    value."""
     rows: list[dict[str, object]] = []
     for item in sorted(learnt.forecast_ratio):
         value = learnt.forecast_ratio[item]
@@ -31,6 +32,8 @@ def learnt_table(learnt: Learnt) -> pa.Table:
         rows += [{"what": "lead_days", "source": source, "value": days} for days in learnt.lead_days[source]]
     for source in sorted(learnt.yield_share):
         rows.append({"what": "yield_share", "source": source, "value": learnt.yield_share[source]})
+    for source in sorted(learnt.yield_records):
+        rows.append({"what": "yield_records", "source": source, "value": float(learnt.yield_records[source])})
     return pa.Table.from_pylist(rows, schema=LEARNT_SCHEMA)
 
 
@@ -40,6 +43,7 @@ def learnt_from_table(table: pa.Table) -> Learnt:
     spread: dict[int, float] = {}
     lead: dict[str, list[float]] = {}
     share: dict[str, float] = {}
+    records: dict[str, int] = {}
     for row in table.to_pylist():
         match row["what"]:
             case "forecast_ratio":
@@ -50,9 +54,11 @@ def learnt_from_table(table: pa.Table) -> Learnt:
                 lead.setdefault(row["source"], []).append(row["value"])
             case "yield_share":
                 share[row["source"]] = row["value"]
+            case "yield_records":
+                records[row["source"]] = int(row["value"])
             case other:
                 raise ValueError(f"unknown kind of learnt number: {other}")
-    return Learnt(ratio, spread, {s: tuple(d) for s, d in lead.items()}, share, SCORES_SCHEMA.empty_table())
+    return Learnt(ratio, spread, {s: tuple(d) for s, d in lead.items()}, share, SCORES_SCHEMA.empty_table(), records)
 
 
 def learnt_by(past_runs: Sequence[RunRecord]) -> Learnt:

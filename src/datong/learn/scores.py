@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from datong.learn.lead_times import FinishedOrder, finished_orders, lead_days
 from datong.learn.learnt_as_table import learnt_from_table
-from datong.learn.yields import yield_share
+from datong.learn.yields import learnt_yields
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
@@ -53,12 +53,14 @@ def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord], where: P
     scores = [_order_scores(new_orders), _chain_scores(state, sensed.series, first_new, where)]
     if outcomes is not None:
         scores.insert(0, _forecast_scores(outcomes[outcomes["bucket"] >= first_new]))
+    yields = learnt_yields(state)
     return Learnt(
         forecast_ratio=forecast_ratio(outcomes),
         spread_ratio=spread_ratio(outcomes, _prices(state)),
         lead_days=lead_days(orders),
-        yield_share=yield_share(state),
+        yield_share={recipe: one.share for recipe, one in yields.items()},
         scores=pa.concat_tables(scores),
+        yield_records={recipe: one.records for recipe, one in yields.items()},
     )
 
 

@@ -1,6 +1,7 @@
 """The share of good units in what was made, by recipe."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -8,8 +9,16 @@ from datong.learn.lead_times import LEAST_ORDERS
 from datong.ledger.state import State
 
 
-def yield_share(state: State) -> dict[str, float]:
-    """Good units over all units made, by recipe, of known recipes with any scrap reported.
+@dataclass(frozen=True)
+class LearntYield:
+    """Good units over all units made by a recipe, and the reports of what was made on which that rests."""
+
+    share: float
+    records: int
+
+
+def learnt_yields(state: State) -> dict[str, LearntYield]:
+    """By recipe, of known recipes with any scrap reported.
 
     A report without an order counts for the product's recipe where there is just one. (The prior is the recipe's own
     share with the weight of LEAST_ORDERS average reports.)
@@ -34,5 +43,6 @@ def yield_share(state: State) -> dict[str, float]:
             continue
         good, total = told["good_units_sum"] or 0.0, (told["good_units_sum"] or 0.0) + told["scrap_units_sum"]
         weight = LEAST_ORDERS * total / told["count_all"]
-        result[row["recipe"]] = (good + weight * row["yield_share"]) / (total + weight)
+        share = (good + weight * row["yield_share"]) / (total + weight)
+        result[row["recipe"]] = LearntYield(share, told["count_all"])
     return result

@@ -487,7 +487,8 @@ class Learnt:
 
     forecast_ratio: demand over forecast mean by item, shrunk to 1. spread_ratio: by horizon bucket (from 0), factor on
     the paths' distance from their mean that calibrates past coverage. lead_days: by recipe or offer, sorted past lead
-    times. yield_share: by recipe. scores: metric, run, product, market, horizon, value.
+    times. yield_share: by recipe; yield_records: by recipe, reports on which it rests. scores: metric, run, product,
+    market, horizon, value.
     """
 
     forecast_ratio: Mapping[Item, float]
@@ -495,6 +496,7 @@ class Learnt:
     lead_days: Mapping[str, tuple[float, ...]]
     yield_share: Mapping[str, float]
     scores: pa.Table
+    yield_records: Mapping[str, int] = field(default_factory=dict)
 
 
 SCORES_SCHEMA = pa.schema(

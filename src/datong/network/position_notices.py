@@ -23,6 +23,7 @@ from datong.model.words import Message, message, shown
 from datong.network.committed import Committed, PutOff, committed
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import netted
+from datong.network.learnt_told import learnt_notices
 from datong.network.orders_out import UnderWay, orders_out
 from datong.network.overdue_arrivals import Expected, expected_arrivals
 from datong.network.owed import past_firm_rows, sales_served_ahead
@@ -44,6 +45,8 @@ from datong.network.ways import Way
 
 # Orders that are told one by one; the others are counted.
 ORDERS_TOLD = 10
+# Of fewer orders four out of five are all of them.
+FEWEST_FIFTHS = 5
 # Ordered and good units that differ by less are the same.
 SAME_UNITS = 0.005
 
@@ -60,6 +63,7 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_firm_rows(state, where),
         *_old_sales(state),
         *_overdue(found, out),
+        *learnt_notices(state, learnt),
         *_put_off(found),
         *_not_begun(found),
         *_orders(found, stands, out),
@@ -253,9 +257,21 @@ def _overdue(seen: _Found, out: Sequence[UnderWay]) -> Iterator[Finding]:
 def _why(found: Expected, day: date) -> Message:
     """day: on which the plan counts on it."""
     figures = {"past": found.past_orders, "later": found.later_orders, "days": found.lead_days}
-    key = "position.by_past_orders" if found.past_orders else "position.by_lead_time"
-    why = message("position.by_later_orders" if found.later_orders else key, **figures)
+    why = message(f"position.{_by(found)}", **figures)
     return why if day == found.day else message("position.then_open", why=why, day=found.day)
+
+
+def _by(found: Expected) -> str:
+    """Which words say on what a day rests: of fewer than FEWEST_FIFTHS orders the day is the last one's."""
+    if found.later_orders:
+        if found.later_orders == 1:
+            return "by_the_only_later_order" if found.past_orders == 1 else "by_one_later_order"
+        return "by_few_later_orders" if found.later_orders < FEWEST_FIFTHS else "by_later_orders"
+    if not found.past_orders:
+        return "by_lead_time"
+    if found.past_orders == 1:
+        return "by_one_past_order"
+    return "by_few_past_orders" if found.past_orders < FEWEST_FIFTHS else "by_past_orders"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class Way:
     its lead time counts these; course: on which days it starts and arrives, None: on any. beside: what it holds besides
     `line`. place: of a routing step, its place, how many there are, and what comes of the last. picks: the component
     that it takes of alternatives. lot_uses: components that each order takes, whatever its size, and units of each.
+    yield_records: reports on which a yield that was learnt rests (0: not known how many), None: it is that of the row.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Way:
     place: tuple[int, int, str] | None = None
     picks: str | None = None
     lot_uses: tuple[tuple[str, float], ...] = ()
+    yield_records: int | None = None
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -199,14 +201,14 @@ def recipe_and_offer_ways(
                 recipes.append(_with_scrap(row | own_step | of_days, taken, on_lines))
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
-        lead = _lead_time(learnt, r["offer"], r["lead_days"])
+        lead = lead_time_of(learnt, r["offer"], r["lead_days"])
         ways.append(_buy(r["offer"], r["product"], r["price"], lead, r, _in_working(learnt, r["offer"], r)))
     known = {w.product for w in ways}
     shares = state.settings.defaults
     for product in sorted(prices):
         if product not in known:  # someone sells it: an assumed offer
             name = f"{product}{IMPLIED}"
-            lead = _lead_time(learnt, name, shares.offer_lead_days)
+            lead = lead_time_of(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}, in_working=False))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
 
@@ -226,7 +228,7 @@ def _with_scrap(row: Row, bill: tuple[ComponentUse, ...], on_lines: tuple[OnLine
 
 
 def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
-    lead_time = _lead_time(learnt, row["recipe"], row["lead_days"])
+    lead_time = lead_time_of(learnt, row["recipe"], row["lead_days"])
     own = row["on_lines"][0] if row["on_lines"] else None
     return Way(
         name=row["name"],
@@ -253,6 +255,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         beside=row["on_lines"][1:],
         place=row["place"],
         lot_uses=row["lot_uses"],
+        yield_records=learnt.yield_records.get(row["recipe"], 0) if row["recipe"] in learnt.yield_share else None,
     )
 
 
@@ -315,7 +318,7 @@ def long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days:
     return tuple(result)
 
 
-def _lead_time(learnt: Learnt, name: str, given: float) -> float:
+def lead_time_of(learnt: Learnt, name: str, given: float) -> float:
     """Days: the lead time met four times out of five where there is a record, else the given one."""
     past = learnt.lead_days.get(name)
     return float(np.quantile(past, LEAD_QUANTILE, method="inverted_cdf")) if past else float(given)

@@ -45,6 +45,8 @@ MOST_SIGNALS = 2
 NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 # Units below this are told of no lot.
 LEAST_TOLD = 0.5
+# Parts of a unit below this are told of none.
+LEAST_PART = 0.05
 
 
 class Reasons:
@@ -151,7 +153,9 @@ class Reasons:
             causes.append(Cause("plan", message(key, units=units, first=self.when(first), last=self.when(last))))
             causes += self._late_part(expected)
         causes += (kept := self._kept_causes(lot))
+        causes += self._good_units(lot)
         left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs)
+        causes += self._parts_of_a_unit(lot, left)
         if left >= LEAST_TOLD and (lies := self._lies_at_end(lot)) > 0:
             if not kept:
                 causes.append(Cause("plan", message("plan.cause.kept_at_end", units=shown(min(left, lies)))))
@@ -160,6 +164,30 @@ class Reasons:
         if left >= (1.0 - NOTHING if self.work.whole.get(lot.way.product) else LEAST_TOLD):
             causes.append(Cause("plan", self._left_over(lot, left)))
         return causes
+
+    @staticmethod
+    def _good_units(lot: Lot) -> list[Cause]:
+        """How many of its units are good, where it is not all of them; of a yield that was learnt, on how many reports
+        it rests."""
+        way, good = lot.way, lot.units * lot.way.yield_share
+        if lot.units - good < LEAST_PART:
+            return []
+        figures = {"units": shown(lot.units), "good": shown(good), "share": round(way.yield_share, 3)}
+        if way.yield_records is None:
+            return [Cause("plan", message("plan.cause.good", **figures))]
+        taught = message(f"plan.taught{'' if way.yield_records else '_unknown'}", records=way.yield_records)
+        return [Cause("learn", message("plan.cause.good_learnt", taught=taught, **figures))]
+
+    def _parts_of_a_unit(self, lot: Lot, left: float) -> list[Cause]:
+        """Of what comes in whole units and is good in parts of one: the part that waits, or that came before. left:
+        good units that nothing uses, below 0 where more are used than are good."""
+        if not self.work.whole.get(lot.way.product):
+            return []
+        if left <= -LEAST_PART:
+            return [Cause("plan", message("plan.cause.part_before", units=shown(-left)))]
+        if LEAST_PART <= left < 1.0 - NOTHING:
+            return [Cause("plan", message("plan.cause.part_waits", units=shown(left)))]
+        return []
 
     def _kept_causes(self, lot: Lot) -> list[Cause]:
         """That the product's stock would be below its smallest at the end of the bucket in which the lot is there, by
