@@ -535,3 +535,47 @@ def test_sales_served_at_once_that_are_due_ahead_are_told() -> None:
     )
     assert position(s).served_ahead_units == {(A, date(2026, 1, 14)): 5.0}
     assert told_of(s, "position.served_at_once") == [(1, "5")]
+
+
+LATER = "took longer than this one has by now"
+NONE_SO_LONG = "none of them took as long as this one"
+
+
+@pytest.mark.parametrize(
+    ("took", "words"),
+    [
+        ((), "7 days from today, its lead time; no earlier order tells how late it comes"),
+        ((5,), "5 days from today, as many as the only earlier order took, which did not take as long as this one has"),
+        ((5, 6, 3), f"6 days from today, within which all 3 earlier orders came; {NONE_SO_LONG}"),
+        ((5, 6, 3, 4, 9), f"6 days from today, within which four out of five of 5 earlier orders came; {NONE_SO_LONG}"),
+        ((20,), f"the only earlier order {LATER}, and came 20 days after its order"),
+        ((5, 20, 6), f"of 3 earlier orders one {LATER}, and came 20 days after its order"),
+        ((5, 20, 25), f"of 3 earlier orders 2 {LATER}, and all of those came within 25 days of their order"),
+        (
+            (20, 20, 20, 20, 30),
+            f"of 5 earlier orders 5 {LATER}, and four out of five of those came within 20 days of their order",
+        ),
+    ],
+)
+def test_on_how_many_orders_the_day_of_an_overdue_one_rests(took: tuple[int, ...], words: str) -> None:
+    """P9 was ordered on the 1st and due on the 5th; on the 12th it is 11 days old."""
+    first = date(2025, 10, 1)
+    rows = [(f"P{k}", first, first + timedelta(days=days)) for k, days in enumerate(took)]
+    orders = [*((name, start, due) for name, start, due in rows), ("P9", date(2026, 1, 1), date(2026, 1, 5))]
+    names, starts, dues = (list(column) for column in zip(*orders, strict=True))
+    count = len(orders)
+    came = [datetime(due.year, due.month, due.day, tzinfo=UTC) for _, _, due in rows]
+    none = {
+        "happened_at": pa.array(came, pa.timestamp("us", "UTC")),
+        "order": pa.array([r[0] for r in rows], pa.string()),
+    }
+    s = state(
+        products={"product": ["A"]},
+        offers={"offer": ["O"], "product": ["A"], "price": [1.0], "lead_days": [7.0]},
+        orders={"order": names, "kind": ["buy"] * count, "product": ["A"] * count, "offer": ["O"] * count}
+        | {"units": [10.0] * count, "start": starts, "due": dues, "locked": [True] * count},
+        receipts=none | {"product": pa.array(["A"] * len(rows), pa.string()), "units": pa.array([10.0] * len(rows))},
+    )
+    (told,) = [f for f in position_notices(s, nothing_learnt()) if f.code == "order_overdue"]
+    assert f": {words}" in told.found.text("en")
+    assert told.found.text("zh")

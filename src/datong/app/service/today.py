@@ -276,7 +276,8 @@ def _came_back(tables: Mapping[str, pa.Table]) -> list[Texts]:
     if "since" not in tables:
         return []
     told = tables["since"]
-    told = told.filter(pc.is_in(told["part"], pa.array(["came_back", "closed", "promises"]))).slice(0, MOST_ROWS)
+    parts = pa.array(["came_back", "closed", "learnt", "promises"])
+    told = told.filter(pc.is_in(told["part"], parts)).slice(0, MOST_ROWS)
     words = {lang: rendered({"since": told}, lang)["since"]["text"].to_pylist() for lang in LANGUAGES}
     return [{lang: words[lang][at] for lang in LANGUAGES} for at in range(told.num_rows)]
 

@@ -12,6 +12,7 @@ from datong.model.words import message
 from datong.questions.since.came_back import came_back, closed_rows
 from datong.questions.since.demand import demand_changes
 from datong.questions.since.given_out import given_out, runs_since
+from datong.questions.since.learnt import learnt_rows
 from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
 from datong.questions.since.promises import promise_rows
 from datong.questions.since.rows import READ_BEFORE, SOURCE_TABLES, Naming, PlanBefore, Row, table_of
@@ -27,13 +28,14 @@ def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table
     naming = Naming(state)
     closed = closed_rows(state, state.first_open_bucket, naming)
     if before is None:
-        rows = [Row("before", "first", message("since.first")), *closed]
+        rows = [Row("before", "first", message("since.first")), *closed, *learnt_rows(None, state, tables, naming)]
     else:
         weeks, went = weeks_of_both(before, tables), given_out(before, state, tables)
         rows = [
             Row("before", "run", message("since.before", run=before.run, as_of=_local(before)), before.run),
             *came_back(before, state, naming),
             *closed,
+            *learnt_rows(before, state, tables, naming),
             *demand_changes(before, state, tables, weeks, naming),
             *promise_rows(before, state, tables, naming),
             *order_rows(before, state, tables, went.since, naming),

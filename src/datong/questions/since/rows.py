@@ -15,10 +15,10 @@ from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.questions.tables_out import params_json
 
-# What a row tells of: the plan before, what came back, what is closed by refusals, what is asked for, whose
-# promise changed, what became of the orders of the plan before, what that costs, and what to do this week.
-PARTS = ("before", "came_back", "closed", "demand", "promises", "orders", "cost", "to_do")
-Part = Literal["before", "came_back", "closed", "demand", "promises", "orders", "cost", "to_do"]
+# What a row tells of: the plan before, what came back, what is closed by refusals, what orders taught, what is asked
+# for, whose promise changed, what became of the orders of the plan before, what that costs, and what to do this week.
+PARTS = ("before", "came_back", "closed", "learnt", "demand", "promises", "orders", "cost", "to_do")
+Part = Literal["before", "came_back", "closed", "learnt", "demand", "promises", "orders", "cost", "to_do"]
 
 SINCE_SCHEMA = pa.schema(
     [
