@@ -10,6 +10,7 @@ from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.app.wording.week import this_week
 from datong.model.words import say
+from datong.questions.tables_out import message_of
 from mill import run, write
 
 CODES = "ABCDE"
@@ -51,6 +52,46 @@ def test_this_week_tells_of_all_that_is_late_and_each_row_says_why(tmp_path: Pat
     small = dict.fromkeys(LATE_SCHEMA.names) | {"units": 0.2}
     assert view.cause(small) == "less than half a unit each: not looked into"
     assert {r["product"]: view.main_cause(r) for r in view.products} == causes
+
+
+@pytest.mark.parametrize(
+    ("closed", "words"),
+    [
+        ("", "nothing ordered now would be there in time: it takes 8 days (lead times"),
+        (
+            "H,2026-03-02,2026-03-09,false\n",
+            "nothing ordered now would be there in time: nothing can start before the week of 2026-03-09, and it takes "
+            "8 days (lead times",
+        ),
+    ],
+)
+def test_what_no_start_brings_in_time_says_how_long_it_takes_and_from_when_it_can_start(
+    tmp_path: Path, closed: str, words: str
+) -> None:
+    """P takes 8 days, two weeks as the plan counts them, and is wanted in the second; the works may be closed in the
+    first. The order that brings it says the same."""
+    folder = write(
+        tmp_path / "m",
+        chain_toml='name = "m"\nhorizon_buckets = 6\nstart = 2026-03-02\nmax_late_days = 60\n',
+        products_csv="product,price,kind\nP,100,finished\n",
+        economics_csv="product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\nP,1,5,100\n",
+        calendars_csv="calendar\nH\n",
+        calendar_days_csv="calendar,from,to,open\n" + (closed or "H,2026-12-24,2026-12-25,false\n"),
+        sites_csv="site,kind,calendar\nF,factory,H\n",
+        lines_csv="line,site,hours_per_week\nL,F,40\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit,lead_days\nP/1,P,L,1,10,8\n",
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\n",
+        stock_csv="happened_at,product,units\n2026-02-28,P,0\n",
+        demand_csv="demand,product,due,units\nd,P,2026-03-11,9\n",
+    )
+    with datong.open(folder) as chain:
+        result = chain.run()
+    view = RunView(ReportInputs(result.tables, result.settings, result.as_of), "en")
+    (late,) = view.late
+    assert view.cause(late).startswith(words)
+    texts = [message_of(r["text_key"], r["text_params"]).text("en") for r in result.tables["reasons"].to_pylist()]
+    assert f"late: d (9), because {view.cause(late)}" in texts
 
 
 def _late(cause: dict[str, object], units: float) -> dict[str, object]:

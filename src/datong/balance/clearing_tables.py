@@ -19,7 +19,7 @@ from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
 from datong.balance.stock_kept_for_others import Kept, kept, where_kept
 from datong.balance.stock_limits import stock_limits
-from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, units_of
+from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, soonest_ways, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
 
@@ -72,6 +72,8 @@ GAPS_SCHEMA = pa.schema(
         ("needed_days", pa.int64()),
         ("kept_units", pa.float64()),
         ("kept_for", pa.string()),
+        ("soonest_start", pa.date32()),
+        ("soonest_days", pa.int64()),
     ]
 )
 # Share of an amount, or of a unit, that a difference of sums may be off by.
@@ -463,6 +465,8 @@ def _gaps(
     needed = binding.needed[cell] * share
     is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
     is_needed = (needed > 0) & (missing > NOTHING)
+    soonest = soonest_ways(market)[demanded[cell[0]]]
+    no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell] & (soonest[:, 0] >= 0)
     return pa.table(
         {
             "product": products.take(name),
@@ -483,6 +487,10 @@ def _gaps(
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
             "kept_for": lying.whom.take(pa.array(cell[0] * buckets + bucket, mask=~is_kept)),
+            "soonest_start": pc.if_else(
+                pa.array(no_time & (soonest[:, 0] > 0)), _dates(day_numbers(market.bucket_starts)[soonest[:, 0]]), None
+            ),
+            "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
         },
         schema=GAPS_SCHEMA,
     )

@@ -477,6 +477,18 @@ def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
     return best
 
 
+def soonest_ways(market: Market) -> IntArray:
+    """(product, 2) of the way that is there soonest of all that may start: the bucket of its first start, and days from
+    there until its units are there; -1 where none may start."""
+    found = np.full((len(market.products), 2), -1, dtype=np.int64)
+    may = np.flatnonzero(market.ways.is_open.any(axis=1))
+    first, lead = market.ways.is_open[may].argmax(axis=1), market.ways.lead[may]
+    days = np.array([market.ways.facts[way].lead_days for way in may], dtype=np.int64)
+    in_turn = np.lexsort((days, first + lead))[::-1]  # the soonest is written last
+    found[market.ways.product[may[in_turn]]] = np.column_stack([first, days])[in_turn]
+    return found
+
+
 def _normal_cost(market: Market) -> FloatArray:
     """(way) money for a good unit where nothing is scarce."""
     parts = market.uses.units * np.nan_to_num(market.products.plain_cost, posinf=0.0)[market.uses.component]

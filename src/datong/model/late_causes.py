@@ -4,6 +4,8 @@ screen, the sheet Late and the reason of an order."""
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
+from datong.model.words import Message, message
+
 # What kind of thing stands in the way: it lies there for others, it is scarce, it was due before the plan begins, no
 # start is left, or it costs more than it is worth.
 LateCause = Literal["kept", "scarce", "was_due", "no_time", "dearer"]
@@ -28,3 +30,14 @@ def lacks(product: str, held: Mapping[str, str], bound: Collection[str]) -> str 
     """
     lacked = held.get(product)
     return lacked if lacked == product or product not in bound else None
+
+
+def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
+    """That no start is left in time: how many days it takes, and the first bucket in which it can start, where that is
+    not the plan's first. An earlier version of Datong kept neither. unit: of buckets."""
+    rounded, days, start = message(f"plan.rounded_{unit}"), row.get("soonest_days"), row.get("soonest_start")
+    if days is None:
+        return message("report.gap.no_time", rounded=rounded)
+    if start is None:
+        return message("report.gap.no_time_days", days=days, rounded=rounded)
+    return message("report.gap.no_time_start", start=message(f"plan.{unit}", day=start), days=days, rounded=rounded)

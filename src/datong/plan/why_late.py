@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.state import State
 from datong.model.flow import Cause, Clearing, Item
-from datong.model.late_causes import LateCause, cause_of, lacks
+from datong.model.late_causes import LateCause, cause_of, lacks, no_time_words
 from datong.model.words import Message, message, shown
 from datong.plan.order_words import MOST_ROWS, OrderWords
 from datong.plan.pegging import Peg, bucket_of
@@ -99,7 +99,7 @@ class WhyLate:
         elif kind == "was_due":
             why = message("plan.why_late.was_due")
         elif kind == "no_time":
-            why = message("report.gap.no_time", rounded=message(f"plan.rounded_{self.words.unit}"))
+            why = no_time_words(row, self.words.unit)
         else:
             why = message("report.gap.no_binding")
         whom = self.words.listed([self._whom(peg) for peg, _ in own])

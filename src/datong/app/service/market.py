@@ -23,6 +23,8 @@ READ = ("hours", "prices", "gaps", "products", "held", "certificate")
 # Things of which one more is worth something, that a page names.
 MOST_SCARCE = 50
 _CAUSE = ("binding", "binding_price", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
+# Columns that an earlier version did not keep.
+_SOONEST = ("soonest_start", "soonest_days")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +164,7 @@ def _lost(chain: Chain) -> pa.Table:
             "market": rows["market"],
             "bucket": rows["bucket"],
             **{name: rows[name] for name in ("demand_units", "late_units", "lost_units")},
-            **{name: rows[name] for name in _CAUSE},
+            **{name: rows[name] for name in (*_CAUSE, *_SOONEST) if name in rows.column_names},
             "lacks": lacked,
             "is_expected": pa.repeat(pa.scalar(_is_expected(run.tables)), rows.num_rows),
         }

@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.wording.columns import rounded
 from datong.app.wording.names import Names
 from datong.app.wording.report_inputs import ReportInputs
-from datong.model.late_causes import LateCause, cause_of
+from datong.model.late_causes import LateCause, cause_of, no_time_words
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.demand_totals import LEAST_SHORT
@@ -22,7 +21,16 @@ Row = dict[str, Any]
 KINDS = ("late", "refused", "never")
 # Units below this are rounding.
 NOTHING = 1e-6
-_CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
+_CAUSE = (
+    "binding",
+    "binding_bucket",
+    "needed_amount",
+    "needed_unit",
+    "needed_days",
+    "kept_for",
+    "soonest_start",
+    "soonest_days",
+)
 
 LATE_SCHEMA = pa.schema(
     [
@@ -43,6 +51,8 @@ LATE_SCHEMA = pa.schema(
         ("needed_unit", pa.string()),
         ("needed_days", pa.int64()),
         ("kept_for", pa.string()),
+        ("soonest_start", pa.date32()),
+        ("soonest_days", pa.int64()),
     ]
 )
 
@@ -63,6 +73,8 @@ def late_rows(inputs: ReportInputs) -> pa.Table:
     others, small = _of_other_demand(short, asked, cell_of_asked)
     rows = pa.concat_tables([asked, others])
     at = pc.index_in(_cells(rows["product"], rows["market"], rows["due_in"]), cells)
+    missing = [LATE_SCHEMA.field(name) for name in _CAUSE if name not in short.column_names]
+    short = _with(short, {field.name: pa.nulls(short.num_rows, field.type) for field in missing})
     rows = _with(rows, {name: short[name].take(at) for name in _CAUSE} | {"product_name": _names(inputs, rows)})
     # Of what is served in a bucket the days are those until then; else of what is lost there, if anything is.
     days = pc.days_between(rows["due_in"], rows["served_in"])
@@ -199,5 +211,5 @@ def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: Chai
     if cause == "was_due":
         return say("report.late.cause_was_due", language)
     if cause == "no_time":
-        return say("report.gap.no_time", language, rounded=rounded(settings, language))
+        return no_time_words(row, settings.calendar.unit).text(language)
     return say("report.gap.no_binding_expected" if row["due"] is None else "report.gap.no_binding", language)
