@@ -11,9 +11,11 @@ from datong.ledger.state import State
 
 @dataclass(frozen=True)
 class LearntYield:
-    """Good units over all units made by a recipe, and the reports of what was made on which that rests."""
+    """What reports of what was made teach of a recipe."""
 
+    # Good units over all units made.
     share: float
+    # How many reports it rests on.
     records: int
 
 
