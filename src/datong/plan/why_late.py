@@ -4,20 +4,26 @@ and of what the order takes, stands in the way until it is made."""
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 import pyarrow.compute as pc
 
+from datong.ledger.columns import tuples
 from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.state import State
-from datong.model.flow import Cause, Clearing, Item
+from datong.model.flow import Cause, Clearing
 from datong.model.late_causes import LateCause, cause_of, lacks, no_time_words
 from datong.model.words import Message, message, shown
 from datong.plan.order_words import MOST_ROWS, OrderWords
 from datong.plan.pegging import Peg, bucket_of
 
 Row = Mapping[str, Any]
+
+# Columns of `gaps` that tell why; the first three name a row.
+_NAMES = ("product", "market", "bucket")
+COLUMNS = (*_NAMES, "binding", "binding_bucket", "needed_unit", "kept_for", "soonest_start", "soonest_days")
 
 
 @dataclass(frozen=True)
@@ -50,16 +56,16 @@ class WhyLate:
         self.state, self.gaps, self.words = state, clearing.gaps, words
 
     @cached_property
-    def rows(self) -> dict[tuple[Item, Any], Row]:
-        """Rows of `gaps` with anything late or lost, by what is asked for and the bucket in which it is due."""
+    def rows(self) -> dict[tuple[str, str, date], tuple[Any, ...]]:
+        """Rows of `gaps` with anything late or lost, of the columns COLUMNS, by product, market and bucket."""
         short = self.gaps.filter(pc.greater(pc.add(self.gaps["late_units"], self.gaps["lost_units"]), 0.0))
-        return {(Item(r["product"], r["market"]), r["bucket"]): r for r in short.to_pylist()}
+        return {row[:3]: row for row in tuples(short, *COLUMNS)}
 
     @cached_property
     def lacked(self) -> dict[str, str]:
         """By product that waits for one that is held back, that one."""
         held = lacking(self.state, held_back(self.state, self.words.starts))
-        bound = {item.product for (item, _), row in self.rows.items() if row["binding"]}
+        bound = {row[0] for row in self.rows.values() if row[COLUMNS.index("binding")]} if held else set()
         found = {product: lacks(product, held, bound) for product in held}
         return {product: one for product, one in found.items() if one is not None}
 
@@ -83,8 +89,10 @@ class WhyLate:
         if not use.late or use.item is None:
             return None
         due_in = bucket_of(use.due, starts)
-        row = self.rows.get((use.item, due_in))
-        return None if row is None else {**row, "needed_days": (starts[use.bucket] - due_in).days}
+        row = self.rows.get((use.item.product, use.item.market, due_in))
+        if row is None:
+            return None
+        return dict(zip(COLUMNS, row, strict=True)) | {"needed_days": (starts[use.bucket] - due_in).days}
 
     def _late_for(self, own: Sequence[tuple[Peg, Row]]) -> LateFor:
         row = own[0][1]
