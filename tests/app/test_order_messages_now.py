@@ -103,7 +103,7 @@ def test_work_that_nobody_reported_to_have_begun_takes_its_hours_from_now_on_and
         "now: what they take is taken from stock and their 10 hours worked from now on, and each comes after "
         "its lead time"
     ]
-    assert [f.code for f in kept_findings(tables, "notices")] == ["should_have_begun"]
+    assert "should_have_begun" in [f.code for f in kept_findings(tables, "notices")]
 
 
 def test_what_has_begun_and_waits_for_a_component_after_its_day_is_named_with_the_new_one(
