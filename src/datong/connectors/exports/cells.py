@@ -1,5 +1,6 @@
 """A column of a file as it came: its texts, and of what type a workbook had its cells."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +33,14 @@ class Cells:
     def filled(self) -> np.ndarray:
         """(row,) bool."""
         return pc.is_valid(self.text).to_numpy(zero_copy_only=False)
+
+
+def woven(parts: Sequence[Cells]) -> Cells:
+    """Columns as one, the cells of one row after the other."""
+    at = np.arange(len(parts) * len(parts[0])).reshape(len(parts), -1).T.ravel()
+    typed = any(c.kind is not None for c in parts)
+    kinds = [np.zeros(len(c), np.uint8) if c.kind is None else c.kind for c in parts]
+    return Cells(pa.concat_arrays([c.text for c in parts]), np.concatenate(kinds) if typed else None).take(at)
 
 
 def cells_of(values: pa.ChunkedArray | pa.Array) -> Cells:

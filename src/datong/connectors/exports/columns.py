@@ -47,6 +47,7 @@ _ABOUT_MARKS = frozenset(
     {"is", "was", "has", "been", "flag", "order", "item", "line", "sale", "transaction", "yn", "y",
      "n"}
 )  # fmt: skip
+_CODES_OF_MARKETS = ("id", "no", "nr", "nbr", "num", "number", "code", "key", "编码", "编号", "代码", "号")
 _PARTS_OF_COUNTRIES = frozenset({"state", "estado", "stato"})
 _DESTROYED = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
 
@@ -258,6 +259,15 @@ def _is_returned_quantity(header: str) -> bool:
     )
 
 
+def _is_code_of_market(header: str) -> bool:
+    """Whether a header says nothing but a word for a market, and that it is a code: then numbers may stand for one."""
+    whole = "".join(found for found in tokens(header) if found not in _CODES_OF_MARKETS)
+    for word in _CODES_OF_MARKETS:
+        if not word.isascii():
+            whole = whole.removesuffix(word)
+    return whole in {synonym.joined.removesuffix("id") for synonym in _synonyms("market")}
+
+
 def _score(field: str, header: str, facts: Facts) -> float:
     """0..1: how well a column is a field, by its header and by its cells; 0 where the cells rule it out."""
     named = header_score(field, header)
@@ -272,6 +282,8 @@ def _score(field: str, header: str, facts: Facts) -> float:
     if field == "units" and plain(header) in _plain_words("units_bare"):
         named = max(named, 0.8)
     if field in ("order", "customer", "market") and plain(header) in _plain_words("document"):
+        return 0.0
+    if field == "market" and facts.numbers >= _LEAST_SHARE and not _is_code_of_market(header):
         return 0.0
     if not named or not facts.filled:
         return 0.0

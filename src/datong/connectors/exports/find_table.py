@@ -12,6 +12,7 @@ from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.numbers import written
 from datong.connectors.exports.periods_across import LEAST_PERIODS, bare_month, period_of, periods_down, with_years
+from datong.connectors.exports.periods_of_markets import periods_of_markets_down
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, Table
 from datong.connectors.exports.vocabulary import plain
@@ -53,7 +54,9 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
 
 def _as_rows(table: Table, hints: Sequence[str]) -> Table:
     """A table with one column of dates, whatever the file has."""
-    return periods_down(with_years(_with_date(table), hints), hints)
+    dated = with_years(_with_date(table), hints)
+    down = periods_down(dated, hints)
+    return periods_of_markets_down(dated, hints) if down is dated else down
 
 
 def _with_date(table: Table) -> Table:

@@ -98,7 +98,7 @@ def with_years(table: Table, hints: Sequence[str]) -> Table:
     return table
 
 
-def _periods(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
+def periods_of(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
     """Columns that are named after days, weeks or months, each with its first day; of one kind, the commonest."""
     year = year_said(hints)
     found: dict[str, Period] = {}
@@ -135,7 +135,7 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
 
     Empty cells and zeros make no row; columns of sums are left out.
     """
-    periods = _periods(list(table.columns), hints)
+    periods = periods_of(list(table.columns), hints)
     numeric = {name: found for name, found in periods.items() if mostly_numbers(table.columns[name])}
     measured = {period.measure for period, _ in numeric.values()}
     if "units" in measured and len(measured) > 1:
@@ -152,7 +152,7 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
         nothing = pc.fill_null(pc.match_substring_regex(cells.text, NOTHING_SOLD.pattern), True)
         at = np.flatnonzero(~nothing.to_numpy(zero_copy_only=False))
         pieces.append((at, cells.take(at), day))
-        texts += [_written(period, day)] * len(at)
+        texts += [written_period(period, day)] * len(at)
     rows = np.concatenate([at for at, _, _ in pieces])
     days = np.concatenate([np.full(len(at), str(day)) for at, _, day in pieces])
     sort = np.lexsort((days, rows))
@@ -171,7 +171,7 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     return Table(table.name, columns, table.numbers[rows[sort]], True, table.repeated, told, decimal=decimal)
 
 
-def _written(period: Period, day: date) -> str:
+def written_period(period: Period, day: date) -> str:
     """A period as a text that tells how long it is; its first day where it is one, or no other text gives that day."""
     year, week, _ = day.isocalendar()
     texts = {"month": f"{day:%Y-%m}", "week": f"{year}-W{week:02}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}"}

@@ -3,7 +3,7 @@ of their cells for a question."""
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +59,22 @@ def fits(units: np.ndarray, price: np.ndarray, amount: np.ndarray) -> float:
         return 0.0
     made = np.abs(units[rows] * price[rows])
     return float((np.abs(made - np.abs(amount[rows])) <= np.maximum(0.01 * made, 0.02)).mean())
+
+
+def sums_tell(quantities: Mapping[str, np.ndarray], cells: Callable[[str], Cells | None]) -> str | None:
+    """Of columns of quantities the one that makes the amount with the price, or from which returns are not taken off
+    yet; None where sums tell nothing. cells: the column of a field."""
+    back, price, amount = (cells(f) for f in ("returned_units", "price", "amount"))
+    if back is not None and len(quantities) == 2:
+        returned = np.abs(np.nan_to_num(read_numbers(back).values(".")))
+        for gross, net in (tuple(quantities), tuple(quantities)[::-1]):
+            if returned.any() and np.allclose(quantities[gross] - returned, quantities[net]):
+                return gross
+    if price is None or amount is None:
+        return None
+    p, a = (read_numbers(c) for c in (price, amount))
+    fitting = [n for n, u in quantities.items() if max(fits(u, p.values(m), a.values(m)) for m in DECIMAL_SIGNS) > 0.9]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def decimal_of_sum(column: NumberColumn, product: np.ndarray) -> DecimalSign:

@@ -28,6 +28,7 @@ from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.market_lists.reading import read_market_list
 from datong.connectors.exports.market_lists.which_list import market_list
+from datong.connectors.exports.markets_across import markets_down
 from datong.connectors.exports.number_columns import read_figures
 from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
@@ -38,7 +39,15 @@ from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
-from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
+from datong.connectors.exports.table import (
+    AMOUNT_COLUMN,
+    MARKET_COLUMN,
+    PERIOD_COLUMN,
+    PRICE_COLUMN,
+    PRODUCT_COLUMN,
+    UNITS_COLUMN,
+    Table,
+)
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
@@ -48,7 +57,10 @@ from datong.model.findings import Finding, finding
 from datong.model.words import message
 
 # Columns that were made of the table's shape.
-_MADE = {"date": PERIOD_COLUMN, "units": UNITS_COLUMN, "product": PRODUCT_COLUMN}
+_MADE = {
+    "date": PERIOD_COLUMN, "units": UNITS_COLUMN, "product": PRODUCT_COLUMN, "market": MARKET_COLUMN,
+    "amount": AMOUNT_COLUMN, "price": PRICE_COLUMN,
+}  # fmt: skip
 
 
 def read_export(
@@ -109,6 +121,13 @@ def read_from(
         columns = {PERIOD_COLUMN: dates, **columns}
         choice = _chosen(table, columns, profile, known)
         notes.append(message("export.day_of_list", day=dates.text[0]))
+    if "units" not in known and (profile is None or "units" not in profile.fixed(columns)):
+        of_markets = markets_down(replace(table, columns=columns), choice, asking)
+        if of_markets is not None:
+            notes += of_markets[0].notes[len(table.notes) :]
+            table, known = of_markets[0], {**known, "units": of_markets[1]}
+            columns = dict(table.columns)
+            choice = _chosen(table, columns, profile, known)
     export = Export(
         name, table, columns, choice, Rows(table), asking, profile, known, country,
         grids.from_1904, today, [*notes, *placeholders],
@@ -183,7 +202,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, bucke
     return Reading(
         export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
         _said(export, findings), tuple(export.notes), export.rows.left(rejected.num_rows),
-        Totals(export.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9), spread=spread),
+        Totals(export.table.read_rows, round(float(sold.sum()), 9), round(float(returned.sum()), 9), spread=spread),
         when.zone,
         lines, tuple(export.columns), export.profile,
         numbers.currency,

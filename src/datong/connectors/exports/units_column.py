@@ -1,7 +1,5 @@
 """Which column the units are: by its word, by the sums that it makes with others; else a question."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from datong.connectors.exports.columns import header_score, with_column
@@ -11,6 +9,7 @@ from datong.connectors.exports.price_units_amount import (
     fits,
     samples_of,
     sum_text,
+    sums_tell,
 )
 from datong.connectors.exports.questions import Option, Question
 from datong.model.words import message
@@ -68,7 +67,7 @@ def _of_rivals(export: Export, found: str) -> str:
                 rivals[name] = other.values(".")
     if not rivals or export.table.wide:
         return found
-    told = _by_sums(export, {found: own, **rivals})
+    told = sums_tell({found: own, **rivals}, export.cells)
     if told is None:
         names = (found, *rivals)
         options = tuple(
@@ -78,18 +77,3 @@ def _of_rivals(export: Export, found: str) -> str:
         told = export.asking.ask(Question("units_column", asks, names, samples_of(export.columns[found]), options))
     export.choice = with_column(export.choice, "units", told)
     return told
-
-
-def _by_sums(export: Export, quantities: Mapping[str, np.ndarray]) -> str | None:
-    """Of columns of quantities the one that sums tell; None where they tell nothing."""
-    back, price, amount = (export.cells(f) for f in ("returned_units", "price", "amount"))
-    if back is not None and len(quantities) == 2:
-        returned = np.abs(np.nan_to_num(read_numbers(back).values(".")))
-        for gross, net in (tuple(quantities), tuple(quantities)[::-1]):
-            if returned.any() and np.allclose(quantities[gross] - returned, quantities[net]):
-                return gross
-    if price is None or amount is None:
-        return None
-    p, a = (read_numbers(c) for c in (price, amount))
-    fitting = [n for n, u in quantities.items() if max(fits(u, p.values(m), a.values(m)) for m in DECIMAL_SIGNS) > 0.9]
-    return fitting[0] if len(fitting) == 1 else None
