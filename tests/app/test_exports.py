@@ -123,3 +123,28 @@ def test_answers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / ANSWERS_FILE).write_text("answers = [", encoding="utf-8")
     with pytest.raises(Refused, match="answers"):
         read_answers(tmp_path)
+
+
+def test_an_answer_to_no_question_is_named(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the questions that there are, whether others are open or not, at the first export and the next ones."""
+    kept = tmp_path / "kept"
+    command = ["try", str(export), "--yes", "--keep", str(kept), "--lang", "en", "--answer"]
+    assert main([*command, "blah=1"]) == EXIT_REFUSED
+    assert "--answer blah: this file asks no such question" in (said := capsys.readouterr()).err
+    assert "Its questions are: refunded." in said.err and "? refunded" in said.out and not kept.exists()
+    assert main([*command, "refunded=returned", "--answer", "blah=1"]) == EXIT_REFUSED
+    assert "Its questions are: refunded." in capsys.readouterr().err and not kept.exists()
+    assert main([*command, "refunded=returned"]) == 0
+    later = tmp_path / "orders 2025.csv"
+    later.write_text(EXPORT.replace("/2024,", "/2025,") + "6/20/2025,C,4,paid\n", encoding="utf-8")
+    for again in (["try", str(later), "--yes", "--into", str(kept)], ["ingest", str(later), "--chain", str(kept)]):
+        assert main([*again, "--lang", "en", "--answer", "blah=1"]) == EXIT_REFUSED
+        assert "blah" in capsys.readouterr().err
+    with datong.open(kept) as chain:
+        assert "C" not in chain.state().table("products")["product"].to_pylist()
+    table = tmp_path / "products.csv"
+    table.write_text("product,name\nC,Clock\n", encoding="utf-8")
+    files = ["ingest", str(table), str(later), "--chain", str(kept), "--lang", "en", "--answer"]
+    assert main([*files, "refunded=returned", "--answer", "blah=1"]) == EXIT_REFUSED
+    assert "--answer blah: none of these files asks that" in capsys.readouterr().err
+    assert main([*files, "refunded=returned"]) == 0  # what is answered already may be said again

@@ -244,13 +244,15 @@ class Chain:
         mapping: str | PathLike[str] | None = None,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
         answers: Mapping[str, str] = MappingProxyType({}),
+        to_ask: Sequence[str] = (),
     ) -> Taken:
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says;
         a file that is called like no table is read as a sales export.
 
         on_rows: told the table and how many rows of it have come so far. answers: to questions about an export, besides
-        those that the chain keeps. Raises BadInput where nothing of the file can be used, Asked where an export cannot
-        be read without an answer.
+        those that the chain keeps. to_ask: questions that are answered, which the file must ask. Raises BadInput where
+        nothing of the file can be used, Asked where an export cannot be read without an answer, Refused where it does
+        not ask what is answered.
         """
         path = Path(file)
         if table is None and mapping is None:
@@ -259,7 +261,8 @@ class Chain:
                 return self.count_stock(path, on_rows)[0]
             if not take_in_beside_folder.is_of_tables(path):
                 grids = grids or read_grids(path)
-                return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, self.unheeded)
+                heed = self.unheeded
+                return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, heed, to_ask)
         rules = None if mapping is None else Path(mapping)
         return take_in_beside_folder.ingest(self._at, path, table, rules, on_rows, self.unheeded)
 

@@ -18,12 +18,13 @@ from datong.app.vanished_order_lines import since_then, told_of_vanished
 from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
+from datong.connectors.exports.matching.decide import ALL as SAME_ALL
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY
 from datong.connectors.exports.matching.decide import decide
 from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import PROFILES_FOLDER, Profile, profiles_of
-from datong.connectors.exports.questions import ANSWERS_FILE, asked, read_answers, write_answers
+from datong.connectors.exports.questions import ANSWERS_FILE, asked, read_answers, refuse_unasked, write_answers
 from datong.connectors.exports.read_grids import Grids
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
@@ -116,9 +117,11 @@ def ingest_export(
     answers: Mapping[str, str],
     on_rows: Callable[[str, int], None],
     told: Collection[Finding],
+    to_ask: Collection[str] = (),
 ) -> Taken:
     """Take an export in: its sales and returns with those of its products that are new, or its reviews or interest; its
-    products as those of the chain, where they are such. Answers are kept. grids: what is in the file."""
+    products as those of the chain, where they are such. Answers are kept. grids: what is in the file. to_ask:
+    questions that are answered, which it must ask."""
     kept = _as_the_chain(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
     reading = read_from(
@@ -132,6 +135,8 @@ def ingest_export(
     held = at.ledger.state(END_OF_TIME, ("products", *LINE_KEYS))
     decided = decide(reading, held.table("products"), held.table(ALIASES), answers, kept)
     again = whose_interest(reading, held, answers)
+    left = not_asked({key: answers[key] for key in to_ask}, kept, reading.used)
+    refuse_unasked(to_ask, set(to_ask) - {*left}, (*reading.questions, *decided.questions, *again))
     if reading.questions or decided.questions or again:
         raise asked((*reading.questions, *decided.questions, *again))
     if answers.get(INTEREST_AGAIN) == REFUSE:
@@ -167,6 +172,17 @@ def ingest_export(
     others = {key: value for key, value in kept.items() if not key.startswith(SAME_KEY)}
     write_answers(at.folder, {**others, **reading.kept, **decided.kept})
     return replace(taken, reading=coming.reading)
+
+
+def not_asked(given: Mapping[str, str], kept: Mapping[str, str], met: Collection[str]) -> list[str]:
+    """Answers to questions that no file asked, by key. kept: what is answered already. met: questions that files did
+    ask. Those of what the chain holds, which product a code is and whose interest is counted, may always be answered.
+    """
+    beside = (SAME_ALL, INTEREST_AGAIN)
+    return [
+        key for key, name in given.items()
+        if key not in met and kept.get(key) != name and key not in beside and not key.startswith(SAME_KEY)
+    ]  # fmt: skip
 
 
 def _as_the_chain(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:

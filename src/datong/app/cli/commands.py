@@ -35,11 +35,12 @@ from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.stores import LEDGER_FILE
-from datong.app.take_in_beside_folder import Taken
+from datong.app.take_in_beside_folder import Taken, not_asked
 from datong.app.wiring import DEMO_MARK, Opened, utc_now, wire
 from datong.app.wording.columns import coded
 from datong.app.write_report import report_inputs, write_report, write_run
 from datong.connectors.exports.profiles import built_in, text_of
+from datong.connectors.exports.questions import read_answers
 from datong.connectors.files.starter import write_starter
 from datong.connectors.files.tables_document import schema_markdown, schema_records
 from datong.ledger.order_life import told_offer
@@ -136,11 +137,16 @@ def _table_names(language: str) -> list[str]:
 
 def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
-    answers = try_questions.parse_answers(options.answer)
+    given = try_questions.parse_answers(options.answer)
+    answers, met = dict(given), set[str]()
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
-            taken = ingested(chain, file, answers, language, table=options.table, mapping=options.mapping)
+            to_ask = list(given) if len(options.files) == 1 else ()
+            taken = ingested(
+                chain, file, answers, language, table=options.table, mapping=options.mapping, to_ask=to_ask
+            )
             if taken.reading is not None:
+                met |= taken.reading.used.keys()
                 try_questions.show_reading(taken.reading, language)
             print_findings(taken.findings, language)
             for report in taken.reports:
@@ -151,6 +157,10 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
         waiting = chain.ledger.waiting().num_rows
         if waiting:
             terminal.line(_quarantine_hint(waiting, chain.branch_name, language))
+        unasked = not_asked(given, read_answers(chain.folder), met)
+    if unasked:
+        print(say("export.not_asked_of_files", language, given=", ".join(unasked)), file=sys.stderr)  # noqa: T201
+        return 2
     return 1 if failed else 0
 
 
@@ -162,14 +172,15 @@ def ingested(
     *,
     table: str | None = None,
     mapping: Path | None = None,
+    to_ask: Sequence[str] = (),
     ask: bool = True,
 ) -> Taken:
     """Take one file in. A sales export that is not sure is asked about at the terminal, and what is said is kept; where
-    nobody is there, or is to be asked, it stops."""
+    nobody is there, or is to be asked, it stops. to_ask: questions that are answered, which it must ask."""
     while True:
         try:
             with terminal.reading(file.name, language) as on_rows:
-                return chain.ingest(file, table, mapping, on_rows, answers)
+                return chain.ingest(file, table, mapping, on_rows, answers, to_ask)
         except Asked as open_:
             try_questions.show_questions(open_.questions, language)
             if not ask or not sys.stdin.isatty():

@@ -24,7 +24,7 @@ from datong.app.wording.order_list import GOODS, OrderList
 from datong.app.write_report import report_inputs, write_report
 from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.our_tables import APART, MARKETS
-from datong.connectors.exports.questions import asked, read_answers, write_answers
+from datong.connectors.exports.questions import asked, read_answers, refuse_unasked, write_answers
 from datong.connectors.exports.read_grids import read_grids
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
@@ -100,13 +100,21 @@ def _answered(
     options: argparse.Namespace,
     language: str,
 ) -> Reading:
-    """The reading without a question left. With --yes, or where nobody is there, a question stops the command."""
-    if not reading.questions:
-        return reading
+    """The reading without a question left. With --yes, or where nobody is there, a question stops the command; so does
+    an answer to none of its questions."""
     if options.yes:
         try_questions.show_questions(reading.questions, language)
+    else:
+        reading = try_questions.ask_until_sure(reading, read, given, language)
+    refuse_unasked(_answered_of_file(options), reading.used, reading.questions)
+    if reading.questions:
         raise asked(reading.questions)
-    return try_questions.ask_until_sure(reading, read, given, language)
+    return reading
+
+
+def _answered_of_file(options: argparse.Namespace) -> list[str]:
+    """The questions that the command line answers, without those about the order list."""
+    return [key for key in try_questions.parse_answers(options.answer) if not key.startswith(GOODS)]
 
 
 def _consent(language: str) -> bool:
@@ -118,7 +126,8 @@ def _consent(language: str) -> bool:
 def _next_export(folder: Path, options: argparse.Namespace, language: str) -> int:
     """The next export on a chain: what is new, corrected, withdrawn and gone; then the plan anew, and what changed."""
     with commands.opened(folder, language) as chain:
-        taken = commands.ingested(chain, options.file, _given(options), language, ask=not options.yes)
+        given, to_ask = _given(options), _answered_of_file(options)
+        taken = commands.ingested(chain, options.file, given, language, to_ask=to_ask, ask=not options.yes)
         if taken.reading is not None:
             try_questions.show_reading(taken.reading, language)
         later = {(f.source, f.code) for f in chain.clock_findings(None)}  # `_plan` tells these

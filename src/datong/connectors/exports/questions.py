@@ -5,7 +5,7 @@ Answers are kept with the chain, so that the next file of the same kind asks not
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,17 @@ class Question:
 def asked(questions: Sequence[Question]) -> Asked:
     """What is raised where a file cannot be read without an answer."""
     return Asked(message("export.asked", count=len(questions)), questions)
+
+
+def refuse_unasked(given: Collection[str], met: Collection[str], questions: Sequence[Question]) -> None:
+    """Raises Refused where one of the questions that are answered, by their keys, is none of a file, naming those that
+    are. met: keys of the questions that answers decided."""
+    unasked = sorted(set(given) - set(met) - {question.key for question in questions})
+    if not unasked:
+        return
+    there = [*sorted(set(given) & set(met)), *(question.key for question in questions if question.key not in met)]
+    key = "export.no_such_question" if there else "export.no_questions"
+    raise Refused(message(key, given=", ".join(unasked), names=", ".join(there)))
 
 
 @dataclass
