@@ -123,7 +123,7 @@ def forecast(
     >>> days = [f"2024-{month:02}-{day:02}" for month in range(1, 7) for day in (1, 8, 15, 22)]
     >>> sold = datong.forecast({"date": days, "sku": ["A"] * 24, "qty": [3, 4, 5, 4] * 6}, horizon=2)
     >>> [(str(row["bucket"]), row["q50_units"]) for row in sold.table.to_pylist()]
-    [('2024-06-17', 4.0), ('2024-06-24', 4.0)]
+    [('2024-06-24', 4.0), ('2024-07-01', 4.0)]
     """
     from datong.app import sales_without_folder
 

@@ -67,7 +67,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
         have = there + coming[product]
         pace_units = expected.get(product, np.zeros(len(mean)))[paced].mean()
         window = min(lead.get(product, 1) + 1, len(mean))
-        last = _lasts(have + now.get(product, 0.0), mean, forecast.bucket_starts[0], calendar)
+        last = _lasts(have + now.get(product, 0.0), mean, forecast.bucket_starts[0], calendar, state.today)
         rows.append(
             known
             | {
@@ -137,13 +137,15 @@ def _ordered_now(orders: pa.Table, after: date) -> dict[str, float]:
     return found
 
 
-def _lasts(units: float, mean: FloatArray, first: date, calendar: Calendar) -> date | None:
-    """The last day that units reach where demand comes as expected; None: beyond the horizon."""
+def _lasts(units: float, mean: FloatArray, first: date, calendar: Calendar, today: date) -> date | None:
+    """The last day that units reach where demand comes as expected; None: beyond the horizon. What is still to come of
+    a bucket that has begun comes from today on."""
     used = np.cumsum(mean)
     bucket = int(np.searchsorted(used, units, side="right"))
     if bucket >= len(mean):
         return None
     before = used[bucket - 1] if bucket else 0.0
     share = (units - before) / mean[bucket] if mean[bucket] > 0 else 0.0
-    days = int(share * calendar.bucket_days)
-    return calendar.shift(first, bucket) + timedelta(days=days - 1)
+    start = max(calendar.shift(first, bucket), min(today, calendar.shift(first, bucket + 1)))
+    left = (calendar.shift(first, bucket + 1) - start).days
+    return start + timedelta(days=int(share * left) - 1)

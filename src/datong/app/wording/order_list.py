@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from datong.app.wording import figures
@@ -81,6 +81,11 @@ class OrderList:
             told.insert(0, say("order_list.assumes_nothing", self.language, **words))
         monthly = [f for f in kept_findings(self.inputs.tables, "notices") if f.code in _SUMS_OF_MONTHS]
         told[:0] = [found.found.text(self.language) for found in monthly]
+        calendar, first = self.inputs.settings.calendar, min(self.inputs.starts)
+        then = calendar.shift(first, 1)
+        if self.wanted and calendar.midnight(first) < self.inputs.as_of < calendar.midnight(then):
+            last = then - timedelta(days=1)
+            told.append(say("order_list.until_next", self.language, first=first, last=last, then=then))
         if self.returned:
             told.append(say("order_list.returned", self.language, units=figures.fitting(self.returned)))
         return told

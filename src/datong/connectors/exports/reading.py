@@ -24,6 +24,7 @@ from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
 from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
+from datong.connectors.exports.last_bucket import with_last_bucket
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.market_lists.reading import read_market_list
@@ -197,6 +198,9 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, bucke
     spread = None
     if stretches is not None:
         lines, spread = spread_lines(lines, stretches), told_of_spread(stretches, sold + returned)
+    else:
+        tables["sales"], still_open = with_last_bucket(tables["sales"], when.zone, export.today, bucket_days)
+        export.notes += [] if still_open is None else [still_open]
     nothing = REJECTED_SCHEMA.empty_table()
     parts = tuple((n, RawSource(export.name, t, rejected if n == "sales" else nothing)) for n, t in tables.items())
     return Reading(
