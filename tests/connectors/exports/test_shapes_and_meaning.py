@@ -376,3 +376,28 @@ def test_codes_of_numbers_gain_nothing(tmp_path: Path) -> None:
                 sheet.write_number(1 + i, 1, 7, zeros)
     products = read_export(path).part("products")
     assert products is not None and sorted(products["product"].to_pylist()) == ["00007", "1000", "1001"]
+
+
+@pytest.mark.parametrize("title", ["Sales", "Sales of the shop", "销售"])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_name_merged_over_two_rows_of_a_header_is_that_of_its_column(tmp_path: Path, title: str, column: int) -> None:
+    """Beside a title over the other columns; the cells of weeks are merged down, too."""
+    path = tmp_path / "sales.xlsx"
+    names = ["SKU", "Qty", "Value"]
+    names.insert(column, "Week")
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(1, 0, names)
+        sheet.merge_range(0, column, 1, column, "Week")
+        others = [c for c in range(4) if c > column]
+        sheet.merge_range(0, others[0], 0, others[-1], title)
+        for week in range(8):
+            first = 2 + 3 * week
+            for row, code in enumerate("ABC", start=first):
+                cells: list[object] = [code, row, 2 * row]
+                cells.insert(column, "")
+                sheet.write_row(row, 0, cells)
+            sheet.merge_range(first, column, first + 2, column, f"2026-0{1 + week // 4}-{1 + 7 * (week % 4):02}")
+    reading = read_export(path)
+    assert not reading.questions and not reading.findings
+    assert reading.column("date") == "Week" and reading.sold == sum(range(2, 26))

@@ -114,13 +114,38 @@ def _header(head: Sequence[Sequence[str]], merged: Sequence[tuple[int, int, int,
     scores = [_header_likeness(row) for row in head]
     best = max(range(len(head)), key=lambda i: (scores[i], -i))
     across = {(top, left): right for top, left, bottom, right in merged if right > left}
+    for first in (best, best - 1):
+        if 0 <= first < len(head) - 1 and _is_title_beside(head[first], head[first + 1], first, merged):
+            return first, _merged_down(head, first + 1, merged), first + 1
     if best + 1 < len(head) and _goes_on(head[best], head[best + 1]):
         top = _spread(head[best], best, across, head[best + 1])
         return best, _joined(top, head[best + 1]), best + 1
     if best and _groups(head[best - 1], head[best], best - 1, across):
         top = _spread(head[best - 1], best - 1, across, head[best])
         return best - 1, _joined(top, head[best]), best
-    return best, list(head[best]), best
+    return best, _merged_down(head, best, merged), best
+
+
+def _is_title_beside(
+    row: Sequence[str], below: Sequence[str], at: int, merged: Sequence[tuple[int, int, int, int]]
+) -> bool:
+    """Whether a row holds one title over several columns and, beside it, only names that are merged over the row below,
+    too: then the title tells no column from another."""
+    filled = {i for i, cell in enumerate(row) if cell}
+    titles = {left for top, left, _, right in merged if top == at and right > left}
+    down = {left for top, left, bottom, right in merged if top == at and left == right and bottom > at}
+    names = [cell for cell in below if cell]
+    is_one = len(titles) == 1 and bool(down) and filled == titles | down
+    return is_one and len(names) > 1 and len(set(names)) == len(names) and all(written(name) is None for name in names)
+
+
+def _merged_down(head: Sequence[Sequence[str]], at: int, merged: Sequence[tuple[int, int, int, int]]) -> list[str]:
+    """The names of a header, those too of columns whose name is merged over it from a row above."""
+    names = list(head[at])
+    for top, left, bottom, right in merged:
+        if left == right and top < at <= bottom and not names[left]:
+            names[left] = head[top][left]
+    return names
 
 
 def _header_likeness(row: Sequence[str]) -> float:
