@@ -217,3 +217,46 @@ def test_a_compensation_before_shipment_leaves_the_sale(tmp_path: Path) -> None:
     rows = [taobao("买家已付款，等待卖家发货", "退款成功", "5.00"), *[taobao("交易成功")] * 59]
     reading = read(tmp_path / "list.csv", shop(rows))
     assert (asked(reading), reading.sold, reading.returned) == ([], 120, 0)
+
+
+SERVICES = [
+    "Rabatt 5 %", "Rabatt", "5% Rabatt", "Neukundenrabatt 10 €", "Gutschein WELCOME10", "Bearbeitungsgebühr",
+    "Rabatt auf Kaffee",
+    "Discount 10%", "Coupon SUMMER", "Voucher -5.00", "Gift card", "Processing fee 2.50 EUR", "Loyalty discount",
+    "店铺优惠券", "满减优惠 20元", "红包抵扣", "平台服务费", "积分抵扣5元", "满100立减",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("coded", [True, False])
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_taken_off_an_order_is_no_goods_that_came_back(tmp_path: Path, name: str, coded: bool) -> None:
+    """Rows of discounts, vouchers and fees without a code, or in a list without any codes."""
+    lines = ["Datum,Artikel,Bezeichnung,Menge,Netto €" if coded else "Datum,Bezeichnung,Menge,Netto €"]
+    for day in range(1, 29):
+        for code, product in (("K1", "Kaffee"), ("T1", "Tee")):
+            own = f"{code},{product}" if coded else product
+            lines.append(f"{day:02}.03.26,{own},{1 + day % 3},{5 + 5 * (day % 3)}.00")
+        if day % 3 == 0:
+            lines.append(f"{day:02}.03.26,{',' if coded else ''}{name},-1,-2.00")
+    lines.append(f"28.03.26,{'K1,' if coded else ''}Kaffee,-2,-10.00")
+    path = tmp_path / "liste.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    reading = read_export(path)
+    assert not reading.questions
+    assert reading.column("amount") == "Netto €"
+    assert (reading.sold, reading.returned) == (2 * sum(1 + day % 3 for day in range(1, 29)), 2)
+    assert f"9 lines of no goods: {name}" in reading.last_line("en")
+    part = reading.part("products")
+    assert part is not None and part.num_rows == 2
+
+
+@pytest.mark.parametrize("name", ["Shipping box", "Voucher wallet", "Discount tea", "Port", "红包袋", "Pfandflasche"])
+def test_goods_with_such_a_word_that_are_sold_stay(tmp_path: Path, name: str) -> None:
+    lines = ["Date,SKU,Item name,Qty"]
+    lines += [f"2026-03-{day:02},S{day % 2},{name if day % 2 else 'Tea'},{day}" for day in range(1, 29)]
+    lines.append(f"2026-03-28,S1,{name},-2")
+    path = tmp_path / "sales.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    reading = read_export(path)
+    sold = sum(range(1, 29)) if name != "Port" else sum(range(2, 29, 2))  # the French word for shipping alone
+    assert reading.sold == sold and not reading.questions

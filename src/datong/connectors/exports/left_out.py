@@ -15,9 +15,9 @@ from datong.connectors.exports.left_out_counts import FEW
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.personal import names_people
-from datong.connectors.exports.price_units_amount import quoted_of, texts_of
+from datong.connectors.exports.price_units_amount import codes_of, quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.vocabulary import is_service, plain, words
+from datong.connectors.exports.vocabulary import is_service, names_service, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.findings import finding
 from datong.model.words import message
@@ -38,7 +38,7 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
     day = ~not_a_day(when.days)
     _leave_sums_out(export, numbers, when, told, product, day)
     goods = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
-    services = export.rows.services(goods)
+    services = export.rows.services(goods) | _taken_off(export, numbers, goods, product)
     export.rows.drop("service", services, None, _names(goods, services & export.rows.inside))
     _leave_components_out(export, numbers)
     _ask_for_mixed_rows(export, numbers)
@@ -87,13 +87,29 @@ def _leave_days_to_come_out(export: Export, numbers: Numbers, when: Moments, day
     export.rows.drop("to_come", rows, numbers.units)
 
 
+def _taken_off(export: Export, numbers: Numbers, goods: list[Cells], coded: np.ndarray) -> np.ndarray:
+    """(row,) bool: the name begins or ends with a word for what is no goods, as goods may, too; and the row has no code
+    where others have one, or all rows of this name take something off: of goods that came back some were sold."""
+    named = export.rows.hints_of_services(goods)
+    if not named.any():
+        return named
+    keys = codes_of(goods[-1])
+    amount = numbers.by_field.get("amount", numbers.units)
+    is_less = (np.nan_to_num(numbers.units) < 0) | (np.nan_to_num(amount) < 0)
+    ever_sold = np.zeros(keys.max() + 1, bool)
+    ever_sold[keys[~is_less]] = True
+    has_name = export.choice.column("name") is not None
+    uncoded = named & ~coded if has_name and coded.any() else np.zeros(len(named), bool)
+    return uncoded | (named & (keys > 0) & ~ever_sold[keys])
+
+
 def _names(goods: list[Cells], rows: np.ndarray) -> str:
     """What rows that are no goods are called, the commonest first: by the column in which their words stand."""
     found: dict[str, int] = {}
     for cells in goods:
         counted = cells.text.filter(pa.array(rows)).value_counts().to_pylist()
         for one in counted:
-            if one["values"] is not None and is_service(one["values"]):
+            if one["values"] is not None and (is_service(one["values"]) or names_service(one["values"])):
                 found[one["values"]] = found.get(one["values"], 0) + one["counts"]
     names = [shown(name) for name in sorted(found, key=lambda name: (-found[name], name))]
     return ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")

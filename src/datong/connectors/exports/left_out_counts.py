@@ -8,7 +8,7 @@ import numpy as np
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.table import Table
-from datong.connectors.exports.vocabulary import is_service, is_total, names_total
+from datong.connectors.exports.vocabulary import is_service, is_total, names_service, names_total
 from datong.ledger.columns import before_in_group
 from datong.model.words import say
 
@@ -73,6 +73,10 @@ class Rows:
     def services(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell is the name of a line that is no goods."""
         return self._having(keys, is_service)
+
+    def hints_of_services(self, keys: Sequence[Cells]) -> np.ndarray:
+        """(row,) bool: a cell begins or ends with such a name."""
+        return self._having(keys, names_service)
 
     def hints_of_totals(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell begins or ends with such a name."""

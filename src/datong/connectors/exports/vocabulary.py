@@ -10,6 +10,7 @@ from typing import Any
 from datong.ledger.product_names.comparable_words import plain
 
 MARKET_LIST_HEADERS, MARKET_LIST_CELLS = "market_lists/header_words.toml", "market_lists/cell_words.toml"
+_FIGURES = re.compile(r"[-+]?\d[\d.,]*|[%‰€$£¥]|\b(?:eur|usd|gbp|cny|rmb)\b|元")
 MARKET_LISTS = ("reviews", "interest", "promotions", "prices")
 
 
@@ -70,8 +71,29 @@ def is_total(text: str) -> bool:
 
 
 def is_service(text: str) -> bool:
-    """Whether a cell is the name of a line that is no goods: shipping, a discount."""
-    return plain(text).strip(" :：.()*") in words("services", "words")
+    """Whether a cell is the name of a line that is no goods, with a figure or without: shipping, a discount of 5 %."""
+    bare = plain(text).strip(" :：.()*")
+    return bare in words("services", "words") or _without_figures(bare) in words("services", "words")
+
+
+def _without_figures(text: str) -> str:
+    """A text without numbers and the signs of money and shares that go with them."""
+    return " ".join(_FIGURES.sub(" ", text).split()).strip(" :：.()*-–")
+
+
+def names_service(text: str) -> bool:
+    """Whether a cell begins or ends with such a name: 'Rabatt Neukunde', 'Shipping - DHL', '店铺优惠券'. Goods may:
+    'shipping box'."""
+    return _service_names().search(_without_figures(plain(text))) is not None
+
+
+@cache
+def _service_names() -> re.Pattern[str]:
+    """The names of lines that are no goods, at either end of a text; a word of letters only where it ends."""
+    known = sorted(words("services", "words"), key=lambda word: (-len(word), word))
+    spaced = "|".join(re.escape(word) for word in known if word[0].isascii())
+    close = "|".join(re.escape(word) for word in known if not word[0].isascii() and len(word) > 1)
+    return re.compile(rf"^(?:{spaced})(?![^\W_])|(?<![^\W_])(?:{spaced})$|^(?:{close})|(?:{close})$")
 
 
 def may_be_no_goods(name: str) -> bool:
