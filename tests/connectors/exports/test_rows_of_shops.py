@@ -260,3 +260,35 @@ def test_goods_with_such_a_word_that_are_sold_stay(tmp_path: Path, name: str) ->
     reading = read_export(path)
     sold = sum(range(1, 29)) if name != "Port" else sum(range(2, 29, 2))  # the French word for shipping alone
     assert reading.sold == sold and not reading.questions
+
+
+@pytest.mark.parametrize(
+    "note", ["Davon Gutschriften", "of which returns", "其中退货", "Anzahl Belege", "Stand: heute"]
+)
+def test_a_figure_below_the_table_without_code_and_date_is_a_note(tmp_path: Path, note: str) -> None:
+    lines = ["Datum,Artikel,Bezeichnung,Menge"]
+    lines += [f"{day:02}.03.26,K{day % 2},Kaffee {day % 2},{day}" for day in range(1, 29)]
+    reading = read(tmp_path / "liste.csv", [*lines, f"Summe,,,{sum(range(1, 29))}", f"{note},,,-7"])
+    assert not reading.questions and not reading.findings
+    assert (reading.sold, reading.returned) == (sum(range(1, 29)), 0)
+    assert "1 row of notes with 7 units" in reading.last_line("en")
+
+
+def test_a_return_in_the_row_of_its_sale_names_it(tmp_path: Path) -> None:
+    """A row of both; a row of its own with a quantity below zero names none."""
+    lines = ["Order,Date,SKU,Qty,Returned qty"]
+    lines += [f"R{day},2026-03-{day:02},A,{day},{2 if day % 7 == 0 else 0}" for day in range(1, 29)]
+    part = read(tmp_path / "orders.csv", [*lines, "R99,2026-03-28,A,-1,0"]).part("returns")
+    assert part is not None
+    pairs = list(zip(part["return"].to_pylist(), part["sale"].to_pylist(), part["units"].to_pylist(), strict=True))
+    assert [(key == sale, units) for key, sale, units in pairs] == [(True, 2.0)] * 4 + [(False, 1.0)]
+    assert pairs[-1][1] is None
+
+
+def test_one_row_is_one_row(tmp_path: Path) -> None:
+    lines = ["Order,Date,SKU,Qty"]
+    lines += [f"R{day},2026-03-{day % 28 + 1:02},A,2" for day in range(1, 200)]
+    reading = read(tmp_path / "orders.csv", [*lines, "R998,soon,A,1", "R999,2026-03-28,A,-1"])
+    (found,) = reading.findings
+    assert "1 row with a date that cannot be read" in found.text("en") and "(1 unit)" in found.text("en")
+    assert "1 row with a negative quantity is read as returns: 1 unit." in told(reading)

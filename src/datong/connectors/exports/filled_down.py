@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import NUMBER_FIELDS
+from datong.connectors.exports.day_month_order import day_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
@@ -45,7 +46,7 @@ def carry(export: Export) -> None:
     has_number = np.ones(export.table.height, bool) if not numbers else np.any([c.filled for c in numbers], axis=0)
     keys = name_columns(export)
     sums = export.rows.totals(keys) | export.rows.hints_of_totals(keys)
-    inner = has_number & ~sums & np.any([cells.filled for cells in keys], axis=0)
+    inner = has_number & ~sums & np.any([cells.filled for cells in keys], axis=0) & ~_below(export)
     for wanted in ("order", "date", "product", "name", "customer", "market"):
         name = export.choice.column(wanted)
         rows = inner & ~named_only(export) if wanted == "product" else inner
@@ -121,6 +122,22 @@ def date_by_profile(export: Export, told: Told) -> None:
         if gaps.any():
             export.columns[name] = only_where(export.columns[other], export.columns[name], gaps)
             export.notes.append(message("export.date_from", column=name, other=other, count=f"{int(gaps.sum()):,}"))
+
+
+def _below(export: Export) -> np.ndarray:
+    """(row,) bool: below the last row with a product, and a text under the dates that is none: a note, which belongs to
+    no group."""
+    named = [cells.filled for f in ("product", "name") if (cells := export.cells(f)) is not None]
+    result = np.zeros(export.table.height, bool)
+    dates = export.cells("date")
+    there = np.flatnonzero(np.any(named, axis=0)) if named else []
+    if dates is None or not len(there):
+        return result
+    first = int(there[-1]) + 1
+    texts = dates.text.slice(first).to_pylist()
+    is_day = {text: day_of(text) is not None for text in set(texts) if text}
+    result[first:] = [text is not None and not is_day[text] for text in texts]
+    return result
 
 
 def named_only(export: Export) -> np.ndarray:

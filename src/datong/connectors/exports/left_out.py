@@ -45,6 +45,7 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
     empty = np.isnan(units) & ~numbers.unread.get("units", np.zeros(size, bool))
     export.rows.drop("note", (empty | (numbers.units_column is None)) & (~product | ~day), None)
     export.rows.drop("note", np.isnan(units) & (~product | ~day), None)
+    export.rows.drop("note", ~product & ~named_only(export) & ~day & ~told.of_order, units)
     export.rows.drop("no_units", empty, None)
     _drop(export, numbers, "unread_units", np.isnan(units), export.choice.column("units"))
     date = export.columns[export.choice.column("date") or ""]

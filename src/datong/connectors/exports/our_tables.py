@@ -59,6 +59,8 @@ def our_tables(
     if lines is not None:
         sales = sales.append_column("sale", lines)
         back = back.append_column("return", lines)
+        if (of_sale := (sold > 0) & (returned > 0)).any():  # one row says both: the return is of this sale
+            back = back.append_column("sale", pc.if_else(pa.array(of_sale), lines, pa.scalar(None, pa.string())))
     sales = sales.filter(pa.array((sold > 0) | keep_zero))
     back = back.filter(pa.array(returned > 0))
     products = _products(export, base, price, (sold > 0) | (returned > 0) | keep_zero)
