@@ -78,12 +78,23 @@ def visible(text: str) -> str:
     return _CONTROLS.sub("\ufffd", text)
 
 
+# Of one, and of none or several: the end of a noun, of a verb, and verbs.
+_OF_NUMBERS = {
+    "plural": ("", "s"),
+    "third": ("s", ""),
+    "are": ("is", "are"),
+    "were": ("was", "were"),
+    "have": ("has", "have"),
+}
+
+
 class _Plurals(Formatter):
-    """Fills places, of which '{days} day{days:plural}' is '1 day' or '2 days'."""
+    """Fills places, of which '{days} day{days:plural} {days:are} left' is '1 day is left' or '2 days are left', and
+    'day{days:plural} count{days:third}' 'day counts' or 'days count'."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec == "plural":
-            return "" if str(value) in ("1", "1.0") else "s"
+        if format_spec in _OF_NUMBERS:
+            return _OF_NUMBERS[format_spec][str(value) not in ("1", "1.0")]
         return str(super().format_field(value, format_spec))
 
 
