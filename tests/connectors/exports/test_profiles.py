@@ -174,3 +174,41 @@ def test_the_command_says_whose_export_it_is(tmp_path: Path, capsys: pytest.Capt
     (kept / PROFILES_FOLDER / "mine.toml").unlink()
     assert main(command) == 0
     assert "Read as an export of Shopify (orders)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "订单编号,买家会员名,订单状态,订单创建时间,宝贝标题,宝贝总数量,订单关闭原因",
+        "订单号,买家,状态,日期,商品,数量,关闭原因",
+    ],
+)
+def test_that_an_order_is_not_closed_is_no_state(tmp_path: Path, header: str) -> None:
+    """Also in a list that no profile knows."""
+    rows = [header]
+    for day in range(1, 29):
+        closed = day % 7 == 0
+        state, why = ("交易关闭", "买家未付款") if closed else ("交易成功", "订单未关闭")
+        rows.append(f"A{day},b{day},{state},2026-03-{day:02} 10:00:00,杯{day % 2},{day},{why}")
+    path = tmp_path / "订单.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    reading = read_export(path)
+    assert not reading.questions
+    assert (reading.sold, reading.returned) == (sum(d for d in range(1, 29) if d % 7), 0)
+
+
+def test_an_order_that_was_never_paid_has_the_day_on_which_it_was_made(tmp_path: Path) -> None:
+    """Rows of a platform's second date are no gaps of a group, and nothing is asked of them."""
+    money = "买家应付货款,买家应付邮费,总金额,买家实际支付金额"
+    rows = [
+        f"订单编号,买家会员名,{money},订单状态,订单创建时间,订单付款时间 ,宝贝标题 ,宝贝种类 ,宝贝总数量,订单关闭原因"
+    ]
+    for day in range(1, 29):
+        made, closed = f"2026-03-{day:02} 10:00:00", day % 9 == 0
+        state, why, paid = ("交易关闭", "买家未付款", "") if closed else ("交易成功", "订单未关闭", made)
+        rows.append(f'"=""40{day}""",b,8,0,8,8,{state},{made},{paid},杯{day % 2},1,{day},{why}')
+    path = tmp_path / "ExportOrderList.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="gbk")
+    reading = read_export(path)
+    assert reading.profile is not None and not reading.questions
+    assert (reading.sold, reading.returned) == (sum(d for d in range(1, 29) if d % 9), 0)

@@ -50,6 +50,7 @@ def carry(export: Export) -> None:
     for wanted in ("order", "date", "product", "name", "customer", "market"):
         name = export.choice.column(wanted)
         rows = inner & ~named_only(export) if wanted == "product" else inner
+        rows = rows & ~_dated_otherwise(export) if wanted == "date" else rows
         if name is not None and is_gappy(export.columns[name], rows):
             _fill(export, wanted, name, rows)
     order = export.cells("order")
@@ -122,6 +123,13 @@ def date_by_profile(export: Export, told: Told) -> None:
         if gaps.any():
             export.columns[name] = only_where(export.columns[other], export.columns[name], gaps)
             export.notes.append(message("export.date_from", column=name, other=other, count=f"{int(gaps.sum()):,}"))
+
+
+def _dated_otherwise(export: Export) -> np.ndarray:
+    """(row,) bool: another date of the platform's stands in the row, which `date_by_profile` takes."""
+    others = () if export.profile is None else present(export.profile.columns["date"], export.columns)
+    nothing = np.zeros(export.table.height, bool)
+    return np.any([nothing, *(export.columns[n].filled for n in others if n != export.choice.column("date"))], axis=0)
 
 
 def _below(export: Export) -> np.ndarray:
