@@ -35,7 +35,7 @@ def test_a_line_that_stands_there_twice_is_asked_about(tmp_path: Path) -> None:
 def test_a_few_of_many_are_counted_and_told(tmp_path: Path) -> None:
     reading = read(tmp_path / "list.csv", orders(1, of=200))
     assert asked(reading) == [] and reading.sold == 201 * 3
-    assert any("repeat a line of their order" in note.text("en") for note in reading.notes)
+    assert any("repeats a line of their order" in note.text("en") for note in reading.notes)
 
 
 def test_lines_that_differ_anywhere_are_two(tmp_path: Path) -> None:

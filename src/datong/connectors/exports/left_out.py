@@ -17,7 +17,7 @@ from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import codes_of, quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.vocabulary import is_service, names_service, plain, words
+from datong.connectors.exports.vocabulary import is_service, may_be_no_goods, names_service, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.findings import finding
 from datong.model.words import message
@@ -90,9 +90,10 @@ def _leave_days_to_come_out(export: Export, numbers: Numbers, when: Moments, day
 
 def _taken_off(export: Export, numbers: Numbers, goods: list[Cells], coded: np.ndarray) -> np.ndarray:
     """(row,) bool: the name begins or ends with a word for what is no goods, as goods may, too; and the row has no code
-    where others have one, or all rows of this name take something off: of goods that came back some were sold."""
-    named = export.rows.hints_of_services(goods)
-    if not named.any():
+    where others have one, or all rows of this name take something off: of goods that came back some were sold. So do
+    gift cards with which somebody paid; those that were sold are left to whoever orders."""
+    named, perhaps = export.rows.hints_of_services(goods), export.rows.hints_of_no_goods(goods)
+    if not named.any() and not perhaps.any():
         return named
     keys = codes_of(goods[-1])
     amount = numbers.by_field.get("amount", numbers.units)
@@ -101,7 +102,7 @@ def _taken_off(export: Export, numbers: Numbers, goods: list[Cells], coded: np.n
     ever_sold[keys[~is_less]] = True
     has_name = export.choice.column("name") is not None
     uncoded = named & ~coded if has_name and coded.any() else np.zeros(len(named), bool)
-    return uncoded | (named & (keys > 0) & ~ever_sold[keys])
+    return uncoded | ((named | perhaps) & (keys > 0) & ~ever_sold[keys])
 
 
 def _names(goods: list[Cells], rows: np.ndarray) -> str:
@@ -110,7 +111,9 @@ def _names(goods: list[Cells], rows: np.ndarray) -> str:
     for cells in goods:
         counted = cells.text.filter(pa.array(rows)).value_counts().to_pylist()
         for one in counted:
-            if one["values"] is not None and (is_service(one["values"]) or names_service(one["values"])):
+            if one["values"] is not None and any(
+                rule(one["values"]) for rule in (is_service, names_service, may_be_no_goods)
+            ):
                 found[one["values"]] = found.get(one["values"], 0) + one["counts"]
     names = [shown(name) for name in sorted(found, key=lambda name: (-found[name], name))]
     return ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")

@@ -8,7 +8,7 @@ import numpy as np
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.day_month_order import not_a_day
 from datong.connectors.exports.table import Table
-from datong.connectors.exports.vocabulary import is_service, is_total, names_service, names_total
+from datong.connectors.exports.vocabulary import is_service, is_total, may_be_no_goods, names_service, names_total
 from datong.ledger.columns import before_in_group
 from datong.model.words import say
 
@@ -77,6 +77,10 @@ class Rows:
     def hints_of_services(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell begins or ends with such a name."""
         return self._having(keys, names_service)
+
+    def hints_of_no_goods(self, keys: Sequence[Cells]) -> np.ndarray:
+        """(row,) bool: a cell holds words of what nobody orders: a gift card."""
+        return self._having(keys, may_be_no_goods)
 
     def hints_of_totals(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell begins or ends with such a name."""
