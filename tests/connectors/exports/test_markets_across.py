@@ -63,6 +63,20 @@ def merged(folder: Path, places: tuple[str, str], words: tuple[str, str], *, dow
     return path
 
 
+def under_a_word(folder: Path, places: tuple[str, str], word: str) -> Path:
+    """Places under one word for a quantity; date and product are merged over both rows."""
+    path = folder / "sales.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        for column, name in enumerate(("Week", "Product")):
+            sheet.merge_range(0, column, 1, column, name)
+        sheet.merge_range(0, 2, 0, 3, word)
+        sheet.write_row(1, 2, places)
+        for i, day in enumerate(days()):
+            sheet.write_row(i + 2, 0, [day, "AB"[i % 2], FIRST[i % 4], SECOND[i % 4]])
+    return path
+
+
 def months(folder: Path, places: tuple[str, str], word: str) -> Path:
     """A column for each month and place."""
     names = [f"2026-{m:02}" for m in range(1, 5)]
@@ -121,6 +135,13 @@ def test_merged_headers_are_asked_about(tmp_path: Path, places: tuple[str, str],
     assert part is not None
     prices = {(m, p) for m, p, u in zip(*(part[n].to_pylist() for n in ("market", "price", "units")), strict=True) if u}
     assert prices == {(places[0], 10.0), (places[1], 20.0)}
+
+
+@pytest.mark.parametrize(("places", "word"), NAMES)
+def test_places_under_a_merged_word_are_asked_about(tmp_path: Path, places: tuple[str, str], word: str) -> None:
+    path = under_a_word(tmp_path, places, word)
+    asked(path)
+    assert markets(path, "apart") == dict(zip(places, SUMS, strict=True))
 
 
 @pytest.mark.parametrize(("places", "word"), NAMES)

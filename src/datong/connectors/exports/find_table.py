@@ -130,12 +130,13 @@ def _is_title_beside(
     row: Sequence[str], below: Sequence[str], at: int, merged: Sequence[tuple[int, int, int, int]]
 ) -> bool:
     """Whether a row holds one title over several columns and, beside it, only names that are merged over the row below,
-    too: then the title tells no column from another."""
+    too: then the title tells no column from another, where one of those names quantities by itself."""
     filled = {i for i, cell in enumerate(row) if cell}
     titles = {left for top, left, _, right in merged if top == at and right > left}
     down = {left for top, left, bottom, right in merged if top == at and left == right and bottom > at}
     names = [cell for cell in below if cell]
     is_one = len(titles) == 1 and bool(down) and filled == titles | down
+    is_one = is_one and "units" in named_fields(names)
     return is_one and len(names) > 1 and len(set(names)) == len(names) and all(written(name) is None for name in names)
 
 
