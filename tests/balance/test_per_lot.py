@@ -125,3 +125,17 @@ def test_of_an_alternative_it_does_not_count_and_is_told():
     assert [w.lot_uses for w in chain_facts(state, (MONDAY,), nothing_learnt()).ways] == [(), ()]
     assert [f.source for f in notices(state) if f.code == "per_lot_of_alternative"] == ["components"]
     assert not [f for f in notices(chain(1, **lotted())) if f.code == "per_lot_of_alternative"]
+
+
+@pytest.mark.parametrize(("stock", "most", "saves"), [(30.0, 60.0, True), (4.0, 30.0, True), (0.0, 0.0, False)])
+def test_orders_that_eat_stock_save_its_holding_and_the_bound_knows(stock, most, saves):
+    """C lies there, at 2 a week, and the order of each of 4 weeks takes 3 of it: they save 6 x (4 + 3 + 2 + 1) = 60 at
+    most, so that the market in any quantities can cost more than the lots. Of 4, no more than 4 lie there a week:
+    (3 + 4 + 4 + 4) x 2 = 30. What is bought for the orders alone saves nothing."""
+    given = lotted(stock=stock)
+    given["economics"].append(given["economics"][0] | {"product": "C", "holding_cost_per_unit_week": 2.0})
+    state = chain(4, **given)
+    found = decided(state, demand(state, A=[[4.0, 4.0, 4.0, 4.0]])).given_out
+    assert found.market.rules.per_lot.most_saved(found.market) == pytest.approx(most)
+    assert found.bound <= found.total_cost + 1e-9
+    assert (found.market_bound > found.total_cost) == saves

@@ -25,6 +25,7 @@ from datong.network.position import position
 from datong.network.whole_units import whole_products
 from datong.plan.choose_lots import choose
 from planning import decided
+from small_chain import chain, demand, press
 
 START = date(2026, 1, 5)
 EXACT = {**highs.OPTIONS, "mip_max_nodes": 2000}
@@ -240,3 +241,38 @@ def test_whole_units_are_not_sought_anew_where_the_first_search_met_its_bound(tm
     with datong.open(tmp_path / "chain") as chain:
         chain.run()
     assert len(searches) == 1
+
+
+def test_what_lots_eat_is_off_the_bound_of_the_market_without_them():
+    """Random chains whose lots take components that lie there, are bought or are made: the best plan in lots is never
+    below the market in any quantities less `most_saved`, and with some it is below that market."""
+    below, tight = 0, 0
+    for seed in range(24):
+        random = np.random.default_rng(seed)
+        given = press(hours_per_unit=0.5, setup_cost=float(random.choice([0.0, 5.0])))
+        given["products"] = [{"product": p, "price": 20.0, "kind": k} for p, k in (("A", "finished"), ("C", "semi"))]
+        given["products"].append({"product": "D", "price": 5.0, "kind": "material"})
+        per_lot, per_unit = float(random.choice([2.0, 5.0])), float(random.choice([0.0, 1.0]))
+        given["components"] = [{"product": "A", "component": "C", "units_per_unit": per_unit, "units_per_lot": per_lot}]
+        if seed % 2:
+            made = given["recipes"][0] | {"recipe": "C/L", "product": "C", "setup_cost": 0.0, "min_lot_units": 6.0}
+            given["recipes"].append(made)
+            given["components"].append({"product": "C", "component": "D", "units_per_unit": 1.0, "units_per_lot": 0.0})
+        offers = [{"offer": "o" + p, "product": p, "price": 4.0, "min_order_units": 7.0} for p in "CD"]
+        given["offers"] = offers[int(random.integers(0, 2)) :]
+        day = datetime(2023, 12, 31, tzinfo=UTC)
+        stock = {p: (0.0, 3.0, 12.0, 40.0)[int(random.integers(0, 4))] if seed % 4 else 0.0 for p in "CD"}
+        given["stock"] = [{"happened_at": day, "product": p, "units": units} for p, units in stock.items()]
+        holding = {"C": float(random.uniform(0.5, 1.0)), "D": float(random.uniform(0.1, 0.5))}  # no more than of A
+        usual = given["economics"][0]
+        given["economics"] += [usual | {"product": p, "holding_cost_per_unit_week": h} for p, h in holding.items()]
+        state = chain(4, **given)
+        asked = demand(state, A=[random.poisson(3.0, 4).astype(float)])
+        market, rules = packed(state, asked)
+        best = exact_lots.solve(market, rules, options=EXACT)
+        without = cleared(market).bound
+        less = market.rules.per_lot.most_saved(market)
+        assert without - less <= best.bound + 1e-6 * max(abs(best.bound), 1.0)
+        below, tight = below + (without > best.total_cost + 1e-6), tight + (less == 0.0)
+    assert below > 0
+    assert tight > 0

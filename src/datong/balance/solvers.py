@@ -201,7 +201,8 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
         lots,
         whole=True,
     )
-    return replace(cleared, solution=solution, outcome=outcome, lots=lots)
+    bound = cleared.bound - (market.rules.per_lot.most_saved(market) if cleared.lots is None else 0.0)
+    return replace(cleared, solution=solution, outcome=outcome, bound=bound, lots=lots)
 
 
 def can_start(market: Market, started: FloatArray, lots: FloatArray) -> bool:
