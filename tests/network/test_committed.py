@@ -178,6 +178,27 @@ def test_lots_of_a_component_are_whole():
     assert found(tight, {}, make("W", 5.0, 1)).put_off[0].start == 2
 
 
+def test_a_component_and_what_it_is_made_of_share_the_hours_of_a_line():
+    """A takes a Q, and that an R: an hour each on M, 8 a week. 6 Q and 6 R are 12 hours, too many for the first week;
+    booked one after the other they once were 12 hours of 8. In two weeks there is room, so the order begins a week
+    late."""
+    recipes = [
+        {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0},
+        {"recipe": "Q/M", "product": "Q", "line": "M", "hours_per_unit": 1.0},
+        {"recipe": "R/M", "product": "R", "line": "M", "hours_per_unit": 1.0},
+    ]
+    use = {"product": "A", "component": "Q", "units_per_unit": 1.0}
+    components = [use, {"product": "Q", "component": "R", "units_per_unit": 1.0}]
+    lines = [{"line": "L", "hours_per_week": 40.0}, {"line": "M", "hours_per_week": 8.0}]
+    products = [{"product": p, "kind": k, "price": 1.0} for p, k in (("A", "finished"), ("Q", "semi"), ("R", "semi"))]
+    of = plain(products=products, recipes=recipes, components=components, lines=lines, offers=[])
+    one = found(of, {}, make("W", 6.0, 0))
+    assert one.put_off[0].start == 1
+    taken = sum(one.covering.get(name, np.zeros(6)) for name in ("Q/M", "R/M"))
+    assert taken.max() <= 8.0
+    assert taken.sum() == 12.0
+
+
 def test_frozen_buckets_bring_nothing_new():
     one = found(plain(lead=0.0), {}, make("W", 5.0, 1), frozen=3)
     assert (one.put_off[0].start, one.covering["Q/S"].tolist()) == (3, [0.0, 0.0, 0.0, 10.0, 0.0, 0.0])

@@ -639,11 +639,12 @@ class _Cover:
             mark, is_new = len(self.journal), bool(self._of(w)[start] <= NOTHING)
             needs = [(part, amount * each) for part, each in parts]
             needs += [(self.schedule.at[part], each) for part, each in way.lot_uses if is_new]
+            # Its hours first, so that what brings its components takes none of them.
+            self._change(self._of(w), start, start + 1, amount)
+            for held in (one for one in way.on_lines if one.line in self.schedule.free):
+                hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)
+                self._change(self.schedule.free[held.line], start, start + way.span, -hours / way.span)
             if all(part not in above and self._take(part, needed, start, above) for part, needed in needs):
-                self._change(self._of(w), start, start + 1, amount)
-                for held in (one for one in way.on_lines if one.line in self.schedule.free):
-                    hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)
-                    self._change(self.schedule.free[held.line], start, start + way.span, -hours / way.span)
                 self._change(self.level[self._product_of(w)], arrives, self.buckets, amount * way.yield_share)
                 return amount
             self._undo(mark)
