@@ -10,6 +10,8 @@ from datong.network.economics import Economics
 from datong.network.ways import Way
 from datong.plan.lots_along_clearing import Need, PartShifts, round_up, size_lots
 from datong.plan.worth import Curve, DemandShifts
+from planning import decided
+from small_chain import chain, demand, press
 
 
 def way(**others):
@@ -118,3 +120,22 @@ def test_a_lot_never_exceeds_what_the_line_has():
 @pytest.mark.parametrize(("units", "step", "expected"), [(4.2, 1, 5), (4.0, 1, 4), (4.2, 0, 4.2), (7.0, 6.0, 12)])
 def test_round_up(units, step, expected):
     assert round_up(units, step) == expected
+
+
+def test_set_ups_of_lots_without_hours_a_unit_share_a_line():
+    """A and B take an hour's set-up each and nothing a unit, on 1.5 hours a week: one of them a week."""
+    given = press(hours_per_unit=0.0, setup_hours=1.0)
+    given["products"] = [{"product": p, "price": 100.0, "kind": "finished"} for p in "AB"]
+    given["products"] += [{"product": p, "price": 1.0, "kind": "material"} for p in "XY"]
+    given["lines"] = [{"line": "L", "hours_per_week": 1.5}]
+    for table, name in (("recipes", "recipe"), ("economics", "product"), ("demand", "demand")):
+        given[table].append(given[table][0] | {"product": "B"} | ({} if name == "product" else {name: "of B"}))
+    given["components"] = [
+        {"product": "A", "component": c, "units_per_unit": 1.0, "alternate_group": "g"} for c in "XY"
+    ]
+    given["offers"] = [{"offer": "o" + c, "product": c, "price": 1.0} for c in "XY"]
+    state = chain(2, **given)
+    asked = demand(state, A=[[4.0, 4.0]], B=[[4.0, 4.0]])
+    found = decided(state, asked).given_out
+    made = np.array([w.line == "L" for w in found.market.ways.facts])
+    assert (found.solution.started[made] > 0).sum(axis=0).tolist() == [1, 1]

@@ -124,7 +124,7 @@ class _Left:
             free = float(self.hours[line][t : t + way.span].min()) * way.span
             if each > 0:
                 most = min(most, (free - setup) / each)
-            elif way.beside and free < setup:
+            elif free < setup:
                 most = 0.0
         per_lot = dict(way.lot_uses) if first else {}
         if any(float(self.there[part][t:].min()) < units - NOTHING for part, units in per_lot.items()):
