@@ -1,6 +1,7 @@
 """Lots by hand: when a smallest lot is worth more than waiting, and when set-ups are joined."""
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from datong.network.ways import Way
 from datong.plan.lots_along_clearing import Need, PartShifts, round_up, size_lots
 from datong.plan.worth import Curve, DemandShifts
 from planning import decided
-from small_chain import chain, demand, press
+from small_chain import MONDAY, chain, demand, press
 
 
 def way(**others):
@@ -139,3 +140,34 @@ def test_set_ups_of_lots_without_hours_a_unit_share_a_line():
     found = decided(state, asked).given_out
     made = np.array([w.line == "L" for w in found.market.ways.facts])
     assert (found.solution.started[made] > 0).sum(axis=0).tolist() == [1, 1]
+
+
+def test_lots_that_join_those_for_an_order_that_is_out_keep_within_an_offer():
+    """E comes at 10 a week; A's first step takes one a unit and 4 a lot, and B one a unit. W1 is out and wants 6 of the
+    first step, whose lot and E are started for it: what joins them is off the same 10, and sets nothing up again."""
+    day = MONDAY - timedelta(days=7)
+    given = press(line=None, hours_per_unit=0.0)
+    given["products"] = [
+        {"product": p, "price": price, "kind": kind}
+        for p, price, kind in (("A", 100.0, "finished"), ("B", 60.0, "finished"), ("E", 5.0, "material"))
+    ]
+    del given["lines"]
+    given["recipes"].append(given["recipes"][0] | {"recipe": "B/L", "product": "B"})
+    given["economics"].append(given["economics"][0] | {"product": "B"})
+    given["demand"].append(given["demand"][0] | {"demand": "of B", "product": "B"})
+    given["components"] = [
+        {"product": "A", "component": "E", "units_per_unit": 1.0, "units_per_lot": 4.0},
+        {"product": "B", "component": "E", "units_per_unit": 1.0, "units_per_lot": 0.0},
+    ]
+    given["offers"] = [{"offer": "oE", "product": "E", "price": 1.0, "units_per_week": 10.0}]
+    step = {"recipe": "A/L", "hours_per_unit": 1.0}
+    given["recipe_steps"] = [
+        step | {"step": "cut", "sequence": 10.0, "line": "L", "setup_hours": 1.0, "lead_days": 7.0},
+        step | {"step": "weld", "sequence": 20.0, "line": "M", "setup_hours": 0.0, "lead_days": 0.0},
+    ]
+    row = {"order": "W1", "kind": "make", "product": "A", "recipe": "weld", "units": 6.0, "locked": True}
+    given["orders"] = [row | {"start": day, "due": MONDAY}]
+    state = chain(3, **given)
+    found = decided(state, demand(state, A=[[1.0, 3.0, 0.0]], B=[[5.0, 7.0, 4.0]])).given_out
+    names = [w.name for w in found.market.ways.facts]
+    assert found.solution.started[names.index("oE")].max() == 10.0

@@ -37,10 +37,11 @@ def choose(
     """
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
-    lots = _chosen(work, on_turn)
+    lots = _chosen(work, on_turn, {})
     if work.promised.covering and not _orders_out_have_components(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
-        lots = _joined([*_chosen(replace(work, promised=promised), on_turn), *_covering_lots(work)])
+        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering)
+        lots = _joined([*beside, *_covering_lots(work)])
     return Chosen(work, tuple(lots))
 
 
@@ -78,8 +79,9 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
     return sorted(found.values(), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _chosen(work: Work, on_turn: OnTurn) -> list[Lot]:
-    """Lots in turn, or along the cleared quantities, within what there is."""
+def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray]) -> list[Lot]:
+    """Lots in turn, or along the cleared quantities, within what there is. begun: way name -> (bucket) units that start
+    beside them, whose hours and components count as promised."""
     lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work)
     room = Room(
         bucket_starts=work.starts,
@@ -90,6 +92,7 @@ def _chosen(work: Work, on_turn: OnTurn) -> list[Lot]:
         following=_following(work.facts.ways),
         calendar=work.calendar,
         alike=_alike(work.facts.ways),
+        begun=begun,
     )
     return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)))
 

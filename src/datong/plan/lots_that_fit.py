@@ -27,6 +27,7 @@ class Room:
     hours: line -> (bucket) still free. stock: component -> (bucket) what comes less what is promised. levels:
     product -> place in the order of components first. whole: products that come in whole units. following: way name ->
     the next version of it, where it ends. alike: way name -> those of its row with other lengths of its working days.
+    begun: way name -> (bucket) units that it starts in any case, whose hours and components are off those; lots join.
     """
 
     bucket_starts: Sequence[date]
@@ -37,6 +38,7 @@ class Room:
     following: Mapping[str, Way]
     calendar: Calendar
     alike: Mapping[str, Sequence[Way]]
+    begun: Mapping[str, FloatArray]
 
 
 def make_feasible(
@@ -62,7 +64,7 @@ def make_feasible(
         order = sorted(waiting[t].values(), key=lambda x: (room.levels[x.way.product], -worth[x.way.name], x.way.name))
         over = []
         for lot in order:
-            units = left.take(lot, first=True)
+            units = left.take(lot)
             if units > NOTHING:
                 _put(done[t], replace(lot, units=units))
             if lot.units - units > NOTHING:
@@ -72,7 +74,7 @@ def make_feasible(
             for other in instead.get((lot.way.name, t), ()):
                 wanted = rest.units * lot.way.yield_share / other.way.yield_share
                 wanted = round_up(wanted, step_of(other.way, room.whole[other.way.product]))
-                units = left.take(replace(other, units=wanted), first=other.way.name not in done[t])
+                units = left.take(replace(other, units=wanted))
                 if units > NOTHING:
                     _put(done[t], replace(other, units=units))
                     given = units * other.way.yield_share / lot.way.yield_share
@@ -106,11 +108,13 @@ class _Left:
         self.room = room
         self.hours = {line: hours.copy() for line, hours in room.hours.items()}
         self.there = {component: np.cumsum(units) for component, units in room.stock.items()}
-        self.bought: dict[tuple[str, int], float] = {}
+        self.bought = {(way, t): float(u) for way, units in room.begun.items() for t, u in enumerate(units) if u > 0}
 
-    def take(self, lot: Lot, first: bool) -> float:
-        """Takes as many of the lot's units as fit and returns them. first: it sets its line up; else it joins a lot."""
+    def take(self, lot: Lot) -> float:
+        """Takes as many of the lot's units as fit and returns them. The first of its way and bucket sets its line up;
+        the others join it."""
         way, t = lot.way, lot.start
+        first = (way.name, t) not in self.bought
         day = self.room.bucket_starts[t]
         if not way.is_open(day):
             return 0.0
