@@ -98,6 +98,14 @@ def test_the_most_of_a_lot_is_what_can_be_needed_and_made():
     ]  # 20 + 3
 
 
+def test_a_part_that_a_way_takes_twice_is_wanted_twice():
+    """A takes one M and then 2 more: 10 A by a way with a set-up want 30 M in one lot, whose set-up is paid once."""
+    uses = (ComponentUse("M", 1.0, None, None), ComponentUse("M", 2.0, None, None))
+    started, plan = solved(market_of(10, part={"setup_cost": 3.0, "min_units": 1.0}, uses=uses))
+    assert started == [[10.0], [30.0]]
+    assert plan.total_cost == pytest.approx(50 + 60 + 3)
+
+
 @pytest.mark.parametrize("broken", ["smallest", "steps", "set-up", "hours"])
 def test_a_plan_that_breaks_a_rule_of_lots_is_refused(broken):
     market = market_of(10, 10, hours=12.0, setup_hours=2.0, min_units=4.0, multiple_units=2.0)

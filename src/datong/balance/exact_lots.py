@@ -24,7 +24,7 @@ had its turn and a round finds nothing, or a multiple of the work of the search 
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -204,12 +204,13 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
         most[product] = need[product] + lot_of[product] if need[product] > 0 else 0.0
         ways = np.flatnonzero(market.ways.product == product)
         uses = np.flatnonzero(np.isin(market.uses.way, ways))
-        each: dict[int, float] = {}
+        of_way: dict[tuple[int, int], float] = defaultdict(float)  # a way can take a component by several rows
         for use in uses:
-            part = int(market.uses.component[use])
-            units = float(market.uses.units[use] / market.ways.yield_share[market.uses.way[use]])
-            of_way = each.get(part, 0.0)
-            each[part] = max(of_way, units)
+            way, part = int(market.uses.way[use]), int(market.uses.component[use])
+            of_way[way, part] += float(market.uses.units[use] / market.ways.yield_share[way])
+        each: dict[int, float] = {}
+        for (_, part), units in of_way.items():
+            each[part] = max(each.get(part, 0.0), units)
         for part, units in each.items():
             need[part] += most[product] * units
         for way in ways.tolist() if market.rules.per_lot.is_there else ():
