@@ -75,6 +75,33 @@ def test_a_refused_row_holds_back_what_it_says_how_to_get(row, held) -> None:
     assert held_of(row) == held
 
 
+STEPS = {
+    "lines": [{"line": line, "hours_per_week": 40.0} for line in "LMT"],
+    "recipes": [{"recipe": "RP", "product": "P", "line": None, "hours_per_unit": 0.0} | ALWAYS],
+    "recipe_steps": [
+        {"step": f"step {line}", "recipe": "RP", "sequence": at, "line": line, "hours_per_unit": 1.0} | ALWAYS
+        for at, line in ((1.0, "L"), (2.0, "M"))
+    ],
+    "recipe_lines": [{"recipe": "step M", "line": "T", "share": 1.0} | ALWAYS],
+}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        refused("recipe_lines", recipe="step L", line="X", share="1"),
+        refused("components", recipe="step L", component="C"),
+        refused("line_calendar", line="M", hours="-5"),
+        refused("line_calendar", line="T", hours="-5"),
+        refused("recipe_steps", recipe="RP", step="step L", line="X"),
+    ],
+    ids=lambda row: row["table"] + row["raw"],
+)
+def test_a_refused_row_of_a_step_holds_back_what_the_step_is_for(row) -> None:
+    assert held_of(row, **STEPS) == {"P"}
+    assert held_of(refused("line_calendar", line="X", hours="-5"), **STEPS) == set()
+
+
 def test_what_a_refused_recipe_would_make_is_held_by_its_line_too() -> None:
     state = state_with(
         refused("recipes", 2, recipe="RQ", product="Q", line="M"), refused("lines", 5, line="M", hours_per_week="x")

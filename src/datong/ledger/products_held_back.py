@@ -188,10 +188,12 @@ def _named_in(row: RefusedRow, state: State, products: set[str]) -> set[str]:
     told = row.cell("product")
     if told in products:
         return {told}
+    recipe = row.cell("recipe")
+    codes = {"recipe": {recipe, _recipe_of_steps(state).get(recipe, "")} - {""}, "offer": {row.cell("offer")} - {""}}
     for key, table in (("recipe", "recipes"), ("recipe", "components"), ("offer", "offers")):
-        if row.cell(key):
+        if codes[key]:
             rows = state.versions(table)
-            found = rows["product"].filter(pc.fill_null(pc.equal(rows[key], row.cell(key)), False))
+            found = rows["product"].filter(pc.is_in(rows[key], pa.array(sorted(codes[key]), pa.string())))
             if len(found):
                 return set(found.to_pylist())
     if set(row.cells) == {"text"}:  # a record that could not be taken apart
@@ -201,14 +203,29 @@ def _named_in(row: RefusedRow, state: State, products: set[str]) -> set[str]:
 
 
 def _made_on(line: str, refused: Sequence[RefusedRow], state: State) -> set[str]:
-    """Products with a recipe on a line, one that was refused too."""
+    """Products with a recipe on a line, or a step of one, also where that row was refused too."""
     if not line:
         return set()
-    recipes, held = state.versions("recipes"), state.versions("recipe_lines")
-    beside = held["recipe"].filter(pc.equal(held["line"], line)).combine_chunks()
-    on_line = pc.or_(pc.fill_null(pc.equal(recipes["line"], line), False), pc.is_in(recipes["recipe"], beside))
-    own = recipes["product"].filter(on_line).to_pylist()
+    recipes, steps, beside = (state.versions(name) for name in ("recipes", "recipe_steps", "recipe_lines"))
+    recipe_of = _recipe_of_steps(state)
+    on_line = {
+        recipe_of.get(code, code)
+        for rows in (recipes, steps, beside)
+        for code in rows["recipe"].filter(pc.fill_null(pc.equal(rows["line"], line), False)).to_pylist()
+    }
+    on_line |= {
+        recipe_of.get(row.cell("recipe"), row.cell("recipe"))
+        for row in refused
+        if row.table in ("recipe_steps", "recipe_lines") and row.cell("line") == line
+    }
+    own = recipes["product"].filter(pc.is_in(recipes["recipe"], pa.array(sorted(on_line), pa.string()))).to_pylist()
     return set(own) | {row.cell("product") for row in refused if row.table == "recipes" and row.cell("line") == line}
+
+
+def _recipe_of_steps(state: State) -> dict[str, str]:
+    """Step -> its recipe."""
+    steps = state.versions("recipe_steps")
+    return dict(zip(steps["step"].to_pylist(), steps["recipe"].to_pylist(), strict=True))
 
 
 def _with_a_way(state: State) -> set[str]:
