@@ -14,6 +14,8 @@ from datong.app.service.served_chain import Served
 from datong.app.service.totals import (
     LEAST_FIRMS,
     MOST_SHARE,
+    _category_of_lines,
+    _firms_of_products,
     as_of,
     demand,
     demand_sheet,
@@ -25,6 +27,7 @@ from datong.model.errors import NotFound
 from mill import write
 from rest_client import Client, application
 from served_mill import Clock, serve_at, serve_firms, session_of
+from small_chain import MONDAY, chain, press
 from workbook_cells import rows_of
 
 PAT = Who(9, "pat@hub", "", ("platform",))
@@ -74,6 +77,28 @@ def test_a_category_of_one_firm_stands_with_the_smallest_of_the_others(hub: Serv
     assert spare["Bread"]["available_hours"] == pytest.approx(41 + 42 + 43)
     assert spare[None]["available_hours"] == pytest.approx(41 + 42 + 43 + 44) and spare[None]["firms"] == 4
     assert all(0.0 <= row["used_share"] <= 1.0 for row in spare.values())
+
+
+def test_a_recipe_is_of_the_firms_of_all_its_lines_else_of_that_of_its_site() -> None:
+    """X2 is made in steps on X's line, X3 by hand at X's site, and XY on X's line with a tool of Y: three products of X,
+    one of both. So what X and Y have of a category are two firms' figures, and no total of them is told."""
+    given = press()
+    given["products"] = [{"product": p, "price": 1.0, "category_a": "k"} for p in ("X1", "X2", "X3", "XY", "Y1")]
+    given["sites"] = [{"site": "sx", "firm": "X"}, {"site": "sy", "firm": "Y"}]
+    at = {"LX": "sx", "LY": "sy", "TY": "sy"}
+    given["lines"] = [{"line": line, "site": site, "hours_per_week": 1.0} for line, site in at.items()]
+    made = [("r1", "X1", "LX", None), ("r2", "X2", None, None), ("r3", "X3", None, "sx"), ("r4", "XY", "LX", None)]
+    given["recipes"] = [
+        dict(zip(("recipe", "product", "line", "site"), row, strict=True)) for row in [*made, ("r5", "Y1", "LY", None)]
+    ]
+    given["recipe_steps"] = [{"step": f"s{i}", "recipe": "r2", "sequence": float(i), "line": "LX"} for i in (1, 2)]
+    given["recipe_lines"] = [{"recipe": "r4", "line": "TY"}]
+    given["economics"] = [{"product": "X1"}]
+    given["demand"] = [{"demand": "D", "product": "X1", "due": MONDAY, "units": 0.0}]
+    state = chain(2, **given)
+    x, y = {"X"}, {"Y"}
+    assert _firms_of_products(state) == {"X1": x, "X2": x, "X3": x, "XY": x | y, "Y1": y}
+    assert _category_of_lines(state) == {"LX": "k", "LY": "k", "TY": "k"}
 
 
 def test_they_add_up_to_the_plan(hub: Served) -> None:

@@ -26,7 +26,7 @@ from datong.ledger.state import State
 from datong.model.fractional_units import PIECE
 
 LEAST_FIRMS, MOST_SHARE = 3, 0.75
-_READ, _STATE = ("gaps", "hours"), ("products", "recipes", "lines", "sites", "offers")
+_READ, _STATE = ("gaps", "hours"), ("products", "recipes", "recipe_steps", "recipe_lines", "lines", "sites", "offers")
 # Name of the chain's own people, where no firm is said.
 _OWN = ""
 _TEXT, _UNITS = pa.string(), pa.float64()
@@ -179,11 +179,26 @@ def _firms_of_products(state: State) -> Mapping[str, frozenset[str]]:
     """Whose products are: of the firms that can make each, else of those that offer it."""
     site_of, line_of = _firm_of_sites(state), _firm_of_lines(state)
     makers, offerers = (defaultdict(set) for _ in range(2))
+    lines_of = _lines_of_recipes(state)
     for row in state.table("recipes").to_pylist():
-        makers[row["product"]].add(line_of.get(row["line"], _OWN))
+        of_lines = {line_of.get(line, _OWN) for line in lines_of.get(row["recipe"], ())}
+        makers[row["product"]] |= of_lines or {site_of.get(row["site"], row["site"] or _OWN)}
     for row in state.table("offers").to_pylist():
         offerers[row["product"]].add(site_of.get(row["site"], row["site"] or _OWN))
     return {product: frozenset(own) for product, own in (offerers | makers).items()}
+
+
+def _lines_of_recipes(state: State) -> Mapping[str, frozenset[str]]:
+    """The lines that a recipe works on: its own, those of its steps, and what it or a step of it holds besides. Rows
+    that hold on other days than today count too: what was or will be a firm's is its own as well."""
+    recipes, steps, beside = (state.versions(name) for name in ("recipes", "recipe_steps", "recipe_lines"))
+    recipe_of = dict(zip(steps["step"].to_pylist(), steps["recipe"].to_pylist(), strict=True))
+    found: dict[str, set[str]] = defaultdict(set)
+    for rows in (recipes, steps, beside):
+        for code, line in zip(rows["recipe"].to_pylist(), rows["line"].to_pylist(), strict=True):
+            if line:
+                found[recipe_of.get(code, code)].add(line)
+    return {recipe: frozenset(lines) for recipe, lines in found.items()}
 
 
 def _firm_of_sites(state: State) -> Mapping[str, str]:
@@ -237,6 +252,8 @@ def _category_of_lines(state: State) -> Mapping[str, str]:
     """Of most products that each line can make; of equally many the first by name."""
     category = {row["product"]: row["category_a"] or "" for row in state.table("products").to_pylist()}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for line, product in sorted({(r["line"], r["product"]) for r in state.table("recipes").to_pylist() if r["line"]}):
+    lines_of = _lines_of_recipes(state)
+    recipes = state.table("recipes").to_pylist()
+    for line, product in sorted({(line, r["product"]) for r in recipes for line in lines_of.get(r["recipe"], ())}):
         counts[line][category.get(product, "")] += 1
     return {line: min(of, key=lambda one: (-of[one], one)) for line, of in counts.items()}
