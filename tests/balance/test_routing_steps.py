@@ -10,9 +10,11 @@ from datong.balance.cost_and_flow_tables import ways
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.solvers import balance
+from datong.ledger.state import schema_of
 from datong.ledger.versions import versions
 from datong.model.flow import nothing_learnt
 from datong.model.tables import tables
+from datong.network.bills import Bills
 from datong.network.facts import chain_facts
 from datong.network.notices import notices
 from datong.network.position import position
@@ -184,7 +186,7 @@ def test_a_step_that_another_takes_the_place_of():
     def rows(table, *given):
         names = tables()[table].columns
         full = [{name: row.get(name) for name in (*names, "valid_from")} for row in given]
-        return versions(tables()[table], pa.Table.from_pylist(full))
+        return versions(tables()[table], pa.Table.from_pylist(full, None if full else schema_of(table)))
 
     march = date(2024, 3, 1)
     recipes = rows("recipes", {"recipe": "R", "product": "A"})
@@ -194,8 +196,49 @@ def test_a_step_that_another_takes_the_place_of():
     routes = Routes(recipes, rows("recipe_steps", *given), {"A", "cut"})
     assert routes.between == {"cut'": "A", "saw": "A"}  # a product is called cut
     assert [routes.place(code) for code in ("cut", "saw", "weld", "R")] == [(1, 2), (1, 2), (2, 2), None]
-    taken = routes._before("weld")
+    taken = routes.bill(Bills(rows("components"), ()), "A", "weld")
     assert [(u.component, u.valid_from, u.valid_to) for u in taken] == [("cut'", None, march), ("saw", march, None)]
+
+
+def ending(*steps):
+    """Each A takes 2 of C. steps: (code, sequence, from week, to week)."""
+    given = routed()
+    kinds = {"A": "finished", "C": "material"}
+    given["products"] = [{"product": product, "price": 100.0, "kind": kind} for product, kind in kinds.items()]
+    given["components"] = [{"product": "A", "component": "C", "units_per_unit": 2.0}]
+    given["offers"] = [{"offer": "oC", "product": "C", "price": 4.0}]
+
+    def week(number):
+        return None if number is None else MONDAY + number * WEEK
+
+    given["recipe_steps"] = [
+        {"step": code, "recipe": "A/L", "sequence": at, "line": "L" if at < 20 else "M", "hours_per_unit": 0.5}
+        | {"lead_days": 0.0, "valid_from": week(first), "valid_to": week(after)}
+        for code, at, first, after in steps
+    ]
+    return chain(4, **given)
+
+
+def test_nothing_is_made_of_nothing_where_an_earlier_step_ends():
+    """The cut ends after two weeks: what is welded later, was cut by then, and 10 A take 20 C. It is told."""
+    state = ending(("cut", 10.0, None, 2), ("weld", 20.0, None, None))
+    made = started(balance(state, demand(state, A=[[0.0, 0.0, 5.0, 5.0]]), nothing_learnt()))
+    assert sum(units for code, start, units in made if code == "cut" and start < MONDAY + 2 * WEEK) == 10.0
+    assert sum(units for code, _, units in made if code == "weld") == 10.0
+    assert sum(units for code, _, units in made if code not in ("cut", "weld")) == 20.0
+    (told,) = [f for f in notices(state) if f.code == "step_without_one_before"]
+    assert "weld (2024-01-15)" in told.text("en") and "weld (2024-01-15)" in told.text("zh")
+
+
+def test_a_step_that_has_none_before_it_is_the_first_on_its_days():
+    """From the third week on another cut of a higher sequence: it takes the components from then on."""
+    steps = ("cut", 10.0, None, 2), ("cut2", 15.0, 2, None), ("weld", 20.0, None, None)
+    state = ending(*steps)
+    made = started(balance(state, demand(state, A=[[5.0] * 4]), nothing_learnt()))
+    assert sum(units for code, _, units in made if code in ("cut", "cut2")) == 20.0
+    assert sum(units for code, _, units in made if code == "cut2") == 10.0
+    assert sum(units for code, _, units in made if code not in ("cut", "cut2", "weld")) == 40.0
+    assert not [f for f in notices(state) if f.code == "step_without_one_before"]
 
 
 def test_what_a_recipe_says_beside_its_steps_is_told():

@@ -80,8 +80,8 @@ def test_a_category_of_one_firm_stands_with_the_smallest_of_the_others(hub: Serv
 
 
 def test_a_recipe_is_of_the_firms_of_all_its_lines_else_of_that_of_its_site() -> None:
-    """X2 is made in steps on X's line, X3 by hand at X's site, and XY on X's line with a tool of Y: three products of X,
-    one of both. So what X and Y have of a category are two firms' figures, and no total of them is told."""
+    """X2 is made in steps on X's line, X3 by hand at X's site, and XY on X's line with a tool of Y: three products of
+    X, one of both. So what X and Y have of a category are two firms' figures, and no total of them is told."""
     given = press()
     given["products"] = [{"product": p, "price": 1.0, "category_a": "k"} for p in ("X1", "X2", "X3", "XY", "Y1")]
     given["sites"] = [{"site": "sx", "firm": "X"}, {"site": "sy", "firm": "Y"}]

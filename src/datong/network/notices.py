@@ -49,7 +49,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_unasked(state),
         *not_planned(state),
         *_ways(state, days),
-        *_routes(state),
+        *_routes(state, days),
         *_phantoms(state),
         *_per_lot(state),
         *_economics(state, days),
@@ -133,8 +133,9 @@ def _unasked(state: State) -> Iterator[Finding]:
 
 
 def _ways(state: State, days: Span) -> Iterator[Finding]:
-    recipes, offers, components = (state.versions(name) for name in ("recipes", "offers", "components"))
-    if not any(_has_days(rows) for rows in (recipes, offers, components)):
+    names = ("recipes", "offers", "components", "recipe_steps")
+    recipes, offers, components, steps = (state.versions(name) for name in names)
+    if not any(_has_days(rows) for rows in (recipes, offers, components, steps)):
         return
     bills = Bills(components, set(state.table("products")["product"].to_pylist()), phantoms(state))
     open_spans: dict[str, list[Span]] = defaultdict(list)
@@ -172,8 +173,9 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
         yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=named(nothing))
 
 
-def _routes(state: State) -> Iterator[Finding]:
-    """Recipes with steps that say hours of their own too, and those whose steps are at several sites."""
+def _routes(state: State, days: Span) -> Iterator[Finding]:
+    """Recipes with steps that say hours of their own too, and those whose steps are at several sites; and steps before
+    which no other holds on some of the days, while one does on others."""
     routes, site_of = Routes.of(state), dict(rows_of(state.table("lines"), ("line", "site")))
     own, apart = set(), set()
     for recipe in state.versions("recipes").to_pylist():
@@ -186,6 +188,10 @@ def _routes(state: State) -> Iterator[Finding]:
         yield finding("warning", "notice.hours_of_steps", "recipes", count=len(own), names=named(sorted(own)))
     if apart and state.table("lanes").num_rows:
         yield finding("warning", "notice.steps_apart", "recipe_steps", count=len(apart), names=named(sorted(apart)))
+    alone = {step: date.fromordinal(day) for step, day in routes.without_one_before(days).items()}
+    if alone:
+        names = _with_days(alone)
+        yield finding("warning", "notice.step_without_one_before", "recipe_steps", count=len(alone), names=names)
 
 
 def _phantoms(state: State) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ step into that. A step that takes another's place from a day on is one of the sa
 """
 
 from collections import defaultdict
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +19,7 @@ from itertools import pairwise
 import pyarrow as pa
 
 from datong.ledger.state import State
-from datong.ledger.versions import Span, day_or_none, span
+from datong.ledger.versions import Span, day_or_none, span, without
 from datong.network.bills import Bills, ComponentUse
 from datong.network.horizon import Row
 from datong.network.places import unlike
@@ -122,28 +122,76 @@ class Routes:
             for step in dict.fromkeys(row["step"] for _, row in self._steps.get(recipe or "", ())):
                 parts += bills.own_uses(product, step)
             return tuple(parts)
-        every = self._steps[self._recipe[recipe]]
-        lowest = every[0][1]["sequence"]
-        is_first = any(row["step"] == recipe and row["sequence"] == lowest for _, row in every)
-        parts = [*bills.uses(product, self._recipe[recipe])] if is_first else []
-        return (*parts, *bills.own_uses(product, recipe), *self._before(recipe))
+        whole = bills.uses(product, self._recipe[recipe])
+        parts, first = [], True
+        for own, row in self._rows_of(recipe):
+            before = self._before(own, row)
+            parts += before
+            first = first and not before
+        if not first:  # only on the days of those of its rows that are
+            days = [own for own, row in self._rows_of(recipe) if not self._before(own, row)]
+            whole = tuple(cut for use in whole for own in days if (cut := _on_days(use, own)) is not None)
+        return (*whole, *bills.own_uses(product, recipe), *_joined(parts))
 
-    def _before(self, step: str) -> list[ComponentUse]:
-        """What the step takes of the one before it, day by day the one of the next lower sequence that holds then."""
-        every = self._steps[self._recipe[step]]
-        sequence = min(row["sequence"] for _, row in every if row["step"] == step)
-        lower = [(own, row) for own, row in every if row["sequence"] < sequence]
-        cuts = sorted({day for own, _ in lower for day in own})
+    def _rows_of(self, step: str) -> list[tuple[Span, Row]]:
+        return [(own, row) for own, row in self._steps[self._recipe[step]] if row["step"] == step]
+
+    def _lower(self, own: Span, row: Row) -> list[tuple[Span, Row]]:
+        """Rows of lower sequence that hold on any of the days of a row."""
+        every = self._steps[row["recipe"]]
+        return [
+            (other, lower)
+            for other, lower in every
+            if lower["sequence"] < row["sequence"] and other.first < own.after and own.first < other.after
+        ]
+
+    def _before(self, own: Span, row: Row) -> list[ComponentUse]:
+        """What a step takes of the one before it, day by day the one of the next lower sequence that holds then. Where
+        none holds any more, what still waits of the last that did; where none holds yet, of the next to come. So
+        nothing is made of nothing. Of a step that has none before it on any of its days: nothing, it is the first."""
+        lower = self._lower(own, row)
+        if not lower:
+            return []
+        inside = {day for other, _ in lower for day in other if own.first < day < own.after}
         found: list[ComponentUse] = []
-        for first, after in pairwise(cuts):
-            there = [row for own, row in lower if own.first <= first and after <= own.after]
-            if there:
-                part = self._label[there[-1]["step"]]
-                if found and found[-1].component == part and found[-1].valid_to == day_or_none(first):
-                    found[-1] = replace(found[-1], valid_to=day_or_none(after))
-                else:
-                    found.append(ComponentUse(part, 1.0, day_or_none(first), day_or_none(after)))
+        for first, after in pairwise(sorted({*own, *inside})):
+            there = [lower_row for other, lower_row in lower if other.first <= first and after <= other.after]
+            over = [pair for pair in lower if pair[0].after <= first]
+            if not there and over:
+                there = [max(over, key=lambda pair: (pair[0].after, pair[1]["sequence"], pair[1]["step"]))[1]]
+            elif not there:
+                there = [min(lower, key=lambda pair: (pair[0].first, -pair[1]["sequence"], pair[1]["step"]))[1]]
+            part = self._label[there[-1]["step"]]
+            found.append(ComponentUse(part, 1.0, day_or_none(first), day_or_none(after)))
         return found
+
+    def without_one_before(self, days: Span) -> dict[str, int]:
+        """Steps that others come before, and the first of these days on which none of those holds."""
+        found: dict[str, int] = {}
+        for own, row in (pair for steps in self._steps.values() for pair in steps):
+            lower = [other for other, _ in self._lower(own, row)]
+            mine = Span(max(own.first, days.first), min(own.after, days.after))
+            gaps = [gap.first for gap in without(mine, lower)] if lower and mine.first < mine.after else []
+            if gaps:
+                found[row["step"]] = min([*gaps, found.get(row["step"], gaps[0])])
+        return found
+
+
+def _on_days(use: ComponentUse, own: Span) -> ComponentUse | None:
+    """A use on these days alone; None: there are none of them."""
+    first, after = max(use.days.first, own.first), min(use.days.after, own.after)
+    return replace(use, valid_from=day_or_none(first), valid_to=day_or_none(after)) if first < after else None
+
+
+def _joined(uses: Sequence[ComponentUse]) -> list[ComponentUse]:
+    """Uses in the order of their days, of which one that goes on where the same ends is one with it."""
+    found: list[ComponentUse] = []
+    for use in sorted(uses, key=lambda use: use.days):
+        if found and found[-1].component == use.component and found[-1].days.after == use.days.first:
+            found[-1] = replace(found[-1], valid_to=use.valid_to)
+        else:
+            found.append(use)
+    return found
 
 
 # Columns that a step has of its own, and its recipe says nothing of.
