@@ -107,6 +107,14 @@ def test_every_table_that_counts_units_may_name_one(name: str, row: dict[str, An
     assert {column: found[column] for column in expected} == pytest.approx(expected)
 
 
+def test_what_an_alternative_adds_to_a_unit_made_is_not_of_the_components_unit() -> None:
+    """Half a carton of 12, with 2 per lot, at 3 a unit made: 6, 24, and 3 still."""
+    row = {"product": "P", "component": "Q", "units_per_unit": 0.5, "units_per_lot": 2.0, "unit": "carton"}
+    row |= {"alternate_group": "g", "alternate_cost_per_unit": 3.0}
+    (read,) = state(components=[row]).table("components").to_pylist()
+    assert [read[name] for name in ("units_per_unit", "units_per_lot", "alternate_cost_per_unit")] == [6.0, 24.0, 3.0]
+
+
 def test_a_unit_means_what_it_means_on_the_row_s_own_day() -> None:
     """A bag holds 25, from 15 January on 20; in Shanghai that day begins at 16:00 UTC on the 14th."""
     sales = [

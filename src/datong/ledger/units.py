@@ -28,6 +28,7 @@ UNITS = "#units"
 # In place of the day of a row that has none: any conversion will do.
 ANY_DAY = 0
 # How a column's amounts change where its unit becomes the base unit: times the base units in one, or divided by them.
+# Money per unit made is none of these: that unit is not the component's, in which the row is counted.
 _TIMES = ("units", "units per week", "units per unit")
 _PER = ("money per unit",)
 # The day that decides what a row's unit means; of other tables, from when on the row holds.

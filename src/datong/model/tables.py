@@ -34,6 +34,7 @@ LARGEST = {
     "money": 1e12,
     "money per hour": 1e12,
     "money per unit": 1e12,
+    "money per unit made": 1e12,
     "money per unit and week": 1e12,
 }
 # Least that a number that must be above 0 may be: less is 0 to every sum that it is in.
