@@ -255,3 +255,17 @@ def test_the_ways_of_a_run_are_of_the_product_that_comes_of_the_steps():
     market = pack(state, demand(state, A=[[0.0, 10.0, 6.0]]), nothing_learnt(), position(state))
     told = [(r["way"], r["product"], r["line"], r["hours_per_unit"]) for r in ways(market).to_pylist()]
     assert sorted(told) == [("cut", "A", "L", 1.0), ("weld", "A", "M", 0.5)]
+
+
+def test_what_is_said_of_a_single_step_and_of_all_recipes_is_taken_together():
+    """5 A, of which each takes 1 + 1 of C, and their order 3 + 4."""
+    given = routed()
+    kinds = {"A": "finished", "C": "material"}
+    given["products"] = [{"product": product, "price": 100.0, "kind": kind} for product, kind in kinds.items()]
+    row = {"product": "A", "component": "C", "units_per_unit": 1.0}
+    given["components"] = [row | {"recipe": code, "units_per_lot": lot} for code, lot in ((None, 3.0), ("weld", 4.0))]
+    given["offers"] = [{"offer": "oC", "product": "C", "price": 4.0}]
+    given["recipe_steps"] = given["recipe_steps"][1:]
+    state = chain(1, **given)
+    orders = plan(state, demand(state, A=[[5.0]])).orders
+    assert [o.units for o in orders if o.product == "C"] == [5.0 * 2 + 3 + 4]

@@ -151,8 +151,11 @@ def split_per_lot(uses: tuple[ComponentUse, ...]) -> tuple[tuple[ComponentUse, .
     order: which one is taken is decided by the unit."""
     if all(use.per_lot == 0 and use.units_per_unit > 0 for use in uses):
         return uses, {}
-    per_lot = {use.component: use.per_lot for use in uses if use.per_lot > 0 and use.group is None}
-    return tuple(replace(use, per_lot=0.0) for use in uses if use.units_per_unit > 0), per_lot
+    per_lot: dict[str, float] = defaultdict(float)
+    for use in uses:
+        if use.per_lot > 0 and use.group is None:
+            per_lot[use.component] += use.per_lot
+    return tuple(replace(use, per_lot=0.0) for use in uses if use.units_per_unit > 0), dict(per_lot)
 
 
 def group_label(recipe: str, group: str) -> str:

@@ -197,8 +197,7 @@ def recipe_and_offer_ways(
                 makes = routes.brings(row["product"], row["recipe"])
                 place = routes.place(row["recipe"])
                 own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
-                taken = summed(uses) if phantom or routes.between else uses
-                recipes.append(_with_scrap(row | own_step | of_days, taken, on_lines))
+                recipes.append(_with_scrap(row | own_step | of_days, summed(uses), on_lines))
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
         lead = lead_time_of(learnt, r["offer"], r["lead_days"])
