@@ -38,7 +38,7 @@ FAMILY = {
                                ("recipes.csv", 4)),
     "a recipe twice": ("recipes.csv", "RQ,Q,M,1,2,1", "RQ,Q,M,1,2,1\nRP,P,M,1,2,1", "P", "", ("recipes.csv", 4)),
     "a cell too many": ("recipes.csv", "RP,P,L,1,2,1", "RP,P,L,1,2,1,7", "P", "", ("recipes.csv", 2)),
-    "component 0": ("components.csv", "P,C,1,0", "P,C,0,0", "P", "", ("components.csv", 2)),
+    "component -1": ("components.csv", "P,C,1,0", "P,C,-1,0", "P", "", ("components.csv", 2)),
     "scrap 1": ("components.csv", "P,C,1,0", "P,C,1,1", "P", "", ("components.csv", 2)),
     "unknown component": ("components.csv", "P,C,1,0", "P,X,1,0", "P", "", ("components.csv", 2)),
     "a component twice": ("components.csv", "P,C,1,0", "P,C,1,0\nP,C,2,0", "P", "", ("components.csv", 3)),

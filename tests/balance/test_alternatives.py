@@ -10,6 +10,7 @@ from datong.balance.solvers import balance
 from datong.connectors.filedrop.order_sheet import Known, sheet_of
 from datong.model.flow import OrderMessage, nothing_learnt
 from datong.network.facts import chain_facts
+from datong.network.notices import notices
 from datong.network.position import position
 from planning import decided, plan
 from small_chain import MONDAY, chain, demand, press
@@ -105,6 +106,20 @@ def test_of_what_was_made_the_first_alternative_counts_as_taken():
     made = [{"happened_at": SUNDAY, "product": "A", "good_units": 3.0}]
     where = position(chain(1, **choosing(extra=1.0) | {"stock": stock, "production": made}))
     assert {p: where.on_hand_units[p] for p in "ACD"} == {"A": 3.0, "C": 7.0, "D": 10.0}
+
+
+def test_a_component_of_which_nothing_is_taken_is_told():
+    """An alternative of 0 units is none that is chosen, and a component of 0 a unit and an order counts for nothing."""
+
+    def told(**row):
+        given = choosing()
+        given["components"] = [own | {"units_per_lot": 0.0} for own in given["components"]]
+        given["components"][row.pop("at")] |= row
+        return [f.text("en") for f in notices(chain(1, **given)) if f.code == "component_of_nothing"]
+
+    assert ["(D (A))" in text for text in told(at=1, units_per_unit=0.0)] == [True]
+    assert ["(E (A))" in text for text in told(at=2, units_per_unit=0.0)] == [True]
+    assert told(at=2, units_per_unit=0.0, units_per_lot=3.0) == told(at=2) == []
 
 
 def test_alternatives_change_from_a_day_on():

@@ -52,6 +52,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_routes(state, days),
         *_phantoms(state),
         *_per_lot(state),
+        *_of_nothing(state),
         *_economics(state, days),
         *_holding_of_sites(state),
         *_unnamed_refusals(state),
@@ -210,6 +211,16 @@ def _per_lot(state: State) -> Iterator[Finding]:
     if rows.num_rows:
         names = named(sorted(set(rows["component"].to_pylist())))
         yield finding("warning", "notice.per_lot_of_alternative", "components", count=rows.num_rows, names=names)
+
+
+def _of_nothing(state: State) -> Iterator[Finding]:
+    """Components of which neither a unit nor an order takes anything: such a row counts for nothing."""
+    rows = state.table("components")
+    per_order = pc.and_(pc.is_null(rows["alternate_group"]), pc.greater(rows["units_per_lot"], 0.0))
+    rows = rows.filter(pc.and_(pc.equal(rows["units_per_unit"], 0.0), pc.invert(per_order)))
+    if rows.num_rows:
+        names = named(sorted({f"{row['component']} ({row['product']})" for row in rows.to_pylist()}))
+        yield finding("warning", "notice.component_of_nothing", "components", count=rows.num_rows, names=names)
 
 
 def _economics(state: State, days: Span) -> Iterator[Finding]:
