@@ -160,6 +160,23 @@ def test_an_order_of_the_whole_recipe_is_one_of_its_last_step():
     assert made == {"weld": 0.0, "cut": 5.0}
 
 
+@pytest.mark.parametrize(("counted", "left", "cut"), [(4, 0.0, 0.0), (1, 6.0, 6.0)])
+def test_a_whole_recipe_that_has_begun_takes_its_components_once(counted, left, cut):
+    """An order of 6 began on the third day. C that was counted since is without its 6: nothing is cut nor bought for it
+    again. As counted before, its 6 lie there still, and are what is cut."""
+    given = routed(orders=[order("W1", "A/L", 6.0)], order_events=[said("W1", "started")])
+    kinds = {"A": "finished", "C": "material"}
+    given["products"] = [{"product": product, "price": 100.0, "kind": kind} for product, kind in kinds.items()]
+    given["components"] = [{"product": "A", "component": "C", "units_per_unit": 1.0}]
+    given["offers"] = [{"offer": "oC", "product": "C", "price": 4.0}]
+    moment = said("", "", day=counted)["happened_at"]
+    given["stock"] = [{"happened_at": moment, "product": "C", "units": left}]
+    state = chain(3, **given)
+    found = decided(state, demand(state, A=[[0.0, 0.0, 6.0]])).given_out
+    made = dict(zip((w.name for w in found.market.ways.facts), found.solution.started.sum(axis=1), strict=True))
+    assert made == {"weld": 0.0, "cut": cut, "oC": 0.0}
+
+
 def test_a_refused_step_is_closed_and_no_other():
     events = [said("W1", "refused")]
     state = chain(3, **routed(orders=[order("W1", "cut", 8.0, MONDAY, MONDAY + WEEK)], order_events=events))

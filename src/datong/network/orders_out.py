@@ -79,12 +79,13 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         own, taken = {name: r[name] for name in names}, frozenset[str]()
         if r["kind"] == "make" and r["recipe"] is None:
             own["recipe"] = only.get((r["product"], r["line"])) or only.get(r["product"])
+        told = own["recipe"]
         if r["kind"] == "make":
-            own["recipe"] = routes.last(own["recipe"])
+            own["recipe"] = routes.last(told)
         began = begun_at(stand, r["start"], calendar)
         if began is not None:
             stage = "begun"
-            taken = takings.of(own, began)
+            taken = takings.of(own, began, told)
         own["product"] = routes.brings(own["product"], own["recipe"]) if r["kind"] == "make" else own["product"]
         partly = stand.good_units + stand.scrap_units > LEAST_UNITS
         result.append(UnderWay(units=left, stage=stage, taken=taken, partly=partly, **own))
@@ -112,9 +113,11 @@ class _Takings:
     def site_of(self) -> Callable[[Mapping[str, Any]], str]:
         return order_sites(self.state)
 
-    def of(self, order: Mapping[str, Any], began: datetime) -> frozenset[str]:
-        """order: a row of `orders`, with its recipe. began: when it did. A transfer takes its own product, where it
-        leaves: until that is counted there, it lies there by the records."""
+    def of(self, order: Mapping[str, Any], began: datetime, told: str | None) -> frozenset[str]:
+        """order: a row of `orders`, with its recipe or step. began: when it did. told: the recipe that it names; an
+        order of a whole one with steps takes nothing of what waits between them, once all that goes into any of them
+        is taken. A transfer takes its own product, where it leaves: until that is counted there, it lies there by the
+        records."""
         moment = int(pa.scalar(began, MOMENT).value)
         if order["kind"] == "move":
             left = self.counts.last(order["product"], self.leaves.get(order["lane"], ""))
@@ -126,5 +129,9 @@ class _Takings:
         # What waits between steps is taken as it is reported.
         parts = {use.component for use in bill} - self.routes.between.keys()
         taken = {part for part in parts if self.counts.taken(part, site, moment)}
+        if told != order["recipe"]:
+            whole = {use.component for use in self.routes.bill(self.bills, order["product"], told)}
+            if all(self.counts.taken(part, site, moment) for part in whole):
+                taken |= {use.component for use in bill} & self.routes.between.keys()
         first = (use for use in without_alternatives(bill) if use.group is not None and use.component in taken)
         return frozenset({*taken, *(group_label(order["recipe"], use.group or "") for use in first)})
