@@ -247,6 +247,16 @@ def test_nothing_is_made_of_nothing_where_an_earlier_step_ends():
     assert "weld (2024-01-15)" in told.text("en") and "weld (2024-01-15)" in told.text("zh")
 
 
+def test_two_steps_of_one_sequence_that_hold_at_once_are_told():
+    def told(*steps):
+        return [f.text("en") for f in notices(ending(*steps)) if f.code == "steps_at_once"]
+
+    weld = ("weld", 20.0, None, None)
+    (text,) = told(("cut", 10.0, None, 3), ("saw", 10.0, 2, None), weld)
+    assert "2 of the steps (cut, saw)" in text
+    assert told(("cut", 10.0, None, 2), ("saw", 10.0, 2, None), weld) == []
+
+
 def test_a_step_that_has_none_before_it_is_the_first_on_its_days():
     """From the third week on another cut of a higher sequence: it takes the components from then on."""
     steps = ("cut", 10.0, None, 2), ("cut2", 15.0, 2, None), ("weld", 20.0, None, None)

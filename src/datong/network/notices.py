@@ -175,8 +175,8 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
 
 
 def _routes(state: State, days: Span) -> Iterator[Finding]:
-    """Recipes with steps that say hours of their own too, and those whose steps are at several sites; and steps before
-    which no other holds on some of the days, while one does on others."""
+    """Recipes with steps that say hours of their own too, and those whose steps are at several sites; steps of one
+    sequence that hold at once; and steps before which no other holds on some of the days, while one does on others."""
     routes, site_of = Routes.of(state), dict(rows_of(state.table("lines"), ("line", "site")))
     own, apart = set(), set()
     for recipe in state.versions("recipes").to_pylist():
@@ -189,6 +189,9 @@ def _routes(state: State, days: Span) -> Iterator[Finding]:
         yield finding("warning", "notice.hours_of_steps", "recipes", count=len(own), names=named(sorted(own)))
     if apart and state.table("lanes").num_rows:
         yield finding("warning", "notice.steps_apart", "recipe_steps", count=len(apart), names=named(sorted(apart)))
+    at_once = routes.at_once()
+    if at_once:
+        yield finding("warning", "notice.steps_at_once", "recipe_steps", count=len(at_once), names=named(at_once))
     alone = {step: date.fromordinal(day) for step, day in routes.without_one_before(days).items()}
     if alone:
         names = _with_days(alone)

@@ -165,6 +165,19 @@ class Routes:
             found.append(ComponentUse(part, 1.0, day_or_none(first), day_or_none(after)))
         return found
 
+    def at_once(self) -> list[str]:
+        """Steps that hold on a day on which another of their recipe and sequence does."""
+        found = {
+            step
+            for rows in self._steps.values()
+            for own, row in rows
+            for other, beside in rows
+            if row["sequence"] == beside["sequence"] and row["step"] != beside["step"]
+            if own.first < other.after and other.first < own.after
+            for step in (row["step"], beside["step"])
+        }
+        return sorted(found)
+
     def without_one_before(self, days: Span) -> dict[str, int]:
         """Steps that others come before, and the first of these days on which none of those holds."""
         found: dict[str, int] = {}
