@@ -13,11 +13,14 @@ import datong
 from datong.app.cli.main import main
 from datong.app.cli.terminal_replenish import order_words
 from datong.app.wording.names import Names
+from datong.model.flow import nothing_learnt
+from datong.network.facts import chain_facts
 from datong.network.past_orders import placed_orders
 from datong.questions.replenish import replenishment
-from datong.questions.replenish_levels import ordered_later
+from datong.questions.replenish_levels import layers, ordered_later, taken
+from datong.questions.replenish_record import Sold
 from mill import write
-from small_chain import MONDAY, chain, demand
+from small_chain import MONDAY, chain, demand, press
 
 WEEK = timedelta(days=7)
 
@@ -566,3 +569,17 @@ def test_later_orders_are_up_to_the_base_stock(asked, base, position, now, prote
 def test_orders_of_every_second_week_take_for_two() -> None:
     found = ordered_later(np.full((1, 5), 5.0), 10.0, 0.0, 10.0, 2, 2)
     assert found.tolist() == [[10, 0, 10, 0, 10]]
+
+
+def test_what_an_order_takes_whatever_its_size_is_ordered_too():
+    """A set-up scraps 3, and an order takes 4 of K, of which a unit takes none: 5 A and their order take 5 + 3 of C."""
+    given = press(setup_scrap_units=3.0)
+    given["products"] += [{"product": "C", "price": 1.0}, {"product": "K", "price": 1.0}]
+    rows = ("C", 1.0, 0.0), ("K", 0.0, 4.0)
+    names = ("component", "units_per_unit", "units_per_lot")
+    given["components"] = [{"product": "A"} | dict(zip(names, row, strict=True)) for row in rows]
+    facts = chain_facts(chain(3, **given), (MONDAY, MONDAY + WEEK, MONDAY + 2 * WEEK), nothing_learnt())
+    item = Sold("A", next(way for way in facts.ways if way.product == "A"), 1.0, 0)
+    found = taken(item, np.array([[5.0, 0.0, 2.0]]), 0)
+    assert {part: units.tolist() for part, units in found.items()} == {"C": [[8.0, 0.0, 5.0]], "K": [[4.0, 0.0, 4.0]]}
+    assert [sorted(level) for level in layers({"A": item}, ["A"])] == [["A"], ["C", "K"]]

@@ -44,7 +44,17 @@ def layers(items: Mapping[str, Sold], asked: Sequence[str]) -> list[list[str]]:
 
 def _parts(items: Mapping[str, Sold], label: str) -> list[str]:
     item = items.get(label)
-    return [] if item is None else [use.component for use in item.way.uses if use.units_per_unit > 0]
+    return [] if item is None else list(_takes(item))
+
+
+def _takes(item: Sold) -> dict[str, tuple[float, float]]:
+    """Component -> units of it that a unit started takes, and that each order takes, whatever its size."""
+    each = {use.component: use.units_per_unit for use in item.way.uses if use.units_per_unit > 0}
+    per_lot = dict(item.way.lot_uses)
+    return {
+        part: (each.get(part, 0.0), per_lot.get(part, 0.0))
+        for part in [*each, *(part for part in per_lot if part not in each)]
+    }
 
 
 def ordered_later(
@@ -65,8 +75,10 @@ def ordered_later(
 
 
 def taken(item: Sold, ordered: FloatArray, frozen_buckets: int) -> dict[str, FloatArray]:
-    """Component -> (path, bucket) units that good units ordered of an item take of it, after the frozen buckets."""
+    """Component -> (path, bucket) units that good units ordered of an item take of it, after the frozen buckets. What
+    is ordered in a bucket is one order."""
     later = np.zeros_like(ordered)
     later[:, frozen_buckets:] = ordered[:, : ordered.shape[1] - frozen_buckets]
     started = later / item.way.yield_share
-    return {use.component: use.units_per_unit * started for use in item.way.uses if use.units_per_unit > 0}
+    orders = started > 0
+    return {part: each * started + per_lot * orders for part, (each, per_lot) in _takes(item).items()}
