@@ -130,7 +130,7 @@ def test_an_answer_to_no_question_is_named(export: Path, tmp_path: Path, capsys:
     kept = tmp_path / "kept"
     command = ["try", str(export), "--yes", "--keep", str(kept), "--lang", "en", "--answer"]
     assert main([*command, "blah=1"]) == EXIT_REFUSED
-    assert "--answer blah: this file asks no such question" in (said := capsys.readouterr()).err
+    assert "The answer blah: this file asks no such question" in (said := capsys.readouterr()).err
     assert "Its questions are: refunded." in said.err and "? refunded" in said.out and not kept.exists()
     assert main([*command, "refunded=returned", "--answer", "blah=1"]) == EXIT_REFUSED
     assert "Its questions are: refunded." in capsys.readouterr().err and not kept.exists()
@@ -146,5 +146,5 @@ def test_an_answer_to_no_question_is_named(export: Path, tmp_path: Path, capsys:
     table.write_text("product,name\nC,Clock\n", encoding="utf-8")
     files = ["ingest", str(table), str(later), "--chain", str(kept), "--lang", "en", "--answer"]
     assert main([*files, "refunded=returned", "--answer", "blah=1"]) == EXIT_REFUSED
-    assert "--answer blah: none of these files asks that" in capsys.readouterr().err
+    assert "The answer blah: none of these files asks that" in capsys.readouterr().err
     assert main([*files, "refunded=returned"]) == 0  # what is answered already may be said again
