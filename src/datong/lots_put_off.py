@@ -10,7 +10,7 @@ from datong.balance.deliveries import Request, late_costs
 from datong.balance.solvers import Cleared, can_start, in_orders
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import FloatArray, Forecast
+from datong.model.flow import Clearing, FloatArray, Forecast
 from datong.network.horizon import EPOCH
 from datong.plan.days_within_bucket import Days
 from datong.plan.earliest_due_first import worked_hours
@@ -53,7 +53,8 @@ def within_days(state: State, demand: Forecast, given_out: Cleared, chosen: Chos
     if not _days_bind(work, given_out):
         return given_out
     rates = late_costs(given_out.market)
-    found = _dated(state, demand, given_out, chosen)
+    found = dated_lots(state, given_out.tables(demand), given_out, chosen)
+    cost = _cost_by_days(given_out, found, rates)
     while True:
         late = [lot for lot, of in found.days.items() if of.short_of is not None or _in_a_later_bucket(lot, of, work)]
         late = [lot for lot in late if (lot.way.name, lot.start) not in tried]
@@ -66,15 +67,15 @@ def within_days(state: State, demand: Forecast, given_out: Cleared, chosen: Chos
         moved = _moved_on(given_out, lot, left, work, _made_of(lot, found.found))
         if moved is None:
             continue
-        then = _dated(state, demand, moved, chosen)
-        if _cost_by_days(moved, then, rates) <= _cost_by_days(given_out, found, rates) + NOTHING:
-            given_out, found = moved, then
+        then = dated_lots(state, moved.tables(demand), moved, chosen)
+        if (own := _cost_by_days(moved, then, rates)) <= cost + NOTHING:
+            given_out, found, cost = moved, then, own
 
 
-def _dated(state: State, demand: Forecast, plan: Cleared, chosen: Chosen) -> Dated:
-    """The days of a plan's lots."""
-    clearing, work = plan.tables(demand), chosen.work
-    return dated(work, clearing, lots_of(plan, chosen), worked_hours(state, clearing, work.starts), state.today)
+def dated_lots(state: State, clearing: Clearing, plan: Cleared, chosen: Chosen) -> Dated:
+    """The days of a plan's lots. clearing: its tables."""
+    hours = worked_hours(state, clearing, chosen.work.starts)
+    return dated(chosen.work, clearing, lots_of(plan, chosen), hours, state.today)
 
 
 def _cost_by_days(plan: Cleared, found: Dated, rates: Mapping[Request, float]) -> float:

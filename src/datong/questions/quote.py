@@ -37,7 +37,7 @@ from datong.balance.warm_start import warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.row_checks import nearest_hint
 from datong.ledger.state import State, in_state_schema
-from datong.lots_put_off import lots_of
+from datong.lots_put_off import dated_lots
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
@@ -45,8 +45,7 @@ from datong.model.words import message, say
 from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
 from datong.plan.after_due import after_due
-from datong.plan.earliest_due_first import worked_hours
-from datong.plan.out_by_day import Dated, dated
+from datong.plan.out_by_day import Dated
 from datong.plan.pegging import Use
 from datong.plan.units_there_on import there_on
 from datong.questions.clear_market import Earlier, units_of_demand
@@ -345,8 +344,7 @@ def _days(at: Head, plan: MarketCleared, clearing: Clearing, decision: Decision)
     """The days of a plan's orders."""
     chosen = decision.chosen
     assert chosen is not None  # both plans are in lots
-    hours = worked_hours(at.state, clearing, chosen.work.starts)
-    return dated(chosen.work, clearing, lots_of(plan, chosen), hours, at.state.today)
+    return dated_lots(at.state, clearing, plan, chosen)
 
 
 def _by_day(clearing: Clearing, plan: Dated) -> dict[str, pa.Table]:
