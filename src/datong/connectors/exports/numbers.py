@@ -95,13 +95,13 @@ def written(text: str) -> Written | None:
     before, core, after = (part.strip() for part in found.groups())
     if core[0] in ".," and before.strip("+-( "):  # the point of an abbreviation: Rs.500
         before, core = before + core[0], core[1:]
+    if core.endswith((",", ".")) and after.startswith("-"):  # 12,- and 12.-- are prices without cents
+        after = after.lstrip("-").strip()
     sign = (
         -1 if "-" in before or after.startswith("-") or after.endswith("-") or ("(" in before and ")" in after) else 1
     )
     if ("(" in before) != (")" in after):
         return None
-    if after in (",-", ".-", "-") and before == "" and core.endswith((",", ".")):
-        sign = 1 if after == "-" else sign  # 12,- is a price without cents
     many = _MANY.match(after)
     scale = 1 if many is None else _SCALES[many[1].lower()]
     unit = _unit(before, after if many is None else after[many.end() :])
