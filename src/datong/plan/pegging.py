@@ -7,6 +7,7 @@ Both sides are what the plan does: what comes is opening stock, orders out and l
 what is used are deliveries, by the bucket of delivery, and components, by the bucket in which their order starts.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -265,7 +266,7 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
 
 def bucket_of(day: date, starts: Sequence[date]) -> date:
     """The bucket of a day; of one before them all, the first."""
-    return max((s for s in starts if s <= day), default=starts[0])
+    return starts[max(bisect_right(starts, day) - 1, 0)]
 
 
 def _expected(

@@ -51,6 +51,8 @@ class CostOfUnits:
         return self._mean(what, name, way, start)
 
     def _mean(self, what: str, name: str, way: Way, start: int) -> float:
+        if way.span == 1:
+            return self.of(what, name, start)
         worked = range(start, min(start + way.span, len(self.starts)))
         return sum(self.of(what, name, t) for t in worked) / len(worked)
 

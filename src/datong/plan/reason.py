@@ -4,6 +4,7 @@ Every cause is worked out from the orders themselves: whom a lot serves (pegging
 hours the orders leave, what a set-up saves; then the conclusion.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
@@ -346,8 +347,7 @@ class Reasons:
 
     def _due_bucket(self, peg: Peg) -> int:
         """The bucket in which a use is wanted; what was due before the horizon, in its first."""
-        starts = self.work.starts
-        return max((t for t, s in enumerate(starts) if s <= peg.use.due), default=0)
+        return max(bisect_right(self.work.starts, peg.use.due) - 1, 0)
 
     def _until_made(self, lot: Lot, held: OnLine, latest: int, late: Sequence[LateFor]) -> list[Cause]:
         """In which buckets from the latest in time the line is shut or full, beside what is told; then whether it has
@@ -636,11 +636,14 @@ class Reasons:
 
     def _ordered_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
         """The part of the forecast of the buckets that it serves that is firm orders."""
+        product = self.work.facts.product_of(lot.way.product)
+        ordered = self.parts_ordered.get(product)
+        if not ordered:
+            return []
         served = {self.work.starts[self._due_bucket(peg)] for peg in pegs if peg.use.kind in ("request", "forecast")}
         items = {self.demand.items[i] for i in self.items[lot.way.product]}
         causes = []
-        product = self.work.facts.product_of(lot.way.product)
-        for market, bucket, part in self.parts_ordered.get(product, ()):
+        for market, bucket, part in ordered:
             if bucket in served and (product, market) in items and part.units >= LEAST_TOLD:
                 rows = [self.demand_rows[key] for key, _ in part.orders if key in self.demand_rows]
                 causes.append(Cause("forecast", part_words(bucket, part, self.unit), "demand", tuple(rows[:MOST_ROWS])))
