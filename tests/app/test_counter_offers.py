@@ -22,7 +22,8 @@ from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.inlet_and_outlet import Outcome
 from datong.cycle import Stages
-from datong.ledger.order_life import Offer, OrderEvent
+from datong.ledger.counter_offer import Offer
+from datong.ledger.order_life import OrderEvent
 from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import OrderMessage

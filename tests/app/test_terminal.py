@@ -26,7 +26,7 @@ from datong.app.cli.terminal import (
     warning,
 )
 from datong.app.wording.columns import method_words, shown_value
-from datong.forecast.models import MODELS
+from datong.forecast.models_tried import MODELS
 from datong.ledger.row_checks import finding_record as kept_record
 from datong.model import findings as model_findings
 from datong.model.findings import Finding

@@ -9,7 +9,7 @@ from browser.planner import chromium, planner
 from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.orders_shown import order, orders
-from datong.app.service.proposals import Release, propose
+from datong.app.service.proposals_and_approvals import Release, propose
 from datong.app.service.releases import release, to_release
 from datong.app.service.roles_and_permissions import Who
 from datong.app.service.served_chain import serve

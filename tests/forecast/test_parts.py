@@ -12,7 +12,7 @@ from statsforecast import models as sf
 from datong.forecast.backtest import back_test, origins
 from datong.forecast.launch_prior import blended_level, launch_chance, level_prior
 from datong.forecast.mix_weights import mix_weights
-from datong.forecast.models import MODELS, mean_forecasts, offered
+from datong.forecast.models_tried import MODELS, mean_forecasts, offered
 from datong.forecast.paths import forecast
 from datong.forecast.quantile_table import QUANTILE_SCHEMA, quantile_table
 from datong.forecast.season import season_factors

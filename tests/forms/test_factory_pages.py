@@ -11,7 +11,7 @@ from datong.app.service.factory import own_orders
 from datong.app.service.sign_in_limits import IDLE
 from datong.app.wording.figures import long_day
 from forms.conftest import order_of
-from service.test_photo_without_metadata import SECRET, jpeg
+from service.test_photo_checked_and_cleaned import SECRET, jpeg
 from two_firms import PASSWORD
 
 LANGUAGES = ("en", "zh")

@@ -22,7 +22,7 @@ from forms.conftest import Browser
 from forms.test_factory_pages import MOST
 from mill import write
 from service.conftest import QUICK, Clock
-from service.test_photo_without_metadata import jpeg
+from service.test_photo_checked_and_cleaned import jpeg
 from two_firms import FILES, MILL, PASSWORD, person
 from workbook_cells import rows_of
 

@@ -27,7 +27,7 @@ from datong.app.http.signed_in import COOKIE
 from datong.app.mcp.over_http import add_mcp
 from datong.app.mcp.over_stdio import person, server_of_person
 from datong.app.service.lend_chain import Lending
-from datong.app.service.proposals import approve
+from datong.app.service.proposals_and_approvals import approve
 from datong.app.service.roles_and_permissions import NotAllowed
 from datong.app.service.served_chain import DATABASE_FILE, Served, serve
 from datong.model.errors import NotFound

@@ -14,7 +14,7 @@ from datong.app.http.request_rates import Rates
 from datong.app.mcp import tools
 from datong.app.mcp.calls import Door, server_for
 from datong.app.service import market_findings
-from datong.app.service.proposals import proposals
+from datong.app.service.proposals_and_approvals import proposals
 from datong.app.service.releases import to_release
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from datong.app.http.signed_in import CSRF_HEADER
 from datong.app.rest.api_markdown import endpoints
-from datong.app.rest.application import ROUTERS, add_api, health, new_api
+from datong.app.rest.application import ROUTERS, add_api, new_api
 from datong.app.rest.around_every_call import Open, Signed
 from datong.app.rest.openapi import OPEN
 from datong.app.service.roles_and_permissions import OF_A_FIRM, ROLES, Permission
@@ -239,7 +239,7 @@ def test_each_role_may_do_what_it_may_and_nothing_else(app: FastAPI, served: Ser
 
 def test_each_route_is_described_and_lets_nobody_in_but_three() -> None:
     """A route that the description leaves out would be walked by no test."""
-    routes = [route for router in (health, *ROUTERS) for route in router.routes]
+    routes = [route for router in ROUTERS for route in router.routes]
     assert len(routes) == len(ENDPOINTS)
     assert all(route.include_in_schema for route in routes if isinstance(route, Open))
     let_in = {(m.lower(), r.path) for r in routes if not isinstance(r, Signed) for m in getattr(r, "methods", ())}

@@ -10,7 +10,7 @@ from datong.app.service import demand, what_if
 from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.orders_shown import orders
-from datong.app.service.proposals import propose
+from datong.app.service.proposals_and_approvals import propose
 from datong.app.service.served_chain import Served
 from rest_client import Client, application
 from served_mill import session_of

@@ -13,7 +13,7 @@ from datong.app.service.factory import own_orders
 from datong.app.service.grids import Wanted
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.orders_shown import orders
-from datong.app.service.proposals import propose
+from datong.app.service.proposals_and_approvals import propose
 from datong.app.service.roles_and_permissions import Permission
 from datong.app.service.served_chain import Served
 from rest_client import Client, application

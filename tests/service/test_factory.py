@@ -14,7 +14,7 @@ from datong.app.service.factory import answer, own_order, own_orders
 from datong.app.service.roles_and_permissions import NotAllowed
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.typed_answers import Typed
-from datong.ledger.order_life import Offer
+from datong.ledger.counter_offer import Offer
 from datong.model.errors import NotFound, Refused
 from service.conftest import QUICK, Clock
 from two_firms import MILL, PRESS, SEEDS, copied, person, two_firms_given_out

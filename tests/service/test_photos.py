@@ -13,7 +13,7 @@ from datong.app.service.served_chain import Served
 from datong.app.service.typed_answers import Typed
 from datong.model.errors import NotFound, Refused
 from served_mill import serve_firms
-from service.test_photo_without_metadata import SECRET, jpeg
+from service.test_photo_checked_and_cleaned import SECRET, jpeg
 from two_firms import MILL, PRESS, person
 
 

@@ -21,7 +21,8 @@ from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served, serve
 from datong.app.service.today import Decision, assign, dismiss, hold, price_offers, take, today
 from datong.app.service.today import decisions as first_decisions
-from datong.ledger.order_life import Offer, OrderEvent, order_events_rows
+from datong.ledger.counter_offer import Offer
+from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.errors import NotFound, Refused
 from mill import FILES, write
 

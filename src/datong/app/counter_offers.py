@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.order_messages_now import messages_now
-from datong.ledger.order_life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
+from datong.ledger.counter_offer import Offer, told_offer
+from datong.ledger.order_life import OrderEvent, events_of_table, order_events_rows
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings
 from datong.model.errors import DatongError, NotFound, Refused
 from datong.model.flow import OrderMessage

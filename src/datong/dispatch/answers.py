@@ -11,12 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from datong.ledger.counter_offer import AS_ORDERED, Offer
 from datong.ledger.order_life import (
-    AS_ORDERED,
     PATH,
     REPORTED,
     WORK_STATES,
-    Offer,
     OrderEvent,
     OrderReport,
     Standing,

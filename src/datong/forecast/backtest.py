@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.forecast.mix_weights import mix_weights
-from datong.forecast.models import mean_forecasts, offered
+from datong.forecast.models_tried import mean_forecasts, offered
 from datong.forecast.unknown_buckets import filled
 from datong.model.flow import FloatArray
 

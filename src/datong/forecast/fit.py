@@ -13,7 +13,7 @@ import numpy as np
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
 from datong.forecast.holiday_factors import holiday_factors
 from datong.forecast.launch_prior import launch_chance
-from datong.forecast.models import is_intermittent
+from datong.forecast.models_tried import is_intermittent
 from datong.forecast.orders_in_hand import AheadHistory
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.season import season_factors

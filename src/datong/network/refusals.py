@@ -9,16 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from datong.ledger.order_life import (
-    AS_ORDERED,
-    WORK_STATES,
-    Offer,
-    OrderEvent,
-    events_of_table,
-    in_order,
-    standing,
-    told_offer,
-)
+from datong.ledger.counter_offer import AS_ORDERED, Offer, told_offer
+from datong.ledger.order_life import WORK_STATES, OrderEvent, events_of_table, in_order, standing
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import OrderKind

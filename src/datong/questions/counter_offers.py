@@ -12,7 +12,8 @@ from datong.balance.conflict import refuse_conflicts
 from datong.balance.solution import Limits
 from datong.balance.solvers import Cleared, can_start, in_orders
 from datong.cycle import Head, decide, head
-from datong.ledger.order_life import AS_ORDERED, Offer, OrderEvent, order_events_rows
+from datong.ledger.counter_offer import AS_ORDERED, Offer
+from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.ledger.standings import begun_at, order_standings
 from datong.ledger.state import State
 from datong.model.errors import DatongError

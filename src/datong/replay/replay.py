@@ -28,11 +28,18 @@ from datong.network.places import ANYWHERE
 from datong.network.position import Position, position
 from datong.network.ways import Way, way_on
 from datong.replay.baseline import baseline_orders
-from datong.replay.beliefs_and_outcomes import learning
 from datong.replay.company import Company, company_of
+from datong.replay.cost_and_service import (
+    DIFFERENCES_SCHEMA,
+    SUMMARY_SCHEMA,
+    by_bucket,
+    by_product,
+    differences,
+    summary,
+)
 from datong.replay.course import Place, before_replay, course_tables
+from datong.replay.forecast_and_lead_time_errors import learning
 from datong.replay.foresight import Foresight
-from datong.replay.measure import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA, by_bucket, by_product, differences, summary
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene_and_batches import Scene
 from datong.replay.scene_from_records import batches_under_way, due_units, make_scene, orders_under_way
@@ -50,10 +57,12 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 
 @dataclass(frozen=True, eq=False)
 class ReplayResult:
-    """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline, foresight.
+    """What every policy's course was worth; columns as in cost_and_service.py. Policies: datong,
+    company, baseline, foresight.
 
     differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order
-    (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle (beliefs_and_outcomes.py).
+    (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle
+    (forecast_and_lead_time_errors.py).
     recorded_service: how the company served its buyers by its own books (served_as_recorded.py). notes: how the figures
     came about. The company is left out where the records do not tell what it did (company.py).
     """
@@ -160,7 +169,7 @@ def replay(
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Every scenario's replay without perfect foresight: `scenario` and the columns of measure.py.
+    """Every scenario's replay without perfect foresight: `scenario` and the columns of cost_and_service.py.
 
     differences: Datong less each of the others, scenario by scenario.
     """

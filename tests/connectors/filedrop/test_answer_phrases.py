@@ -18,7 +18,7 @@ from datong.connectors.filedrop.answer_phrases import (
     says_more,
 )
 from datong.connectors.filedrop.number_words import in_digits
-from datong.ledger.order_life import Offer
+from datong.ledger.counter_offer import Offer
 from datong.model.flow import OrderState
 
 TODAY = date(2026, 11, 28)

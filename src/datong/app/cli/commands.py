@@ -43,7 +43,7 @@ from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.exports.questions import read_answers
 from datong.connectors.files.starter import write_starter
 from datong.connectors.files.tables_document import schema_markdown, schema_records
-from datong.ledger.order_life import told_offer
+from datong.ledger.counter_offer import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name, written_at
 from datong.ledger.row_ids import SINCE_EVER
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings

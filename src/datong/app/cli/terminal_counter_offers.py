@@ -8,7 +8,7 @@ from rich.text import Text
 
 from datong.app.cli import terminal
 from datong.app.wording import figures
-from datong.ledger.order_life import told_offer
+from datong.ledger.counter_offer import told_offer
 from datong.ledger.state import State
 from datong.model.flow import party
 from datong.model.words import Message, message, say

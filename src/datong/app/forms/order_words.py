@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 from datong.app.service.factory import OwnOrder
 from datong.app.wording.figures import fitting, long_day
-from datong.ledger.order_life import Offer, OrderEvent, told_offer
+from datong.ledger.counter_offer import Offer, told_offer
+from datong.ledger.order_life import OrderEvent
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.fractional_units import PIECE, unit_word

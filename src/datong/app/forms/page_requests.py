@@ -15,7 +15,7 @@ from datong.app.http.request_rates import CHANGE, READ, SIGN_IN, Rates
 from datong.app.http.signed_in import CSRF_FIELD, SAFE, cookie_of, refuse_forged
 from datong.app.service.accounts import Session
 from datong.app.service.outside_sign_in import SignInServer
-from datong.app.service.photo_without_metadata import MOST_BYTES
+from datong.app.service.photo_checked_and_cleaned import MOST_BYTES
 from datong.app.service.roles_and_permissions import NotAllowed, NotSignedIn, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import DatongError, LedgerBusy, NotFound

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from datong.app.service.grids import Op
-from datong.app.service.proposals import MOST_ORDERS, STATES
+from datong.app.service.proposals_and_approvals import MOST_ORDERS, STATES
 from datong.ledger.protocol import TRUNK
 from datong.model.errors import Refused
 from datong.model.words import catalogue, message, say

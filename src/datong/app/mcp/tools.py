@@ -13,11 +13,11 @@ from pydantic_core import to_jsonable_python
 
 from datong.app.http.request_rates import CHANGE, QUOTE, READ, Rate
 from datong.app.mcp import arguments as of
-from datong.app.service import market, market_findings, orders_shown, proposals, what_if
+from datong.app.service import market, market_findings, orders_shown, proposals_and_approvals, what_if
 from datong.app.service.grids import Filter, Wanted
 from datong.app.service.jobs import Job
 from datong.app.service.order_edit_rules import Change
-from datong.app.service.proposals import Asked, Decide, Proposal, Release
+from datong.app.service.proposals_and_approvals import Asked, Decide, Proposal, Release
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.what_if import NewRow
@@ -175,7 +175,7 @@ def _first_rows(table: pa.Table) -> Told:
 
 
 def propose(served: Served, who: Who, asked: of.OfPropose) -> Told:
-    return {"proposal": _proposal(proposals.propose(served, who, _asked(asked), asked.why), who)}
+    return {"proposal": _proposal(proposals_and_approvals.propose(served, who, _asked(asked), asked.why), who)}
 
 
 def _asked(told: of.OfPropose) -> Asked:
@@ -197,7 +197,7 @@ def _asked(told: of.OfPropose) -> Asked:
 
 
 def list_proposals(served: Served, who: Who, asked: of.OfProposals) -> Told:
-    return {"proposals": [_proposal(one, who) for one in proposals.proposals(served, who, asked.state)]}
+    return {"proposals": [_proposal(one, who) for one in proposals_and_approvals.proposals(served, who, asked.state)]}
 
 
 def _proposal(one: Proposal, who: Who) -> Told:

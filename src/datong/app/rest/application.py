@@ -4,18 +4,17 @@ import re
 import secrets
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from pydantic import BaseModel
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
-from datong import __version__
 from datong.app.http.counts_and_logs import Metrics
 from datong.app.http.request_rates import Rates
 from datong.app.rest import (
     data,
     demand,
     factory,
+    health,
     jobs,
     live_events,
     market,
@@ -35,7 +34,7 @@ from datong.app.rest import (
     what_if,
     workbooks,
 )
-from datong.app.rest.around_every_call import Door, Open
+from datong.app.rest.around_every_call import Door
 from datong.app.rest.languages import accepted
 from datong.app.rest.openapi import described
 from datong.app.rest.problems import problem
@@ -44,6 +43,7 @@ from datong.app.service.served_chain import Served
 
 PREFIX = "/api/v1"
 ROUTERS = (
+    health.router,
     session.anybody,
     session.begun,
     session.signed,
@@ -80,20 +80,6 @@ ROUTERS = (
     factory.hours,
     live_events.events,
 )
-health = APIRouter(prefix="/health", tags=["health"], route_class=Open)
-
-
-class Health(BaseModel):
-    """version: of the program."""
-
-    is_well: bool
-    version: str
-
-
-@health.get("")
-async def is_well() -> Health:
-    """Whether the server answers."""
-    return Health(is_well=True, version=__version__)
 
 
 class Api(FastAPI):
@@ -108,7 +94,7 @@ class Api(FastAPI):
 def new_api() -> Api:
     """The API without a chain: what describes it."""
     api = Api(title="Datong", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
-    for router in (health, *ROUTERS):
+    for router in ROUTERS:
         api.include_router(router)
     for kind in (HTTPException, Exception):
         api.add_exception_handler(kind, _told)

@@ -15,7 +15,7 @@ from datong.app.service import factory, idle_hours, photos
 from datong.app.service.answers_sent_late import own_late_answers
 from datong.app.service.factory import Answered, OwnOrder
 from datong.app.service.idle_hours import IdleHours
-from datong.app.service.photo_without_metadata import MOST_BYTES
+from datong.app.service.photo_checked_and_cleaned import MOST_BYTES
 from datong.app.service.photos import Photo
 from datong.app.service.typed_answers import ANSWERS, Typed
 from datong.model.errors import BadInput

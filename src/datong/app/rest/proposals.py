@@ -9,9 +9,9 @@ from datong.app.rest.around_every_call import Called, Signed
 from datong.app.rest.json_answers import many, plain, shape
 from datong.app.rest.market_findings import DemandChange
 from datong.app.rest.shapes import Body, Code, Count, Day, Name, Units, Why
-from datong.app.service import proposals
+from datong.app.service import proposals_and_approvals
 from datong.app.service.order_edit_rules import Change
-from datong.app.service.proposals import MOST_ORDERS, Asked, Decide, Proposal, Release
+from datong.app.service.proposals_and_approvals import MOST_ORDERS, Asked, Decide, Proposal, Release
 from datong.network.finding_decisions import Change as OfDemand
 
 router = APIRouter(prefix="/proposals", tags=["proposals"], route_class=Signed)
@@ -79,7 +79,7 @@ def list_proposals(
 ) -> Proposals:
     """Proposals that one may see, newest first; of open ones whether they are out of date."""
     before = None if cursor is None else int(cursor)
-    found = proposals.proposals(call.served, call.who, state, count + 1, before)
+    found = proposals_and_approvals.proposals(call.served, call.who, state, count + 1, before)
     more = str(found[count - 1].proposal) if len(found) > count else None
     return Proposals(rows=plain(found[:count]), cursor=more)
 
@@ -87,22 +87,22 @@ def list_proposals(
 @router.post("", status_code=201, response_model=shape(Proposal))
 def propose(sent: Annotated[NewRelease | NewChange | NewDecision, Field(discriminator="kind")], call: Called) -> Any:
     """Propose something: nothing is done before a person approves it."""
-    return plain(proposals.propose(call.served, call.who, _asked(sent), sent.why))
+    return plain(proposals_and_approvals.propose(call.served, call.who, _asked(sent), sent.why))
 
 
 @router.get("/{proposal}", response_model=shape(Proposal))
 def one(proposal: OfProposal, call: Called) -> Any:
     """One proposal."""
-    return plain(proposals.proposal(call.served, call.who, proposal))
+    return plain(proposals_and_approvals.proposal(call.served, call.who, proposal))
 
 
 @router.post("/{proposal}/approval", response_model=shape(Proposal))
 def approve(proposal: OfProposal, sent: Reasoned, call: Called) -> Any:
     """Do what was proposed, as whoever approves it: a person with a session, not a token."""
-    return plain(proposals.approve(call.served, call.own_session.who, proposal, sent.why))
+    return plain(proposals_and_approvals.approve(call.served, call.own_session.who, proposal, sent.why))
 
 
 @router.post("/{proposal}/refusal", response_model=shape(Proposal))
 def refuse(proposal: OfProposal, sent: Reasoned, call: Called) -> Any:
     """Let what was proposed be: by a person with a session, not a token."""
-    return plain(proposals.refuse(call.served, call.own_session.who, proposal, sent.why))
+    return plain(proposals_and_approvals.refuse(call.served, call.own_session.who, proposal, sent.why))

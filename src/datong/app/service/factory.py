@@ -31,7 +31,8 @@ from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.app.wording.columns import coded
 from datong.connectors.filedrop.order_sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
-from datong.ledger.order_life import Offer, OrderEvent, OrderReport, Standing, events_of_table, in_order
+from datong.ledger.counter_offer import Offer
+from datong.ledger.order_life import OrderEvent, OrderReport, Standing, events_of_table, in_order
 from datong.ledger.protocol import Ledger
 from datong.ledger.standings import only_orders, order_standings, state_of, with_lines
 from datong.ledger.state import State

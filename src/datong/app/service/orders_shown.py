@@ -18,7 +18,8 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.app.service.table_of_orders import OrdersNow, orders_now, row_of, version_of
-from datong.ledger.order_life import events_of_table, in_order, told_offer
+from datong.ledger.counter_offer import told_offer
+from datong.ledger.order_life import events_of_table, in_order
 from datong.ledger.standings import possible_lines
 from datong.model.errors import NotFound
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datong.app.service.factory import own_order
-from datong.app.service.photo_without_metadata import JPEG, cleaned
+from datong.app.service.photo_checked_and_cleaned import JPEG, cleaned
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served, server_folder
 from datong.connectors.files.write_whole import write_whole

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from datong.app.chain import Chain
-from datong.app.order_messages_now import release_locked
+from datong.app.release_edited_orders import release_locked
 from datong.app.release_orders import release as release_planned
 from datong.app.release_rules import refuse_undue, that_may_go
 from datong.app.service.database_note import Note

@@ -27,7 +27,8 @@ from datong.app.wording.proposed_orders import of_this_week, order_row
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.app.wording.week import SHORT_WEEK, forecast_replaced, left_to_do, this_week
-from datong.ledger.order_life import REPORTED, events_of_table, standing, told_offer
+from datong.ledger.counter_offer import told_offer
+from datong.ledger.order_life import REPORTED, events_of_table, standing
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused

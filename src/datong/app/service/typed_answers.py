@@ -16,7 +16,8 @@ from datong.connectors.filedrop.answer_phrases import (
     two_numbers,
 )
 from datong.connectors.filedrop.read_answers import one_reading
-from datong.ledger.order_life import AS_ORDERED, Offer, OrderEvent, Standing
+from datong.ledger.counter_offer import AS_ORDERED, Offer
+from datong.ledger.order_life import OrderEvent, Standing
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState

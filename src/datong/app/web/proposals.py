@@ -7,8 +7,8 @@ from typing import Any
 
 from nicegui import ui
 
-from datong.app.service import proposals as service
-from datong.app.service.proposals import Proposal
+from datong.app.service import proposals_and_approvals as service
+from datong.app.service.proposals_and_approvals import Proposal
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading

@@ -21,7 +21,8 @@ from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.numbers import read_numbers, written
 from datong.connectors.filedrop.number_words import in_digits
 from datong.connectors.filedrop.sheet_columns import plain
-from datong.ledger.order_life import AS_ORDERED, REPORTED, Offer
+from datong.ledger.counter_offer import AS_ORDERED, Offer
+from datong.ledger.order_life import REPORTED
 from datong.model.flow import OrderState
 from datong.model.words import LANGUAGES, say
 

@@ -35,7 +35,8 @@ from datong.connectors.filedrop.sheet_columns import (
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.inlet_and_outlet import chain_of
-from datong.ledger.order_life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderReport
+from datong.ledger.counter_offer import AS_ORDERED, Offer
+from datong.ledger.order_life import REPORTED, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.order_life import Standing, events_of_table, in_order, told_offer
+from datong.ledger.counter_offer import told_offer
+from datong.ledger.order_life import Standing, events_of_table, in_order
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.flow import party

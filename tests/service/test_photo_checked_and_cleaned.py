@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from datong.app.service.photo_without_metadata import JPEG, MOST_BYTES, PNG, cleaned
+from datong.app.service.photo_checked_and_cleaned import JPEG, MOST_BYTES, PNG, cleaned
 from datong.model.errors import Refused
 
 SECRET = b"Lane 7, Yiwu"

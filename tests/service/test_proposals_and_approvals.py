@@ -6,12 +6,21 @@ from datetime import date, timedelta
 
 import pytest
 
-from datong.app.service import proposals as subject
+from datong.app.service import proposals_and_approvals as subject
 from datong.app.service.market_findings import decide, finding, findings
 from datong.app.service.order_edit_rules import Change
 from datong.app.service.order_edits import edit
 from datong.app.service.orders_shown import order
-from datong.app.service.proposals import Decide, Release, Stale, approve, proposal, proposals, propose, refuse
+from datong.app.service.proposals_and_approvals import (
+    Decide,
+    Release,
+    Stale,
+    approve,
+    proposal,
+    proposals,
+    propose,
+    refuse,
+)
 from datong.app.service.releases import release, to_release
 from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Meanwhile, Served
