@@ -1,6 +1,7 @@
 """Rows that make the programme of lots tight: no plan is taken away, no bound lies above a plan; by hand, at random."""
 
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 
 import highspy
@@ -16,7 +17,7 @@ from datong.network.bills import ComponentUse
 from datong.network.economics import Economics
 from datong.network.facts import ChainFacts
 from datong.network.position import Position
-from datong.network.rule_facts import DemandClass, RuleFacts
+from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
 from datong.network.ways import Way
 
 WEEKS = 5
@@ -35,9 +36,10 @@ def market_of(facts: ChainFacts, paths: dict[str, FloatArray], stock: dict[str, 
     return pack_facts(facts, Position(stock, {}, {}, ()), paths, starts, Calendar("UTC", "week"), 0, rules)
 
 
-def chain(seed: int) -> Market:
+def chain(seed: int, rule: str = "") -> Market:
     """A and B of a component C, which is sold itself at odd seeds, and C of a material D with lots; leads, yields, ways
-    with and without C, stock, one path of demand or three, classes of demand and maximum lateness."""
+    with and without C, stock, one path of demand or three, classes of demand and maximum lateness. rule: one more, by
+    its name (`with_rule`)."""
     random = np.random.default_rng(seed)
     weeks = WEEKS
 
@@ -76,7 +78,41 @@ def chain(seed: int) -> Market:
     stock = {p: float(random.choice([0.0, 0.0, 15.0])) for p in products}
     classes = {"A": (DemandClass(1.0, paths["A"] // 2), DemandClass(0.5, paths["A"] - paths["A"] // 2))}
     facts = RuleFacts(late_buckets=int(random.choice([1, 9])), classes=classes if random.random() < 0.3 else {})
+    facts = with_rule(facts, rule, paths, random)
     return market_of(ChainFacts(products, economics, tuple(ways), hours), paths, stock, facts)
+
+
+RULES = ("", "smallest deliveries", "groups", "substitutes", "shelf life", "firm shares", "change charge")
+
+
+def with_rule(facts: RuleFacts, rule: str, paths: dict[str, FloatArray], random: np.random.Generator) -> RuleFacts:
+    """The facts of a chain with one rule more."""
+    if rule in ("smallest deliveries", "groups"):
+        first = {p: of[:1].copy() for p, of in paths.items()}  # what is asked for for sure
+        requests = {}
+        for p, of in first.items():
+            own, rest = np.zeros_like(of), of.copy()
+            t = int(random.integers(0, of.shape[1]))
+            own[0, t], rest[0, t] = of[0, t] + 5.0, 0.0
+            smallest = float(own.sum()) if rule == "groups" else float(np.ceil(own.sum() / 2))
+            group = "together" if rule == "groups" and p in ("A", "B") else ""
+            whole = DemandClass(1.0, own, request=f"of {p}", smallest_units=smallest, group=group)
+            requests[p] = (whole, DemandClass(1.0, rest))
+        for p, of in first.items():
+            paths[p] = sum(c.paths for c in requests[p]) + 0.0 * of
+        return replace(facts, classes=requests)
+    if rule == "substitutes":
+        instead = (Substitute("A", "B", float(random.uniform(0, 4))), Substitute("B", "A", 3.0))
+        return replace(facts, substitutes=instead)
+    if rule == "shelf life":
+        return replace(facts, shelf_life_buckets={p: int(random.integers(0, 3)) for p in ("A", "C")})
+    if rule == "firm shares":
+        shares = (FirmShare("F", float(random.uniform(0, 0.7)), float(random.uniform(0.7, 1))),)
+        return replace(facts, shares=shares, firm_of_line={"L": "F", "K": "G"})
+    if rule == "change charge":
+        before = {w: np.floor(random.uniform(0, 15, WEEKS)) for w in ("A/1", "B/1", "C/1")}
+        return replace(facts, before=before, before_buckets=WEEKS - 1, change_cost={"A": 1.0, "B": 0.5, "C": 0.2})
+    return facts
 
 
 def lots_of(market: Market) -> exact_lots._Lots:
@@ -163,10 +199,10 @@ def test_the_rows_are_made_only_where_they_are_used(monkeypatch, levels: int):
     assert len(made) == (1 if levels == 1 else 0)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_no_plan_in_lots_is_taken_away(seed):
+@pytest.mark.parametrize(("seed", "rule"), [(seed, rule) for rule in RULES for seed in range(2 if rule else 12)])
+def test_no_plan_in_lots_is_taken_away(seed: int, rule: str) -> None:
     """Plans that are the best at random costs, some below nothing: lots for nobody, late ones, refusals, part lots."""
-    lots = lots_of(chain(seed))
+    lots = lots_of(chain(seed, rule))
     if not len(lots.decided):
         pytest.skip("nothing is set up")
     random, programme = np.random.default_rng(seed), lots.programme

@@ -154,8 +154,8 @@ class _Found:
 
 
 def knows(market: Market) -> bool:
-    """Whether all rules of the market can be had in lots."""
-    return all(rule.in_lots for rule in market.rules.there) and not market.has_circles
+    """Whether the market can be had in lots: not where lanes go in a circle."""
+    return not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:
@@ -184,15 +184,17 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     """(product) good units that all its ways together need to bring at most.
 
         need(p) = most over buckets and paths of (demand - what comes anyway) + sum of uses of p by what may be made
-                  + the most of its safety stock
-        most(p) = need(p) + one lot more
+                  + the most of its safety stock + what it may stand in for
+        most(p) = need(p) + one lot more,       all in all so much in each bucket of a product that perishes
 
     A plan that brings more has a last lot without which all that is needed is there as well. Leaving it out, or taking
     no more of it than its smallest, saves its cost and the holding; `_never_pays` says where that holds for sure.
     """
     need = np.zeros(len(market.products))
-    for d, product in enumerate(market.demand.product):
-        need[product] += max(float(market.net_demand(d).max()), 0.0)
+    asked = np.array([max(float(market.net_demand(d).max()), 0.0) for d in range(len(market.demand.product))])
+    np.add.at(need, market.demand.product, asked)
+    instead = market.rules.substitutes
+    np.add.at(need, instead.product, asked[instead.demand])
     need += market.rules.safety_stock.most(len(need))
     taken = -np.cumsum(market.stock.fixed, axis=1).min(axis=1, initial=0.0)  # by orders under way, beyond what comes
     need += np.where(market.products.is_component, taken, 0.0)
@@ -211,8 +213,9 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
         each: dict[int, float] = {}
         for (_, part), units in of_way.items():
             each[part] = max(each.get(part, 0.0), units)
+        anew = market.buckets if market.rules.shelf_life.life[product] >= 0 else 1
         for part, units in each.items():
-            need[part] += most[product] * units
+            need[part] += anew * most[product] * units
         for way in ways.tolist() if market.rules.per_lot.is_there else ():
             for part, units in market.rules.per_lot.of_way(way):
                 need[part] += units * market.buckets
@@ -315,9 +318,10 @@ class _Lots:
         setup = np.full(len(way), -1)
         setup[self.decided] = self.y
         self.starts = Starts(setup, self.scale[programme.started], self.most)
-        self.whole = np.concatenate([programme.started[step > 0], self.y])
+        self.deliveries = np.concatenate([np.zeros(0, dtype=np.int64), *programme.whole_columns])
+        self.whole = np.concatenate([programme.started[step > 0], self.y, self.deliveries])
         loose = (step == 1.0) & market.single_level
-        self.searched = np.concatenate([programme.started[(step > 0) & ~loose], self.y])
+        self.searched = np.concatenate([programme.started[(step > 0) & ~loose], self.y, self.deliveries])
         # Rounds after which all pairs of products of a line were decided together.
         products = {(int(x), int(i)) for x, i in zip(line, market.ways.product[way[self.decided]], strict=True)}
         self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1 if market.single_level else 1
@@ -336,7 +340,7 @@ class _Lots:
 
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
-        begun = None if start is None else self._finished(self._columns_of(start))
+        begun = None if start is None else self._with_deliveries(self._columns_of(start))
         if begun is not None and len(self.form.cost) <= SMALL_COLUMNS:
             options = {**options, **OPTIONS_OF_A_SMALL_ONE}
         first = _Search(self.searched if len(self.searched) else self.whole, options, on_progress)
@@ -440,21 +444,35 @@ class _Lots:
         value[self.whole] = np.round(value[self.whole])
         return value
 
+    def _with_deliveries(self, value: FloatArray) -> _Found | None:
+        """`_finished` of set-ups and lots with the deliveries that suit them, where these are whole numbers; None where
+        none were found."""
+        if not len(self.deliveries):
+            return self._finished(value)
+        chosen = np.setdiff1d(self.whole, self.deliveries)
+        units = self._chosen(value, chosen, self.deliveries)
+        return None if units is None else self._finished(units)
+
+    def _chosen(self, value: FloatArray, fixed: IntArray, whole: IntArray) -> FloatArray | None:
+        """The other columns at their best, or the best of few nodes, where those that are fixed have these values and
+        some of the others are whole; None if none were found."""
+        solver = _solver({**OPTIONS, **OPTIONS_OF_A_PART, "mip_rel_gap": GAP_OF_UNITS})
+        solver.passModel(_model(self.plain, *self._fixing(value, fixed), whole))
+        solver.run()
+        if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return None
+        return np.array(solver.getSolution().col_value)
+
     def _finished(self, value: FloatArray) -> _Found | None:
         """The rest of the columns at their best for these set-ups and lots, in whole units; None if there is none."""
         free = self._completed(value, self.searched)
         loose = np.setdiff1d(self.whole, self.searched)
         if free is None or not len(loose):
             return free
-        units = free.value
-        if np.abs(units[loose] - np.round(units[loose])).max() > ROUNDING:
-            solver = _solver({**OPTIONS, **OPTIONS_OF_A_PART, "mip_rel_gap": GAP_OF_UNITS})
-            solver.passModel(_model(self.plain, *self._fixing(value, self.searched), loose))
-            solver.run()
-            if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-                return None
-            units = np.array(solver.getSolution().col_value)
-        found = self._completed(units, self.whole)
+        units: FloatArray | None = free.value
+        if np.abs(free.value[loose] - np.round(free.value[loose])).max() > ROUNDING:
+            units = self._chosen(value, self.searched, loose)
+        found = None if units is None else self._completed(units, self.whole)
         return None if found is None else replace(found, in_fractions=free.objective)
 
     def _completed(self, value: FloatArray, fixed: IntArray) -> _Found | None:

@@ -105,11 +105,14 @@ def needs_of(market: Market, programme: Programme, columns: int) -> dict[int, Ne
     demands: dict[int, list[int]] = {}
     for d, i in enumerate(market.demand.product.tolist()):
         demands.setdefault(i, []).append(d)
+    instead = set(market.rules.substitutes.demand.tolist())  # what others may serve needs nothing of its own product
     parents = _parents(market)
     for i in reversed(market.products.order):
         echelon, constant = np.zeros(buckets), np.zeros(buckets)
         open_by = sp.csr_matrix((buckets, columns))
         for d in demands.get(i, ()):
+            if d in instead:
+                continue
             level, short = _short(market, programme, d, columns)
             echelon, constant, open_by = echelon + level, constant + level - market.least_supply[d], open_by + short
         for j, units, lead in parents.get(i, ()):

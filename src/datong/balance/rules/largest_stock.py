@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class LargestStock(Rule):
     name: ClassVar[str] = "largest stock"
-    in_lots: ClassVar[bool] = True
 
     # Whose stock counts.
     stock: StockHeld

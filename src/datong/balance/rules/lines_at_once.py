@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class LinesAtOnce(Rule):
     name: ClassVar[str] = "lines at once"
-    in_lots: ClassVar[bool] = True
 
     # (held) index of the way.
     way: IntArray

@@ -17,7 +17,6 @@ from datong.network.rule_facts import RuleFacts
 @dataclass(frozen=True, eq=False)
 class LongLots(Rule):
     name: ClassVar[str] = "long lots"
-    in_lots: ClassVar[bool] = True
 
     # (way) buckets that a start works over.
     span: IntArray

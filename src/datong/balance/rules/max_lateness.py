@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 class MaxLateness(Rule):
     name: ClassVar[str] = "maximum lateness"
     in_search: ClassVar[bool] = True
-    in_lots: ClassVar[bool] = True
 
     # (demanded, bucket) O: cumulative units that must be served or turned away by the end of the bucket.
     overdue: FloatArray

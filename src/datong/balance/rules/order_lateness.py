@@ -23,7 +23,6 @@ AS_THE_CHAIN = -1
 @dataclass(frozen=True, eq=False)
 class OrderLateness(Rule):
     name: ClassVar[str] = "lateness of orders"
-    in_lots: ClassVar[bool] = True
 
     # (demanded) whole buckets that its requests wait at most, or AS_THE_CHAIN.
     late_buckets: IntArray

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class Overtime(Rule):
     name: ClassVar[str] = "overtime"
-    in_lots: ClassVar[bool] = True
 
     # (line, bucket) hours.
     hours: FloatArray

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 class PerLot(Rule):
     name: ClassVar[str] = "quantities per lot"
     in_search: ClassVar[bool] = True
-    in_lots: ClassVar[bool] = True
 
     # (taken) index of the way.
     way: IntArray

@@ -23,7 +23,6 @@ from datong.network.rule_facts import RuleFacts
 @dataclass(frozen=True, eq=False)
 class Priorities(Rule):
     name: ClassVar[str] = "priorities"
-    in_lots: ClassVar[bool] = True
 
     # (demanded) factor on lateness and loss.
     weight: FloatArray

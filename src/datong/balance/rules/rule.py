@@ -8,7 +8,8 @@ docstring. A chain that does not have the rule has it with empty arrays, or with
     bound      `worth`: what the rule's own amounts are worth at given prices (bound.py); further terms of a rule that
                has a price of its own, or limits the choices of a layer, are methods or are named in its docstring
     search     `in_search`: the search of prices (price_search.py, dual.py) keeps the rule
-    lots       `in_lots`: the integer programme (exact_lots.py) keeps it
+    lots       the integer programme (exact_lots.py) has what `add_to` adds; what a product needs at most under the rule
+               stands there (`most_wanted`)
 
 Units: t and s are buckets, d a class of demand, p a product, w a way, l a line.
 """
@@ -137,8 +138,6 @@ class Rule:
     name: ClassVar[str]
     # Whether the search of prices keeps it.
     in_search: ClassVar[bool] = False
-    # Whether what a product can need at most is known under it, so that the integer programme keeps it.
-    in_lots: ClassVar[bool] = False
     # Whether it can make it pay to have more than anyone asks for.
     leaves_over: ClassVar[bool] = False
     # Whether its price can make it pay to start a way for nothing but having started it.

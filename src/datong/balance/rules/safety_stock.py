@@ -39,7 +39,6 @@ MARGIN, LEAST_SHARE = 1e-9, 1e-3
 @dataclass(frozen=True, eq=False)
 class SafetyStock(Rule):
     name: ClassVar[str] = "safety stock"
-    in_lots: ClassVar[bool] = True
 
     # Whose stock counts.
     stock: StockHeld

@@ -9,10 +9,9 @@ Requests of a group (`demand.delivery_group`) come complete and together: m is a
 A request with m is a class of demand d of its own; what it is to get is set aside for it in the bucket in which it is
 delivered. m of all its units, or more: it is delivered complete, or not at all (m_d is at most its units).
 
-HiGHS: y are whole-number columns, here and where deliveries are chosen for given orders (deliveries.py); prices are
-those of the programme in which they need not be (`Programme.solve`). Bound: that of the market without the rule, which
-costs no more. The search and the integer programme of lots do not know it: a chain with it has the lots of the plan
-stage.
+HiGHS: y are whole-number columns, also where lots are decided (exact_lots.py) and where deliveries are chosen for given
+orders (deliveries.py); prices are those of the programme in which they need not be (`Programme.solve`). Bound: that of
+the market without the rule, which costs no more. The search does not know it.
 """
 
 from collections.abc import Mapping
