@@ -201,6 +201,12 @@ class _Maker:
                     "units_per_week": self.pick(None, None, self.a_week(40.0)),
                 }
             ]
+            if "lots" in self.has:
+                self.tables["lanes"][0] |= {
+                    "cost_per_order": self.pick(0.0, 0.0, 20.0),
+                    "min_order_units": self.pick(0.0, 0.0, 15.0),
+                    "lot_multiple_units": self.pick(0.0, 0.0, 6.0),
+                }
         self.lines = ["L", "K"]
         hours = {line: self.whole(10, 40) * 7 / self.day for line in self.lines}
         self.tables["lines"] = [{"line": line, "site": self.site, "hours_per_week": hours[line]} for line in self.lines]

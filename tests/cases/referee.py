@@ -90,7 +90,13 @@ EMPTY = {
     },
     "components": {"scrap_share": 0.0},
     "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0, "cost_per_order": 0.0},
-    "lanes": {"lead_days": 0.0, "cost_per_unit": 0.0},
+    "lanes": {
+        "lead_days": 0.0,
+        "cost_per_unit": 0.0,
+        "cost_per_order": 0.0,
+        "min_order_units": 0.0,
+        "lot_multiple_units": 0.0,
+    },
     "sites": {"holding_factor": 1.0},
     "line_calendar": {"overtime_hours": 0.0, "overtime_cost_per_hour": 0.0},
     "demand": {"market": "all", "firm": True, "priority": 0, "status": "open", "max_late_days": None},
@@ -1034,6 +1040,7 @@ def _pay(chain: Chain, o: Order, way: Row, cost: dict[str, float]) -> None:
         cost["ordering"] += way.get("cost_per_order", 0.0)
     else:
         cost["transport"] += o.units * (way.get("cost_per_unit", 0.0) + chain.on_the_way(o.product, way))
+        cost["ordering"] += way.get("cost_per_order", 0.0)
 
 
 @dataclass(frozen=True)

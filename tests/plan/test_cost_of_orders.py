@@ -34,6 +34,20 @@ def state(cost_per_order: float, *asked: float, others: Sequence[Mapping[str, An
     return state_of_tables(chain, chain.calendar.midnight(MONDAY), tables)
 
 
+def by_lane(lane: Mapping[str, Any], *asked: float) -> State:
+    """The same, bought at F without a cost of its orders and wanted at S, in the week in which it leaves."""
+    at_f = state(0.0, *asked)
+    rows = {
+        "sites": [{"site": "F", "kind": "factory"}, {"site": "S", "kind": "shop"}],
+        "lanes": [{"lane": "FS", "from_site": "F", "to_site": "S"} | lane],
+        "offers": [{"offer": "o", "product": "P", "price": 2.0, "to_site": "F"}],
+        "demand": [row | {"market": "S"} for row in at_f.table("demand").to_pylist()],
+    }
+    kept = {name: at_f.table(name) for name in ("products", "economics")}
+    tables = kept | {name: in_state_schema(name, pa.Table.from_pylist(own)) for name, own in rows.items()}
+    return state_of_tables(at_f.settings, at_f.as_of, tables)
+
+
 def decided(of: State) -> Decision:
     return decide(head(of, nothing_learnt(), 0))
 
@@ -55,6 +69,38 @@ def test_orders_are_joined_where_that_costs_less_than_holding(cost_per_order: fl
     assert clearing.lower_bound == pytest.approx(sum(told.values()))
     rows = [r for r in clearing.money.to_pylist() if r["term"] == "ordering"]
     assert sum(r["money"] for r in rows) == pytest.approx(told["ordering"])
+
+
+@pytest.mark.parametrize(
+    ("lane", "sent", "told"),
+    [
+        ({"cost_per_order": 5.0}, [10, 10, 10, 10], {"ordering": 20}),
+        ({"cost_per_order": 15.0}, [20, 20], {"ordering": 30, "holding": 20}),
+        ({"cost_per_order": 60.0}, [40], {"ordering": 60, "holding": 60}),
+        ({"min_order_units": 20.0}, [20, 20], {"holding": 20}),
+        # 6 lie for a week, then 4, then 2.
+        ({"lot_multiple_units": 8.0}, [16, 8, 8, 8], {"holding": 12}),
+    ],
+)
+def test_transfers_are_joined_in_the_same_way(
+    lane: dict[str, float], sent: list[float], told: dict[str, float]
+) -> None:
+    result = run_cycle(by_lane(lane, 10.0, 10.0, 10.0, 10.0), nothing_learnt(), (), 0)
+    assert [o.units for o in result.plan.orders if o.kind == "move"] == sent
+    cost = result.clearing.cost
+    assert {term: money for term, money in cost.items() if money} == pytest.approx({"purchase": 80} | told)
+    assert result.clearing.lower_bound == pytest.approx(80 + sum(told.values()))
+
+
+def test_the_reason_of_a_transfer_says_what_joining_saves() -> None:
+    order = next(
+        o
+        for o in run_cycle(by_lane({"cost_per_order": 15.0}, 10.0, 10.0), nothing_learnt(), (), 0).plan.orders
+        if o.kind == "move"
+    )
+    english, chinese = (" ".join(c.text.text(language) for c in order.causes) for language in ("en", "zh"))
+    assert "the needs of 2 weeks are sent at once, which saves 15 CNY of the fixed cost of orders" in english
+    assert "并为一次调拨，省去订货固定费用 15 CNY" in chinese
 
 
 def test_the_reason_says_what_joining_saves() -> None:

@@ -85,8 +85,8 @@ class Ways:
     @cached_property
     def with_fixed_cost(self) -> Mapping[str, IntArray]:
         """By term of the cost, indices of the ways of which an order has a fixed cost; without terms that none has."""
-        is_bought = np.array([w.kind == "buy" for w in self.facts], dtype=bool)
-        by_term = {"setup": ~is_bought, "ordering": is_bought}
+        is_made = np.array([w.kind == "make" for w in self.facts], dtype=bool)
+        by_term = {"setup": is_made, "ordering": ~is_made}
         found = {term: np.flatnonzero(of & (self.setup_cost > 0)) for term, of in by_term.items()}
         return {term: of for term, of in found.items() if len(of)}
 

@@ -36,6 +36,9 @@ def lanes_of(state: State, bucket_starts: Sequence[date]) -> tuple[Lane, ...]:
             r["valid_to"],
             r["calendar"],
             r["lead_in"] == "working",
+            r["cost_per_order"],
+            r["min_order_units"],
+            r["lot_multiple_units"],
         )
         for r in sorted(rows, key=lambda r: r["lane"])
     )
@@ -137,9 +140,9 @@ def moves(places: Places, limits: SharedLimits, names: set[str]) -> list[Way]:
                 hours_per_unit=0.0 if key is None else 1.0,
                 cost_per_unit=0.0 if lane is None else lane.cost_per_unit,
                 setup_hours=0.0,
-                setup_cost=0.0,
-                min_units=0.0,
-                multiple_units=0.0,
+                setup_cost=0.0 if lane is None else lane.cost_per_order,
+                min_units=0.0 if lane is None else lane.min_units,
+                multiple_units=0.0 if lane is None else lane.multiple_units,
                 lead_days=0 if lane is None else math.ceil(lane.lead_days - 1e-9),
                 lead_time=0.0 if lane is None else lane.lead_days,
                 yield_share=1.0,

@@ -33,7 +33,8 @@ class StockPoint(NamedTuple):
 @dataclass(frozen=True)
 class Lane:
     """A transport link, or one of its versions. product: None for all. units_per_week: of all products together, inf
-    where not limited. calendar: of its carrier; in_working: whether its lead time counts working days."""
+    where not limited. calendar: of its carrier; in_working: whether its lead time counts working days. cost_per_order:
+    money for each transfer of a product; min_units, multiple_units: of one."""
 
     lane: str
     from_site: str
@@ -46,6 +47,9 @@ class Lane:
     valid_to: date | None = None
     calendar: str | None = None
     in_working: bool = False
+    cost_per_order: float = 0.0
+    min_units: float = 0.0
+    multiple_units: float = 0.0
 
 
 class Move(NamedTuple):

@@ -533,7 +533,9 @@ class Reasons:
             if held.setup_hours > 0:
                 hours = shown(saved * held.setup_hours)
                 parts.append(message("plan.set_up_hours_on", hours=hours, line=held.line))
-        rule = "plan.cause.merged" if way.kind == "make" else "plan.cause.merged_order"
+        rule = {"make": "plan.cause.merged", "move": "plan.cause.merged_transfer"}.get(
+            way.kind, "plan.cause.merged_order"
+        )
         text = message(rule, saved=self.words.listed(parts), weeks=weeks)
         return [Cause("plan", text)]
 

@@ -137,7 +137,7 @@ class _Prices:
         day, name = self.bucket_of(order["start"]), order[_WAY_OF[order["kind"]]]
         if order["kind"] == "move":  # what a run keeps of a lane has the stock on the way in it
             lanes = [lane for lane in self.lanes if lane["lane"] == name and _holds(lane, day)]
-            return (lanes[-1]["cost_per_unit"], 0.0) if lanes else None
+            return (lanes[-1]["cost_per_unit"], lanes[-1]["cost_per_order"]) if lanes else None
         for run in (order["run"], None):
             for way in self.ways.get(run, ()):
                 is_own = (way["kind"], way["product"], way["way"]) == (order["kind"], order["product"], name)
