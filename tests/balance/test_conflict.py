@@ -65,6 +65,17 @@ def test_an_order_that_alone_needs_more_hours_than_there_are():
     assert "产线 A3" in text(conflict, "zh")
 
 
+@pytest.mark.parametrize(("overtime", "is_refused"), [(4.0, False), (3.0, True)])
+def test_a_locked_order_may_take_overtime(overtime: float, is_refused: bool) -> None:
+    """14 hours in a week of 10, and 4 of overtime, or 3."""
+    span = {"line": "A3", "from": MONDAY, "to": MONDAY + WEEK, "hours": 10.0}
+    span |= {"overtime_hours": overtime, "overtime_cost_per_hour": 5.0}
+    told = found(chain(**press(locked("O-12", 14.0), line_calendar=[span])))
+    assert bool(told) == is_refused
+    if told:
+        assert "line A3 has 13 h" in text(told[0])
+
+
 def test_two_orders_that_want_the_same_hours_are_named_and_a_third_that_is_not_to_blame_is_not():
     """8 and 6 hours of 10; 1 more in that week makes no difference, but either of the two could stay with it."""
     (conflict,) = found(chain(**press(locked("O-1", 8.0), locked("O-2", 6.0), locked("O-3", 1.0))))

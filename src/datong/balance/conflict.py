@@ -4,7 +4,7 @@ Whether the locked orders find the hours that they need is a linear programme wi
 locked order o worked in bucket t, from its start to the day before it is due; nothing else needs to run.
 
     sum_t x_ot >= units                      order o is locked
-    sum hours * x <= hours                   line and bucket, or a lane's units
+    sum hours * x <= hours                   line and bucket, overtime included, or a lane's units
 
 Only what is certain counts: orders under way that are not locked take nothing, set-ups take no hours, and an order that
 ends beyond the horizon is taken to run. Components are no rule here: an order whose components cannot be there in time
@@ -16,7 +16,7 @@ that cannot run is told.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -32,6 +32,7 @@ from datong.model.flow import FloatArray, Learnt
 from datong.model.words import Message, message
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.horizon import valid_on
+from datong.network.line_hours import overtime
 from datong.network.position import Position, UnderWay, position
 from datong.network.ways import Way
 
@@ -85,8 +86,15 @@ def conflicts(state: State, learnt: Learnt, where: Position | None = None) -> tu
         return ()
     calendar = state.settings.calendar
     starts = calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
-    facts = chain_facts(state, starts, learnt)
+    facts = _with_overtime(chain_facts(state, starts, learnt), state, starts)
     return conflicts_of(facts, where, starts, calendar, state.today)
+
+
+def _with_overtime(facts: ChainFacts, state: State, starts: Sequence[date]) -> ChainFacts:
+    """The facts, with overtime among the hours of lines: a locked order may take it, at its cost."""
+    more, _ = overtime(state, starts)
+    hours = {line: of + more[line] if line in more else of for line, of in facts.line_hours.items()}
+    return replace(facts, line_hours=hours)
 
 
 def conflicts_of(
