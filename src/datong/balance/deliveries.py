@@ -17,6 +17,7 @@ from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.demand_requests import Asks
 from datong.network.horizon import day_numbers
+from datong.network.shelf_life import wasted as goes_bad
 
 # Units below this are rounding.
 NOTHING = 1e-6
@@ -52,8 +53,9 @@ def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
     """
     serves = np.array([w.serves for w in market.ways.facts], dtype=bool)
     started = np.where(serves[:, None], 0.0, solution.started)
-    flow = market.stock.fixed + arrived_units(market, started) - used_units(market, started)
-    market.rules.per_lot.take_off(flow, lots)
+    arrived, taken = arrived_units(market, started), used_units(market, started)
+    market.rules.per_lot.take_off(taken, -lots)
+    flow = market.stock.fixed + arrived - taken
     flow = _deliverable(market, flow, market.uses.component[serves[market.uses.way]])
     issued, turned_away = np.zeros((2, *market.demand.sure.shape))
     substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
@@ -70,9 +72,23 @@ def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
         started[serves] = found.started
         kept = np.isin(market.rules.substitutes.demand, at)
         substituted[kept], wasted = found.substituted, found.wasted
+    for product in np.flatnonzero((market.rules.shelf_life.life >= 0) & ~_involved(market, chosen, serves)).tolist():
+        of = market.stock.fixed[product], arrived[product], taken[product]
+        wasted[product] = goes_bad(*of, int(market.rules.shelf_life.life[product]))
     return replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
     )
+
+
+def _involved(market: Market, chosen: BoolArray, serves: BoolArray) -> BoolArray:
+    """(product) whether choosing deliveries decides what becomes of it."""
+    rules, at = market.rules, np.flatnonzero(chosen)
+    involved = np.zeros(len(market.products), dtype=bool)
+    involved[market.demand.product[at]] = True
+    involved[rules.substitutes.product[np.isin(rules.substitutes.demand, at)]] = True
+    involved[market.ways.product[serves]] = True
+    involved[market.uses.component[serves[market.uses.way]]] = True
+    return involved & bool(chosen.any())
 
 
 def _deliverable(market: Market, flow: FloatArray, serving: IntArray) -> FloatArray:
@@ -117,13 +133,8 @@ def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray
     are ways."""
     rules = market.rules
     at = np.flatnonzero(chosen)
-    kept = np.isin(rules.substitutes.demand, at)
-    involved = np.zeros(len(market.products), dtype=bool)
-    involved[market.demand.product[at]] = True
-    involved[rules.substitutes.product[kept]] = True
+    involved = _involved(market, chosen, serves)
     way, use = np.flatnonzero(serves), np.flatnonzero(serves[market.uses.way])
-    involved[market.ways.product[way]] = True
-    involved[market.uses.component[use]] = True
     way_place = np.cumsum(serves) - 1
     none = np.zeros((0, market.buckets))
     part = Part(demanded=at, products=involved, ways=way, buckets=market.buckets)

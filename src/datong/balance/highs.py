@@ -190,6 +190,7 @@ class Programme:
         self.columns: list[IntArray] = []
         self.values: list[FloatArray] = []
         self.whole_columns: list[IntArray] = []  # that are whole numbers
+        self.substituted: dict[int, list[IntArray]] = {}  # demanded -> (bucket) columns of what stands in for it
         self.column_count = 0
         products = len(market.products)
         self.demand_row = np.arange(len(market.demand)) * self.buckets  # (demanded) first row of the supply to it

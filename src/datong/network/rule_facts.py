@@ -23,6 +23,7 @@ from datong.network.facts import ChainFacts
 from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
+from datong.network.shelf_life import shelf_life_buckets
 from datong.network.stock_targets import StockTarget, stock_targets
 from datong.network.ways import way_on
 
@@ -113,7 +114,7 @@ def rule_facts(
         owed=_owed_until(where.owed_units, starts, settings, facts),
         classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
-        shelf_life_buckets=_shelf_life(state, facts),
+        shelf_life_buckets=shelf_life_buckets(state, facts),
         before=before,
         before_buckets=reach,
         change_cost={p: settings.defaults.change_cost_share * e.price for p, e in facts.economics.items()},
@@ -310,22 +311,6 @@ def _firm_shares(state: State, starts: Sequence[date]) -> tuple[FirmShare, ...]:
         )
         found.append(FirmShare(firm, floor, ceiling))
     return tuple(found)
-
-
-def _shelf_life(state: State, facts: ChainFacts) -> dict[str, int]:
-    """Whole buckets for which a unit can be kept; a unit may lie over the end of its bucket so many times.
-
-    With lanes, at each stock point: a unit that was moved counts as new.
-    """
-    days = state.settings.calendar.bucket_days
-    table = state.table("products").select(["product", "shelf_life_days"])
-    table = table.filter(pc.is_valid(table["shelf_life_days"]))
-    names = facts.names_by_product
-    return {
-        name: int(r["shelf_life_days"] // days)
-        for r in table.to_pylist()
-        for name in names.get(r["product"], {"": r["product"]}).values()
-    }
 
 
 def _earlier_plan(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[dict[str, FloatArray], int]:

@@ -13,9 +13,10 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
 from datong.network.committed import covered
 from datong.network.horizon import valid_on
 from datong.network.position import Position, position
+from datong.network.shelf_life import shelf_life_buckets, wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
-from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
+from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, round_up, size_lots, step_of
 from datong.plan.lots_product_by_product import Choice, OnTurn, Shop, lots_in_turn, no_hurry
 from datong.plan.lots_that_fit import Room, make_feasible
 from datong.plan.planning_inputs import Chosen, Work, lots_by_product, prepare, supply_of
@@ -37,10 +38,11 @@ def choose(
     """
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
-    lots = _chosen(work, on_turn, {})
+    life = {p: n for p, n in shelf_life_buckets(state, work.facts).items() if p in work.components}
+    lots = _chosen(work, on_turn, {}, life)
     if work.promised.covering and not _orders_out_have_components(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
-        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering)
+        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life)
         lots = _joined([*beside, *_covering_lots(work)])
     return Chosen(work, tuple(lots))
 
@@ -79,10 +81,10 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
     return sorted(found.values(), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray]) -> list[Lot]:
+def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: Mapping[str, int]) -> list[Lot]:
     """Lots in turn, or along the cleared quantities, within what there is. begun: way name -> (bucket) units that start
-    beside them, whose hours and components count as promised."""
-    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work)
+    beside them, whose hours and components count as promised. life: component that goes bad -> buckets."""
+    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life)
     room = Room(
         bucket_starts=work.starts,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
@@ -93,13 +95,15 @@ def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray]) -> lis
         calendar=work.calendar,
         alike=_alike(work.facts.ways),
         begun=begun,
+        life=life,
     )
-    return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)))
+    return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)), life)
 
 
-def _all_used(work: Work, lots: Sequence[Lot]) -> list[Lot]:
+def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, int]) -> list[Lot]:
     """Lots without what of a component nothing takes any more within the horizon, the last to arrive first: what it was
-    to go into found no room. In whole multiples, and no less than a smallest lot is left."""
+    to go into found no room. In whole multiples, and no less than a smallest lot is left. Those of what goes bad stay:
+    what lies until the end may not be what came last."""
     taken = {c: np.maximum(work.asked.substituted.get(c, 0.0), 0.0) for c in work.components}
     flow = {c: work.promised.units[c] - taken[c] for c in work.components}
     kept, of_product = list(lots), defaultdict[str, list[int]](list)
@@ -108,7 +112,7 @@ def _all_used(work: Work, lots: Sequence[Lot]) -> list[Lot]:
         _book_order(flow, lot, 1.0)
         of_product[lot.way.product].append(i)
     for product in reversed(work.order):
-        if product not in work.components or product in work.asked.products:
+        if product not in work.components or product in work.asked.products or product in life:
             continue
         last = sorted(of_product[product], key=lambda i: (-kept[i].arrive, -kept[i].start, kept[i].way.name))
         for i in last:
@@ -226,12 +230,18 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
 # lots along the cleared quantities, from the product that is sold down to the material --------------
 
 
-def _lots(work: Work) -> list[Lot]:
+def _lots(work: Work, life: Mapping[str, int]) -> list[Lot]:
+    """Lots along the cleared quantities. life: component that goes bad -> buckets for which it keeps."""
     buckets = len(work.starts)
     used = {c: np.maximum(work.asked.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
     lots: list[Lot] = []
     for product in reversed(work.order):
         shifts: Shifts
+        if product in life and product not in work.asked.products:
+            made = _fresh_lots(work, product, used[product], life[product])
+            _add_uses(work, used, made)
+            lots += made
+            continue
         if product in work.components:
             quantities = _component_needs(work, product, used[product])
             shifts = PartShifts(work.facts.economics[product].holding_per_bucket, buckets)
@@ -248,13 +258,34 @@ def _lots(work: Work) -> list[Lot]:
         made = size_lots(needs, shifts, work.whole[product])
         if product in work.asked.curves:
             made = _worth_having(work, made)
-        for lot in made:
-            for use in lot.way.uses:
-                if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
-                    used[use.component][lot.start] += lot.units * use.units_per_unit
-            for component, units in lot.way.lot_uses:
-                used[component][lot.start] += units
+        _add_uses(work, used, made)
         lots += made
+    return lots
+
+
+def _add_uses(work: Work, used: Mapping[str, FloatArray], lots: Sequence[Lot]) -> None:
+    """Adds what lots take of components to what is used of these: component -> (bucket) units."""
+    for lot in lots:
+        for use in lot.way.uses:
+            if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
+                used[use.component][lot.start] += lot.units * use.units_per_unit
+        for component, units in lot.way.lot_uses:
+            used[component][lot.start] += units
+
+
+def _fresh_lots(work: Work, product: str, used: FloatArray, life: int) -> list[Lot]:
+    """Lots of a component that goes bad, each for the first bucket that would lack some: what is left of one serves
+    later buckets while it keeps. used: (bucket) units that lots take of it."""
+    comes, came = work.promised.units[product], np.zeros(len(work.starts))
+    lots: list[Lot] = []
+    for t in range(len(work.starts)):
+        lies = np.cumsum(comes + came - used - wasted(comes, came, used, life))
+        short = -float(lies[t]) - float(came[t + 1 :].sum())
+        for way, start, share in _split(work, product, t) if short > NOTHING else ():
+            units = max(share * short / way.yield_share, way.min_units)
+            lot = Lot(way, start, work.arrive(way, start), round_up(units, step_of(way, work.whole[product])))
+            came[lot.arrive] += lot.units * way.yield_share
+            lots.append(lot)
     return lots
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.horizon import valid_on
+from datong.network.shelf_life import wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, round_up, step_of
@@ -28,6 +29,7 @@ class Room:
     product -> place in the order of components first. whole: products that come in whole units. following: way name ->
     the next version of it, where it ends. alike: way name -> those of its row with other lengths of its working days.
     begun: way name -> (bucket) units that it starts in any case, whose hours and components are off those; lots join.
+    life: component that goes bad -> buckets for which it keeps.
     """
 
     bucket_starts: Sequence[date]
@@ -39,6 +41,7 @@ class Room:
     calendar: Calendar
     alike: Mapping[str, Sequence[Way]]
     begun: Mapping[str, FloatArray]
+    life: Mapping[str, int]
 
 
 def make_feasible(
@@ -108,6 +111,7 @@ class _Left:
         self.room = room
         self.hours = {line: hours.copy() for line, hours in room.hours.items()}
         self.there = {component: np.cumsum(units) for component, units in room.stock.items()}
+        self.came, self.taken = ({part: np.zeros(len(room.bucket_starts)) for part in room.life} for _ in range(2))
         self.bought = {(way, t): float(u) for way, units in room.begun.items() for t, u in enumerate(units) if u > 0}
 
     def take(self, lot: Lot) -> float:
@@ -131,10 +135,10 @@ class _Left:
             elif free < setup:
                 most = 0.0
         per_lot = dict(way.lot_uses) if first else {}
-        if any(float(self.there[part][t:].min()) < units - NOTHING for part, units in per_lot.items()):
+        if any(self._lies(part, t) < units - NOTHING for part, units in per_lot.items()):
             return 0.0
         for use in uses:
-            lies = float(self.there[use.component][t:].min()) - per_lot.get(use.component, 0.0)
+            lies = self._lies(use.component, t) - per_lot.get(use.component, 0.0)
             most = min(most, lies / use.units_per_unit)
         units = _fit(lot, most, step_of(way, self.room.whole[way.product]), way.min_units if first else 0.0)
         if units <= NOTHING:
@@ -142,13 +146,39 @@ class _Left:
         for line, each, setup in lines:
             self.hours[line][t : t + way.span] -= (setup + units * each) / way.span
         for use in uses:
-            self.there[use.component][t:] -= units * use.units_per_unit
+            self._move(use.component, t, -units * use.units_per_unit)
         for part, taken in per_lot.items():
-            self.there[part][t:] -= taken
+            self._move(part, t, -taken)
         if way.product in self.there:
-            self.there[way.product][lot.arrive :] += units * way.yield_share
+            self._move(way.product, lot.arrive, units * way.yield_share)
         self.bought[way.name, t] = self.bought.get((way.name, t), 0.0) + units
         return units
+
+    def _move(self, part: str, t: int, units: float) -> None:
+        """Units of a component that come (below nothing: are taken) in a bucket."""
+        self.there[part][t:] += units
+        if part in self.came:
+            (self.came if units > 0 else self.taken)[part][t] += abs(units)
+
+    def _lies(self, part: str, t: int) -> float:
+        """Units of a component that can be taken in a bucket, so that none of it goes short then or later."""
+        most = float(self.there[part][t:].min())
+        if part not in self.came:
+            return most
+        comes, came, life = self.room.stock[part], self.came[part], self.room.life[part]
+
+        def left(more: float) -> float:
+            taken = self.taken[part].copy()
+            taken[t] += more
+            return float(np.cumsum(comes + came - taken - wasted(comes, came, taken, life))[t:].min())
+
+        least, most = 0.0, max(float(self.there[part][t]), 0.0)
+        if left(most) >= -NOTHING:
+            return most
+        while most - least > NOTHING / 10:
+            middle = (least + most) / 2
+            least, most = (middle, most) if left(middle) >= -NOTHING / 10 else (least, middle)
+        return least
 
 
 def _fit(lot: Lot, most: float, step: float, smallest: float) -> float:

@@ -1,7 +1,7 @@
 """Smallest delivery (`demand.min_delivery_units`): each delivery of a request is nothing or at least m units of it.
 
     m_d y(d, t) <= issued(d, t) <= units_d y(d, t),     y(d, t) 0 or 1,     y(d, t) = 0 before d is due
-    sum over t of issued(d, t) + turned away(d, t) <= units_d
+    sum over t of issued(d, t) + turned away(d, t) <= units_d,      issued: substitutes for d included
 
 Requests of a group (`demand.delivery_group`) come complete and together: m is all their units, and they have one y(t),
 0 before the last of them is due.
@@ -73,14 +73,17 @@ class SmallestDelivery(Rule):
                 programme.whole_columns.append(of_group[group])
             delivers = of_group[group]
             most = programme.add_rows(np.full(buckets, -np.inf), np.zeros(buckets))
-            programme.add_entries(most, programme.issued[d], 1.0)
+            for comes in (programme.issued[d], *programme.substituted.get(d, ())):
+                programme.add_entries(most, comes, 1.0)
             programme.add_entries(most, delivers, -float(asked[-1]))
             least = programme.add_rows(np.zeros(buckets), np.full(buckets, np.inf))
-            programme.add_entries(least, programme.issued[d], 1.0)
+            for comes in (programme.issued[d], *programme.substituted.get(d, ())):
+                programme.add_entries(least, comes, 1.0)
             programme.add_entries(least, delivers, -float(self.smallest[d]))
             # What is refused is not set aside for it: else a group could be delivered without one that was refused.
             once = np.repeat(programme.add_rows(np.array([-np.inf]), np.array([float(asked[-1])])), buckets)
-            programme.add_entries(once, programme.issued[d], 1.0)
+            for comes in (programme.issued[d], *programme.substituted.get(d, ())):
+                programme.add_entries(once, comes, 1.0)
             programme.add_entries(once, programme.turned_away[d], 1.0)
         return nothing_found
 

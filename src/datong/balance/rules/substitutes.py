@@ -67,6 +67,7 @@ class Substitutes(Rule):
             columns = programme.add_columns(np.full(buckets, self.cost[i]), most)
             programme.add_entries(programme.pool_row[product] + t, columns, 1.0)
             programme.add_entries(programme.demand_row[d] + t, columns, -1.0)
+            programme.substituted.setdefault(int(d), []).append(columns)
             index[i] = columns
         return lambda value, _dual: Found(units=value[index])
 
