@@ -123,13 +123,66 @@ def test_a_component_of_which_nothing_is_taken_is_told():
 
 
 def test_alternatives_change_from_a_day_on():
-    """D is an alternative up to the second week alone: from then on C is taken, and nothing picked."""
+    """D is an alternative up to the second week alone: from then on C is taken, and nothing picked but for orders that
+    were given out before."""
     given = choosing(stock=(("E", 0.0),))
     for row in given["components"]:
         row["valid_to"] = MONDAY + timedelta(days=7) if row["component"] == "D" else None
     state = chain(2, **given)
     market = pack(state, demand(state, A=[[4.0, 4.0]]), nothing_learnt(), position(state))
     picks = [w for w, way in enumerate(market.ways.facts) if way.picks]
-    np.testing.assert_array_equal(market.ways.is_open[picks], [[True, False]] * 2)
+    np.testing.assert_array_equal(market.ways.is_open[picks], [[True, True]] * 2)
     clearing = balance(state, demand(state, A=[[4.0, 4.0]]), nothing_learnt())
     assert clearing.total_cost == pytest.approx(8 * 2 + 8 * 1 + 4 * 3)
+    picked = [r for r in clearing.quantities.to_pylist() if r["kind"] == "serve"]
+    assert {r["start"] for r in picked} == {MONDAY}
+
+
+def with_second_bill(units, stock=5.0, **more):
+    """A takes 1 of C, bought at 1, or 1 of D at 50; from the third week on so many of C. Then the line opens."""
+    given = choosing(stock=(("E", stock),), **more)
+    closed = {"line": "L", "from": MONDAY, "to": MONDAY + timedelta(days=14), "hours": 0.0}
+    given["line_calendar"] = [closed]
+    given["offers"][0]["price"], given["offers"][1]["price"] = 1.0, 50.0
+    of_c, of_d, _ = (row | {"units_per_unit": 1.0, "valid_from": None, "valid_to": None} for row in given["components"])
+    from_then = MONDAY + timedelta(days=14)
+    given["components"] = [
+        of_c | {"valid_to": from_then},
+        of_c | {"valid_from": from_then, "units_per_unit": units},
+        of_d,
+    ]
+    return given
+
+
+def test_what_is_picked_under_one_bill_is_not_taken_under_the_next():
+    """5 wanted in each of two weeks from the third on, when the line opens and the bill takes 9 of C: 90 of them, and
+    not 10 that are picked before, under the bill that takes 1."""
+    state = chain(4, **with_second_bill(9.0, stock=10.0))
+    given_out = decided(state, demand(state, A=[[0.0, 0.0, 5.0, 5.0]])).given_out
+    bought_units = {
+        way.name: units.sum()
+        for way, units in zip(given_out.market.ways.facts, given_out.solution.started, strict=True)
+        if way.kind == "buy"
+    }
+    assert bought_units == {"oC": 90.0, "oD": 0.0, "oE": 0.0}
+
+
+@pytest.mark.parametrize(("start", "counted", "week"), [(7, 25, 2), (-7, 25, 0), (-7, 28, None)])
+def test_an_order_given_out_under_one_bill_takes_its_alternatives_by_that(start, counted, week):
+    """4 of A were to start before the new bill, and can when the line opens: what they take is bought then, by the bill
+    of 1 of C. Of one that began, and of which C was counted since, nothing of the group is left to take."""
+    day = MONDAY + timedelta(days=start)
+    row = {"order": "W1", "kind": "make", "product": "A", "recipe": "A/L", "units": 4.0, "locked": False}
+    given = with_second_bill(9.0)
+    given["orders"] = [row | {"start": day, "due": MONDAY + timedelta(days=14)}]
+    begun = {"order": "W1", "state": "started", "happened_at": datetime(2023, 12, 26, tzinfo=UTC), "good_units": None}
+    given |= {"order_events": [begun]} if start < 0 else {}
+    given["stock"] = [
+        {"happened_at": datetime(2023, 12, counted, tzinfo=UTC), "product": p, "units": u}
+        for p, u in (("C", 0.0), ("D", 0.0), ("E", 10.0))
+    ]
+    state = chain(4, **given)
+    found = decided(state, demand(state, A=[[0.0, 0.0, 4.0, 0.0]])).given_out
+    taken = {w.name: units for w, units in zip(found.market.ways.facts, found.solution.started.tolist(), strict=True)}
+    assert taken["oC"] == [4.0 if t == week else 0.0 for t in range(4)]
+    assert taken["oD"] == taken["A/L"] == [0.0] * 4

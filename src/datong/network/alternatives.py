@@ -7,13 +7,14 @@ What a unit takes of a group is a product of its own that lies nowhere: a unit o
 
 at the cost that the alternative adds. A pick is a way without hours and lead time, which is no order; so search, HiGHS,
 bound and referee know alternatives as they know components, and a group of three and two of two are seven picks, not
-twelve recipes.
+twelve recipes. Each version of a recipe or of its bill has a product of its own for a group: what is taken under one is
+not what another takes. A pick stays open when its version has ended, for orders that were given out under that.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from datong.network.bills import ComponentUse, group_label
 from datong.network.economics import Economics
@@ -21,12 +22,22 @@ from datong.network.places import unlike
 from datong.network.ways import Way
 
 
-def with_picks(ways: Sequence[Way], taken: Container[str]) -> tuple[tuple[Way, ...], dict[str, str]]:
-    """The ways, each with one use for each group of alternatives, and the picks; and the product that each such use is
-    for, by its name. taken: names that are no group's."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of alternatives of one version of a recipe."""
+
+    # The product that the recipe makes.
+    product: str
+    # What orders that are out call it, whichever version they are of.
+    name: str
+
+
+def with_picks(ways: Sequence[Way], taken: Collection[str]) -> tuple[tuple[Way, ...], dict[str, Group]]:
+    """The ways, each with one use for each group of alternatives, and the picks; and the groups, by the name of what is
+    taken of them. taken: names that are no group's."""
     found: list[Way] = []
-    for_product: dict[str, str] = {}
-    labels: dict[tuple[str, str], str] = {}
+    groups: dict[str, Group] = {}
+    names = set(taken)
     for way in ways:
         members: dict[str, dict[str, list[ComponentUse]]] = defaultdict(lambda: defaultdict(list))
         for use in way.uses:
@@ -40,13 +51,12 @@ def with_picks(ways: Sequence[Way], taken: Container[str]) -> tuple[tuple[Way, .
                 plain += [replace(use, group=None, member=None, cost=0.0) for use in only]
                 cost += only[0].cost
                 continue
-            key = way.recipe or way.name, group
-            label = labels.setdefault(key, unlike(group_label(*key), taken))
+            names.add(label := unlike(group_label(way.name, group), names))
             plain.append(ComponentUse(label, 1.0, None, None))
-            for_product[label] = way.product
+            groups[label] = Group(way.product, group_label(way.recipe or way.name, group))
             picks += [_pick(way, label, member, uses) for member, uses in sorted(of_group.items())]
         found += [replace(way, uses=tuple(plain), cost_per_unit=cost) if members else way, *picks]
-    return tuple(found), for_product
+    return tuple(found), groups
 
 
 def held_as_components(economics: Mapping[str, Economics], ways: Sequence[Way]) -> dict[str, Economics]:
@@ -62,7 +72,7 @@ def held_as_components(economics: Mapping[str, Economics], ways: Sequence[Way]) 
 
 
 def _pick(way: Way, label: str, member: str, uses: Sequence[ComponentUse]) -> Way:
-    """One alternative of a group, on the days of a way."""
+    """One alternative of a group, from the first day of a way on."""
     return Way(
         name=f"{way.name}: {label} = {member}",
         kind="make",
@@ -79,7 +89,7 @@ def _pick(way: Way, label: str, member: str, uses: Sequence[ComponentUse]) -> Wa
         units_per_week=math.inf,
         uses=tuple(replace(use, group=None, member=None, cost=0.0) for use in uses),
         valid_from=way.valid_from,
-        valid_to=way.valid_to,
+        valid_to=None,
         site=way.site,
         picks=member,
     )

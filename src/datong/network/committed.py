@@ -300,7 +300,7 @@ class _Schedule:
             self._arrive(order, due, order.units * way.yield_share)
 
     def _takes(self, order: UnderWay, label: str) -> bool:
-        return order.takes(self.facts.product_of(label))
+        return order.takes(self.facts.taken_as(label))
 
     def _bought(self, order: UnderWay) -> Way | None:
         """How what takes neither hours nor components comes; of what is on its way, any way there is to its site."""

@@ -54,7 +54,8 @@ class ChainFacts:
     shares_by_day: line -> (bucket, day) of its hours in the bucket; empty: hours are not looked at by day.
     refusals: those that close ways in the open buckets, and those of shortly before, which close nothing (RECALLED).
     today: nothing begins before it. between: what waits between the steps of a recipe, or is taken of
-    alternate components -> the product that it becomes.
+    alternate components -> the product that it becomes. groups: what is taken of alternate components -> what orders
+    that are out call it.
     """
 
     products: tuple[str, ...]
@@ -68,6 +69,7 @@ class ChainFacts:
     shares_by_day: Mapping[str, FloatArray] = field(default_factory=dict)
     today: date = date.min
     between: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
@@ -81,6 +83,11 @@ class ChainFacts:
     def product_of(self, label: str) -> str:
         """The product of a stock point."""
         return self.stock_points[label].product if label in self.stock_points else label
+
+    def taken_as(self, label: str) -> str:
+        """What orders that are out call what they take: the product of a stock point, or a group of alternatives."""
+        product = self.product_of(label)
+        return self.groups.get(product, product)
 
     def becomes(self, label: str) -> str:
         """The product of a stock point; of what waits between the steps of a recipe, the product that is made."""
@@ -121,8 +128,9 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     routes = Routes.of(state)
     between = {**routes.between}
     ways = recipe_and_offer_ways(state, prices, learnt, bucket_starts, routes)
-    ways, for_product = with_picks(ways, {*products, *between})
-    between = between | {label: between.get(product, product) for label, product in for_product.items()}
+    ways, groups = with_picks(ways, {*products, *between})
+    between = between | {label: between.get(group.product, group.product) for label, group in groups.items()}
+    names = {label: group.name for label, group in groups.items()}
     ways = without_held(ways, held_back(state, bucket_starts), between)
     if between:
         prices = prices | {label: prices[product] for label, product in between.items() if product in prices}
@@ -136,7 +144,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         items = [*asked, *asked_items(state)]
         facts = _with_lanes(state, prices, ways, hours, lanes, items, bucket_starts, between)
         ways = with_closed_days(facts.ways, refused, facts.product_of)
-        return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today)
+        return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today, groups=names)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
     arrays = WayArrays.of(products, ways)
@@ -144,7 +152,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)
     economics = held_as_components(economics, ways)
     facts = ChainFacts(products, economics, ways, hours, arrays, refusals=refused, between=between)
-    return replace(facts, shares_by_day=by_day, today=state.today)
+    return replace(facts, shares_by_day=by_day, today=state.today, groups=names)
 
 
 def _with_lanes(
