@@ -139,3 +139,59 @@ def test_orders_that_eat_stock_save_its_holding_and_the_bound_knows(stock, most,
     assert found.market.rules.per_lot.most_saved(found.market) == pytest.approx(most)
     assert found.bound <= found.total_cost + 1e-9
     assert (found.market_bound > found.total_cost) == saves
+
+
+def scrapping(extra=0.0, scrap=3.0, **more):
+    """A takes 1 of X, bought at 4, or 1 of Y at 6 of which 2 lie there; its set-up scraps some of A."""
+    given = press(setup_scrap_units=scrap)
+    given["products"] = [{"product": "A", "price": 100.0, "kind": "finished"}]
+    given["products"] += [{"product": p, "price": 5.0, "kind": "material"} for p in "XY"]
+    rows = [("X", 1.0, extra), ("Y", 1.0, 0.0)]
+    given["components"] = [
+        {"product": "A", "component": component, "units_per_unit": units, "alternate_group": "g"}
+        | {"alternate_cost_per_unit": cost}
+        for component, units, cost in rows
+    ]
+    given["offers"] = [
+        {"offer": "o" + product, "product": product, "price": price} for product, price in (("X", 4.0), ("Y", 6.0))
+    ]
+    given["stock"] = [{"happened_at": SUNDAY, "product": "Y", "units": 2.0}]
+    return given | more
+
+
+@pytest.mark.parametrize(("extra", "cost"), [(0.0, 40.0), (1.0, 46.0)])
+def test_units_scrapped_at_the_set_up_take_alternatives_too(extra, cost):
+    """5 are wanted and 3 scrapped: 8 x 2 money, 2 of Y that lie there, and 6 of X at 4, or at 4 + 1."""
+    state = chain(1, **scrapping(extra))
+    found = decided(state, demand(state, A=[[5.0]])).given_out
+    assert (started(found, "A/L"), started(found, "oX"), started(found, "oY")) == ([5.0], [6.0], [0.0])
+    assert found.total_cost == pytest.approx(cost)
+    assert found.bound <= found.total_cost
+
+
+def test_of_a_group_of_one_the_scrap_takes_it_and_what_it_adds_to_the_cost():
+    given = scrapping(1.0)
+    given["components"] = given["components"][:1]
+    (way,) = [w for w in chain_facts(chain(1, **given), (MONDAY,), nothing_learnt()).ways if w.name == "A/L"]
+    assert (way.lot_uses, way.setup_cost, way.cost_per_unit) == ((("X", 3.0),), 3 * 3.0, 3.0)
+
+
+def test_the_reason_says_what_of_alternatives_joining_saves():
+    state = chain(2, **scrapping(scrap=2.0))
+    (made,) = [o for o in plan(state, demand(state, A=[[4.0, 4.0]])).orders if o.kind == "make"]
+    (told,) = [c.text for c in made.causes if c.text.key == "plan.cause.merged"]
+    assert told.text("en").endswith("which saves 2 hours of set-up, 4 CNY of set-up, 2 of X / Y")
+
+
+def test_records_count_what_the_set_up_scraps_of_the_first_alternative():
+    """4 of A came of an order: 4 + 3 of X, which counts as taken, are off the 10 counted. What a row of an alternative
+    says that each order takes does not count."""
+    row = {"order": "W", "kind": "make", "product": "A", "recipe": "A/L", "units": 4.0, "locked": False}
+    orders = [row | {"start": MONDAY - timedelta(days=3), "due": MONDAY}]
+    events = [{"order": "W", "state": "done", "happened_at": SUNDAY, "good_units": 4.0}]
+    counted = datetime(2023, 12, 28, tzinfo=UTC)
+    stock = [{"happened_at": counted, "product": p, "units": 10.0} for p in "XY"]
+    given = scrapping(stock=stock, orders=orders, order_events=events)
+    given["components"] = [row | {"units_per_lot": 2.0} for row in given["components"]]
+    where = position(chain(3, **given))
+    assert (where.on_hand_units["X"], where.on_hand_units["Y"]) == (3.0, 10.0)

@@ -43,19 +43,25 @@ def with_picks(ways: Sequence[Way], taken: Collection[str]) -> tuple[tuple[Way, 
         for use in way.uses:
             if use.group is not None and use.member is not None:
                 members[use.group][use.member].append(use)
-        plain, picks = [replace(u, group=None, member=None, cost=0.0) for u in way.uses if u.group is None], []
-        cost = way.cost_per_unit
+        plain, picks = [_taken(use) for use in way.uses if use.group is None], []
+        cost, setup_cost, per_lot = way.cost_per_unit, way.setup_cost, dict(way.lot_uses)
         for group, of_group in members.items():
             if len(of_group) == 1:  # nothing to choose on these days
                 (only,) = of_group.values()
-                plain += [replace(use, group=None, member=None, cost=0.0) for use in only]
+                plain += [_taken(use) for use in only]
                 cost += only[0].cost
+                setup_cost += only[0].cost * _scrapped(only)
+                for use in only:
+                    per_lot[use.component] = per_lot.get(use.component, 0.0) + use.per_lot
                 continue
             names.add(label := unlike(group_label(way.name, group), names))
             plain.append(ComponentUse(label, 1.0, None, None))
+            if scrapped := _scrapped(next(iter(of_group.values()))):
+                per_lot[label] = scrapped
             groups[label] = Group(way.product, group_label(way.recipe or way.name, group))
             picks += [_pick(way, label, member, uses) for member, uses in sorted(of_group.items())]
-        found += [replace(way, uses=tuple(plain), cost_per_unit=cost) if members else way, *picks]
+        chosen = {"uses": tuple(plain), "cost_per_unit": cost, "setup_cost": setup_cost}
+        found += [replace(way, **chosen, lot_uses=_some(per_lot)) if members else way, *picks]
     return tuple(found), groups
 
 
@@ -87,9 +93,23 @@ def _pick(way: Way, label: str, member: str, uses: Sequence[ComponentUse]) -> Wa
         lead_days=0,
         yield_share=1.0,
         units_per_week=math.inf,
-        uses=tuple(replace(use, group=None, member=None, cost=0.0) for use in uses),
+        uses=tuple(_taken(use) for use in uses),
         valid_from=way.valid_from,
         valid_to=None,
         site=way.site,
         picks=member,
     )
+
+
+def _taken(use: ComponentUse) -> ComponentUse:
+    """A use that is no choice: what a unit takes."""
+    return replace(use, group=None, member=None, cost=0.0, per_lot=0.0)
+
+
+def _scrapped(uses: Sequence[ComponentUse]) -> float:
+    """Units that the set-up scraps, for which an order takes one of alternatives too. uses: those of one of them."""
+    return round(uses[0].per_lot / uses[0].units_per_unit, 9)
+
+
+def _some(per_lot: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple((component, units) for component, units in per_lot.items() if units > 0)

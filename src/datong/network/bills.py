@@ -146,16 +146,25 @@ def summed(uses: tuple[ComponentUse, ...]) -> tuple[ComponentUse, ...]:
     return tuple(replace(use, units_per_unit=each, per_lot=per_lot) for use, (each, per_lot) in found.items())
 
 
-def split_per_lot(uses: tuple[ComponentUse, ...]) -> tuple[tuple[ComponentUse, ...], dict[str, float]]:
-    """What a unit takes, and what an order takes whatever its size, by component. Of alternatives nothing counts per
-    order: which one is taken is decided by the unit."""
-    if all(use.per_lot == 0 and use.units_per_unit > 0 for use in uses):
+def split_per_lot(
+    uses: tuple[ComponentUse, ...], scrap: float = 0.0
+) -> tuple[tuple[ComponentUse, ...], dict[str, float]]:
+    """What a unit takes, and what an order takes whatever its size, by component; scrap: units that its set-up scraps.
+    What an order takes of alternatives stays with them (`per_lot`): which one is taken is still to be decided."""
+    if not scrap and all(use.per_lot == 0 and use.units_per_unit > 0 for use in uses):
         return uses, {}
     per_lot: dict[str, float] = defaultdict(float)
     for use in uses:
-        if use.per_lot > 0 and use.group is None:
-            per_lot[use.component] += use.per_lot
-    return tuple(replace(use, per_lot=0.0) for use in uses if use.units_per_unit > 0), dict(per_lot)
+        if use.group is None and (units := per_order(use, scrap)) > 0:
+            per_lot[use.component] += units
+    each = (use for use in uses if use.units_per_unit > 0)
+    return tuple(replace(u, per_lot=0.0 if u.group is None else per_order(u, scrap)) for u in each), dict(per_lot)
+
+
+def per_order(use: ComponentUse, scrap: float) -> float:
+    """Units of a component that an order takes whatever its size: what its row says (of alternatives it does not count:
+    which one is taken is decided by the unit), and those that the units take which the set-up scraps."""
+    return (use.per_lot if use.group is None else 0.0) + scrap * use.units_per_unit
 
 
 def group_label(recipe: str, group: str) -> str:

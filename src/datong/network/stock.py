@@ -25,7 +25,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.settings import ChainSettings
-from datong.network.bills import Bills, phantoms, without_alternatives
+from datong.network.bills import Bills, per_order, phantoms, without_alternatives
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import (
     MOMENT,
@@ -467,7 +467,7 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
             since, until = (end - EPOCH for end in use.days)
             own = rows[(day >= since) & (day < until)]
             moves.append((own, use.component, use.units_per_unit))
-            each = use.per_lot + scrap.get(recipes[key % len(recipes)], 0.0) * use.units_per_unit
+            each = per_order(use, scrap.get(recipes[key % len(recipes)], 0.0))
             if each:  # of a report without an order: it is of one
                 per_lot.append((own, use.component, np.where(units[own] > LEAST_UNITS, each, 0.0)))
     if not moves:

@@ -215,14 +215,11 @@ def recipe_and_offer_ways(
 def _with_scrap(row: Row, bill: tuple[ComponentUse, ...], on_lines: tuple[OnLine, ...]) -> Row:
     """A row of `recipes` with what a unit and what an order takes. The units that a set-up scraps come on top of the
     order's: they take hours, money and components of their own."""
-    uses, per_lot = split_per_lot(bill)
     scrap = row["setup_scrap_units"]
+    uses, per_lot = split_per_lot(bill, scrap)
     if scrap:
         on_lines = tuple(replace(h, setup_hours=h.setup_hours + scrap * h.hours_per_unit) for h in on_lines)
         row = row | {"setup_cost": row["setup_cost"] + scrap * row["cost_per_unit"]}
-        for use in uses:
-            if use.group is None:
-                per_lot[use.component] = per_lot.get(use.component, 0.0) + scrap * use.units_per_unit
     return row | {"uses": uses, "on_lines": on_lines, "lot_uses": tuple(per_lot.items())}
 
 

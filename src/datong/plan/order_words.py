@@ -46,6 +46,11 @@ class OrderWords:
         """A product by its name and code."""
         return self.thing(self._work.facts.becomes(product))
 
+    def component(self, label: str) -> str:
+        """A component by its name and code; what is taken of alternatives by those of each."""
+        picks = {way.picks for way in self._work.facts.ways if way.product == label and way.picks is not None}
+        return " / ".join(self.thing(component) for component in sorted(picks)) or self.called(label)
+
     def thing(self, code: str) -> str:
         """Something scarce: a product by its name and code; a stock point or an offer by its own name."""
         name = self.names.get(code)

@@ -528,7 +528,7 @@ class Reasons:
             words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
             parts.append(message(words, money=shown(saved * way.setup_cost), currency=self.currency))
         for component, units in way.lot_uses:
-            parts.append(message("plan.taken", units=shown(saved * units), component=self.words.called(component)))
+            parts.append(message("plan.taken", units=shown(saved * units), component=self.words.component(component)))
         for held in way.beside:
             if held.setup_hours > 0:
                 hours = shown(saved * held.setup_hours)

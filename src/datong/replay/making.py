@@ -62,7 +62,7 @@ def begin(
 def _with_components(scene: Scene, order: PlannedOrder, way: Way, asked: float, there: Mapping[str, float]) -> float:
     """Units that find all their components."""
     per_lot = dict(way.lot_uses)
-    if any(there.get(component, 0.0) < units - NOTHING for component, units in way.lot_uses):
+    if any(_lies(scene, component, there) < units - NOTHING for component, units in way.lot_uses):
         return 0.0
     most = min(
         (
@@ -89,16 +89,17 @@ def _made_up(pick: Way, there: Mapping[str, float]) -> float:
 
 def _taken(scene: Scene, way: Way, started: float, there: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """Units of each component that a start takes; of alternatives those that lie there, the cheapest first."""
-    taken = dict(way.lot_uses)
+    wanted, taken = dict(way.lot_uses), dict[str, float]()
     for use in way.uses:
-        units = started * use.units_per_unit
-        for pick in scene.picks.get(use.component, ()):
+        wanted[use.component] = wanted.get(use.component, 0.0) + started * use.units_per_unit
+    for component, units in wanted.items():
+        for pick in scene.picks.get(component, ()):
             some = min(units, _made_up(pick, there))
             for part in pick.uses if some > NOTHING else ():
                 taken[part.component] = taken.get(part.component, 0.0) + some * part.units_per_unit
             units -= some
-        if units > NOTHING or use.component not in scene.picks:
-            taken[use.component] = taken.get(use.component, 0.0) + units
+        if units > NOTHING or component not in scene.picks:
+            taken[component] = taken.get(component, 0.0) + units
     return tuple(taken.items())
 
 

@@ -19,6 +19,8 @@ is taken up to t is at most K(t) + F(t), F(t) = what comes anyway, up to t, sinc
 bucket). So no more than F lies there longer:
 
     saved(c) <= sum over t of h(c, t) min(all that orders can take up to t, F(t)),     0 where nothing comes anyway
+
+What orders take of alternatives (a set-up's scrap) is picked less: it counts as taken of each of them.
 """
 
 from dataclasses import dataclass
@@ -83,6 +85,11 @@ class PerLot(Rule):
         still = np.cumsum(held[:, ::-1], axis=1)[:, ::-1] - market.money.salvage[:, None]
         taken = np.zeros(held.shape)
         self.take_off(taken, -market.ways.is_open.astype(np.float64))
+        picks = [(w, facts) for w, facts in enumerate(market.ways.facts) if facts.picks is not None]
+        for pick, _ in picks:  # of what orders take of alternatives, as much of each as if it were taken alone
+            for use in np.flatnonzero(market.uses.way == pick):
+                taken[market.uses.component[use]] += market.uses.units[use] * taken[market.ways.product[pick]]
+        taken[[market.ways.product[pick] for pick, _ in picks]] = 0.0
         saved = (taken * np.maximum(still, 0.0)).sum(axis=1)
         comes = np.cumsum(market.stock.fixed, axis=1)
         comes = comes - np.minimum.accumulate(np.minimum(comes, 0.0), axis=1)
