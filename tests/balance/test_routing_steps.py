@@ -296,3 +296,50 @@ def test_what_is_said_of_a_single_step_and_of_all_recipes_is_taken_together():
     state = chain(1, **given)
     orders = plan(state, demand(state, A=[[5.0]])).orders
     assert [o.units for o in orders if o.product == "C"] == [5.0 * 2 + 3 + 4]
+
+
+def scrapping_steps(**recipe):
+    """A is cut, an hour a unit, of 1 C at 4, and welded, half an hour, with 1 D at 1; each step costs 1 a unit."""
+    given = routed()
+    more = {"cost_per_unit": 1.0, "lead_days": 0.0, "setup_scrap_units": 0.0}
+    given["recipe_steps"] = [step | more for step in given["recipe_steps"]]
+    given["recipes"][0] |= recipe
+    given["products"] = [{"product": "A", "price": 100.0, "kind": "finished"}]
+    given["products"] += [{"product": p, "price": 5.0, "kind": "material"} for p in "CD"]
+    given["components"] = [
+        {"product": "A", "recipe": step, "component": part, "units_per_unit": 1.0}
+        for step, part in ((None, "C"), ("weld", "D"))
+    ]
+    given["offers"] = [{"offer": "o" + p, "product": p, "price": price} for p, price in (("C", 4.0), ("D", 1.0))]
+    return given
+
+
+def test_units_scrapped_at_the_set_up_count_at_the_step_that_says_so_and_those_of_the_recipe_at_the_first():
+    """4 are wanted. The recipe scraps 2: 6 C, 4 D, 6 hours and 6 of money at the cut. The weld scraps 1 besides: 5 are
+    cut for it, so that 7 C go in and 5 D."""
+    for weld, cut, c, d in ((0.0, 4.0, 6.0, 4.0), (1.0, 5.0, 7.0, 5.0)):
+        given = scrapping_steps(setup_scrap_units=2.0)
+        given["recipe_steps"][1]["setup_scrap_units"] = weld
+        state = chain(1, **given)
+        made = {w.name: w for w in chain_facts(state, (MONDAY,), nothing_learnt()).ways if w.kind == "make"}
+        assert (made["cut"].setup_hours, made["cut"].setup_cost, made["weld"].setup_hours) == (2.0, 2.0, weld * 0.5)
+        found = decided(state, demand(state, A=[[4.0]])).given_out
+        units = dict(zip((w.name for w in found.market.ways.facts), found.solution.started.sum(axis=1), strict=True))
+        assert (units["cut"], units["weld"], units["oC"], units["oD"]) == (cut, 4.0, c, d)
+
+
+@pytest.mark.parametrize(("recipe", "c", "d"), [("A/L", 13.0, 15.0), ("cut", 14.0, 20.0), ("weld", 20.0, 15.0)])
+def test_records_count_what_is_scrapped_at_each_step(recipe, c, d):
+    """20 of C and of D were counted; then an order of 4 was done, of the whole: 4 + 2 + 1 of C, 4 + 1 of D; of the cut:
+    4 + 2 of C; of the weld: 4 + 1 of D."""
+    given = scrapping_steps(setup_scrap_units=2.0)
+    given["recipe_steps"][1]["setup_scrap_units"] = 1.0
+    day = MONDAY - timedelta(days=3)
+    given["orders"] = [{"order": "W", "kind": "make", "product": "A", "recipe": recipe, "units": 4.0, "locked": False}]
+    given["orders"][0] |= {"start": day, "due": MONDAY}
+    done = datetime(2023, 12, 31, tzinfo=UTC)
+    given["order_events"] = [{"order": "W", "state": "done", "happened_at": done, "good_units": 4.0}]
+    counted = datetime(2023, 12, 28, tzinfo=UTC)
+    given["stock"] = [{"happened_at": counted, "product": p, "units": 20.0} for p in "CD"]
+    where = position(chain(1, **given))
+    assert (where.on_hand_units["C"], where.on_hand_units["D"]) == (c, d)

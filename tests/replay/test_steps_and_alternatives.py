@@ -38,10 +38,9 @@ def order(recipe, units):
     return PlannedOrder("W1", "make", "A", recipe, None, "L", units, **days, cost=0.0, value=None, causes=())
 
 
-def test_an_order_takes_of_alternatives_what_lies_there_the_cheapest_first():
-    """5 of D make up 2.5 and 3 of C make up 3: of 6 asked, 5 whole ones begin, 2.5 with all D and 2.5 with C."""
-    facts = chain_facts(chain(1, **tables()), (MONDAY,), nothing_learnt())
-    scene = Scene(
+def scene_of(given):
+    facts = chain_facts(chain(1, **given), (MONDAY,), nothing_learnt())
+    return Scene(
         settings=ChainSettings("s"),
         buckets=(MONDAY, MONDAY + WEEK),
         products=facts.products,
@@ -53,9 +52,25 @@ def test_an_order_takes_of_alternatives_what_lies_there_the_cheapest_first():
         demand_units=({}, {}),
         line_hours=({"L": 40.0}, {"L": 40.0}),
     )
+
+
+def test_an_order_takes_of_alternatives_what_lies_there_the_cheapest_first():
+    """5 of D make up 2.5 and 3 of C make up 3: of 6 asked, 5 whole ones begin, 2.5 with all D and 2.5 with C."""
+    scene = scene_of(tables())
     begun = begin(scene, 0, [order("weld", 6.0)], {"cut": 8.0, "C": 3.0, "D": 5.0})
     (batch,) = begun.batches
     assert (batch.product, batch.units) == ("A", 5.0)
+    assert dict(batch.uses) == {"cut": 5.0, "D": 5.0, "C": 2.5}
+
+
+def test_what_the_set_up_scraps_takes_alternatives_too():
+    """One unit is scrapped at the weld: 4 of the 6 asked begin, and take what lies there for 5."""
+    given = tables()
+    given["recipe_steps"] = [step | {"setup_scrap_units": 0.0} for step in given["recipe_steps"]]
+    given["recipe_steps"][1]["setup_scrap_units"] = 1.0
+    begun = begin(scene_of(given), 0, [order("weld", 6.0)], {"cut": 8.0, "C": 3.0, "D": 5.0})
+    (batch,) = begun.batches
+    assert (batch.product, batch.units) == ("A", 4.0)
     assert dict(batch.uses) == {"cut": 5.0, "D": 5.0, "C": 2.5}
 
 

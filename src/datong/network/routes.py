@@ -102,11 +102,13 @@ class Routes:
             if days.first >= days.after:
                 continue
             is_last = step["step"] not in self._label
+            scrap = recipe["setup_scrap_units"] if not self._lower(own, step) else 0.0
             mine = {name: step[name] for name in _OF_A_STEP} | {
                 "recipe": step["step"],
                 "route": recipe["recipe"],
                 "cost_per_unit": step["cost_per_unit"] + (recipe["cost_per_unit"] if is_last else 0.0),
                 "yield_share": recipe["yield_share"] if is_last else 1.0,
+                "setup_scrap_units": step["setup_scrap_units"] + scrap,
                 "calendar": step["calendar"] or recipe["calendar"],
                 "valid_from": day_or_none(days.first),
                 "valid_to": day_or_none(days.after),
@@ -118,10 +120,7 @@ class Routes:
         """What a unit started takes: of a step, with what the step before it brings; of a recipe with steps, all that
         goes into any of them."""
         if recipe not in self._recipe:
-            parts = [*bills.uses(product, recipe)]
-            for step in dict.fromkeys(row["step"] for _, row in self._steps.get(recipe or "", ())):
-                parts += bills.own_uses(product, step)
-            return tuple(parts)
+            return tuple(use for use, _ in self._whole(bills, product, recipe, {}))
         whole = bills.uses(product, self._recipe[recipe])
         parts, first = [], True
         for own, row in self._rows_of(recipe):
@@ -132,6 +131,34 @@ class Routes:
             days = [own for own, row in self._rows_of(recipe) if not self._before(own, row)]
             whole = tuple(cut for use in whole for own in days if (cut := _on_days(use, own)) is not None)
         return (*whole, *bills.own_uses(product, recipe), *_joined(parts))
+
+    def bill_with_scrap(
+        self, bills: Bills, product: str, recipe: str | None, scrap: Mapping[str, float]
+    ) -> list[tuple[ComponentUse, float]]:
+        """`bill`, each use with the units that set-ups of an order scrap and that take it. scrap: those of each recipe,
+        at its first step, and of each step."""
+        if recipe not in self._recipe:
+            return self._whole(bills, product, recipe, scrap)
+        is_first = any(not self._lower(own, row) for own, row in self._rows_of(recipe))
+        units = scrap.get(recipe, 0.0) + (scrap.get(self._recipe[recipe], 0.0) if is_first else 0.0)
+        return [(use, units) for use in self.bill(bills, product, recipe)]
+
+    def _whole(
+        self, bills: Bills, product: str, recipe: str | None, scrap: Mapping[str, float]
+    ) -> list[tuple[ComponentUse, float]]:
+        """All that goes into any step, each with what is scrapped at that one and at those after it, of steps of one
+        sequence the one that scraps most."""
+        at: dict[float, float] = {}
+        steps = {row["step"]: row["sequence"] for _, row in self._steps.get(recipe or "", ())}
+        for step, sequence in steps.items():
+            at[sequence] = max(at.get(sequence, 0.0), scrap.get(step, 0.0))
+        first = min(at, default=0.0)
+        at[first] = at.get(first, 0.0) + scrap.get(recipe or "", 0.0)
+        found = [(use, sum(at.values())) for use in bills.uses(product, recipe)]
+        for step, sequence in steps.items():
+            units = sum(scrapped for later, scrapped in at.items() if later >= sequence)
+            found += [(use, units) for use in bills.own_uses(product, step)]
+        return found
 
     def _rows_of(self, step: str) -> list[tuple[Span, Row]]:
         return [(own, row) for own, row in self._steps[self._recipe[step]] if row["step"] == step]

@@ -26,6 +26,7 @@ from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills, per_order, phantoms, without_alternatives
+from datong.network.horizon import rows_of
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import (
     MOMENT,
@@ -463,18 +464,20 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     for k, key in enumerate(kinds.tolist()):
         rows = by_kind[first[k] : first[k + 1]]
         day = made["day"].to_numpy()[rows]
-        for use in without_alternatives(routes.bill(bills, products[key // len(recipes)], recipes[key % len(recipes)])):
+        bill = routes.bill_with_scrap(bills, products[key // len(recipes)], recipes[key % len(recipes)], scrap)
+        taken = without_alternatives(use for use, _ in bill)
+        for use, scrapped in ((use, units) for use, units in bill if use in taken):
             since, until = (end - EPOCH for end in use.days)
             own = rows[(day >= since) & (day < until)]
             moves.append((own, use.component, use.units_per_unit))
-            each = per_order(use, scrap.get(recipes[key % len(recipes)], 0.0))
+            each = per_order(use, scrapped)
             if each:  # of a report without an order: it is of one
                 per_lot.append((own, use.component, np.where(units[own] > LEAST_UNITS, each, 0.0)))
     if not moves:
         return _move_table([])
     at = np.concatenate([rows for rows, _, _ in (*moves, *per_lot)])
     component = [name for rows, name, _ in (*moves, *per_lot) for _ in rows]
-    taken = np.concatenate([*(units[rows] * each for rows, _, each in moves), *(each for _, _, each in per_lot)])
+    used = np.concatenate([*(units[rows] * each for rows, _, each in moves), *(each for _, _, each in per_lot)])
     place = list(zip(component, (sites[s] for s in site[at].tolist()), strict=True))
     taken_at = {one: counts.taken_at(*one) for one in set(place)}
     return pa.table(
@@ -482,17 +485,16 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
             "happened_at": pa.array(made["happened_at"].to_numpy()[at]).cast(MOMENT),
             "site": pa.array([taken_at[one] for one in place], pa.string()),
             "product": pa.array(component, pa.string()),
-            "units": pa.array(-taken),
+            "units": pa.array(-used),
         }
     )
 
 
 def _set_up_scrap(state: State) -> dict[str, float]:
-    """Units that a set-up scraps, by recipe and by step."""
-    recipes = state.table("recipes").select(["recipe", "setup_scrap_units"]).to_pylist()
-    of_recipe = {row["recipe"]: row["setup_scrap_units"] for row in recipes if row["setup_scrap_units"]}
-    steps = state.table("recipe_steps").select(["step", "recipe"]).to_pylist() if of_recipe else []
-    return of_recipe | {row["step"]: of_recipe[row["recipe"]] for row in steps if row["recipe"] in of_recipe}
+    """Units that a set-up scraps, as each recipe and each step says."""
+    told = (("recipes", "recipe"), ("recipe_steps", "step"))
+    rows = (row for table, code in told for row in rows_of(state.table(table), (code, "setup_scrap_units")))
+    return {code: units for code, units in rows if units}
 
 
 _MADE_SCHEMA = pa.schema(
