@@ -108,6 +108,17 @@ def test_of_what_was_made_the_first_alternative_counts_as_taken():
     assert {p: where.on_hand_units[p] for p in "ACD"} == {"A": 3.0, "C": 7.0, "D": 10.0}
 
 
+def test_an_alternative_of_0_units_is_none_in_records_either():
+    """C, of which nothing is taken, adds no cost, D 1: 3 of A were made of 6 of D, as the plan has it."""
+    given = choosing(extra=1.0)
+    given["components"][0]["units_per_unit"] = 0.0
+    given["stock"] = [{"happened_at": SUNDAY - timedelta(days=3), "product": p, "units": 10.0} for p in "CD"]
+    given["production"] = [{"happened_at": SUNDAY, "product": "A", "good_units": 3.0}]
+    state = chain(1, **given)
+    assert {p: position(state).on_hand_units[p] for p in "ACD"} == {"A": 3.0, "C": 10.0, "D": 4.0}
+    assert bought(plan(state, demand(state, A=[[6.0]])).orders)["D"] == 2.0
+
+
 def test_a_component_of_which_nothing_is_taken_is_told():
     """An alternative of 0 units is none that is chosen, and a component of 0 a unit and an order counts for nothing."""
 

@@ -173,9 +173,9 @@ def group_label(recipe: str, group: str) -> str:
 
 
 def without_alternatives(uses: Iterable[ComponentUse]) -> tuple[ComponentUse, ...]:
-    """Of each group of alternatives the first alone: the one that adds least cost, then by code. Records do not tell
-    which one was taken."""
-    uses = tuple(uses)
+    """Of each group of alternatives the first alone: the one that adds least cost, then by code, of those of which any
+    unit is taken. Records do not tell which one was taken."""
+    uses = tuple(use for use in uses if use.group is None or use.units_per_unit > 0)
     first: dict[str, tuple[float, str]] = {}
     for use in uses:
         if use.group is not None and use.member is not None:
