@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from datong.balance import exact_lots, highs, price_search
+from datong.balance import exact_lots, highs, leftovers, price_search
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
@@ -201,7 +201,9 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
         lots,
         whole=True,
     )
-    bound = cleared.bound - (market.rules.per_lot.most_saved(market) if cleared.lots is None else 0.0)
+    bound = cleared.bound
+    if cleared.lots is None:  # that of any quantities, where no order eats stock and nothing is left over for a living
+        bound -= market.rules.per_lot.most_saved(market) + leftovers.most_saved(market)
     return replace(cleared, solution=solution, outcome=outcome, bound=bound, lots=lots)
 
 
