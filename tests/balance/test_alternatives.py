@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from datong import lots_put_off
 from datong.balance.pack import pack
 from datong.balance.solvers import balance
 from datong.connectors.filedrop.order_sheet import Known, sheet_of
@@ -12,6 +13,7 @@ from datong.model.flow import OrderMessage, nothing_learnt
 from datong.network.facts import chain_facts
 from datong.network.notices import notices
 from datong.network.position import position
+from datong.plan.lots_along_clearing import Lot
 from planning import decided, plan
 from small_chain import MONDAY, chain, demand, press
 
@@ -197,3 +199,39 @@ def test_an_order_given_out_under_one_bill_takes_its_alternatives_by_that(start,
     taken = {w.name: units for w, units in zip(found.market.ways.facts, found.solution.started.tolist(), strict=True)}
     assert taken["oC"] == [4.0 if t == week else 0.0 for t in range(4)]
     assert taken["oD"] == taken["A/L"] == [0.0] * 4
+
+
+def started_of(found):
+    return {w.name: units for w, units in zip(found.market.ways.facts, found.solution.started.tolist(), strict=True)}
+
+
+def moved(found, units, by):
+    """The plan with so many units of A that start in the first week so many weeks later."""
+    (way,) = [w for w in found.market.ways.facts if w.name == "A/L"]
+    lot = Lot(way, 0, 0, started_of(found)["A/L"][0])
+    return lots_put_off._later(found, [(lot, units)], by)
+
+
+def test_what_is_picked_moves_with_the_lot_that_takes_it():
+    """10 of A take 4 C that lie there and 12 D. Moved by a week, or 5 of them, their picks are of that week: components
+    lie until then, and nothing lies of what was picked."""
+    state = chain(2, **choosing())
+    found = decided(state, demand(state, A=[[10.0, 0.0]])).given_out
+    assert (started_of(found)["A/L: A/L/g = C"], started_of(found)["A/L: A/L/g = D"]) == ([4.0, 0.0], [6.0, 0.0])
+    whole = started_of(moved(found, 10.0, 1))
+    assert (whole["A/L: A/L/g = C"], whole["A/L: A/L/g = D"]) == ([0.0, 4.0], [0.0, 6.0])
+    part = moved(found, 5.0, 1)
+    assert (started_of(part)["A/L: A/L/g = C"], started_of(part)["A/L: A/L/g = D"]) == ([0.0, 4.0], [5.0, 1.0])
+    assert not part.outcome.pool[part.market.products.names.index("A/L/g")].any()
+    assert part.outcome.pool[part.market.products.names.index("C")].tolist() == [4.0, 0.0]
+
+
+def test_a_lot_in_two_parts_picks_for_the_scrap_of_both():
+    """Each order scraps 2: 5 + 2 and 5 + 2 are picked of 10 and 2, the more of what is picked most."""
+    given = choosing(stock=(("C", 4.0), ("D", 40.0), ("E", 40.0)))
+    given["recipes"][0]["setup_scrap_units"] = 2.0
+    state = chain(2, **given)
+    found = decided(state, demand(state, A=[[10.0, 0.0]])).given_out
+    assert (started_of(found)["A/L: A/L/g = C"], started_of(found)["A/L: A/L/g = D"]) == ([0.0, 0.0], [12.0, 0.0])
+    part = started_of(moved(found, 5.0, 1))
+    assert np.add(part["A/L: A/L/g = C"], part["A/L: A/L/g = D"]).tolist() == [7.0, 7.0]
