@@ -53,6 +53,19 @@ def text(conflict, language="en"):
     return conflict.found.found.text(language)
 
 
+def test_an_order_that_names_a_line_beside_its_own_needs_both():
+    """10 hours of A3 and 5 of the operator a week: 14 units need too many of either, whichever of them is named."""
+    lines = [{"line": line, "hours_per_week": hours} for line, hours in (("A3", 10.0), ("O", 5.0))]
+    held = [{"recipe": "A/1", "line": "O", "share": 0.5}]
+    for named in (None, "O"):
+        state = chain(**press(locked("O-12", 14.0, line=named), lines=lines, recipe_lines=held))
+        facts = chain_facts(state, (MONDAY,), nothing_learnt())
+        fixed = located(facts, position(state)).under_way
+        rules = rules_of(facts, fixed, (MONDAY,), state.settings.calendar)
+        need = {rule.name: cells.tolist() for rule, cells in zip(rules.rules, rules.matrix.toarray(), strict=True)}
+        assert (need["A3"], need["O"]) == ([1.0], [0.5])
+
+
 def test_an_order_that_alone_needs_more_hours_than_there_are():
     """14 hours in a week of 10."""
     (conflict,) = found(chain(**press(locked("O-12", 14.0), locked("O-13", 4.0, start=MONDAY + WEEK))))

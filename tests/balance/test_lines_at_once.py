@@ -92,10 +92,12 @@ def test_a_row_holds_from_its_day_on():
     assert sorted(clearing.quantities["units"].to_pylist()) == pytest.approx([8.0, 10.0])
 
 
-def test_an_order_that_is_out_holds_both():
+@pytest.mark.parametrize("named", [None, "L", "O"])
+def test_an_order_that_is_out_holds_both(named):
     """12 units of an order that was given out take 12 hours of the line and 6 of the operator: 8 in the first week, for
-    which it has hours, and 4 in the second."""
+    which it has hours, and 4 in the second; also where it names the operator for its line."""
     order = {"order": "W1", "kind": "make", "product": "A", "recipe": "A/L", "units": 12.0, "locked": True}
+    order |= {"line": named}
     state = chain(2, **minded(), orders=[order | {"start": MONDAY, "due": MONDAY + 2 * WEEK}])
     starts = state.settings.calendar.starts(MONDAY, 2)
     facts = chain_facts(state, starts, nothing_learnt())

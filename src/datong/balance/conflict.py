@@ -148,7 +148,7 @@ def _surely_run(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[d
 
 def _hours_on(order: UnderWay, way: Way) -> list[tuple[str, float]]:
     """Lines that an order works on at once, and their hours for a unit; the order may name another line of its own."""
-    own = [(order.line or way.line or "", way.hours_per_unit)]
+    own = [(way.line_of(order.line) or "", way.hours_per_unit)]
     return own + [(held.line, held.hours_per_unit) for held in way.beside]
 
 
@@ -276,7 +276,7 @@ class _Words:
         """The order, and the hours that it needs."""
         way = self.ways[order.recipe or ""]
         span = _span(order, self.starts, self.calendar)
-        label = order.line or way.line or ""
+        label = way.line_of(order.line) or ""
         what, name = self.facts.shared.get(label, ("line", label))
         key = "conflict.needs_hours" if what == "line" else "conflict.needs_lane"
         need = message(key, amount=_shown(order.units * way.hours_per_unit), name=name)

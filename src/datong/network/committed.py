@@ -263,7 +263,7 @@ class _Schedule:
             return
         if start >= self.buckets:
             return
-        line = order.line or way.line or ""
+        line = way.line_of(order.line) or ""
         begun = order.stage == "begun"
         spent = begun and start < 0 <= self.calendar.index(order.due, origin) and not order.partly
         soonest = self.facts.today if begun else max(order.start, self.facts.today)  # nobody reported a start: now

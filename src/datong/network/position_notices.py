@@ -349,7 +349,7 @@ def _not_begun(seen: _Found) -> Iterator[Finding]:
 
 def _hours(order: UnderWay, way: Way | None, line_hours: Mapping[str, Any]) -> float:
     """Hours that an order which has not begun takes of its line; 0 where the chain does not know them."""
-    if way is None or order.kind != "make" or (order.line or way.line or "") not in line_hours:
+    if way is None or order.kind != "make" or (way.line_of(order.line) or "") not in line_hours:
         return 0.0
     return round(way.setup_hours + order.units * way.hours_per_unit, 2)
 

@@ -90,6 +90,10 @@ class Way:
         own = () if self.line is None else (OnLine(self.line, self.hours_per_unit, self.setup_hours),)
         return own + self.beside
 
+    def line_of(self, named: str | None) -> str | None:
+        """The line in place of its own that an order works on which names one; it holds those besides in any case."""
+        return self.line if named is None or any(held.line == named for held in self.beside) else named
+
     @property
     def sets_up(self) -> bool:
         """An order takes hours, money or components, whatever its size."""
