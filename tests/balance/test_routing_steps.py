@@ -10,6 +10,7 @@ from datong.balance.cost_and_flow_tables import ways
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.solvers import balance
+from datong.cycle import decide
 from datong.ledger.state import schema_of
 from datong.ledger.versions import versions
 from datong.model.flow import nothing_learnt
@@ -19,7 +20,8 @@ from datong.network.facts import chain_facts
 from datong.network.notices import notices
 from datong.network.position import position
 from datong.network.routes import Routes
-from planning import decided, plan
+from datong.questions.clear_market import orders_in_fractions
+from planning import decided, head_of, plan
 from small_chain import MONDAY, chain, demand, press
 
 WEEK = timedelta(days=7)
@@ -343,3 +345,10 @@ def test_records_count_what_is_scrapped_at_each_step(recipe, c, d):
     given["stock"] = [{"happened_at": counted, "product": p, "units": 20.0} for p in "CD"]
     where = position(chain(1, **given))
     assert (where.on_hand_units["C"], where.on_hand_units["D"]) == (c, d)
+
+
+def test_orders_in_fractions_name_the_product_that_comes_of_the_steps():
+    state = chain(2, **routed())
+    decision = decide(head_of(state, demand(state, A=[[0.0, 7.5]])), whole=False)
+    rows = orders_in_fractions(decision.given_out, decision.clearing, state.settings.calendar).to_pylist()
+    assert [(r["product"], r["recipe"], r["units"]) for r in rows] == [("A", "cut", 7.5), ("A", "weld", 7.5)]

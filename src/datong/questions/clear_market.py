@@ -259,7 +259,10 @@ def orders_in_fractions(given_out: Cleared, clearing: Clearing, calendar: Calend
     buckets = pc.unique(rows["due"])
     days = pa.array([last_working_day(day, 0, calendar) for day in buckets.to_pylist()], pa.date32())
     finished = days.take(pc.index_in(rows["due"], buckets).combine_chunks())
+    places = (market.ways.facts[w].place for w in way.tolist())
+    made = (p if place is None else place[2] for p, place in zip(rows["product"].to_pylist(), places, strict=True))
     own = {
+        "product": pa.array(made, pa.string()),
         "units": started,
         "due": pc.if_else(is_made, finished, rows["due"]),
         "cost_per_unit": market.ways.cost[way],
