@@ -19,6 +19,7 @@ from datong.balance.cost_and_flow_tables import futures
 from datong.balance.exact_lots import lot_rules
 from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack
+from datong.balance.picks import picked
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import (
     Cleared,
@@ -160,6 +161,8 @@ def decide(
     rules = lot_rules(market.market, market.market.products.whole)
     started = started_by(market, chosen.lots)
     given_out = in_orders(market, started, np.where(started > NOTHING, 1.0, 0.0))
+    if len(picked(market.market)):  # in the buckets in which they are taken
+        chosen = replace(chosen, lots=lots_of(given_out, chosen))
     if states_lots(market.market) and fits_integers(market.market, rules):
         on_stage("lots")
         given_out = better_lots(given_out, rules, limits, on_progress)

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from datong.balance.arrays import Market
 from datong.balance.deliveries import Request, late_costs
-from datong.balance.evaluate import used_units
+from datong.balance.picks import picked_when_taken
 from datong.balance.solvers import Cleared, can_start, in_orders
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
@@ -154,44 +153,11 @@ def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleare
         started[w, lot.start] -= units
         started[w, then] += units
     started[[facts.serves for facts in ways.facts]] = 0.0
-    _move_picks(plan.market, plan.solution.started, started)
     small = np.array([facts.min_units for facts in ways.facts])[:, None]
     lots = np.where(started > NOTHING, 1.0, 0.0)
+    started = picked_when_taken(plan.market, started, lots)
     too_small = ((started > NOTHING) & (started < small - NOTHING)).any()
     return None if too_small or not can_start(plan.market, started, lots) else in_orders(plan, started, lots)
-
-
-def _move_picks(market: Market, before: FloatArray, started: FloatArray) -> None:
-    """Moves picks (way, bucket) of alternatives with the orders that take them, each as many whole as can be. What
-    orders in more buckets take besides is of the alternative that is picked most."""
-    picks = np.flatnonzero([facts.picks is not None for facts in market.ways.facts])
-    if not len(picks):
-        return
-    more = _taken(market, started) - _taken(market, before)
-    for label in np.unique(market.ways.product[picks]):
-        own = picks[market.ways.product[picks] == label]
-        moved = np.zeros(len(own))
-        for t in np.flatnonzero(more[label] < -NOTHING):
-            for i, pick in enumerate(own):
-                units = min(float(started[pick, t]), -float(more[label, t]))
-                started[pick, t] -= units
-                moved[i] += units
-                more[label, t] += units
-        most = int(np.argmax(started[own].sum(axis=1) + moved))
-        for t in np.flatnonzero(more[label] > NOTHING):
-            for i, pick in enumerate(own):
-                units = min(float(moved[i]), float(more[label, t]))
-                started[pick, t] += units
-                moved[i] -= units
-                more[label, t] -= units
-            started[own[most], t] += more[label, t]
-
-
-def _taken(market: Market, started: FloatArray) -> FloatArray:
-    """(product, bucket) units that orders take."""
-    units = used_units(market, started)
-    market.rules.per_lot.take_off(units, np.where(started > NOTHING, -1.0, 0.0))
-    return units
 
 
 def with_costs(after_due: pa.Table, plan: Cleared, calendar: Calendar) -> pa.Table:

@@ -52,6 +52,18 @@ FEATURES: Mapping[str, float] = {
 }
 
 
+# The same of what bills, recipes and lines can say besides: each is added to the chain that there is without it.
+BILL_FEATURES: Mapping[str, float] = {
+    "lines at once": 0.2,  # a tool that recipes hold besides their line
+    "steps": 0.2,  # A is cut, then welded
+    "phantom": 0.2,
+    "alternatives": 0.25,  # of the first material of the part, or of A
+    "bills that change": 0.3,  # of alternatives, from a day on
+    "per lot": 0.2,
+    "scrap at set-up": 0.2,
+}
+
+
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
@@ -143,6 +155,7 @@ class _Maker:
         if "set-up cost" in self.has and self.with_chance(COST_OF_ORDERS):
             for row in self.tables["offers"]:
                 row["cost_per_order"] = self.pick(0.0, 15.0, 60.0)
+        self._bills()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -290,6 +303,86 @@ class _Maker:
                     row["units_per_week"] = self.a_week(self.whole(10, 60))
                 rows.append(row)
         self.tables["offers"] = rows
+
+    def _bills(self) -> None:
+        """What the later features add, drawn apart, so that the rest of a chain is the same without them."""
+        self.random = np.random.default_rng((self.seed, 1))
+        drawn = dict(zip(BILL_FEATURES, self.random.random(len(BILL_FEATURES)), strict=True))
+        more = {name for name, chance in BILL_FEATURES.items() if drawn[name] < chance} - self.without
+        self.has |= more
+        components, recipes = self.tables["components"], self.tables["recipes"]
+        if "phantom" in more:
+            self.tables["products"].append({"product": "F", "kind": "phantom", "price": 9.0})
+            components.append({"product": "A", "component": "F", "units_per_unit": self.whole(1, 2)})
+            components += [{"product": "F", "component": c, "units_per_unit": self.whole(1, 2)} for c in "MN"]
+            if self.with_chance(0.5):
+                components[-1]["valid_to"] = self.start_of(int(self.random.integers(1, self.buckets)))
+        if "alternatives" in more:
+            self._alternatives(self.parts[0] if self.parts else "A", "bills that change" in more)
+        if "steps" in more:
+            self._steps(recipes[0])
+        if "lines at once" in more:
+            tool = {"line": "T", "site": self.site, "hours_per_week": self.whole(10, 40) * 7 / self.day}
+            self.tables["lines"].append(tool)
+            self.tables["recipe_lines"] = [
+                {"recipe": row["recipe"], "line": "T", "share": self.pick(0.5, 1.0)}
+                | {"hours_per_unit": self.pick(None, 0.25)}
+                | ({"setup_hours": self.pick(None, 1.0)} if "set-up hours" in self.has else {})
+                for row in recipes
+                if self.with_chance(0.6)
+            ]
+        if "per lot" in more:
+            for row in components:
+                row["units_per_lot"] = self.pick(0.0, 0.0, 1.0, 3.0)
+        if "scrap at set-up" in more:
+            for row in (*recipes, *self.tables.get("recipe_steps", ())):
+                row["setup_scrap_units"] = self.pick(0.0, 1.0, 2.0)
+
+    def _alternatives(self, of: str, changes: bool) -> None:
+        """O, or some of it, in place of M or N."""
+        self.tables["products"].append({"product": "O", "kind": "material", "price": 6.0})
+        self.tables["offers"].append({"offer": "O/1", "product": "O", "price": self.whole(2, 9), "to_site": self.site})
+        mine = [r for r in self.tables["components"] if r["product"] == of and r["component"] in ("M", "N")]
+        mine = [r for r in mine if r.get("recipe") is None]
+        for row in mine:
+            row |= {"alternate_group": "g", "alternate_cost_per_unit": self.pick(0.0, 1.0)}
+        units, cost = mine[0]["units_per_unit"] if mine else 1.0, self.pick(0.0, 2.0)
+        other = {"product": of, "component": "O", "units_per_unit": units, "alternate_group": "g"}
+        other["alternate_cost_per_unit"] = cost
+        rows = [other]
+        if changes:
+            day = self.start_of(int(self.random.integers(1, self.buckets)))
+            rows = [other | {"valid_to": day}, other | {"valid_from": day, "units_per_unit": self.whole(1, 4)}]
+        self.tables["components"] += rows
+
+    def _steps(self, recipe: Row) -> None:
+        """A is cut on its recipe's line and welded on the other one; an order that is out is of a step, or of both."""
+        steps = []
+        for step, sequence, line in (("cut", 10.0, self.lines[0]), ("weld", 20.0, self.lines[1])):
+            row = {
+                "step": step,
+                "recipe": recipe["recipe"],
+                "sequence": sequence,
+                "line": line,
+                "hours_per_unit": self.pick(0.25, 0.5),
+                "cost_per_unit": self.pick(0.0, 1.0),
+                "lead_days": self.lead(0, 0, 1),
+            }
+            if "set-up hours" in self.has:
+                row["setup_hours"] = self.pick(0.5, 1.0)
+            if "set-up cost" in self.has:
+                row["setup_cost"] = self.pick(5.0, 20.0)
+            steps.append(row)
+        for name in ("line", "hours_per_unit", "setup_hours", "setup_cost", "lead_days"):
+            recipe.pop(name, None)
+        recipe["site"] = self.site
+        self.tables["recipe_steps"] = steps
+        for order in self.tables["orders"]:
+            if order.get("recipe") == recipe["recipe"]:
+                order["recipe"] = self.pick(recipe["recipe"], "cut", "weld")
+        if self.with_chance(0.5):
+            welded = {"product": "A", "recipe": "weld", "component": "N", "units_per_unit": self.whole(1, 2)}
+            self.tables["components"].append(welded)
 
     def _demand(self) -> None:
         rows: list[Row] = []

@@ -17,7 +17,7 @@ import csv
 import math
 import tomllib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -87,8 +87,23 @@ EMPTY = {
         "lot_multiple_units": 0.0,
         "lead_days": 0.0,
         "yield_share": 1.0,
+        "setup_scrap_units": 0.0,
     },
-    "components": {"scrap_share": 0.0},
+    "recipe_steps": {
+        "hours_per_unit": 0.0,
+        "cost_per_unit": 0.0,
+        "setup_hours": 0.0,
+        "setup_cost": 0.0,
+        "setup_scrap_units": 0.0,
+        "lead_days": 0.0,
+    },
+    "recipe_lines": {"share": 1.0, "hours_per_unit": None, "setup_hours": None},
+    "components": {
+        "scrap_share": 0.0,
+        "units_per_lot": 0.0,
+        "alternate_group": None,
+        "alternate_cost_per_unit": 0.0,
+    },
     "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0, "cost_per_order": 0.0},
     "lanes": {
         "lead_days": 0.0,
@@ -115,7 +130,8 @@ class Chain:
     """A chain as known on `today`. first: first day of the first bucket; days: days in a bucket; tables: rows by name.
 
     shares: the factors and shares of [defaults]. netting: the section [netting]. planned: statuses of what is planned.
-    in_pieces: what is counted in pieces is delivered in whole ones.
+    in_pieces: what is counted in pieces is delivered in whole ones. picks: recipe or step, group of alternatives and
+    bucket -> component -> units made with it: the orders of a plan do not say it of themselves.
     """
 
     today: date
@@ -129,6 +145,7 @@ class Chain:
     in_pieces: bool = True
     netting: Mapping[str, Any] = field(default_factory=lambda: NETTING)
     planned: Collection[str] = ("open",)
+    picks: Mapping[tuple[str, str, int], Mapping[str, float]] = field(default_factory=dict)
 
     def rows(self, table: str) -> Sequence[Row]:
         return self.tables.get(table, ())
@@ -286,23 +303,142 @@ def ways(chain: Chain, table: str, name: str | None) -> list[Row]:
     return [r for r in chain.rows(table) if r[key] == name]
 
 
-def bill(chain: Chain, product: str, recipe: str | None, day: date) -> dict[str, float]:
-    """Units of each component that one unit started on a day takes, scrap included.
+@dataclass(frozen=True)
+class Use:
+    """Units of a component that one unit started takes, scrap included, and that each order takes whatever its size.
+    group: of alternatives, their group; member: the one that it stands for; cost: money per unit started where it is
+    taken."""
 
-    Rows of the recipe itself stand in place of those for all recipes, component by component. What is listed twice is
-    used twice.
-    """
-    units: dict[str, float] = {}
-    own = [r for r in chain.rows("components") if r["product"] == product and r.get("recipe") in (None, recipe)]
-    for component in sorted({r["component"] for r in own}):
-        rows = [r for r in own if r["component"] == component]
-        mine = [r for r in rows if r.get("recipe") is not None] or rows
-        held = [r for r in mine if (r.get("valid_from") or date.min) <= day < (r.get("valid_to") or date.max)]
-        if held:
-            last = max(r.get("valid_from") or date.min for r in held)
-            now = [r for r in held if (r.get("valid_from") or date.min) == last]
-            units[component] = sum(r["units_per_unit"] / (1 - r["scrap_share"]) for r in now)
-    return units
+    component: str
+    units: float
+    per_lot: float = 0.0
+    group: str | None = None
+    member: str | None = None
+    cost: float = 0.0
+
+    def per_order(self, scrap: float) -> float:
+        """scrap: units that the set-up scraps, which take it too."""
+        return (0.0 if self.group else self.per_lot) + scrap * self.units
+
+
+def bill(chain: Chain, product: str, recipe: str | None, day: date) -> dict[str, float]:
+    """Units of each component that one unit started on a day takes, scrap included; of alternatives the one that adds
+    least cost. Of a recipe with steps, all that goes into any of them."""
+    units: dict[str, float] = defaultdict(float)
+    for use in first_of_groups(uses_of(chain, product, recipe, day)):
+        units[use.component] += use.units
+    return dict(units)
+
+
+def first_of_groups(uses: Sequence[Use]) -> list[Use]:
+    """Of each group of alternatives the one that adds least cost, then by code."""
+    first: dict[str | None, tuple[float, str | None]] = {}
+    for use in uses:
+        if use.group:
+            first[use.group] = min(first.get(use.group, (use.cost, use.member)), (use.cost, use.member))
+    return [use for use in uses if not use.group or first[use.group] == (use.cost, use.member)]
+
+
+def steps_of(chain: Chain, recipe: str | None) -> list[Row]:
+    """The routing steps of a recipe, in their order."""
+    return sorted((r for r in chain.rows("recipe_steps") if r["recipe"] == recipe), key=lambda r: r["sequence"])
+
+
+def step_of(chain: Chain, code: str | None) -> Row | None:
+    return next((r for r in chain.rows("recipe_steps") if r["step"] == code), None)
+
+
+def brings(chain: Chain, product: str, code: str | None) -> str:
+    """What an order of a recipe or step brings: of a step that is not the last what waits for the next one, which goes
+    by its code."""
+    step = step_of(chain, code)
+    return product if step is None or steps_of(chain, step["recipe"])[-1] is step else step["step"]
+
+
+def becomes(chain: Chain, product: str) -> str:
+    """The product; of what waits between steps the one that it becomes."""
+    step = step_of(chain, product)
+    made = {r["recipe"]: r["product"] for r in chain.rows("recipes")}
+    return product if step is None else made[step["recipe"]]
+
+
+def uses_of(chain: Chain, product: str, code: str | None, day: date) -> list[Use]:
+    """What a unit started by a recipe or a step takes on a day: a step what the one before it brings, and what names
+    it; the first step what names no step. Of a whole recipe, all that goes into any of its steps."""
+    step = step_of(chain, code)
+    if step is None:
+        uses = _said(chain, product, code, day)
+        return uses + [u for s in steps_of(chain, code) for u in _own(chain, product, s["step"], day)]
+    steps = steps_of(chain, step["recipe"])
+    place = steps.index(step)
+    before = _said(chain, product, step["recipe"], day) if place == 0 else [Use(steps[place - 1]["step"], 1.0)]
+    return before + _own(chain, product, step["step"], day)
+
+
+def _own(chain: Chain, product: str, code: str | None, day: date) -> list[Use]:
+    """What the rows of a recipe or step alone say."""
+    rows = [r for r in chain.rows("components") if (r["product"], r.get("recipe")) == (product, code)]
+    return _rows_in_force(chain, rows, day)
+
+
+def _said(chain: Chain, product: str, recipe: str | None, day: date) -> list[Use]:
+    """Rows of the recipe itself stand in place of those for all recipes, component by component."""
+    rows = [r for r in chain.rows("components") if r["product"] == product and r.get("recipe") in (None, recipe)]
+    own = {r["component"] for r in rows if r.get("recipe") is not None}
+    return _rows_in_force(chain, [r for r in rows if r.get("recipe") is not None or r["component"] not in own], day)
+
+
+def _rows_in_force(chain: Chain, rows: Sequence[Row], day: date) -> list[Use]:
+    """Of rows of one component those that began last and hold: what is listed twice is used twice. In place of a
+    phantom stands what it takes."""
+    found: list[Use] = []
+    for component in sorted({r["component"] for r in rows}):
+        own = [r for r in rows if r["component"] == component]
+        held = [r for r in own if (r.get("valid_from") or date.min) <= day < (r.get("valid_to") or date.max)]
+        last = max((r.get("valid_from") or date.min for r in held), default=None)
+        for r in held:
+            if (r.get("valid_from") or date.min) != last:
+                continue
+            good = 1 - r["scrap_share"]
+            use = Use(component, r["units_per_unit"] / good, r["units_per_lot"] / good)
+            if r["alternate_group"]:
+                group = {"group": r["alternate_group"], "member": component, "cost": r["alternate_cost_per_unit"]}
+                use = replace(use, **group)
+            found += _through(chain, use, day) if _is_phantom(chain, component) else [use]
+    return found
+
+
+def _is_phantom(chain: Chain, product: str) -> bool:
+    return any(r["product"] == product and r.get("kind") == "phantom" for r in chain.rows("products"))
+
+
+def _through(chain: Chain, phantom: Use, day: date) -> list[Use]:
+    """What is taken in place of a phantom: all of its parts where it is one of alternatives."""
+    found = []
+    for part in _said(chain, phantom.component, None, day):
+        per_lot = phantom.per_lot * part.units + part.per_lot
+        use = replace(part, units=phantom.units * part.units, per_lot=per_lot, cost=phantom.units * part.cost)
+        if phantom.group:
+            use = replace(use, group=phantom.group, member=phantom.member, cost=phantom.cost)
+        elif part.group:
+            use = replace(use, group=f"{phantom.component}/{part.group}")
+        found.append(use)
+    return found
+
+
+def made_of(chain: Chain, product: str, row: Row, day: date, cost_of: Callable[[str], float]) -> float:
+    """Money for a good unit by a recipe on a day, with its steps; of alternatives by the cheapest. cost_of: of a
+    component."""
+    groups: dict[str | None, dict[str | None, float]] = defaultdict(lambda: defaultdict(float))
+    cost = row["cost_per_unit"] + sum(step["cost_per_unit"] for step in steps_of(chain, row["recipe"]))
+    for use in uses_of(chain, product, row["recipe"], day):
+        money = use.units * cost_of(use.component)
+        if use.group:
+            own = groups[use.group]
+            own[use.member] = own.get(use.member, use.cost) + money
+        else:
+            cost += money
+    return (cost + sum(min(own.values()) for own in groups.values())) / row["yield_share"]
 
 
 # orders -------------------------------------------------------------------------------------------
@@ -313,7 +449,7 @@ class Order:
     """A work, purchase or transfer order. way: its recipe, offer or lane; units: those started, before yield.
 
     kept: it was out before the plan, and its cost is spent. takes_hours, takes: hours, and components, that it still
-    takes: of one that began before, what was taken is taken.
+    takes: of one that began before, what was taken is taken. partly: units of it were reported.
     """
 
     name: str
@@ -327,7 +463,8 @@ class Order:
     due: date
     kept: bool = False
     takes_hours: bool = True
-    takes: Mapping[str, float] | None = None
+    takes: Sequence[Use] | None = None
+    partly: bool = False
 
 
 def planned(rows: Iterable[Row]) -> list[Order]:
@@ -359,14 +496,22 @@ def kept(chain: Chain) -> list[Order]:
         if left <= NOTHING:
             continue
         began = [e for e in events if e["state"] in ("started", "partly_done")]
-        takes = None
+        takes, told = None, r.get("recipe")
+        if r["kind"] == "make" and (steps := steps_of(chain, told)):  # of the whole: one of its last step
+            r = r | {"recipe": steps[-1]["step"]}
         if r["kind"] == "make" and r.get("was_to_start"):  # put off: it keeps the bill of the day that was agreed
-            takes = bill(chain, r["product"], r.get("recipe"), max(r["was_to_start"], chain.today))
+            takes = uses_of(chain, r["product"], r.get("recipe"), max(r["was_to_start"], chain.today))
         if began and r["kind"] == "make":
-            start = _moment(began[0]["happened_at"])
-            parts = bill(chain, r["product"], r.get("recipe"), max(r["start"], chain.today))
-            takes = {c: each for c, each in parts.items() if not _counted_since(chain, c, start)}
-        spent = chain.bucket(r["start"]) < 0 <= chain.bucket(r["due"]) and not any(
+            start, day = _moment(began[0]["happened_at"]), max(r.get("was_to_start") or r["start"], chain.today)
+            parts = uses_of(chain, r["product"], r.get("recipe"), day)
+            taken = {u.component for u in parts if not step_of(chain, u.component)}
+            taken = {c for c in taken if _counted_since(chain, c, start)}
+            whole = {u.component for u in uses_of(chain, r["product"], told, day)}
+            if told != r["recipe"] and all(_counted_since(chain, c, start) for c in whole):
+                taken |= {u.component for u in parts}
+            groups = {u.group for u in first_of_groups(parts) if u.component in taken}
+            takes = [u for u in parts if (u.group not in groups if u.group else u.component not in taken)]
+        spent = chain.bucket(r.get("was_to_start") or r["start"]) < 0 <= chain.bucket(r["due"]) and not any(
             e["state"] == "partly_done" for e in events
         )
         way = r.get({"make": "recipe", "buy": "offer", "move": "lane"}[r["kind"]])
@@ -375,7 +520,10 @@ def kept(chain: Chain) -> list[Order]:
             lane = in_force(ways(chain, "lanes", way), max(r["start"], chain.today)) or {}
             sites = sites[0] or lane.get("to_site"), lane.get("from_site")
         found.append(
-            Order(r["order"], r["kind"], r["product"], way, *sites, left, r["start"], r["due"], True, not spent, takes)
+            Order(
+                *(r[name] for name in ("order", "kind", "product")),
+                *(way, *sites, left, r["start"], r["due"], True, not spent, takes, good > NOTHING),
+            )
         )
     return found
 
@@ -554,6 +702,8 @@ def money(chain: Chain, product: str) -> Money:
     the table says, or nothing. A bucket late costs the holding of the whole horizon, where nothing says another."""
     price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
     price = chain.shares["price"] if price is None else price
+    if step_of(chain, product):  # what waits between steps is held as what it becomes, and worth nothing at the end
+        return Money(holding_of(chain, becomes(chain, product)), math.inf, math.inf, 0.0)
     own = in_force((r for r in chain.rows("economics") if r["product"] == product), chain.first) or {}
 
     def told(column: str, share: float) -> float:
@@ -591,9 +741,9 @@ def _source_cost(chain: Chain, product: str, day: date, above: tuple[str, ...] =
     for recipe in {r["recipe"] for r in chain.rows("recipes") if r["product"] == product}:
         row = in_force(ways(chain, "recipes", recipe), day)
         if row is not None and row["product"] == product:
-            parts = bill(chain, product, recipe, day)
-            used = sum(units * _source_cost(chain, part, day, (*above, product)) for part, units in parts.items())
-            found.append((row["cost_per_unit"] + used) / row["yield_share"])
+            found.append(
+                made_of(chain, product, row, day, lambda part: _source_cost(chain, part, day, (*above, product)))
+            )
     for offer in {r["offer"] for r in chain.rows("offers") if r["product"] == product}:
         row = in_force(ways(chain, "offers", offer), day)
         if row is not None and row["product"] == product:
@@ -664,9 +814,7 @@ def _cost_on(chain: Chain, place: Place, day: date) -> float:
 
     for r in held("recipes", "recipe"):
         if chain.site(r.get("site") or _line_site(chain, r)) == site:
-            parts = bill(chain, product, r["recipe"], day)
-            cost = r["cost_per_unit"] + sum(units * _cost_on(chain, (p, site), day) for p, units in parts.items())
-            found.append(cost / r["yield_share"])
+            found.append(made_of(chain, product, r, day, lambda part: _cost_on(chain, (part, site), day)))
     found += [r["price"] for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
@@ -680,8 +828,8 @@ def _lost_by(chain: Chain, product: str) -> float:
     found = [money(chain, product).lost] if any(r["product"] == product for r in _net(chain)) else []
     for r in chain.rows("recipes"):
         for t in range(chain.buckets):
-            each = bill(chain, r["product"], r["recipe"], chain.starts(t)).get(product)
-            if each:
+            uses = uses_of(chain, r["product"], r["recipe"], chain.starts(t))
+            for each in (u.units for u in uses if u.component == product):
                 found.append(_lost_by(chain, r["product"]) * r["yield_share"] / each)
     return min(found, default=math.inf)
 
@@ -895,6 +1043,7 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
     goods = Goods(chain, defaultdict(float), defaultdict(float), {}, dict.fromkeys(TERMS, 0.0), [])
     limited: dict[tuple[str, str, int], float] = defaultdict(float)
     work: dict[str, list[Work]] = defaultdict(list)
+    picked: dict[tuple[str, str, int, str], tuple[float, dict[str, list[Use]]]] = {}
     everything = [*kept(chain), *orders]
     for o in everything:
         start = max(chain.bucket(o.start), 0)
@@ -920,15 +1069,29 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
         if o.kind == "make":
             good *= (way or {}).get("yield_share", 1.0)
             day = max(o.start, chain.today)
-            takes = bill(chain, o.product, o.way, day) if o.takes is None else o.takes
-            for component, each in takes.items():
-                goods.out_of[(component, site), start] += o.units * each
-            line = (way or {}).get("line")
-            hours = (way or {}).get("setup_hours", 0.0) + o.units * (way or {}).get("hours_per_unit", 0.0)
-            if line is not None and o.takes_hours and hours > 0:
-                work[line].append(Work(o.name, hours, start, max(there - 1, start)))
+            takes = uses_of(chain, o.product, o.way, day) if o.takes is None else o.takes
+            scrap = 0.0 if o.partly else (way or {}).get("setup_scrap_units", 0.0)
+            members: dict[str, dict[str, list[Use]]] = defaultdict(lambda: defaultdict(list))
+            for use in takes:
+                if use.group and use.units > 0:
+                    members[use.group][use.member or ""].append(use)
+                elif not use.group:
+                    per_order = 0.0 if o.partly else use.per_order(scrap)
+                    goods.out_of[(use.component, site), start] += o.units * use.units + per_order
+            for group, own in members.items():
+                key = o.way or "", group, start, site
+                before = picked[key][0] if key in picked else 0.0
+                picked[key] = before + o.units + scrap, picked[key][1] | own if key in picked else own
+                if not o.kept and len(own) == 1:
+                    goods.cost["production"] += (o.units + scrap) * next(iter(own.values()))[0].cost
+            for line, each, setup in _lines(chain, way, start) if o.takes_hours else ():
+                hours = setup + o.units * each
+                if hours > 0:
+                    work[line].append(Work(o.name, hours, start, max(there - 1, start)))
         if there < chain.buckets:
-            goods.into[(o.product, site), there] += good
+            made = brings(chain, o.product, o.way) if o.kind == "make" else o.product
+            goods.into[(made, site), there] += good
+    _pick(chain, picked, goods)
     for line in sorted({r["line"] for r in chain.rows("lines")} | set(work)):
         _work_on(chain, line, work[line], goods)
     for (table, name, t), units in sorted(limited.items()):
@@ -946,8 +1109,60 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
     return goods
 
 
+def _pick(
+    chain: Chain,
+    picked: Mapping[tuple[str, str, int, str], tuple[float, Mapping[str, list[Use]]]],
+    goods: Goods,
+) -> None:
+    """Takes what is picked of alternatives, and pays what that adds. picked: recipe or step, group, bucket and site ->
+    units that orders need, and the alternatives."""
+    for (code, group, t, site), (needed, own) in sorted(picked.items()):
+        told = chain.picks.get((code, group, t), {}) if len(own) > 1 else {next(iter(own)): needed}
+        if abs(sum(told.values()) - needed) > NOTHING * max(1.0, needed) or not set(told) <= set(own):
+            goods.broken.append(f"{code} takes {needed:g} of {group} in bucket {t}, and {dict(told)} is picked")
+        for member, units in told.items():
+            for use in own.get(member, ()):
+                goods.out_of[(use.component, site), t] += units * use.units
+            if member in own and len(own) > 1:
+                goods.cost["production"] += units * own[member][0].cost
+
+
+def _lines(chain: Chain, way: Row | None, bucket: int) -> list[tuple[str, float, float]]:
+    """Lines that a recipe or step holds at once, and hours of each for a unit and for an order, with what the set-up
+    scraps."""
+    if way is None:
+        return []
+    codes = (way.get("route"), way["recipe"])
+    rows = [r for code in codes for r in chain.rows("recipe_lines") if code is not None and r["recipe"] == code]
+    own = {name: way[name] for name in ("hours_per_unit", "setup_hours")}
+    held = {} if way.get("line") is None else {way["line"]: own}
+    for r in rows:
+        held[r["line"]] = {name: r["share"] * own[name] if r[name] is None else r[name] for name in own}
+    scrap = way["setup_scrap_units"]
+    return [(line, h["hours_per_unit"], h["setup_hours"] + scrap * h["hours_per_unit"]) for line, h in held.items()]
+
+
+def _step_as_recipe(chain: Chain, step: Row, day: date) -> Row | None:
+    """A step as a row of recipes: the recipe's scrap counts at the first, its cost and yield at the last."""
+    row = in_force(ways(chain, "recipes", step["recipe"]), day)
+    if row is None:
+        return None
+    steps = steps_of(chain, step["recipe"])
+    is_first, is_last = steps[0] is step, steps[-1] is step
+    return row | {
+        **{name: step.get(name) for name in ("line", "hours_per_unit", "setup_hours", "setup_cost", "lead_days")},
+        "recipe": step["step"],
+        "route": row["recipe"],
+        "cost_per_unit": step["cost_per_unit"] + (row["cost_per_unit"] if is_last else 0.0),
+        "yield_share": row["yield_share"] if is_last else 1.0,
+        "setup_scrap_units": step["setup_scrap_units"] + (row["setup_scrap_units"] if is_first else 0.0),
+    }
+
+
 def _way(chain: Chain, o: Order) -> Row | None:
     """The row of the order's recipe, offer or lane that holds when it starts; of a kept one any, as it was."""
+    if o.kind == "make" and (step := step_of(chain, o.way)):
+        return _step_as_recipe(chain, step, max(o.start, chain.first))
     table = {"make": "recipes", "buy": "offers", "move": "lanes"}[o.kind]
     rows = ways(chain, table, o.way)
     row = in_force(rows, max(o.start, chain.first))
@@ -993,7 +1208,7 @@ def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
     step = way.get("lot_multiple_units") or 0.0
     if step and abs(o.units / step - round(o.units / step)) > NOTHING * max(1.0, o.units / step):
         found.append(f"{o.name}: {o.units:g} units, no multiple of {step:g}")
-    if o.kind == "make" and not bill(chain, o.product, o.way, o.start):
+    if o.kind == "make" and not uses_of(chain, o.product, o.way, o.start):
         parts = [r for r in chain.rows("components") if r["product"] == o.product and r.get("recipe") in (None, o.way)]
         if parts:
             found.append(f"{o.name}: made of nothing, as no component holds on {o.start}")
@@ -1034,7 +1249,8 @@ def _pay(chain: Chain, o: Order, way: Row, cost: dict[str, float]) -> None:
     """What an order costs. Goods on the way to another site are stock: they are held."""
     if o.kind == "make":
         cost["production"] += o.units * way.get("cost_per_unit", 0.0)
-        cost["setup"] += way.get("setup_cost", 0.0)
+        scrap = way.get("setup_scrap_units", 0.0)
+        cost["setup"] += way.get("setup_cost", 0.0) + scrap * way.get("cost_per_unit", 0.0)
     elif o.kind == "buy":
         cost["purchase"] += o.units * way.get("price", 0.0)
         cost["ordering"] += way.get("cost_per_order", 0.0)

@@ -12,7 +12,7 @@ import pytest
 
 from cases import referee
 from cases.plans import Plan, feasible, says_what_it_does, whole
-from cases.random_chains import FEATURES, MONDAY, RandomChain, random_chain
+from cases.random_chains import BILL_FEATURES, FEATURES, MONDAY, RandomChain, random_chain
 from datong.cycle import Decision, Head, decide, head, written
 from datong.model.errors import NoPlan
 from datong.model.flow import Clearing, nothing_learnt
@@ -25,7 +25,7 @@ SEEDS = range(40)
 # An order that is out begins two days later than agreed, and a component of its bill ends in between.
 PUT_OFF = 102
 # What a planner's lots leave out, so that the market without lots is the plan.
-IN_LOTS = ("lots", "multiples", "set-up hours", "set-up cost", "smallest purchase")
+IN_LOTS = ("lots", "multiples", "set-up hours", "set-up cost", "smallest purchase", "per lot", "scrap at set-up")
 NEAR = {"rel": 1e-6, "abs": 1e-6}
 
 
@@ -47,7 +47,19 @@ class RandomPlan(Plan):
     def chain(self) -> referee.Chain:
         """The chain, with orders that the product says begin later than they say moved there."""
         chain = referee.chain_of_state(self.made_of.settings, MONDAY, moved(self.made_of))
-        return replace(chain, in_pieces=self.in_pieces)
+        return replace(chain, in_pieces=self.in_pieces, picks=picks_of(chain, self.clearing))
+
+
+def picks_of(chain: referee.Chain, clearing: Clearing) -> dict[tuple[str, str, int], dict[str, float]]:
+    """Units made with each of alternatives, by recipe or step, group and bucket, as the plan says them."""
+    found: dict[tuple[str, str, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for r in clearing.quantities.to_pylist():
+        if r["kind"] == "serve" and r["recipe"] is not None:
+            way, pick = r["recipe"].split(": ", 1)
+            label, component = pick.rsplit(" = ", 1)
+            group = label.removeprefix(f"{way}/").rstrip("'")
+            found[way.split(" (")[0], group, chain.bucket(r["start"])][component] += r["started_units"]
+    return {key: dict(units) for key, units in found.items()}
 
 
 def moved(made: RandomChain) -> dict[str, Any]:
@@ -140,8 +152,8 @@ def books_differ(plan: RandomPlan) -> dict[str, tuple[float, float]]:
 def test_a_seed_gives_one_chain_and_every_feature_comes():
     chains = [random_chain(seed) for seed in range(60)]
     assert all(made == random_chain(made.seed) for made in chains)
-    assert frozenset().union(*(made.has for made in chains)) == frozenset(FEATURES)
-    assert not random_chain(1, without=FEATURES).has
+    assert frozenset().union(*(made.has for made in chains)) == {*FEATURES, *BILL_FEATURES}
+    assert not random_chain(1, without={*FEATURES, *BILL_FEATURES}).has
 
 
 def test_both_sides_read_the_same_tables():

@@ -20,6 +20,7 @@ from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, arrived_units, evaluate, used_units
 from datong.balance.long_lot_spans import hours_worked
 from datong.balance.pack import pack
+from datong.balance.picks import picked, picked_when_taken
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.ledger.state import State
 from datong.model.errors import Refused
@@ -126,6 +127,10 @@ def cleared(
     else:  # costed and bounded by the same two, while it searched
         found = price_search.solve(market, limits, on_progress, start)
         solution, outcome, bound = found.solution, found.outcome, found.bound
+        if len(picked(market)):  # the search lets what is picked lie
+            solution = replace(solution, started=picked_when_taken(market, solution.started, None))
+            plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+            outcome = evaluate(market, *plan)
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
     bound = float(np.minimum(bound, total))
@@ -190,6 +195,7 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
     """What orders do and cost, with the deliveries that suit them best. started: (way, bucket) units; lots: (way,
     bucket) how many orders they are. Raises AssertionError where they break a rule of the market."""
     market = cleared.market
+    started = picked_when_taken(market, started, lots)
     solution = deliver(market, replace(cleared.solution, started=started), lots)
     outcome = evaluate(
         market,
