@@ -76,6 +76,8 @@ def all_fit(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> b
     needed: dict[str, FloatArray] = defaultdict(lambda: np.zeros((days, days)))
     for job in jobs:
         if job.line is not None:
+            if job.first >= days:  # what it takes is there after the bucket
+                return False
             needed[job.line][job.first, job.last] += job.hours
     for line, of_line in needed.items():
         for first in range(days):
