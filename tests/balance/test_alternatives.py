@@ -110,6 +110,23 @@ def test_of_what_was_made_the_first_alternative_counts_as_taken():
     assert {p: where.on_hand_units[p] for p in "ACD"} == {"A": 3.0, "C": 7.0, "D": 10.0}
 
 
+def test_records_take_the_first_alternative_of_their_day():
+    """C, which adds no cost, was one until the 30th: of 3 of A made on the day before it 3 C were taken, of 2 made on
+    the day after 4 D."""
+    given = choosing(extra=1.0)
+    ended = SUNDAY.date() - timedelta(days=1)
+    for row in given["components"]:
+        row["valid_to"] = ended if row["component"] == "C" else None
+    given["stock"] = [{"happened_at": SUNDAY - timedelta(days=3), "product": p, "units": 10.0} for p in "CD"]
+    made = {"product": "A", "order": None}
+    given["production"] = [
+        made | {"production": "p1", "happened_at": SUNDAY - timedelta(days=2), "good_units": 3.0},
+        made | {"production": "p2", "happened_at": SUNDAY, "good_units": 2.0},
+    ]
+    on_hand = position(chain(1, **given)).on_hand_units
+    assert {p: on_hand[p] for p in "ACD"} == {"A": 5.0, "C": 7.0, "D": 6.0}
+
+
 def test_an_alternative_of_0_units_is_none_in_records_either():
     """C, of which nothing is taken, adds no cost, D 1: 3 of A were made of 6 of D, as the plan has it."""
     given = choosing(extra=1.0)

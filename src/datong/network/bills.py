@@ -1,7 +1,7 @@
 """Bills of materials: what a unit started of a product takes, by one of its recipes, on a day."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
@@ -146,43 +146,9 @@ def summed(uses: tuple[ComponentUse, ...]) -> tuple[ComponentUse, ...]:
     return tuple(replace(use, units_per_unit=each, per_lot=per_lot) for use, (each, per_lot) in found.items())
 
 
-def split_per_lot(
-    uses: tuple[ComponentUse, ...], scrap: float = 0.0
-) -> tuple[tuple[ComponentUse, ...], dict[str, float]]:
-    """What a unit takes, and what an order takes whatever its size, by component; scrap: units that its set-up scraps.
-    What an order takes of alternatives stays with them (`per_lot`): which one is taken is still to be decided."""
-    if not scrap and all(use.per_lot == 0 and use.units_per_unit > 0 for use in uses):
-        return uses, {}
-    per_lot: dict[str, float] = defaultdict(float)
-    for use in uses:
-        if use.group is None and (units := per_order(use, scrap)) > 0:
-            per_lot[use.component] += units
-    each = (use for use in uses if use.units_per_unit > 0)
-    return tuple(replace(u, per_lot=0.0 if u.group is None else per_order(u, scrap)) for u in each), dict(per_lot)
-
-
-def per_order(use: ComponentUse, scrap: float) -> float:
-    """Units of a component that an order takes whatever its size: what its row says (of alternatives it does not count:
-    which one is taken is decided by the unit), and those that the units take which the set-up scraps."""
-    return (use.per_lot if use.group is None else 0.0) + scrap * use.units_per_unit
-
-
 def group_label(recipe: str, group: str) -> str:
     """What a recipe takes of a group of alternatives goes by."""
     return f"{recipe}/{group}"
-
-
-def without_alternatives(uses: Iterable[ComponentUse]) -> tuple[ComponentUse, ...]:
-    """Of each group of alternatives the first alone: the one that adds least cost, then by code, of those of which any
-    unit is taken. Records do not tell which one was taken."""
-    uses = tuple(use for use in uses if use.group is None or use.units_per_unit > 0)
-    first: dict[str, tuple[float, str]] = {}
-    for use in uses:
-        if use.group is not None and use.member is not None:
-            first[use.group] = min(first.get(use.group, (use.cost, use.member)), (use.cost, use.member))
-    if not first:
-        return uses
-    return tuple(use for use in uses if use.group is None or first[use.group] == (use.cost, use.member))
 
 
 def bill_over_time(every: tuple[ComponentUse, ...], days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:

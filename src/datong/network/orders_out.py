@@ -11,8 +11,9 @@ import pyarrow as pa
 from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
-from datong.network.bills import Bills, group_label, phantoms, without_alternatives
+from datong.network.bills import Bills, group_label, phantoms
 from datong.network.horizon import valid_on
+from datong.network.order_takes import first_alternatives
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import MOMENT
 from datong.network.stock import Counts, order_sites
@@ -135,5 +136,5 @@ class _Takings:
             if all(self.counts.taken(part, site, moment) for part in whole):
                 taken |= {use.component for use in bill} & self.routes.between.keys()
         on_its_day = tuple(use for use in bill if valid_on(order["start"], use.valid_from, use.valid_to)) or bill
-        first = (use for use in without_alternatives(on_its_day) if use.group is not None and use.component in taken)
+        first = (use for use in first_alternatives(on_its_day) if use.group is not None and use.component in taken)
         return frozenset({*taken, *(group_label(order["recipe"], use.group or "") for use in first)})

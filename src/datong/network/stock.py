@@ -25,8 +25,9 @@ from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.settings import ChainSettings
-from datong.network.bills import Bills, per_order, phantoms, without_alternatives
+from datong.network.bills import Bills, phantoms
 from datong.network.horizon import rows_of
+from datong.network.order_takes import of_records
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import (
     MOMENT,
@@ -465,14 +466,12 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
         rows = by_kind[first[k] : first[k + 1]]
         day = made["day"].to_numpy()[rows]
         bill = routes.bill_with_scrap(bills, products[key // len(recipes)], recipes[key % len(recipes)], scrap)
-        taken = without_alternatives(use for use, _ in bill)
-        for use, scrapped in ((use, units) for use, units in bill if use in taken):
-            since, until = (end - EPOCH for end in use.days)
+        for taken in of_records(bill):
+            since, until = (end - EPOCH for end in taken.days)
             own = rows[(day >= since) & (day < until)]
-            moves.append((own, use.component, use.units_per_unit))
-            each = per_order(use, scrapped)
-            if each:  # of a report without an order: it is of one
-                per_lot.append((own, use.component, np.where(units[own] > LEAST_UNITS, each, 0.0)))
+            moves.append((own, taken.component, taken.units))
+            if taken.per_order:  # of a report without an order: it is of one
+                per_lot.append((own, taken.component, np.where(units[own] > LEAST_UNITS, taken.per_order, 0.0)))
     if not moves:
         return _move_table([])
     at = np.concatenate([rows for rows, _, _ in (*moves, *per_lot)])

@@ -16,9 +16,10 @@ from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
-from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, split_per_lot, summed
+from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
 from datong.network.lines_at_once import OnLine, RecipeLines
+from datong.network.order_takes import of_plans
 from datong.network.overdue_arrivals import LEAD_QUANTILE
 from datong.network.refusals import Refusal, closed_days
 from datong.network.routes import Routes
@@ -201,7 +202,7 @@ def recipe_and_offer_ways(
                 makes = routes.brings(row["product"], row["recipe"])
                 place = routes.place(row["recipe"])
                 own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
-                recipes.append(_with_scrap(row | own_step | of_days, summed(uses), on_lines))
+                recipes.append(of_plans(row | own_step | of_days, summed(uses), on_lines))
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
     for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
         lead = lead_time_of(learnt, r["offer"], r["lead_days"])
@@ -214,17 +215,6 @@ def recipe_and_offer_ways(
             lead = lead_time_of(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}, in_working=False))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
-
-
-def _with_scrap(row: Row, bill: tuple[ComponentUse, ...], on_lines: tuple[OnLine, ...]) -> Row:
-    """A row of `recipes` with what a unit and what an order takes. The units that a set-up scraps come on top of the
-    order's: they take hours, money and components of their own."""
-    scrap = row["setup_scrap_units"]
-    uses, per_lot = split_per_lot(bill, scrap)
-    if scrap:
-        on_lines = tuple(replace(h, setup_hours=h.setup_hours + scrap * h.hours_per_unit) for h in on_lines)
-        row = row | {"setup_cost": row["setup_cost"] + scrap * row["cost_per_unit"]}
-    return row | {"uses": uses, "on_lines": on_lines, "lot_uses": tuple(per_lot.items())}
 
 
 def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
