@@ -61,6 +61,7 @@ BILL_FEATURES: Mapping[str, float] = {
     "bills that change": 0.3,  # of alternatives, from a day on
     "per lot": 0.2,
     "scrap at set-up": 0.2,
+    "recipe that changes": 0.2,  # in its hours, cost and yield, from a day on
 }
 
 
@@ -337,6 +338,10 @@ class _Maker:
         if "scrap at set-up" in more:
             for row in (*recipes, *self.tables.get("recipe_steps", ())):
                 row["setup_scrap_units"] = self.pick(0.0, 1.0, 2.0)
+        if "recipe that changes" in more:
+            day, old = self.start_of(int(self.random.integers(1, self.buckets))), recipes[-1]
+            new = {"valid_from": day, "cost_per_unit": self.whole(1, 6), "hours_per_unit": self.pick(0.25, 0.5)}
+            recipes[-1:] = [old | {"valid_to": day}, old | new | {"yield_share": self.pick(1.0, 0.8)}]
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""
