@@ -21,7 +21,6 @@ import scipy.sparse as sp
 
 from datong.balance.arrays import Demand, Market
 from datong.balance.long_lot_spans import cost_beside
-from datong.balance.picks import picked
 from datong.balance.rules.max_lateness import MaxLateness
 from datong.balance.rules.priorities import Priorities
 from datong.balance.rules.rule import Reader
@@ -271,11 +270,10 @@ class Programme:
         market, buckets = self.market, self.buckets
         t = np.arange(buckets)
         self.stock: dict[int, IntArray] = {}
-        taken_at_once = set(picked(market).tolist())
         for product in self.pools:
             cost = np.full(buckets, market.money.holding[product])
             cost[-1] -= market.money.salvage[product]
-            stock = self.add_columns(cost, np.full(buckets, 0.0 if product in taken_at_once else np.inf))
+            stock = self.add_columns(cost, np.full(buckets, np.inf))
             row = self.pool_row[product] + t
             self.add_entries(row, stock, 1.0)
             self.add_entries(row[1:], stock[:-1], -1.0)

@@ -20,7 +20,7 @@ from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, arrived_units, evaluate, used_units
 from datong.balance.long_lot_spans import hours_worked
 from datong.balance.pack import pack
-from datong.balance.picks import picked, picked_when_taken
+from datong.balance.picks import picked_when_taken
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.ledger.state import State
 from datong.model.errors import Refused
@@ -121,16 +121,17 @@ def cleared(
     if door == "prices" and market.has_circles:
         raise Refused(message("balance.circles_unknown_to_prices"))
     if door == "highs":
-        solution = highs.solve(market, limits=limits, on_progress=on_progress)
-        plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
-        outcome, bound = evaluate(market, *plan), lower_bound(market, solution.prices)
+        found = highs.solve(market, limits=limits, on_progress=on_progress)
+        outcome, bound = None, lower_bound(market, found.prices)
     else:  # costed and bounded by the same two, while it searched
-        found = price_search.solve(market, limits, on_progress, start)
-        solution, outcome, bound = found.solution, found.outcome, found.bound
-        if len(picked(market)):  # the search lets what is picked lie
-            solution = replace(solution, started=picked_when_taken(market, solution.started, None))
-            plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
-            outcome = evaluate(market, *plan)
+        searched = price_search.solve(market, limits, on_progress, start)
+        found, outcome, bound = searched.solution, searched.outcome, searched.bound
+    # Both let what is picked of alternatives lie, where that costs no more.
+    started = picked_when_taken(market, found.started, None)
+    if outcome is None or started is not found.started:
+        plan = (started, found.issued, found.turned_away, found.substituted, found.wasted)
+        outcome = evaluate(market, *plan)
+    solution = replace(found, started=started)
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
     bound = float(np.minimum(bound, total))
