@@ -17,6 +17,7 @@ from datong.balance.rules.rule import Walk
 from datong.balance.tolerance import TOLERANCE, assert_within
 from datong.model.demand_layers import expected_over_and_short
 from datong.model.flow import FloatArray, IntArray
+from datong.network.shelf_life import wasted as goes_bad
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +116,16 @@ def evaluate(
         turned_away=turned_away,
         waiting=late,
     )
+
+
+def fewest_wasted(market: Market, started: FloatArray, issued: FloatArray, substituted: FloatArray) -> FloatArray:
+    """(product, bucket) the fewest units that go bad of what starts bring, in any quantities, and deliveries take."""
+    arrived = arrived_units(market, started)
+    taken = _taken(market, used_units(market, started), issued, substituted)
+    found, life = np.zeros(market.stock.fixed.shape), market.rules.shelf_life.life
+    for p in np.flatnonzero(life >= 0).tolist():
+        found[p] = goes_bad(market.stock.fixed[p], arrived[p], taken[p], int(life[p]))
+    return found
 
 
 def _taken(market: Market, used: FloatArray, issued: FloatArray, substituted: FloatArray) -> FloatArray:

@@ -16,17 +16,20 @@ from datong.network.facts import ChainFacts
 def shelf_life_buckets(state: State, facts: ChainFacts) -> dict[str, int]:
     """Whole buckets for which a unit can be kept; a unit may lie over the end of its bucket so many times.
 
-    With lanes, at each stock point: a unit that was moved counts as new.
+    With lanes, at each stock point: a unit that was moved counts as new. What is picked of alternatives of which one
+    goes bad is picked when it is taken.
     """
     days = state.settings.calendar.bucket_days
     table = state.table("products").select(["product", "shelf_life_days"])
     table = table.filter(pc.is_valid(table["shelf_life_days"]))
     names = facts.names_by_product
-    return {
+    found = {
         name: int(r["shelf_life_days"] // days)
         for r in table.to_pylist()
         for name in names.get(r["product"], {"": r["product"]}).values()
     }
+    picks = (way for way in facts.ways if way.picks is not None)
+    return found | {way.product: 0 for way in picks if way.uses[0].component in found}
 
 
 def wasted(comes: FloatArray, arrived: FloatArray, taken: FloatArray, life: int) -> FloatArray:
