@@ -150,15 +150,21 @@ def test_other_rules_read_everything(shop: Path, read: Callable[[], set[str]], m
     assert read() == {"products", "sales"}
 
 
-def test_a_ledger_that_was_changed_elsewhere_is_held_to_the_folder(shop: Path, tmp_path: Path) -> None:
-    """The price of A is 1 in the folder. Another file says 7; opening brings back what the folder says."""
+def test_what_came_in_elsewhere_stands_until_the_folder_changes(shop: Path, tmp_path: Path) -> None:
+    """The price of A is 1 in the folder. Another file says 7: that holds, until the folder's file says 3."""
     other = tmp_path / "products.csv"
     other.write_text("product,price\nA,7\n", encoding="utf-8")
     with datong.open(shop) as chain:
         assert chain.ingest(other).reports[0].superseded == 1
     with datong.open(shop) as chain:
+        assert [r.superseded for r in chain.ingested if r.table == "products"] == [0]
+        assert [f.code for f in chain.unheeded] == ["overtaken"]
+        assert chain.state().table("products")["price"].to_pylist() == [7.0, 2.0]
+    (shop / "products.csv").write_text(PRODUCTS.replace("A,1", "A,3"), encoding="utf-8")
+    with datong.open(shop) as chain:
         assert [r.superseded for r in chain.ingested if r.table == "products"] == [1]
-        assert chain.state().table("products")["price"].to_pylist() == [1.0, 2.0]
+        assert chain.unheeded == ()
+        assert chain.state().table("products")["price"].to_pylist() == [3.0, 2.0]
 
 
 def test_a_version_that_was_taken_out_of_its_file_is_said_until_it_is_settled(shop: Path) -> None:

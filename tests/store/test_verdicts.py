@@ -36,7 +36,7 @@ def test_cases(store: Store, case: Case) -> None:
             if version.withdrawn:
                 ledger.withdraw(name, [f"{name}:{'L' if name == 'lines' else 's'}"], version.known, by="test")
             else:
-                source = BY_HAND if version.by_hand else "before"
+                source = BY_HAND if version.by_hand else "now" if version.own else "before"
                 ledger.ingest(name, rows, None, (), source, ARRIVED, by="test")
         name, rows = as_table(list(case.rows), case.kind)
         report = ledger.ingest(name, rows, None, (), "now", ARRIVED, by="test")

@@ -24,12 +24,13 @@ History = Literal["declared", "live"]
 @dataclass(frozen=True)
 class Version:
     """A version that is held of a fact. says: its content; withdrawn: from `known` on that does not hold. by_hand:
-    somebody wrote it by hand, no file tells it."""
+    somebody wrote it by hand, no file tells it. own: the source of the rows that come now told it."""
 
     known: datetime
     says: str
     withdrawn: bool = False
     by_hand: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def verdicts(
     held: the versions of the chain in the order in which they came in. arrived: when the source came in.
     fact_is_there: the ledger holds the fact from another day on. A row later than all that is held supersedes it where
     it says something else. One that is not later is known where it says what held at its moment, else in conflict. Of
-    the rows of one source for one moment the first counts.
+    the rows of one source for one moment the first counts. A master row without a moment says nothing new by saying
+    again what its source said last, whatever others said since.
     """
     moments = [known_since(row, rows, bool(held) or fact_is_there, history, arrived) for row in rows]
     found: list[Verdict | None] = [_against(held, k, row, kind) for k, row in zip(moments, rows, strict=True)]
@@ -123,8 +125,10 @@ def _against(held: Sequence[Version], known: datetime, row: Coming, kind: Kind) 
         return None
     if kind == "event" and row.assumed and any(version.says == row.says for version in held):
         return "known"
-    if kind == "master" and row.known is None and latest.by_hand:
-        told = _latest([version for version in held if not version.by_hand])
+    if kind == "master" and row.known is None and not latest.own:
+        told = _latest([version for version in held if version.own])
+        if told is None and latest.by_hand:
+            told = _latest([version for version in held if not version.by_hand])
         if told is not None and told.says == row.says:
             return "known"
     if known > latest.known:
@@ -209,6 +213,49 @@ CASES: tuple[Case, ...] = (
         ("superseding",),
         "master",
         "live",
+    ),
+    Case(
+        "a file says again what it said before another one said otherwise",
+        (Version(_day(3), "a", own=True), Version(_day(5), "b")),
+        (Coming(None, "a", True),),
+        ("known",),
+        "master",
+    ),
+    Case(
+        "live too, a file says again what it said before another one said otherwise",
+        (Version(_day(3), "a", own=True), Version(_day(5), "b")),
+        (Coming(None, "a", True),),
+        ("known",),
+        "master",
+        "live",
+    ),
+    Case(
+        "a file says something else than before, after another one spoke",
+        (Version(_day(3), "a", own=True), Version(_day(5), "b")),
+        (Coming(None, "c", True),),
+        ("superseding",),
+        "master",
+    ),
+    Case(
+        "a file says again what it said before its own last word",
+        (Version(_day(3), "a", own=True), Version(_day(5), "b", own=True)),
+        (Coming(None, "a", True),),
+        ("superseding",),
+        "master",
+    ),
+    Case(
+        "a file says something new after others and a hand, though another file said it before the hand did",
+        (Version(_day(3), "a", own=True), Version(_day(5), "b"), Version(_day(7), "c", by_hand=True)),
+        (Coming(None, "b", True),),
+        ("superseding",),
+        "master",
+    ),
+    Case(
+        "said otherwise by others, then withdrawn, and said again as at first",
+        (Version(_day(3), "a", own=True), Version(_day(5), "b"), Version(_day(6), "b", withdrawn=True)),
+        (Coming(None, "a", True),),
+        ("known",),
+        "master",
     ),
     Case(
         "live, it has come now, whatever is dated beside it",

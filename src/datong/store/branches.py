@@ -18,7 +18,7 @@ from datong.ledger.state import in_state_schema
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _Incoming, _own_columns
+from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Judged, Spill, _Incoming, _own_columns
 from datong.store.migrations import branch_table, create_branch_table, quoted
 from datong.store.take_in_sql import lacks_key, moment_sql, named_by, numbered, valid_from
 
@@ -268,7 +268,7 @@ class BranchLedger(DuckDBLedger):
         """Put every good row into `staged`: what the trunk knows may be news here."""
         return super()._stage(table, incoming, every=True)
 
-    def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
+    def _judge(self, table: Table, ingest: int, arrived_at: datetime, source: str, whole: bool) -> Judged:
         """Add what differs from what the branch holds: new facts, new versions, and rows in conflict (_n, row_id).
 
         Only rows of one source that contradict one another for the same moment are in conflict.
@@ -288,7 +288,7 @@ class BranchLedger(DuckDBLedger):
             "SELECT count(*) FILTER (verdict = 'new'), count(*) FILTER (verdict = 'other') FROM verdicts"
         )
         conflicts = self._arrow("SELECT _n, row_id FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
-        return added, later, conflicts
+        return Judged(added, later, conflicts)
 
     def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime, *, by: str) -> int:
         """Say that rows do not hold on this branch; see Ledger.withdraw. They hold on its parent as before."""

@@ -37,6 +37,7 @@ from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.rows_for_store import incoming_rows
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema, schema_of
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
+from datong.ledger.verdicts import BY_HAND
 from datong.ledger.versions import versions
 from datong.model.errors import NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
@@ -61,6 +62,7 @@ from datong.store.take_in_sql import (
     moment_sql,
     named_by,
     numbered,
+    overtaken,
     repeated,
     repeated_of_buyers,
     staging,
@@ -75,6 +77,8 @@ _SPILL_BYTES = 16 * 1024 * 1024
 _RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
 _SEEN_BYTES = 16 * 1024 * 1024  # of a table that stays in memory as it was read last
 _CONFLICTS_AT_ONCE = 10_000
+# Most rows that are named of those that another source has overtaken.
+_MOST_OVERTAKEN = 5
 # Where more rows of a table changed than these, it is read anew.
 _MOST_SPLICED = 200
 
@@ -156,6 +160,17 @@ _SAME_TIME = timedelta(minutes=1)
 _CONFLICTS_SCHEMA = pa.schema({"_n": pa.int64(), "row_id": pa.string()})
 # Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
 _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
+
+
+class Judged(NamedTuple):
+    """What became of rows that came in: new facts, new versions, and the rows in conflict (_n, row_id); how many come
+    to say what another source said; what is to be said of those that say again what another overtook."""
+
+    added: int
+    superseded: int
+    conflicts: pa.Table
+    agreed: int = 0
+    overtaken: tuple[Finding, ...] = ()
 
 
 class _Seen(NamedTuple):
@@ -258,20 +273,23 @@ class DuckDBLedger:
             now = None if self.now is None else self.now()
             incoming = _Incoming(table, checked, self.settings, arrived_at, bad, now)
             good = added = self._add_at_once(table, incoming, ingest, arrived_at)
-            superseded, conflicts, clash = 0, _CONFLICTS_SCHEMA.empty_table(), None
+            judged = Judged(0, 0, _CONFLICTS_SCHEMA.empty_table())
+            superseded, conflicts, said = 0, judged.conflicts, ()
             if good is None or added is None:
                 try:
                     good = self._stage(table, incoming)
-                    added, superseded, conflicts = self._judge(table, ingest, arrived_at)
+                    judged = self._judge(table, ingest, arrived_at, source, whole)
+                    added, superseded, conflicts = judged.added, judged.superseded, judged.conflicts
                     for some in conflicts.to_batches(_CONFLICTS_AT_ONCE):
                         bad.add(self._conflicting_rows(table, source, pa.Table.from_batches([some])))
-                    clash = self._conflict_finding(source, conflicts)
+                    said = (*self._conflict_finding(source, conflicts), *judged.overtaken)
                 finally:
                     self._drop_temporary()
             mended = self._drop_mended(table.name, source, bad) if whole else 0
             fresh = self._put_in_quarantine(table.name, source, bad, arrived_at, ingest)
-            if added or superseded or mended or fresh:
+            if added or superseded or mended or fresh or judged.agreed:
                 self._note_ingest(ingest, table.name, source, arrived_at)
+            if added or superseded or mended or fresh:
                 self._note_write(arrived_at, by, "ingest", table.name, source, added + superseded)
         return IngestReport(
             source=source,
@@ -281,7 +299,7 @@ class DuckDBLedger:
             superseded=superseded,
             known=good - added - superseded - conflicts.num_rows,
             quarantined=bad.rows,
-            findings=(*checked.findings, *([] if clash is None else [clash])),
+            findings=(*checked.findings, *said),
         )
 
     def _add_at_once(self, table: Table, incoming: "_Incoming", ingest: int, arrived_at: datetime) -> int | None:
@@ -318,8 +336,8 @@ class DuckDBLedger:
                 self._run(taking_out())
         return incoming.rows - repeated_rows.num_rows
 
-    def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
-        """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id)."""
+    def _judge(self, table: Table, ingest: int, arrived_at: datetime, source: str, whole: bool) -> "Judged":
+        """Add what is new. whole: the source has no other rows."""
         history = self.settings.history
         some_stored = self._has_rows(table)
         ((unkeyed,),) = self._rows(lacks_key())
@@ -328,22 +346,54 @@ class DuckDBLedger:
         for statement in numbered(table, unkeyed, some_stored):
             self._run(statement)
         ((unknown, some_contested),) = self._rows(counted(some_stored))
-        first, later, judged = 0, 0, 0
+        first, later, agreed, overtaken_rows, judged = 0, 0, 0, 0, 0
         conflicts = _CONFLICTS_SCHEMA.empty_table()
         if some_contested:
             self._run(contested(table, some_stored))
             ((judged,),) = self._rows("SELECT count(*) FROM contested")
         if judged:
-            self._run(stored(table))
-            self._run(verdicts(table, history, arrived_at))
-            ((first, later),) = self._rows(
-                "SELECT count(*) FILTER (version = 1), count(*) FILTER (version > 1) FROM verdicts"
+            self._run(stored(table, source))
+            self._run(verdicts(table, history, arrived_at, whole))
+            ((first, later, agreed, overtaken_rows),) = self._rows(
+                "SELECT count(*) FILTER (verdict = 'new' AND version = 1),"
+                " count(*) FILTER (verdict = 'new' AND version > 1), count(*) FILTER (verdict = 'agreed'),"
+                " count(*) FILTER (verdict = 'overtaken') FROM verdicts"
             )
             conflicts = self._arrow("SELECT _n, row_id FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
+        said = tuple(self._overtaken_findings(table, source, overtaken_rows))
         added = unknown - judged + first
-        if added + later:
+        if added + later + agreed:
             self._run(insertion(table, history, arrived_at, ingest, judged > 0))
-        return added, later, conflicts
+        return Judged(added, later, conflicts, agreed, said)
+
+    def _overtaken_findings(self, table: Table, source: str, count: int) -> Iterator[Finding]:
+        """What is said of rows that say again what their source said last, while another said otherwise since: of each
+        of the first ones, and of how many more there are."""
+        if not count:
+            return
+        rows = self._arrow(overtaken(table, _MOST_OVERTAKEN)).to_pylist()
+        for row in rows:
+            differing = [name for name in table.columns if name != "known_at" and row[name] != row[f"since_{name}"]]
+            pairs = [
+                f"{name} {_shown_cell(row[name], self.settings)} → {_shown_cell(row[f'since_{name}'], self.settings)}"
+                for name in differing
+            ]
+            by = row["_since_source"] or ""
+            hand = by.startswith(BY_HAND)
+            yield finding(
+                "warning",
+                "store.overtaken_by_hand" if hand else "store.overtaken",
+                source,
+                row=row["_source_row"],
+                column=differing[0] if len(differing) == 1 else None,
+                row_id=row["row_id"],
+                values=", ".join(pairs),
+                by=by,
+            )
+        if count > len(rows):
+            yield finding(
+                "warning", "store.more_overtaken", source, rows_affected=count - len(rows), count=count - len(rows)
+            )
 
     def _number_equal(self, table: Table, held: str) -> None:
         """Make `repeated` of `staged`. held: SQL of the rows that are there."""
@@ -368,13 +418,13 @@ class DuckDBLedger:
             with suppress(duckdb.Error):
                 self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
-    def _conflict_finding(self, source: str, conflicts: pa.Table) -> Finding | None:
+    def _conflict_finding(self, source: str, conflicts: pa.Table) -> Iterator[Finding]:
         """One finding for all rows of a source that contradict what is known."""
         if not conflicts.num_rows:
-            return None
+            return
         first = conflicts.slice(0, 1).to_pylist()[0]
         ((row,),) = self._rows("SELECT _source_row FROM staged WHERE _n = ?", [first["_n"]])
-        return _conflict(source, row, first["row_id"], conflicts.num_rows)
+        yield _conflict(source, row, first["row_id"], conflicts.num_rows)
 
     def _conflicting_rows(self, table: Table, source: str, conflicts: pa.Table) -> pa.Table:
         """Rows in conflict as a quarantine keeps them: as the texts that a source would give."""
@@ -1290,6 +1340,13 @@ def _conflict(source: str, row: int | None, row_id: str, rows_affected: int) -> 
         rows_affected=rows_affected,
         row_id=row_id,
     )
+
+
+def _shown_cell(value: Any, settings: ChainSettings) -> str:
+    """A cell as it may stand in a file; of an empty one, that it is."""
+    if value is None:
+        return "–"
+    return f"{value:.12g}" if isinstance(value, float) else _source_text(value, False, settings)
 
 
 def _source_text(value: Any, day_only: bool, settings: ChainSettings) -> str:

@@ -144,25 +144,29 @@ def contested(table: Table, some_stored: bool) -> str:
     )
 
 
-def stored(table: Table) -> str:
-    """The versions that the ledger has of the contested facts."""
+def stored(table: Table, source: str) -> str:
+    """The versions that the ledger has of the contested facts. source: whose rows come in."""
     return (
         "CREATE OR REPLACE TEMP TABLE stored AS"
         f" SELECT row_id, {valid_from(table)} AS _from, _content, known_at, _version, _withdrawn,"
-        f" coalesce(starts_with(_came_from, '{BY_HAND}'), false) AS _by_hand"
+        f" coalesce(starts_with(_came_from, '{BY_HAND}'), false) AS _by_hand,"
+        f" coalesce(_came_from = {text_sql(source)}, false) AS _own"
         f" FROM {chain_table(table)}"
         " LEFT JOIN (SELECT ingest AS _of_ingest, source AS _came_from FROM ingests) ON _of_ingest = _ingest"
         " WHERE row_id IN (SELECT row_id FROM contested)"
     )
 
 
-def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: datetime) -> str:
-    """What each contested row is: 'new' (with its version number), 'known' or 'conflict'.
+def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: datetime, whole: bool) -> str:
+    """What each contested row is: 'new' (with its version number), 'known' or 'conflict'; 'overtaken' where it says
+    again what its source said last, and another said otherwise since; 'agreed' where its source comes to say what
+    another said, which is kept as a version of its own, at the other's moment, so that what the source says later is
+    held against it. whole: also where the source never spoke of it.
 
     A master row without known_at: since ever where its key is new, or where the same source gives dated versions of
-    it (it is the one before them); else it arrived now; it says nothing new by saying again what files said before
-    somebody wrote otherwise by hand. An event whose known_at is assumed says nothing new by saying again what any
-    version said.
+    it (it is the one before them); else it arrived now; it says nothing new by saying again what its source said
+    last, or what files said before somebody wrote otherwise by hand. An event whose known_at is assumed says nothing
+    new by saying again what any version said.
     """
     known_at = "c.known_at"
     if table.kind == "master":
@@ -175,12 +179,21 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
             )
         known_at = f"coalesce(c.known_at, {undated})"
     said_again = (
-        "_known_at_assumed AND said" if table.kind == "event" else "was_undated AND latest._by_hand AND said_by_file"
+        "_known_at_assumed AND said"
+        if table.kind == "event"
+        else "was_undated AND NOT latest._own AND coalesce(own_content = dated._content,"
+        " latest._by_hand AND said_by_file)"
+    )
+    agrees = (
+        "false"
+        if table.kind == "event"
+        else "was_undated AND is_first AND before = _content AND NOT latest_own AND NOT latest_withdrawn"
+        f" AND coalesce(own_content <> _content, {whole})"
     )
     return f"""
         CREATE OR REPLACE TEMP TABLE verdicts AS
         WITH latest AS (
-            SELECT row_id, _from, known_at, _content, _withdrawn, _by_hand,
+            SELECT row_id, _from, known_at, _content, _withdrawn, _by_hand, _own,
                 max(_version) OVER (PARTITION BY row_id, _from) AS _version
             FROM stored
             QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1
@@ -196,16 +209,21 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
                 coalesce(
                     arg_max(s._content, (s.known_at, s._version)) FILTER (NOT s._by_hand) = any_value(dated._content),
                     false
-                ) AS said_by_file
+                ) AS said_by_file,
+                arg_max(s._content, (s.known_at, s._version)) FILTER (s._own) AS own_content
             FROM dated JOIN stored AS s ON s.row_id = dated.row_id AND s._from = dated._from
             GROUP BY dated._n
         ), judged AS (
             SELECT dated.*, coalesce(latest._version, 0) AS stored_version,
                 CASE WHEN latest._withdrawn AND NOT _known_at_assumed THEN NULL ELSE latest._content END
                     AS stored_content,
+                latest.known_at AS latest_known, own_content, coalesce(latest._own, true) AS latest_own,
+                coalesce(latest._withdrawn, false) AS latest_withdrawn,
                 CASE
                     WHEN latest.row_id IS NULL THEN 'open'
-                    WHEN {said_again} THEN 'known'
+                    WHEN {said_again} THEN
+                        CASE WHEN latest._withdrawn OR latest._content = dated._content OR {table.kind == "event"}
+                            THEN 'known' ELSE 'overtaken' END
                     WHEN k > latest.known_at THEN 'open'
                     WHEN in_force._content = dated._content THEN 'known'
                     ELSE 'conflict'
@@ -219,33 +237,55 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
                 first_value(_content) OVER (PARTITION BY row_id, _from, k ORDER BY _n) AS first_content
             FROM judged WHERE verdict = 'open'
         ), in_line AS (
-            SELECT *, lag(_content, 1, stored_content) OVER (PARTITION BY row_id, _from ORDER BY k) AS before
+            SELECT *, lag(_content, 1, stored_content) OVER (PARTITION BY row_id, _from ORDER BY k) AS before,
+                row_number() OVER (PARTITION BY row_id, _from ORDER BY k) = 1 AS is_first
             FROM at_one_moment WHERE place = 1
+        ), told AS (
+            SELECT *, before IS DISTINCT FROM _content AS is_news, {agrees} AS agrees FROM in_line
         )
         SELECT _n, row_id, k, verdict, NULL::INTEGER AS version FROM judged WHERE verdict <> 'open'
         UNION ALL
         SELECT _n, row_id, k, CASE WHEN _content = first_content THEN 'known' ELSE 'conflict' END, NULL
         FROM at_one_moment WHERE place > 1
         UNION ALL
-        SELECT _n, row_id, k, 'known', NULL FROM in_line WHERE before = _content
+        SELECT _n, row_id, k, 'known', NULL FROM told WHERE NOT is_news AND NOT agrees
         UNION ALL
-        SELECT _n, row_id, k, 'new',
+        SELECT _n, row_id, CASE WHEN is_news THEN k ELSE latest_known END,
+            CASE WHEN is_news THEN 'new' ELSE 'agreed' END,
             stored_version + row_number() OVER (PARTITION BY row_id, _from ORDER BY k)
-        FROM in_line WHERE before IS DISTINCT FROM _content
+        FROM told WHERE is_news OR agrees
     """
+
+
+def overtaken(table: Table, most: int) -> str:
+    """The first incoming rows whose source says again what it said last, while another said otherwise since: their
+    columns, and under the same names with `since_` before those of the version that holds."""
+    columns = [quoted(name) for name in table.columns if name != "known_at"]
+    since = ", ".join(f"s.{quoted(name)} AS {quoted(f'since_{name}')}" for name in table.columns if name != "known_at")
+    return (
+        f"SELECT i._n, i._source_row, i.row_id, {', '.join(f'i.{name}' for name in columns)}, {since},"
+        " s._came_from AS _since_source"
+        " FROM (SELECT incoming.* FROM incoming JOIN verdicts USING (_n) WHERE verdict = 'overtaken'"
+        f" ORDER BY _n LIMIT {most}) AS i"
+        f" JOIN (SELECT *, {valid_from(table)} AS _held_from FROM {chain_table(table)}"
+        "  LEFT JOIN (SELECT ingest AS _of_ingest, source AS _came_from FROM ingests) ON _of_ingest = _ingest"
+        "  WHERE row_id IN (SELECT row_id FROM verdicts WHERE verdict = 'overtaken')"
+        "  QUALIFY row_number() OVER (PARTITION BY row_id, _held_from ORDER BY known_at DESC, _version DESC) = 1"
+        " ) AS s ON s.row_id = i.row_id AND s._held_from = i._from ORDER BY i._n"
+    )
 
 
 def insertion(
     table: Table, history: Literal["declared", "live"], arrived_at: datetime, ingest: int, judged: bool
 ) -> str:
-    """Adds the incoming rows that are new facts, and, where some were `judged`, those that are new versions."""
+    """Adds the incoming rows that are new facts, and, where some were `judged`, new versions and those that agree."""
     if not judged:
         return _insertion(table, history, arrived_at, ingest, "incoming")
     undated, own = _undated(history, arrived_at), _own(table)
     return _insertion_head(table) + (
         f"SELECT incoming.row_id, _content, coalesce(version, 1), _known_at_assumed, false, {ingest}, _source_row,"
         f" coalesce(k, known_at, {undated}), {own} FROM incoming LEFT JOIN verdicts USING (_n)"
-        " WHERE verdict IS NULL OR verdict = 'new'"
+        " WHERE verdict IS NULL OR verdict IN ('new', 'agreed')"
     )
 
 
@@ -306,6 +346,11 @@ def gone(held: str) -> str:
         " LEFT JOIN (SELECT row_id, min(_from) AS earliest FROM incoming GROUP BY row_id) AS i USING (row_id)"
         " WHERE i.earliest IS NULL OR i.earliest < _from ORDER BY name"
     )
+
+
+def text_sql(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def moment_sql(moment: datetime) -> str:
