@@ -275,6 +275,31 @@ def test_comparing_runs_what_has_no_run_and_the_trunk_as_of_the_branch_s_moment(
         chain.compare("main", "c")
 
 
+def test_an_order_that_is_locked_in_one_costs_in_both(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The branch locks an order just as the plan proposes it: it does the same, and it costs the same."""
+    with datong.open(folder) as chain:
+        plan = chain.run()
+        first = min((o for o in plan.tables["orders"].to_pylist()), key=lambda o: (o["start"], o["order"]))
+        branch = chain.branch("locked")
+        names = ("kind", "product", "recipe", "line", "units", "start", "due")
+        branch.add("orders", {n: first[n] for n in names} | {"order": "MINE", "locked": "true"})
+        for a, b, side in (("main", "locked", "B"), ("locked", "main", "A")):
+            found = chain.compare(a, b)
+            (own,) = found.tables["counted_on"].to_pylist()
+            assert (own["side"], own["order"], own["units"]) == (side, "MINE", first["units"])
+            assert own["cost"] == pytest.approx(first["cost"])
+            (term,) = (r for r in found.cost.arrow.to_pylist() if r["term"] == "counted_on")
+            assert term[f"money_{side.lower()}"] == pytest.approx(first["cost"])
+            (total,) = (r for r in found.cost.arrow.to_pylist() if r["term"] == "total")
+            assert total["difference"] == pytest.approx(0.0, abs=0.01)
+        assert chain.compare("main", "main").tables["counted_on"].num_rows == 0
+    assert main(["compare", str(folder), "main", "locked", "--lang", "en", "--out", str(tmp_path / "out")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"MINE ({first['units']:g} of P, from {first['start']}) is given out or locked in B alone" in said
+
+
 def test_what_went_in_is_what_the_run_saw_and_not_what_the_ledger_holds_now(folder: Path) -> None:
     """A line that the file names later counts as known since ever; the older run did not have it. The horizon, too."""
     with datong.open(folder) as chain:

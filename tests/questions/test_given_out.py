@@ -8,8 +8,7 @@ import pyarrow as pa
 from datong.balance.cost_and_flow_tables import WAYS_SCHEMA
 from datong.ledger.state import State, state_of_tables
 from datong.model.settings import ChainSettings
-from datong.questions.since.given_out import given_out, runs_since
-from datong.questions.since.rows import PlanBefore
+from datong.questions.given_out import given_out, runs_since
 
 AS_OF = datetime(2026, 3, 9, tzinfo=UTC)
 LANES = [
@@ -36,8 +35,7 @@ def state(*orders: dict[str, Any], **events: str) -> State:
 
 
 def found(was: State, now: State) -> dict[str, dict[str, Any]]:
-    before = PlanBefore("R1", AS_OF, was, {})
-    return {row["order"]: row for row in given_out(before, now, {"ways": WAYS}).since.to_pylist()}
+    return {row["order"]: row for row in given_out(was, {}, now, {"ways": WAYS}).since.to_pylist()}
 
 
 def test_a_transfer_costs_what_its_lane_does_when_it_leaves_and_work_has_a_set_up() -> None:

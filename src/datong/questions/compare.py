@@ -17,6 +17,7 @@ from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import BESIDE, tables
 from datong.questions.demand_totals import gap_totals
+from datong.questions.given_out import given_out
 from datong.questions.paired_orders import paired, same_units
 from datong.questions.result_table import Frame
 from datong.questions.waits_longer import waits_longer
@@ -99,11 +100,14 @@ def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
 
     sides: the two runs. settings: setting, text_a, text_b. changed_tables: rows only in B (added), only in A
     (removed), and in both with other content (changed), by table. changed_rows: these rows, with a row for each cell.
-    cost: money by term and in all. orders: see `order_changes`. demand: units by product. later: who waits longer in B.
-    prices, price_buckets: what is scarce in either. forecast: all items by bucket.
+    cost: money by term and in all. counted_on: orders that one of the two counts on as they are, given out or locked,
+    and the other does not; the other may plan them, so that they cost in both. orders: see `order_changes`. demand:
+    units by product. later: who waits longer in B. prices, price_buckets: what is scarce in either. forecast: all items
+    by bucket.
     """
     changed = {name: changed_rows(name, a.state.versions(name), b.state.versions(name)) for name in tables()}
     changed_tables, cells = _changed(changed)
+    counted_on = orders_counted_on(a, b)
     return Comparison(
         a,
         b,
@@ -113,7 +117,8 @@ def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
             "settings": setting_changes(a.settings, b.settings),
             "changed_tables": changed_tables,
             "changed_rows": cells,
-            "cost": cost_changes(a.tables["cost"], b.tables["cost"]),
+            "cost": cost_changes(a.tables["cost"], b.tables["cost"], counted_on),
+            "counted_on": counted_on,
             "orders": order_changes(a.tables["orders"], b.tables["orders"], settings.calendar.bucket_start),
             "demand": demand_changes(a.tables["gaps"], b.tables["gaps"]),
             "later": waits_longer(a.tables, b.tables),
@@ -237,9 +242,48 @@ _CHANGES = ("added", "removed", "changed")
 # what came out -----------------------------------------------------------------------------------
 
 
-def cost_changes(a: pa.Table, b: pa.Table) -> pa.Table:
-    """Money by term (nothing for a term that a plan does not have) and in all; difference = B - A."""
+_COUNTED_ON_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("side", "order", "kind", "product")),
+        ("units", pa.float64()),
+        ("start", pa.date32()),
+        ("due", pa.date32()),
+        ("cost", pa.float64()),
+    ]
+)
+
+
+def orders_counted_on(a: Side, b: Side) -> pa.Table:
+    """Orders that are given out or locked in one of the two runs only, of A and then of B. cost: null where nothing
+    says what it is."""
+    sources = {side.run: side.tables for side in (a, b)}
+    in_b = given_out(a.state, sources, b.state, b.tables)
+    in_a = given_out(b.state, sources, a.state, a.tables)
+    only = {"A": (in_a.since, in_b.ended), "B": (in_b.since, in_a.ended)}
+    rows = []
+    for name, parts in only.items():
+        own = {row["order"]: row for part in parts for row in part.to_pylist() if row["stands"]}
+        rows += [{**own[order], "side": name} for order in sorted(own)]
+    return pa.Table.from_pylist([{n: row[n] for n in _COUNTED_ON_SCHEMA.names} for row in rows], _COUNTED_ON_SCHEMA)
+
+
+_NOTHING_COUNTED_ON = _COUNTED_ON_SCHEMA.empty_table()
+# The cost of orders that are given out or locked in one of the two only, as a term of both.
+COUNTED_ON = "counted_on"
+
+
+def cost_changes(a: pa.Table, b: pa.Table, counted_on: pa.Table = _NOTHING_COUNTED_ON) -> pa.Table:
+    """Money by term (nothing for a term that a plan does not have) and in all; difference = B - A.
+
+    counted_on: orders that one of the two counts on and the other does not. The cost of a plan leaves them out; the
+    other pays for what it plans in their place, so that here they are a term.
+    """
     money = [dict(zip(side["term"].to_pylist(), side["money"].to_pylist(), strict=True)) for side in (a, b)]
+    out = [
+        math.fsum(row["cost"] or 0.0 for row in counted_on.to_pylist() if row["side"] == side) for side in ("A", "B")
+    ]
+    if counted_on.num_rows:
+        money = [{**of, COUNTED_ON: cost} for of, cost in zip(money, out, strict=True)]
     terms = list(dict.fromkeys([*money[0], *money[1]]))
     rows = [(term, money[0].get(term, 0.0), money[1].get(term, 0.0)) for term in terms]
     rows.append(("total", math.fsum(r[1] for r in rows), math.fsum(r[2] for r in rows)))

@@ -22,6 +22,7 @@ from rich.text import Text
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
+from datong.app.wording.counted_on import counted_on_lines
 from datong.app.wording.names import Names
 from datong.app.wording.replay_verdict import (
     MEASURES,
@@ -756,6 +757,10 @@ def _print_costs(console: Console, comparison: Comparison, language: str) -> Non
         style = "bold" if r["term"] == "total" else ""
         shown.add_row(str(coded("term", r["term"], language)), *money, figures.signed(r["difference"]), style=style)
     console.print(shown)
+    told = counted_on_lines(comparison, "AB", language)
+    for line in told[:DIFFERENCES_SHOWN]:
+        console.print(Text("  " + line))
+    _print_more(console, len(told) - DIFFERENCES_SHOWN, language)
 
 
 def _print_order_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:

@@ -32,6 +32,7 @@ from datong.app.web.page_elements import (
 from datong.app.web.visit import Visit, text_of
 from datong.app.wording import figures
 from datong.app.wording.columns import coded
+from datong.app.wording.counted_on import counted_on_lines
 from datong.app.wording.names import Names
 from datong.ledger.protocol import TRUNK
 from datong.model.errors import DatongError
@@ -312,6 +313,8 @@ def _comparison(visit: Visit, found: Comparison) -> None:
     currency = found.settings.currency
     cost = [Column(visit.say("compare.cost", currency=currency)), *sides, more]
     table(visit.say("compare.cost", currency=currency), cost, _costs(visit, found))
+    for line in counted_on_lines(found, [_parent(visit, found.a.name), found.b.name], visit.language)[:DIFFERENCES]:
+        words("p", line, "soft")
     served = [r for r in found.tables["demand"].to_pylist() if _is_served_otherwise(r)]
     words("h3", visit.say("web_what_if.served"))
     if not served:

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from datong.ledger.state import State
 from datong.model.words import message
+from datong.questions.given_out import given_out, runs_since
 from datong.questions.since.came_back import came_back, closed_rows
 from datong.questions.since.demand import demand_changes
-from datong.questions.since.given_out import given_out, runs_since
 from datong.questions.since.learnt import learnt_rows
 from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
 from datong.questions.since.promises import promise_rows
@@ -30,7 +30,7 @@ def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table
     if before is None:
         rows = [Row("before", "first", message("since.first")), *closed, *learnt_rows(None, state, tables, naming)]
     else:
-        weeks, went = weeks_of_both(before, tables), given_out(before, state, tables)
+        weeks, went = weeks_of_both(before, tables), given_out(before.state, before.sources, state, tables)
         rows = [
             Row("before", "run", message("since.before", run=before.run, as_of=_local(before)), before.run),
             *came_back(before, state, naming),

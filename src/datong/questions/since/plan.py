@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.questions.compare import GIVEN_OUT, REMOVED, SAME, order_changes
-from datong.questions.since.given_out import WentOut
+from datong.questions.given_out import WentOut
 from datong.questions.since.rows import Naming, PlanBefore, Row, listed
 
 

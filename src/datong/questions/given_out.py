@@ -1,5 +1,5 @@
-"""What went out since the plan before: orders that were given out or locked by hand, from whichever run, and what each
-costs.
+"""What one plan counts on and another does not: orders that were given out or locked by hand, from whichever run, and
+what each costs. For what came since a plan (`since`), and for two plans side by side (`compare`).
 
 A run is held against the last one of an earlier moment, while orders go out of others too: of runs of its own moment
 that were made again, or of nobody's plan. All of them are paid, and the plan counts on them: they count with it. What
@@ -18,9 +18,10 @@ from datong.ledger.standings import only_orders, only_recipes, order_standings, 
 from datong.ledger.state import State
 from datong.network.horizon import valid_on
 from datong.questions.paired_orders import same_units
-from datong.questions.since.rows import PlanBefore
 
 Row = Mapping[str, Any]
+# By run, tables of its results by name.
+Sources = Mapping[str, Mapping[str, pa.Table]]
 _WAYS = ("recipe", "offer", "lane")
 _WAY_OF = {"make": "recipe", "buy": "offer", "move": "lane"}
 _NO_COST = frozenset({"refused", "cancelled"})
@@ -54,10 +55,11 @@ def runs_since(before: State, state: State) -> set[str]:
     return {row["run"] for row, _ in (*_since(before, state), *_ended(before, state)) if row["run"]}
 
 
-def given_out(before: PlanBefore, state: State, tables: Mapping[str, pa.Table]) -> WentOut:
-    """tables: of the run now."""
-    found = _since(before.state, state), _ended(before.state, state)
-    prices = _Prices(before, state, tables, [row for part in found for row, _ in part])
+def given_out(before: State, sources: Sources, state: State, tables: Mapping[str, pa.Table]) -> WentOut:
+    """before: the world that the plan before saw. sources: of each run from which something went out or ended, at least
+    its orders and ways, by run. tables: of the run now."""
+    found = _since(before, state), _ended(before, state)
+    prices = _Prices(sources, state, tables, [row for part in found for row, _ in part])
     since, ended = (_table(part, state, prices) for part in found)
     return WentOut(since, ended)
 
@@ -104,17 +106,17 @@ def _orders_of(state: State, numbers: pa.Array) -> list[tuple[dict[str, Any], st
 class _Prices:
     """What orders cost: as the run that proposed one has it; where somebody changed it, or no run did, by its way."""
 
-    def __init__(self, before: PlanBefore, state: State, tables: Mapping[str, pa.Table], orders: list[Row]) -> None:
+    def __init__(self, sources: Sources, state: State, tables: Mapping[str, pa.Table], orders: list[Row]) -> None:
         self.bucket_of = state.settings.calendar.bucket_start
         numbers = pa.array([row["order"] for row in orders], pa.string())
         products = pa.array(sorted({row["product"] for row in orders}), pa.string())
         self.proposed = {
             (run, row["order"]): row
-            for run, own in before.sources.items()
+            for run, own in sources.items()
             if "orders" in own
             for row in own["orders"].filter(pc.is_in(own["orders"]["order"], numbers)).to_pylist()
         }
-        known = {**before.sources, None: tables}
+        known = {**sources, None: tables}
         self.ways = {
             run: own["ways"].filter(pc.is_in(own["ways"]["product"], products)).to_pylist()
             for run, own in known.items()
