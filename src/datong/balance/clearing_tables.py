@@ -17,7 +17,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
-from datong.balance.stock_kept_for_others import Kept, kept, where_kept
+from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
 from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, soonest_ways, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
@@ -110,7 +110,9 @@ def read_back(
     def why(product: IntArray, units: Units) -> tuple[Binding, Kept, IntArray]:
         lying = kept(market, product, units, outcome, solution.started, found)
         later = served_later(market, product, units.lost, outcome, solution.started, lots)
-        return where_kept(market, product, units, in_the_way(product, units), lying), lying, later
+        binding = where_kept(market, product, units, in_the_way(product, units), lying)
+        sent = sent_elsewhere(market, product, units, solution.started, binding)
+        return binding, with_sent(market, lying, sent), later
 
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
@@ -464,6 +466,8 @@ def _gaps(
     share = missing / np.where(of_all > 0, of_all, 1.0)
     needed = binding.needed[cell] * share
     is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
+    whom = lying.whom.take(pa.array(cell[0] * buckets + bucket))
+    goes_without = pa.array((missing > NOTHING) & ~at_once[cell])
     is_needed = (needed > 0) & (missing > NOTHING)
     soonest = soonest_ways(market)[demanded[cell[0]]]
     no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell] & (soonest[:, 0] >= 0)
@@ -486,7 +490,7 @@ def _gaps(
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
-            "kept_for": lying.whom.take(pa.array(cell[0] * buckets + bucket, mask=~is_kept)),
+            "kept_for": pc.if_else(goes_without, whom, None),
             "soonest_start": pc.if_else(
                 pa.array(no_time & (soonest[:, 0] > 0)), _dates(day_numbers(market.bucket_starts)[soonest[:, 0]]), None
             ),

@@ -334,9 +334,10 @@ class Clearing:
         binding_bucket (in which it is short, or the way would start), needed_amount of the scarce thing by which it
         is short for this, which was not tried, needed_unit, and needed_days later at which it could be served instead
         (0: it was due before the plan begins, and is served at once); kept_units of them lie there when the bucket ends
-        and are kept for later requests or orders, kept_for: the first of these with their days; where no start is left
-        in time, soonest_days of the way that is there soonest, and soonest_start, the bucket in which it can first
-        start, where that is not the plan's first.
+        and are kept for later requests or orders, kept_for: the first of these with their days, or, where no start is
+        left in time and no binding is told, what took units from there until then ('units → product (bucket)'); where
+        no start is left in time, soonest_days of the way that is there soonest, and soonest_start, the bucket in which
+        it can first start, where that is not the plan's first.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
     flow, hours, money: the plan's books in units, hours and money (balance/cost_and_flow_tables.py).

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from datong.model.words import Message, message
 
-# What kind of thing stands in the way: it lies there for others, it is scarce, it was due before the plan begins, no
-# start is left, or it costs more than it is worth.
-LateCause = Literal["kept", "scarce", "was_due", "no_time", "dearer"]
+# What kind of thing stands in the way: it lies there for others, it was sent elsewhere, it is scarce, it was due before
+# the plan begins, no start is left, or it costs more than it is worth.
+LateCause = Literal["kept", "sent", "scarce", "was_due", "no_time", "dearer"]
 
 
 def cause_of(row: Mapping[str, Any]) -> tuple[LateCause, str]:
     """What stands in the way of what is late or lost in a row of `gaps`, and the scarce thing, '' where it is none."""
     if row["kept_for"]:
-        return "kept", row["binding"]
+        return ("kept", row["binding"]) if row["binding"] else ("sent", "")
     if row["binding"]:
         return "scarce", row["binding"]
     if row["needed_days"] == 0:

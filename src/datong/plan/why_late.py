@@ -26,6 +26,10 @@ _NAMES = ("product", "market", "bucket")
 COLUMNS = (*_NAMES, "binding", "binding_bucket", "needed_unit", "kept_for", "soonest_start", "soonest_days")
 
 
+# Kinds of what keeps something from being there sooner that would else pay.
+WAITS = ("kept", "sent", "scarce", "no_time")
+
+
 @dataclass(frozen=True)
 class LateFor:
     """What stands in the way of some of what an order is for."""
@@ -42,7 +46,7 @@ class LateFor:
     @property
     def waits(self) -> bool:
         """Whether something keeps it from being there sooner that would else pay."""
-        return self.kind in ("kept", "scarce", "no_time")
+        return self.kind in WAITS
 
     @property
     def cause(self) -> Cause:
@@ -78,7 +82,7 @@ class WhyLate:
             if row is None:
                 continue
             kind, name = cause_of(row)
-            if peg.use.kind == "request" or kind in ("kept", "scarce", "no_time"):
+            if peg.use.kind == "request" or kind in WAITS:
                 key = (self.lacked.get(row["product"]), kind, name, row["binding_bucket"], row["kept_for"])
                 groups[key].append((peg, row))
         return [self._late_for(own) for own in groups.values()]
@@ -100,8 +104,8 @@ class WhyLate:
         line = None
         if held := self.lacked.get(row["product"]):
             why = message("report.gap.held", name=self.words.called(held))
-        elif kind == "kept":
-            why = message("report.gap.kept", who=row["kept_for"])
+        elif kind in ("kept", "sent"):
+            why = message(f"report.gap.{kind}", who=row["kept_for"])
         elif kind == "scarce":
             line, why = self._scarce(name, row)
         elif kind == "was_due":

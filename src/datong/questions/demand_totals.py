@@ -103,8 +103,9 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     does.
 
     cause: 'scarce' (of `binding` there is too little), 'kept' (what lies there of it is kept for others), 'held'
-    (`binding` is held back), 'was_due' (due before the plan begins, and served at once), 'no_time' (nothing ordered
-    now would be there in time), 'dearer' (it would cost more than it is worth).
+    (`binding` is held back), 'was_due' (due before the plan begins, and served at once), 'sent' (what lay there was
+    sent elsewhere, as kept_for of the most units says), 'no_time' (nothing ordered now would be there in time),
+    'dearer' (it would cost more than it is worth).
     """
     gaps = tables["gaps"]
     waits = pc.is_in(gaps["product"], pa.array(list(lacks), pa.string()))
@@ -113,9 +114,11 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     short = pc.add(own["late_units"], own["lost_units"])
     unbound, no_way = pc.equal(pc.fill_null(own["binding"], ""), ""), pc.is_null(own["binding_bucket"])
     sooner = not_at_once(own)
+    sent = pc.and_(unbound, pc.is_valid(own["kept_for"]))
+    found.append(_sent(own.append_column("short", short).filter(pc.and_(sent, sooner))))
     kinds = (
         ("was_due", pc.invert(sooner)),
-        ("no_time", pc.and_(sooner, no_way)),
+        ("no_time", pc.and_(sooner, pc.and_(no_way, pc.invert(sent)))),
         ("dearer", pc.and_(sooner, pc.invert(no_way))),
     )
     for cause, told in kinds:
@@ -124,6 +127,12 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     for row in gap_totals(gaps.filter(waits), "product"):
         held[lacks[row["product"]]] = held.get(lacks[row["product"]], 0.0) + row["short_units"]
     return found + [_of_cause("held", product, units) for product, units in held.items()]
+
+
+def _sent(rows: pa.Table) -> Row:
+    """What was sent elsewhere. rows: of `gaps`, with what is short."""
+    most = rows.sort_by([("short", "descending"), ("bucket", "ascending")]).slice(0, 1)["kept_for"].to_pylist()
+    return _of_cause("sent", "", pc.sum(rows["short"]).as_py() or 0.0) | {"kept_for": most[0] if most else None}
 
 
 def _of_cause(cause: str, name: str, units: float) -> Row:

@@ -405,6 +405,9 @@ def need_words(
         return said + say("balance.need_held", language, name=names.called(held[row["product"]]))
     if row["needed_amount"] is None and row["binding"]:
         return said + say("balance.need_more", language, name=scarce, then=when(row["binding_bucket"]))
+    if row["needed_amount"] is None and row["kept_for"]:
+        key = "balance.need_sent" if days is None else "balance.need_sent_or_days"
+        return said + say(key, language, days=days or "", who=row["kept_for"])
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "", rounded=rounded(settings, language))

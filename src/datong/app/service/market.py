@@ -57,8 +57,8 @@ class Scarce:
 @dataclass(frozen=True)
 class Lost:
     """How many units one thing keeps from being on time. cause: see `short_by_cause`. name: of the scarce thing, or of
-    the product that is held back, '' where it is neither; unit: it is counted in. units: late or lost because of it.
-    price: the highest of one more, 0 where none is known. is_expected: demand is not given."""
+    the product that is held back, of what was sent elsewhere what took it, else ''; unit: it is counted in. units: late
+    or lost because of it. price: the highest of one more, 0 where none is known. is_expected: demand is not given."""
 
     cause: str
     name: str
@@ -195,7 +195,10 @@ def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
     rows = [row for row in short_by_cause(tables, lacking_of_run(tables)) if row["units"] >= ANY_SHORT]
     rows.sort(key=lambda row: -row["units"])
     expected = _is_expected(tables)
-    return tuple(Lost(r["cause"], r["binding"], r["unit"] or "", r["units"], r["price"] or 0.0, expected) for r in rows)
+    return tuple(
+        Lost(r["cause"], r["binding"] or r["kept_for"] or "", r["unit"] or "", r["units"], r["price"] or 0.0, expected)
+        for r in rows
+    )
 
 
 def start_quote(

@@ -185,6 +185,8 @@ def cause_words(visit: Visit, one: Lost) -> str:
         return one.name
     if one.cause == "kept":
         return visit.say("web_market.kept", name=one.name)
+    if one.cause == "sent":
+        return visit.say("report.gap.sent", who=one.name)
     if one.cause == "held":
         return visit.say("report.gap.held", name=one.name)
     if one.cause == "was_due":

@@ -204,8 +204,8 @@ def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: Chai
     if row["product"] in lacks:
         return say("report.gap.held", language, name=names.called(lacks[row["product"]]))
     cause, name = cause_of(row)
-    if cause == "kept":
-        return say("report.gap.kept", language, who=row["kept_for"])
+    if cause in ("kept", "sent"):
+        return say(f"report.gap.{cause}", language, who=row["kept_for"])
     if cause == "scarce":
         return names.thing(name, row["needed_unit"])
     if cause == "was_due":

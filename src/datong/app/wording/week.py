@@ -268,6 +268,7 @@ def _cause(view: RunView, gaps: pa.Table, found: Row) -> str:
     if cause == "dearer":
         return view.say("week.dearer_expected" if view.inputs.futures > 1 else "week.dearer", units=units)
     words = {"rounded": rounded(view.inputs.settings, view.language)} if cause == "no_time" else {}
+    words |= {"who": found["kept_for"]} if cause == "sent" else {}
     return view.say(f"week.{cause}", units=units, **words)
 
 
