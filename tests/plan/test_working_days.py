@@ -502,6 +502,25 @@ def test_an_order_of_two_days_that_should_have_begun_is_late_for_that_and_not_fo
     assert (row["counted_on"], row["not_begun"], row["short_line"]) == (day(2), None, "L")
 
 
+def test_what_has_begun_and_is_past_due_is_late_for_that_and_not_for_want_of_hours() -> None:
+    """Four of ten are left: 4 of Monday's 8 hours. Where a locked order has Monday whole, its line has too few."""
+    rows = dough(start=day(-3), due=day(-2), units=10.0)
+    told = {"order": "W", "state": "partly_done", "good_units": 6.0, "happened_at": datetime(2026, 1, 3, tzinfo=UTC)}
+    rows["order_events"] = [*rows.get("order_events", []), told]
+    (row,) = run(rows, "week", 4).plan.kept.to_pylist()
+    assert (row["counted_on"], row["left_hours"], row["short_line"]) == (day(0), pytest.approx(4.0), None)
+    why = late_for(row)
+    assert why is not None and why.key == "plan.out_past_due"
+    assert "takes 4 hours from today on" in why.text("en")
+    locked = rows["orders"][0] | {"order": "K", "start": day(-5), "due": day(-3), "units": 8.0}
+    rows["orders"].append(locked)
+    begun = {"order": "K", "state": "started", "happened_at": datetime(2026, 1, 2, tzinfo=UTC)}
+    rows["order_events"].append(begun)
+    found = {r["order"]: r for r in run(rows, "week", 4).plan.kept.to_pylist()}
+    assert (found["K"]["left_hours"], found["K"]["short_line"]) == (pytest.approx(8.0), None)
+    assert (found["W"]["left_hours"], found["W"]["short_line"]) == (None, "L")
+
+
 def test_a_transfer_that_should_have_left_is_there_after_its_lead_time_from_today() -> None:
     moved = {"kind": "move", "lane": "FS", "recipe": None, "line": None, "start": day(-3), "due": day(0)}
     rows = dough(**moved)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.tables import tables
-from datong.model.words import Message, message
+from datong.model.words import Message, message, shown
 from datong.network.committed import Worked, brought
 from datong.network.orders_out import UnderWay
 from datong.network.ways import received_on
@@ -23,6 +23,7 @@ CAUSES = {
     "short_line": pa.string(),
     "not_begun": pa.bool_(),
     "closed_day": pa.bool_(),
+    "left_hours": pa.float64(),
 }
 
 
@@ -46,8 +47,9 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     has passed when they can be expected, or the day by which the hours and components that the plan has for them let it
     come (out_by_day.py); null where nothing comes within the horizon. Where one comes later than was promised, one of
     these says why: `waits_for` is the component that it has to wait for, `not_begun` that it should have begun and no
-    start is reported, `closed_day` that the promised day is closed for who brings or gets it, and `short_line` the line
-    whose hours are too few. lacks: order -> component that it waits for in its bucket.
+    start is reported, `closed_day` that the promised day is closed for who brings or gets it, `left_hours` that the
+    promised day is past, and the hours that what is left of it takes, and `short_line` the line whose hours are too
+    few. lacks: order -> component that it waits for in its bucket.
     """
     orders = {order.order: order for order in work.position.under_way}
     arrives = work.promised.arrives
@@ -89,9 +91,9 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     return kept
 
 
-def _late_anyway(order: UnderWay, own: Worked | None, expected: date | None, work: Work) -> dict[str, bool]:
-    """Why an order is late with all hours of its line. What has begun, or is bought, and is past due is told by the
-    notices. own: of one that takes hours or components."""
+def _late_anyway(order: UnderWay, own: Worked | None, expected: date | None, work: Work) -> dict[str, Any]:
+    """Why an order is late with all hours of its line. What is bought and past due is told by the notices.
+    own: of one that takes hours or components."""
     today = work.facts.today
     if expected is None:
         return {}
@@ -99,6 +101,9 @@ def _late_anyway(order: UnderWay, own: Worked | None, expected: date | None, wor
         alone = expected if own is None else brought(order, own.way, today, _alone(own, work, today))
         if expected <= max(alone, order.promised):
             return {"not_begun": True}
+    is_past = order.stage == "begun" and order.promised < today
+    if is_past and own is not None and expected <= brought(order, own.way, today, _alone(own, work, today)):
+        return {"left_hours": float(own.hours.sum())}
     opens = expected if own is None else received_on(own.way, order.promised)
     is_closed = order.promised < opens and expected <= opens and today <= order.promised
     return {"closed_day": True} if is_closed else {}
@@ -123,4 +128,6 @@ def late_for(kept: Mapping[str, Any]) -> Message | None:
         return message("plan.out_not_begun")
     if kept.get("closed_day"):
         return message("plan.out_closed")
+    if kept.get("left_hours") is not None:
+        return message("plan.out_past_due", hours=shown(kept["left_hours"]))
     return message("plan.out_short", line=kept["short_line"]) if kept.get("short_line") else None
