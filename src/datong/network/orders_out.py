@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from datong.ledger.columns import day_number
 from datong.ledger.order_life import Standing
-from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, order_standings, state_now
 from datong.ledger.state import State
+from datong.ledger.versions import EPOCH
 from datong.network.bills import Bills, group_label, phantoms
 from datong.network.horizon import valid_on
 from datong.network.order_takes import first_alternatives
@@ -92,6 +94,30 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         partly = stand.good_units + stand.scrap_units > LEAST_UNITS
         result.append(UnderWay(units=left, stage=stage, taken=taken, partly=partly, **own))
     return tuple(result)
+
+
+def taken_by_counts(state: State, before: Counts, after: Counts) -> dict[str, dict[str, float]]:
+    """By component and order units for the part of orders that have begun and is not made yet, which by the counts
+    `before` were still to be taken and by those `after` are not: a count at or after the start of an order has all its
+    components out."""
+    found: dict[str, dict[str, float]] = {}
+    stands, only, calendar = order_standings(state), only_recipes(state), state.settings.calendar
+    routes = Routes.of(state)
+    takings = _Takings(state, after, routes)
+    for row in state.table("orders").to_pylist():
+        stand = stands.get(row["order"], Standing())
+        left, began = row["units"] - stand.good_units - stand.scrap_units, begun_at(stand, row["start"], calendar)
+        if row["kind"] != "make" or began is None or state_now(stand) not in OPEN_STATES or left <= LEAST_UNITS:
+            continue
+        recipe = row["recipe"] or only.get((row["product"], row["line"])) or only.get(row["product"])
+        site, moment = takings.site_of(row), int(pa.scalar(began, MOMENT).value)
+        day = day_number(calendar.local_date(began))
+        bill = routes.bill(takings.bills, row["product"], recipe)
+        for use in first_alternatives(use for use in bill if use.days[0] - EPOCH <= day < use.days[1] - EPOCH):
+            if after.taken(use.component, site, moment) and not before.taken(use.component, site, moment):
+                own = found.setdefault(use.component, {})
+                own[row["order"]] = own.get(row["order"], 0.0) + left * use.units_per_unit
+    return found
 
 
 class _Takings:

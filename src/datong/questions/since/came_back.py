@@ -14,9 +14,10 @@ from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.flow import party
 from datong.model.words import Message, message, shown
+from datong.network.orders_out import taken_by_counts
 from datong.network.position import position
 from datong.network.refusals import Refusal, refusals
-from datong.network.stock import last_counts
+from datong.network.stock import Counts, last_counts
 from datong.questions.since.promises import shipped_units
 from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed, new_rows
 
@@ -247,7 +248,11 @@ def _fewer_sold(before: PlanBefore, naming: Naming) -> Iterator[Row]:
 
 
 def _counted(before: State, now: State, naming: Naming) -> list[Row]:
-    """Products that were counted, those first whose count differs most from what the records said."""
+    """Products that were counted, those first whose count differs most from what the records said.
+
+    By the records, as by the plan, a count at or after the start of an order has all its components out, also those for
+    the part of it that is not made yet.
+    """
     fresh = new_rows(before, now, "stock")
     fresh = fresh.filter(pc.is_valid(fresh["units"]))
     if not fresh.num_rows:
@@ -256,17 +261,23 @@ def _counted(before: State, now: State, naming: Naming) -> list[Row]:
     old = stock.filter(pc.invert(pc.is_in(stock["row_id"], fresh["row_id"].combine_chunks())))
     booked, there = (position(now.with_tables(stock=rows)).on_hand_units for rows in (old, stock))
     counts = last_counts(now).to_pylist()
+    out = taken_by_counts(now, Counts.of(now.with_tables(stock=old)), Counts.of(now))
     places = set(zip(fresh["product"].to_pylist(), fresh["site"].fill_null("").to_pylist(), strict=True))
     rows, same = [], []
     for product in pc.unique(fresh["product"]).to_pylist():
         own = [c for c in counts if c["product"] == product and (product, c["site"]) in places]
         counted = float(sum(c["units"] for c in own))
-        recorded = counted - (there.get(product, 0.0) - booked.get(product, 0.0))  # at the moment of the count
+        begun = out.get(product, {})
+        # At the moment of the count.
+        recorded = counted - (there.get(product, 0.0) - booked.get(product, 0.0)) - sum(begun.values())
         if abs(counted - recorded) < SAME_COUNT:
             same.append(naming.called(product))
             continue
         words = {"product": naming.called(product), "counted": shown(counted), "recorded": shown(recorded)}
         text = message("since.counted", **words)
+        if begun:
+            orders = listed(sorted(begun, key=lambda order: (-begun[order], order)))
+            text = message("since.counted_begun", **words, orders=orders, units=shown(sum(begun.values())))
         rows.append(Row("came_back", "counted", text, None, product, (recorded, counted)))
     rows.sort(key=lambda row: (-abs((row.units[1] or 0.0) - (row.units[0] or 0.0)), row.product or ""))
     if same:
