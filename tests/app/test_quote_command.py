@@ -12,6 +12,8 @@ import pytest
 import datong
 from datong.app.branch_changes import parse_row
 from datong.app.chain import Chain
+from datong.app.wording.names import Names
+from datong.app.wording.quotes import waits_lines
 from datong.model.errors import BadInput, NotFound, Refused
 from made_once import lay
 from mill import run, write
@@ -86,6 +88,36 @@ def test_a_quote_says_by_which_day_it_is_there(tmp_path: Path, capsys: pytest.Ca
         status, printed = run(capsys, "quote", made, *asked, "--lang", language)
         assert status == 0
         assert words in " ".join(printed.split())
+
+
+def test_a_quote_names_whose_order_then_waits_or_goes_without(tmp_path: Path) -> None:
+    """40 hours a week, an hour a unit, two weeks: 30 of A and 40 of B are wanted. 40 of A for this week, which are
+    dear, take the hours of the first: of MINE and YOURS some come later or not at all."""
+    made = write(
+        tmp_path / "m",
+        chain_toml='name = "m"\nhorizon_buckets = 2\nstart = 2026-03-02\n',
+        products_csv="product,price,kind\nA,1000,finished\nB,100,finished\n",
+        lines_csv="line,hours_per_week\nL,40\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\nA/1,A,L,1,10\nB/1,B,L,1,10\n",
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\n",
+        stock_csv="happened_at,product,units\n2026-02-28,A,0\n2026-02-28,B,0\n",
+        demand_csv="demand,product,due,units\nMINE,B,2026-03-04,30\nYOURS,B,2026-03-05,10\nTHEIRS,A,2026-03-11,30\n",
+    )
+    with datong.open(made) as opened:
+        quoted = opened.quote("A", date(2026, 3, 4), 40)
+    rows = quoted.tables["waits"].to_pylist()
+    (b,) = (r for r in rows if r["product"] == "B")
+    assert b["late_units"] + b["lost_units"] == pytest.approx(40)
+    named = {"late": b["late_of"], "lost": b["lost_of"]}
+    said = waits_lines(rows, (), quoted.settings, Names(quoted.tables), "en")
+    assert any(named.values())
+    for kind, words in (("late", "come later"), ("lost", "are not served")):
+        if b[f"{kind}_units"] >= 0.5:
+            units = sum(float(own.split("(")[1].rstrip(")")) for own in named[kind].split(", "))
+            assert units == pytest.approx(b[f"{kind}_units"])
+            assert any(line.endswith(f"{words}: {named[kind]}.") for line in said)
+    assert "MINE" in f"{named}" and "THEIRS" not in f"{named}"
 
 
 def test_where_demand_is_forecast_a_quote_says_by_which_day_all_of_its_week_is_there(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ seconds is priced at the margin, and says so.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -41,7 +41,7 @@ from datong.lots_put_off import dated_lots
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
-from datong.model.words import message, say
+from datong.model.words import message, say, shown
 from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
 from datong.plan.after_due import after_due
@@ -86,8 +86,14 @@ WAITS_SCHEMA = pa.schema(
         ("bucket", pa.date32()),
         ("late_units", pa.float64()),
         ("lost_units", pa.float64()),
+        # Customers' orders of which more is late, and of which more is not served, the most units first; null where
+        # none is known.
+        ("late_of", pa.string()),
+        ("lost_of", pa.string()),
     ]
 )
+# Of these so many are named.
+MOST_NAMED = 3
 # What a summary has of the price of one unit beside the price itself.
 _OF_ONE_UNIT = (
     "marginal_price",
@@ -332,7 +338,7 @@ def _by_two_plans(
     day = _there_on(with_it, days[1], item, due, is_late)
     summary["there_on"] = None if day is None else day.isoformat()
     both = [_by_day(clearing, found) for clearing, found in zip(tables_of, days, strict=True)]
-    waits = _who_waits(*(one["gaps"] for one in both), item)
+    waits = _who_waits(*both, item, begun.state.settings.calendar.bucket_start)
     told = {(row["product"], row["market"], row["bucket"]) for row in waits.to_pylist()}
     bucket_of = begun.state.settings.calendar.bucket_start
     later = waits_longer(*both).to_pylist()
@@ -404,22 +410,53 @@ def _orders_of_other(own: MarketCleared, other: MarketCleared) -> MarketCleared:
     return replace(in_orders(own, other.solution.started, other.lots), bound=own.bound)
 
 
-def _who_waits(before: pa.Table, after: pa.Table, item: Item) -> pa.Table:
-    """Whose units are later or no more served because of the order: product, market, bucket due, units."""
+def _who_waits(
+    before: Mapping[str, pa.Table], after: Mapping[str, pa.Table], item: Item, bucket_of: Callable[[date], date]
+) -> pa.Table:
+    """Whose units are later or no more served because of the order: product, market, bucket due, units, and the
+    customers' orders."""
     keys = ["product", "market", "bucket"]
     sides = [
         {tuple(r[k] for k in keys): r for r in gaps.select([*keys, "late_units", "lost_units"]).to_pylist()}
-        for gaps in (before, after)
+        for gaps in (before["gaps"], after["gaps"])
     ]
+    names = {
+        f"{name}_of": _whose(before["deliveries"], after["deliveries"], kinds, bucket_of)
+        for name, kinds in (("late", ("late",)), ("lost", ("refused", "never")))
+    }
     rows = []
     for key in sorted(sides[1]):
         was = sides[0].get(key, {"late_units": 0.0, "lost_units": 0.0})
         late, lost = (sides[1][key][name] - was[name] for name in ("late_units", "lost_units"))
         if late + lost > LEAST_WAITING or lost > LEAST_WAITING:
-            rows.append(dict(zip(keys, key, strict=True)) | {"late_units": late, "lost_units": lost})
+            whose = {column: found.get(key) for column, found in names.items()}
+            rows.append(dict(zip(keys, key, strict=True)) | {"late_units": late, "lost_units": lost} | whose)
     own = (item.product, item.market)
     rows.sort(key=lambda r: ((r["product"], r["market"]) == own, -r["lost_units"], -r["late_units"]))
     return pa.Table.from_pylist(rows, schema=WAITS_SCHEMA)
+
+
+def _whose(
+    before: pa.Table, after: pa.Table, kinds: Collection[str], bucket_of: Callable[[date], date]
+) -> dict[tuple[Any, ...], str]:
+    """By product, market and bucket due the customers' orders of which more is of these kinds by the second of two
+    plans, each with its units, the most first. Tables: `deliveries`."""
+    sides: list[dict[tuple[Any, ...], float]] = [{}, {}]
+    for missing, rows in zip(sides, (before, after), strict=True):
+        for row in rows.to_pylist():
+            key = row["product"], row["market"], row["due"], row["demand"]
+            missing[key] = missing.get(key, 0.0) + (row["units"] if row["what"] in kinds else 0.0)
+    more: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
+    for key in sides[0].keys() & sides[1].keys():
+        product, market, due, demand = key
+        units = sides[1][key] - sides[0][key]
+        if units > LEAST_WAITING and demand:
+            more.setdefault((product, market, bucket_of(due)), []).append((-units, demand))
+    told = {}
+    for cell, own in more.items():
+        named = [f"{demand} ({shown(-units):g})" for units, demand in sorted(own)]
+        told[cell] = ", ".join([*named[:MOST_NAMED], *(["…"] if len(named) > MOST_NAMED else [])])
+    return told
 
 
 def _with_order(begun: Head, order: Order, item: Item, due: int) -> Head:

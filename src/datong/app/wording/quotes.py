@@ -74,7 +74,9 @@ def waits_lines(
         for name in ("lost", "late"):
             if row[f"{name}_units"] >= 0.5:
                 units = figures.fitting(row[f"{name}_units"])
-                lines.append(say(f"quote.waits_{name}", language, units=units, **words))
+                whose = row.get(f"{name}_of")  # a server may keep a quote of an earlier version
+                key = f"quote.waits_{name}" + ("_of" if whose else "")
+                lines.append(say(key, language, units=units, whose=whose, **words))
     lines += [later_line(row, settings, names, language) for row in later[: max(count - len(lines), 0)]]
     if not rows and not later:
         lines.append(say("quote.nobody_waits", language))
