@@ -18,10 +18,11 @@ SEEDS = range(40)
 # What stands in the way as a reason says it, by the key of its words.
 KINDS = {
     "report.gap.kept": "kept",
+    "report.gap.sent": "sent",
     **dict.fromkeys(("report.gap.no_time_days", "report.gap.no_time_start"), "no_time"),
     "report.gap.no_binding": "dearer",
     "plan.why_late.was_due": "was_due",
-    **{f"plan.why_late.{key}": "scarce" for key in ("short", "shut", "full", "few")},
+    **{f"plan.why_late.{key}": "scarce" for key in ("short", "shut", "full", "few", "few_overtime")},
 }
 
 

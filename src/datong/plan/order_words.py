@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.model.flow import Clearing
 from datong.model.words import Message, message
+from datong.network.line_hours import overtime
 from datong.plan.planning_inputs import Work
 
 # Most rows of evidence that one cause shows, most requests or orders that it names.
@@ -27,6 +28,7 @@ class OrderWords:
 
     def __init__(self, state: State, clearing: Clearing, work: Work) -> None:
         self._work, self.starts = work, work.starts
+        self._overtime, _ = overtime(state, work.starts)
         self.unit = state.settings.calendar.unit
         self.at = {s: t for t, s in enumerate(work.starts)}
         self.days = [self.named(s) for s in work.starts]
@@ -74,6 +76,11 @@ class OrderWords:
         """Whether the orders leave a line that is open no hours."""
         row = self.lines[line, bucket]
         return not self.is_shut(line, bucket) and self.free(line, bucket) <= FULL_SHARE * row["available"]
+
+    def overtime(self, line: str, bucket: int) -> float:
+        """Hours of a line in a bucket, of all that it has, that are overtime."""
+        hours = self._overtime.get(line)
+        return 0.0 if hours is None else float(hours[bucket])
 
     def free(self, line: str, bucket: int) -> float:
         """Hours that the orders leave."""

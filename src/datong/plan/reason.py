@@ -371,7 +371,10 @@ class Reasons:
         if lot.way.span > 1 or hours <= free + NOTHING:
             return []
         figures = {"free": shown(free), "hours": shown(self.words.lines[line, last]["available"])}
-        text = message("plan.cause.few_hours", line=line, when=self.when(last), takes=shown(hours), **figures)
+        overtime = self.words.overtime(line, last)
+        key = "few_hours_overtime" if shown(overtime) else "few_hours"
+        figures |= {"overtime": shown(overtime)} if shown(overtime) else {}
+        text = message(f"plan.cause.{key}", line=line, when=self.when(last), takes=shown(hours), **figures)
         return [Cause("balance", text, "hours", (f"{line}|{self.work.starts[last]}",))]
 
     def _parts_there(self, lot: Lot, late: Sequence[LateFor]) -> list[Cause]:

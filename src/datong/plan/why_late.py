@@ -138,4 +138,7 @@ class WhyLate:
         kind = "shut" if self.words.is_shut(name, bucket) else "full" if self.words.is_full(name, bucket) else "few"
         figures = {"hours": shown(hours["available"]), "used": shown(hours["used"])}
         figures["free"] = shown(self.words.free(name, bucket))
+        overtime = shown(self.words.overtime(name, bucket))
+        if kind == "few" and overtime:
+            kind, figures = "few_overtime", figures | {"overtime": overtime}
         return (name, bucket), message(f"plan.why_late.{kind}", line=name, when=when, **figures)
