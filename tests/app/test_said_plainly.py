@@ -1,5 +1,7 @@
 """What a planner reads of costs and changes says what it is, and leaves out what is nothing."""
 
+import pyarrow as pa
+
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import title
 from datong.app.wording.names import Names
@@ -17,6 +19,18 @@ def certainty(total: float, futures: int = 1) -> str:
 def test_a_cost_below_nothing_says_what_is_credited() -> None:
     assert "worth of what is left at its end, a credit" in certainty(-636.0)
     assert "credit" not in certainty(636.0)
+
+
+def test_a_cost_says_what_it_leaves_out() -> None:
+    told = {"total_cost": 10.0, "lower_bound": None, "gap_share": None}
+    for count, words in (
+        (0, None),
+        (1, "What 1 order costs that is given out"),
+        (2, "What 2 orders cost that are given"),
+    ):
+        lines = certainty_lines(told, SETTINGS, "en", pa.table({"order": ["W"] * count}))
+        assert any("not in it" in line for line in lines) == (count > 0)
+        assert words is None or lines[1].startswith(words)
 
 
 def changes(**units: float) -> str:

@@ -424,7 +424,7 @@ def _who_waits(
         f"{name}_of": _whose(before["deliveries"], after["deliveries"], kinds, bucket_of)
         for name, kinds in (("late", ("late",)), ("lost", ("refused", "never")))
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for key in sorted(sides[1]):
         was = sides[0].get(key, {"late_units": 0.0, "lost_units": 0.0})
         late, lost = (sides[1][key][name] - was[name] for name in ("late_units", "lost_units"))

@@ -289,7 +289,7 @@ def show_results(
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
     console.print()
-    for text in certainty_lines(certificate, inputs.settings, language):
+    for text in certainty_lines(certificate, inputs.settings, language, inputs.tables.get("kept")):
         console.print(Text(text))
     rests = resting_on(inputs, PLAN)
     if rests:

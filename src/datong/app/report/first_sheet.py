@@ -39,7 +39,7 @@ def write_first_sheet(write: Writer, sheet: Worksheet, view: RunView, placed: Ma
     write.text(sheet, row, 0, view.say("headline.title"), "section")
     row = _paragraphs(write, sheet, row + 1, [*this_week(view), *counted_on(view)])
     row = _figures(write, sheet, row + 1, view, placed)
-    certainty = certainty_lines(view.certificate, view.inputs.settings, view.language)
+    certainty = certainty_lines(view.certificate, view.inputs.settings, view.language, view.inputs.tables.get("kept"))
     row = _paragraphs(write, sheet, row + 1, certainty)
     _assumptions(write, sheet, row + 1, view)
 

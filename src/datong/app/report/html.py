@@ -541,6 +541,6 @@ def _certificate(inputs: ReportInputs, language: str) -> Row:
     largest = max((abs(r["money"]) for r in terms), default=0.0)
     return {
         **certificate,
-        "said": certainty_lines(certificate, inputs.settings, language),
+        "said": certainty_lines(certificate, inputs.settings, language, inputs.tables.get("kept")),
         "terms": [{**r, "width": 100 * abs(r["money"]) / largest if largest > 0 else 0.0} for r in terms],
     }

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from datong.app.wording import figures
 from datong.model.settings import ChainSettings
 from datong.model.words import say
@@ -11,9 +13,13 @@ from datong.model.words import say
 WEAK_GAP = 0.02
 
 
-def certainty_lines(certificate: Mapping[str, Any], settings: ChainSettings, language: str) -> list[str]:
+def certainty_lines(
+    certificate: Mapping[str, Any], settings: ChainSettings, language: str, kept: pa.Table | None = None
+) -> list[str]:
     """certificate: total_cost, lower_bound, market_bound, gap_share and futures; of a balance also
-    gap_share_of_avoidable and avoidable_cost. Null where a bound is not known."""
+    gap_share_of_avoidable and avoidable_cost. Null where a bound is not known. kept: orders that are out or locked,
+    whose cost is not in that of the plan; None where nobody asks.
+    """
 
     def money(value: float | None) -> str:
         return figures.money(value, settings.currency, language)
@@ -24,6 +30,8 @@ def certainty_lines(certificate: Mapping[str, Any], settings: ChainSettings, lan
     key = given if futures == 1 else "certainty.cost_expected"
     bucket = say("certainty.week" if settings.bucket == "week" else "certainty.day", language)
     lines = [say(key, language, money=money(certificate["total_cost"]), futures=futures, bucket=bucket)]
+    if kept is not None and kept.num_rows:
+        lines.append(say("certainty.without_kept", language, count=kept.num_rows))
     bound, market = certificate["lower_bound"], certificate.get("market_bound")
     if bound is None:
         return [*lines, say("certainty.no_bound", language)]
