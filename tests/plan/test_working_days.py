@@ -502,7 +502,7 @@ def test_an_order_of_two_days_that_should_have_begun_is_late_for_that_and_not_fo
     assert (row["counted_on"], row["not_begun"], row["short_line"]) == (day(2), None, "L")
 
 
-def test_what_has_begun_and_is_past_due_is_late_for_that_and_not_for_want_of_hours() -> None:
+def test_what_has_begun_is_late_for_what_is_left_of_it_and_not_for_want_of_hours() -> None:
     """Four of ten are left: 4 of Monday's 8 hours. Where a locked order has Monday whole, its line has too few."""
     rows = dough(start=day(-3), due=day(-2), units=10.0)
     told = {"order": "W", "state": "partly_done", "good_units": 6.0, "happened_at": datetime(2026, 1, 3, tzinfo=UTC)}
@@ -510,8 +510,12 @@ def test_what_has_begun_and_is_past_due_is_late_for_that_and_not_for_want_of_hou
     (row,) = run(rows, "week", 4).plan.kept.to_pylist()
     assert (row["counted_on"], row["left_hours"], row["short_line"]) == (day(0), pytest.approx(4.0), None)
     why = late_for(row)
-    assert why is not None and why.key == "plan.out_past_due"
+    assert why is not None and why.key == "plan.out_left"
     assert "takes 4 hours from today on" in why.text("en")
+    today = dough(start=day(-3), due=day(0), units=16.0)
+    today["order_events"] = [*today["order_events"], told | {"good_units": 4.0}]
+    (row,) = run(today, "week", 4).plan.kept.to_pylist()  # twelve are left, of which Monday has eight
+    assert (row["counted_on"], row["left_hours"], row["short_line"]) == (day(1), pytest.approx(12.0), None)
     locked = rows["orders"][0] | {"order": "K", "start": day(-5), "due": day(-3), "units": 8.0}
     rows["orders"].append(locked)
     begun = {"order": "K", "state": "started", "happened_at": datetime(2026, 1, 2, tzinfo=UTC)}

@@ -47,9 +47,9 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     has passed when they can be expected, or the day by which the hours and components that the plan has for them let it
     come (out_by_day.py); null where nothing comes within the horizon. Where one comes later than was promised, one of
     these says why: `waits_for` is the component that it has to wait for, `not_begun` that it should have begun and no
-    start is reported, `closed_day` that the promised day is closed for who brings or gets it, `left_hours` that the
-    promised day is past, and the hours that what is left of it takes, and `short_line` the line whose hours are too
-    few. lacks: order -> component that it waits for in its bucket.
+    start is reported, `closed_day` that the promised day is closed for who brings or gets it, `left_hours` the
+    hours that what is left of one that has begun takes, where these alone last until then, and `short_line` the line
+    whose hours are too few. lacks: order -> component that it waits for in its bucket.
     """
     orders = {order.order: order for order in work.position.under_way}
     arrives = work.promised.arrives
@@ -101,9 +101,10 @@ def _late_anyway(order: UnderWay, own: Worked | None, expected: date | None, wor
         alone = expected if own is None else brought(order, own.way, today, _alone(own, work, today))
         if expected <= max(alone, order.promised):
             return {"not_begun": True}
-    is_past = order.stage == "begun" and order.promised < today
-    if is_past and own is not None and expected <= brought(order, own.way, today, _alone(own, work, today)):
-        return {"left_hours": float(own.hours.sum())}
+    if order.stage == "begun" and own is not None:
+        done = _alone(own, work, today)
+        if done > order.promised and expected <= brought(order, own.way, today, done):
+            return {"left_hours": float(own.hours.sum())}
     opens = expected if own is None else received_on(own.way, order.promised)
     is_closed = order.promised < opens and expected <= opens and today <= order.promised
     return {"closed_day": True} if is_closed else {}
@@ -129,5 +130,5 @@ def late_for(kept: Mapping[str, Any]) -> Message | None:
     if kept.get("closed_day"):
         return message("plan.out_closed")
     if kept.get("left_hours") is not None:
-        return message("plan.out_past_due", hours=shown(kept["left_hours"]))
+        return message("plan.out_left", hours=shown(kept["left_hours"]))
     return message("plan.out_short", line=kept["short_line"]) if kept.get("short_line") else None
