@@ -466,8 +466,7 @@ def _gaps(
     share = missing / np.where(of_all > 0, of_all, 1.0)
     needed = binding.needed[cell] * share
     is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
-    whom = lying.whom.take(pa.array(cell[0] * buckets + bucket))
-    goes_without = pa.array((missing > NOTHING) & ~at_once[cell])
+    whom = lying.whom.take(pa.array(cell[0] * buckets + bucket, mask=(missing <= NOTHING) | at_once[cell]))
     is_needed = (needed > 0) & (missing > NOTHING)
     soonest = soonest_ways(market)[demanded[cell[0]]]
     no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell] & (soonest[:, 0] >= 0)
@@ -490,7 +489,7 @@ def _gaps(
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
-            "kept_for": pc.if_else(goes_without, whom, None),
+            "kept_for": whom,
             "soonest_start": pc.if_else(
                 pa.array(no_time & (soonest[:, 0] > 0)), _dates(day_numbers(market.bucket_starts)[soonest[:, 0]]), None
             ),

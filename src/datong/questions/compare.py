@@ -267,22 +267,20 @@ def orders_counted_on(a: Side, b: Side) -> pa.Table:
     return pa.Table.from_pylist([{n: row[n] for n in _COUNTED_ON_SCHEMA.names} for row in rows], _COUNTED_ON_SCHEMA)
 
 
-_NOTHING_COUNTED_ON = _COUNTED_ON_SCHEMA.empty_table()
 # The cost of orders that are given out or locked in one of the two only, as a term of both.
 COUNTED_ON = "counted_on"
 
 
-def cost_changes(a: pa.Table, b: pa.Table, counted_on: pa.Table = _NOTHING_COUNTED_ON) -> pa.Table:
+def cost_changes(a: pa.Table, b: pa.Table, counted_on: pa.Table | None = None) -> pa.Table:
     """Money by term (nothing for a term that a plan does not have) and in all; difference = B - A.
 
     counted_on: orders that one of the two counts on and the other does not. The cost of a plan leaves them out; the
     other pays for what it plans in their place, so that here they are a term.
     """
     money = [dict(zip(side["term"].to_pylist(), side["money"].to_pylist(), strict=True)) for side in (a, b)]
-    out = [
-        math.fsum(row["cost"] or 0.0 for row in counted_on.to_pylist() if row["side"] == side) for side in ("A", "B")
-    ]
-    if counted_on.num_rows:
+    only = [] if counted_on is None else counted_on.to_pylist()
+    out = [math.fsum(row["cost"] or 0.0 for row in only if row["side"] == side) for side in ("A", "B")]
+    if only:
         money = [{**of, COUNTED_ON: cost} for of, cost in zip(money, out, strict=True)]
     terms = list(dict.fromkeys([*money[0], *money[1]]))
     rows = [(term, money[0].get(term, 0.0), money[1].get(term, 0.0)) for term in terms]

@@ -168,28 +168,7 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
     last, or what files said before somebody wrote otherwise by hand. An event whose known_at is assumed says nothing
     new by saying again what any version said.
     """
-    known_at = "c.known_at"
-    if table.kind == "master":
-        undated = moment_sql(arrived_at)
-        if history == "declared":
-            undated = (
-                "CASE WHEN c.row_id NOT IN (SELECT row_id FROM stored)"
-                " OR bool_or(c.known_at IS NOT NULL) OVER (PARTITION BY c.row_id, c._from)"
-                f" THEN {moment_sql(SINCE_EVER)} ELSE {undated} END"
-            )
-        known_at = f"coalesce(c.known_at, {undated})"
-    said_again = (
-        "_known_at_assumed AND said"
-        if table.kind == "event"
-        else "was_undated AND NOT latest._own AND coalesce(own_content = dated._content,"
-        " latest._by_hand AND said_by_file)"
-    )
-    agrees = (
-        "false"
-        if table.kind == "event"
-        else "was_undated AND is_first AND before = _content AND NOT latest_own AND NOT latest_withdrawn"
-        f" AND coalesce(own_content <> _content, {whole})"
-    )
+    known_at, said_again, agrees = _rules(table, history, arrived_at, whole)
     return f"""
         CREATE OR REPLACE TEMP TABLE verdicts AS
         WITH latest AS (
@@ -255,6 +234,30 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
             stored_version + row_number() OVER (PARTITION BY row_id, _from ORDER BY k)
         FROM told WHERE is_news OR agrees
     """
+
+
+def _rules(
+    table: Table, history: Literal["declared", "live"], arrived_at: datetime, whole: bool
+) -> tuple[str, str, str]:
+    """SQL of what is another for events than for master rows: when a row of `contested` is known; whether it says again
+    what was said; whether it comes to say what another source said."""
+    if table.kind == "event":
+        return "c.known_at", "_known_at_assumed AND said", "false"
+    undated = moment_sql(arrived_at)
+    if history == "declared":
+        undated = (
+            "CASE WHEN c.row_id NOT IN (SELECT row_id FROM stored)"
+            " OR bool_or(c.known_at IS NOT NULL) OVER (PARTITION BY c.row_id, c._from)"
+            f" THEN {moment_sql(SINCE_EVER)} ELSE {undated} END"
+        )
+    said_again = (
+        "was_undated AND NOT latest._own AND coalesce(own_content = dated._content, latest._by_hand AND said_by_file)"
+    )
+    agrees = (
+        "was_undated AND is_first AND before = _content AND NOT latest_own AND NOT latest_withdrawn"
+        f" AND coalesce(own_content <> _content, {whole})"
+    )
+    return f"coalesce(c.known_at, {undated})", said_again, agrees
 
 
 def overtaken(table: Table, most: int) -> str:
