@@ -22,7 +22,7 @@ from typing import Literal
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.line_hours import WORKING_DAYS
-from datong.network.ways import Way, there_after
+from datong.network.ways import Way, received_on, there_after
 from datong.network.working_days import OpenDays
 from datong.plan.earliest_due_first import LEAST_HOURS, Course, Job, all_fit, first_with_hours, worked
 from datong.plan.lots_along_clearing import Lot
@@ -109,8 +109,9 @@ def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: 
         after[lot] = max((after[parent] + 1 for parent in same[lot]), default=0)
         first = _start_from(work, lot, ready[lot])
         later = [p for p in into[lot] - same[lot] if p in aims]
-        there = due_by(lot, pegs[lot], [aims[p].last if _leaves(lot, p) else aims[p].begin for p in later], work)
-        own = there if lot.arrive == lot.start else _last_start(work, lot.way, lot.start)
+        takes_on = [aims[p].last if _leaves(lot, p) else aims[p].begin for p in later]
+        there = due_by(lot, pegs[lot], takes_on, work, first)
+        own = there if lot.arrive == lot.start else min(there, _last_start(work, lot.way, lot.start))
         if lot.way.kind == "move":
             is_late = any(peg.use.late for peg in pegs[lot])
             own = first if is_late else min(own, _latest_start(lot.way, there, first))
@@ -297,7 +298,9 @@ class _Dealt:
         if lot.arrive == lot.start:
             due = max(end, there_after(lot.way, start)) if lot.way.lead_days > 0 else end
         else:
-            due = max(aim.there, _there(lot, start) if aim.waits or start > aim.begin else start)
+            worked = self.work.starts[lot.start] + timedelta(days=course.done or 0)
+            there = _there(lot, start) if aim.waits or start > aim.begin else start
+            due = max(aim.there, there, received_on(lot.way, worked))
         done_by = None if short is None else self._rest_done(lot, course)
         if done_by is not None:
             due = max(due, done_by if course.hours > LEAST_HOURS else _there(lot, done_by))
@@ -433,16 +436,19 @@ def _last_day(work: Work, bucket: int) -> date:
     return work.calendar.shift(work.starts[0], bucket + 1) - timedelta(days=1)
 
 
-def due_by(lot: Lot, pegs: Sequence[Peg], takes: Sequence[date], work: Work) -> date:
+def due_by(lot: Lot, pegs: Sequence[Peg], takes: Sequence[date], work: Work, begins: date) -> date:
     """The day by which a lot is to be there: the last working day of its bucket, the day that a customer named in it,
-    that on which an order which is out takes of it, or a lot that starts as a step of its own (`takes`)."""
+    that on which an order which is out takes of it, or a lot that starts as a step of its own (`takes`). Where that is
+    a closed day, the last open one before it, of an earlier bucket if need be, on which it can be there; else the next.
+    begins: the first day on which it can begin."""
     first = work.starts[lot.arrive]
     named = [peg.use.due for peg in pegs if peg.use.kind in ("request", "out") and peg.use.due >= first]
     days = None if lot.way.course is None else lot.way.course.arrives
     due = min([_last_open(work, days, lot.arrive), *named, *takes])
     if days is None:
         return due
-    open_day = days.last(due.toordinal(), first.toordinal()) or days.next(due.toordinal())
+    soonest = first if lot.way.span > 1 else _there(lot, begins)
+    open_day = days.last(due.toordinal(), soonest.toordinal()) or days.next(due.toordinal())
     return due if open_day is None else date.fromordinal(open_day)
 
 
