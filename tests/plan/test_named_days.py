@@ -66,6 +66,21 @@ def test_what_is_wanted_within_a_shutdown_is_there_before_it() -> None:
     assert told(found) == []
 
 
+def test_who_waits_already_is_told_the_soonest_day() -> None:
+    """20 boxes that were wanted before the plan begins take Monday and two hours of Tuesday: with a lead time of a day
+    they are there on Tuesday, and not by the end of the week after."""
+    found = run(box({-3: 20.0}, closed=None))
+    assert [(o.start, o.due, o.hurts) for o in found.plan.orders] == [(day(0), day(1), ("d-3",))]
+
+
+def test_on_a_line_without_a_calendar_they_are_there_in_the_week_that_the_plan_counts() -> None:
+    """Of the lead time of a day it makes a week: there on its first day. Without one, on the day of its last hours."""
+    for lead, there in ((1, 7), (0, 1)):
+        rows = box({-3: 20.0}, closed=None, lead=lead)
+        del rows["calendars"], rows["sites"][0]["calendar"]
+        assert [(o.start, o.due) for o in run(rows).plan.orders] == [(day(0), day(there))]
+
+
 def by_hand(rows: Rows, order: PlannedOrder) -> date:
     """The first day on which an order is there that is worked from the first open day of its week on and alone: done
     with its hours, its lead time after its start, and then open."""
@@ -110,13 +125,14 @@ def calendar_of(seed: int) -> dict[str, list[dict[str, Any]]]:
 @each_seed(range(80))
 def test_an_order_is_there_by_the_day_on_which_it_is_wanted_where_it_can_be(seed: int) -> None:
     """No order names a day on which it cannot be there. One that can be there when the first of its units are wanted
-    names no later day, and nothing is said to come after its day for it."""
+    names no later day, and nothing is said to come after its day for it. Where somebody waits already it names the
+    soonest day."""
     rows = calendar_of(seed)
     found = run(rows)
     after = {name: there for name, what, there, _ in told(found)}
     for order in found.plan.orders:
         soonest = by_hand(rows, order)
-        assert order.due >= soonest, (order, soonest)
-        if soonest <= order.needed_by and not order.hurts:
+        assert order.due == soonest if order.hurts else order.due >= soonest, (order, soonest)
+        if soonest <= order.needed_by:
             assert order.due <= order.needed_by, (order, soonest)
             assert order.due not in after.values(), (order, after)

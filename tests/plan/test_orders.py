@@ -72,7 +72,8 @@ def test_a_work_order_is_due_on_the_friday_of_the_week_in_which_it_finishes():
 
 def test_a_work_order_of_a_part_is_due_when_the_first_order_that_takes_it_starts():
     """6 A wanted in week 0 and 2 in week 3, lead a week, each of a Q that is made in a week: the Q of week 2's order
-    are started in week 1 and due on the Monday of week 2; those of week 0's, started in week 0, on that of week 1."""
+    are started in week 1 and due on the Monday of week 2; those of week 0's, started in week 0, on that of week 1.
+    The 6 A are late, and so there when the week begins in which they can be, the 2 by its Friday."""
     tables = press(lead_days=7)
     tables["products"].append({"product": "Q", "price": 4.0, "kind": "component"})
     tables["components"] = [{"product": "A", "component": "Q", "units_per_unit": 1.0}]
@@ -83,7 +84,7 @@ def test_a_work_order_of_a_part_is_due_when_the_first_order_that_takes_it_starts
     orders = planned(state, wanted(state, A=[[6.0, 0.0, 0.0, 2.0]])).orders
     assert [(o.product, o.units, o.start, o.due) for o in orders] == [
         ("Q", 6.0, week(0), week(1)),
-        ("A", 6.0, week(1), friday(2)),
+        ("A", 6.0, week(1), week(2)),
         ("Q", 2.0, week(1), week(2)),
         ("A", 2.0, week(2), friday(3)),
     ]

@@ -71,6 +71,8 @@ class Aim:
     shares: bool
     # It has to wait for an order that is out.
     waits: bool
+    # Somebody waits for it already, so that it is there as soon as its line has done it.
+    late: bool
 
 
 def days_of(
@@ -112,9 +114,9 @@ def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: 
         takes_on = [aims[p].last if _leaves(lot, p) else aims[p].begin for p in later]
         there = due_by(lot, pegs[lot], takes_on, work, first)
         own = there if lot.arrive == lot.start else min(there, _last_start(work, lot.way, lot.start))
+        late = any(peg.use.late for peg in pegs[lot])
         if lot.way.kind == "move":
-            is_late = any(peg.use.late for peg in pegs[lot])
-            own = first if is_late else min(own, _latest_start(lot.way, there, first))
+            own = first if late else min(own, _latest_start(lot.way, there, first))
         until[lot] = max(min([own, *(until[parent] for parent in same[lot])]), first)
         open_days = _open_days(lot.way, first, until[lot])
         count, steps = len(open_days), before[lot] + after[lot] + 1
@@ -127,7 +129,7 @@ def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: 
             end = _open_days(lot.way, first, end)[-1]
         shares = any(end >= aims[parent].begin for parent in same[lot])
         waits = first > _first_day(work, lot, today)
-        aims[lot] = Aim(first, min(begin, end), end, there, steps, shares, waits)
+        aims[lot] = Aim(first, min(begin, end), end, there, steps, shares, waits, late)
     return aims
 
 
@@ -148,6 +150,8 @@ class _Dealt:
         self.days: dict[Lot, Days] = {}
         # The first day on which a lot can begin, where it was put off.
         self.put_off: dict[Lot, date] = {}
+        # The day on which the hours of a lot are worked in its turn; where these are too few, the last one for it.
+        self.worked: dict[Lot, date] = {}
         # What a lot takes of, and goes into, in the bucket in which all start.
         self.takes: dict[Lot, list[Lot]] = defaultdict(list)
         self.gives: dict[Lot, list[Lot]] = defaultdict(list)
@@ -179,6 +183,7 @@ class _Dealt:
                 Course(self._turn(lot, bucket, job, turn, free), job.last, job.hours)
                 for lot, job, turn in zip(lots, jobs, turns, strict=True)
             ]
+            done = [turn.done for turn in turns]
         else:
             at = {lot: j for j, lot in enumerate(lots)}
             for closer in (*CLOSER, None):
@@ -188,6 +193,10 @@ class _Dealt:
                 if not undone or closer is None:
                     break
                 steps |= dict.fromkeys(self._connected(undone), closer)
+            done = [course.done for course in courses]
+        for lot, number in zip(lots, done, strict=True):
+            last = _last_start(self.work, lot.way, bucket)
+            self.worked[lot] = last if number is None else self.work.starts[bucket] + timedelta(days=number)
         self._keep(bucket, dict(zip(lots, courses, strict=True)), steps)
 
     def _turn(self, lot: Lot, bucket: int, job: Job, turn: Course, free: Mapping[str, FloatArray]) -> int:
@@ -248,7 +257,8 @@ class _Dealt:
         for lot, course in courses.items():
             if lot.start != bucket:
                 if bucket == lot.arrive:
-                    self.days[lot] = replace(self.days[lot], due=max(self.days[lot].due, ends[lot]))
+                    end = self.worked[lot] if self.aims[lot].late else ends[lot]
+                    self.days[lot] = replace(self.days[lot], due=max(self.days[lot].due, end))
             else:
                 self.days[lot] = self._days(lot, course, steps[lot], ends[lot])
                 self._put_off(lot)
@@ -290,17 +300,14 @@ class _Dealt:
         start = _start_from(self.work, lot, min(start, _last_day(self.work, lot.start)))
         if not made:  # what it takes may be done after its bucket (`done_by`)
             return Days(start, there_after(lot.way, max(start, takes_until)), 0, by_hours=False, short_of=None)
+        begins = self.work.starts[lot.start] + timedelta(days=course.begins or 0)
         if course.begins is not None:
-            begins = self.work.starts[lot.start] + timedelta(days=course.begins)
             takes = [self.days[o].due for o in self.takes[lot] if o.way.kind == "make" and o.way.lead_days > 0]
             start = max([begins, *takes]) if course.hours > LEAST_HOURS else min(start, begins)
         short = course.hours if course.done is None and lot.way.span == 1 else None
-        if lot.arrive == lot.start:
-            due = max(end, there_after(lot.way, start)) if lot.way.lead_days > 0 else end
-        else:
-            worked = self.work.starts[lot.start] + timedelta(days=course.done or 0)
-            there = _there(lot, start) if aim.waits or start > aim.begin else start
-            due = max(aim.there, there, received_on(lot.way, worked))
+        if aim.late and start <= begins:
+            end = self.worked[lot]
+        due = self._there_by(lot, start, end)
         done_by = None if short is None else self._rest_done(lot, course)
         if done_by is not None:
             due = max(due, done_by if course.hours > LEAST_HOURS else _there(lot, done_by))
@@ -308,6 +315,19 @@ class _Dealt:
             due = max(due, self.work.calendar.shift(self.work.starts[-1], 1))
         due = max(due, start)
         return Days(start, due, 0, by_hours=False, short_of=short, done_by=done_by)
+
+    def _there_by(self, lot: Lot, start: date, end: date) -> date:
+        """The day on which a lot is there that begins on a day: as soon as it is worked where somebody waits for it,
+        else as late as it is wanted. One that counts in a later bucket and keeps no calendar is there in that, as its
+        lead time is rounded up. end: the day by which it is done."""
+        aim = self.aims[lot]
+        if lot.arrive == lot.start:
+            return max(end, there_after(lot.way, start)) if lot.way.lead_days > 0 else end
+        there = _there(lot, start) if aim.late or aim.waits or start > aim.begin else start
+        least = aim.there
+        if aim.late:
+            least = self.work.starts[lot.arrive] if lot.way.course is None else start
+        return max(least, there, received_on(lot.way, self.worked[lot]))
 
     def _rest_done(self, lot: Lot, course: Course) -> date | None:
         """The day on which what a lot's bucket has too few hours for is done, once what it takes is there. Its hours
