@@ -80,21 +80,34 @@ def _release(state: State, tables: Mapping[str, pa.Table], naming: Naming, apart
 
 
 def _to_tell(tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
-    """Customers' orders that will be late or not served."""
-    given = tables.get("deliveries")
-    if given is None:
-        return []
-    rows = given.filter(pc.and_(pc.not_equal(given["what"], "on_time"), pc.greater(given["units"], NOTHING)))
+    """Customers' orders that will be late or not served; with the day, where some of an order is on time by its bucket
+    and is there after its day."""
     first: dict[str, dict[str, Any]] = {}
-    order = [(name, "ascending") for name in ("due", "demand", "product", "bucket")]
-    for row in rows.sort_by(order).to_pylist():
-        if row["demand"]:
-            told = first.setdefault(row["demand"], row | {"units": 0.0})
-            told["units"] += row["units"]  # it may come in parts
-    names = [
-        message(
-            "since.told", name=name, product=naming.called(row["product"]), due=row["due"], units=shown(row["units"])
-        )
-        for name, row in first.items()
-    ]
+    for row in sorted(_short(tables), key=lambda r: (r["due"], r["demand"], r["product"])):
+        told = first.setdefault(row["demand"], row | {"units": 0.0, "there": None})
+        told["units"] += row["units"]  # it may come in parts
+        told["there"] = max(filter(None, (told["there"], row["there"])), default=None)
+    names = []
+    for name, row in first.items():
+        words = {"product": naming.called(row["product"]), "due": row["due"], "units": shown(row["units"])}
+        if row["there"] is not None:
+            names.append(message("since.told_by_day", name=name, there=row["there"], **words))
+        else:
+            names.append(message("since.told", name=name, **words))
     return [_to_do("tell", names)] if names else []
+
+
+def _short(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
+    """Parts of customers' orders that are not there by their day: demand, product, due, units, and there: of those that
+    are on time by their bucket, the day on which they are there."""
+    found = []
+    for name, is_after in (("deliveries", False), ("after_due", True)):
+        rows = tables.get(name)
+        if rows is None:
+            continue
+        of_kind = (pc.equal if is_after else pc.not_equal)(rows["what"], "on_time")
+        for row in rows.filter(pc.and_(of_kind, pc.greater(rows["units"], NOTHING))).to_pylist():
+            if row["demand"]:
+                part = {column: row[column] for column in ("demand", "product", "due", "units")}
+                found.append(part | {"there": row["there_on"] if is_after else None})
+    return found
