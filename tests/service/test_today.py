@@ -191,6 +191,21 @@ def test_late_requests_name_who_waits_and_for_how_many(tmp_path: Path, clock: Ca
         one.close()
 
 
+def test_who_is_late_by_the_day_alone_is_among_the_late(tmp_path: Path, clock: Callable[[], datetime]) -> None:
+    """35 hours are worked by Friday: who wants them on Tuesday gets them three days later, in the same week."""
+    demand = "demand,product,due,units\nd1,P,2026-03-03,35\nd2,P,2026-03-13,5\n"
+    one = serve(write(tmp_path / "late", demand_csv=demand), None, clock, hasher=QUICK)
+    try:
+        one.chain_thread.write("test", lambda chain: chain.run())
+        found = today(one, ANN)
+        (row,) = found.late
+        assert (row["demand"], row["units"], row["service"], row["firm"]) == ("d1", 35.0, "by_day", True)
+        assert (row["due"].day, row["served_in"].day, found.late_count) == (3, 6, 1)
+        assert row["cause"]["en"] == "on time as the plan counts, but the order that serves it is there on 2026-03-06"
+    finally:
+        one.close()
+
+
 def test_the_week_says_what_is_left_of_it_and_what_went_out(planned: Served) -> None:
     """Of the orders of this week one goes out, one is made smaller, and then all are out."""
     before = today(planned, ANN).week["en"]

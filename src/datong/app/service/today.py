@@ -22,7 +22,7 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.table_of_orders import ORDERS_NOW, OrdersNow, version_of
 from datong.app.service.worked_once import worked_once
-from datong.app.wording.late import most_important
+from datong.app.wording.late import by_day_rows, most_important
 from datong.app.wording.proposed_orders import of_this_week, order_row
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
@@ -68,13 +68,13 @@ class Decision:
 
 @dataclass(frozen=True, eq=False)
 class Today:
-    """plan: the last one; None: there is none, and nothing but what came back is known. is_current: nothing at all came
-    in since. week: what to do this week in sentences, with what was given out since. came_back: what the last plan
-    learnt since the one before, in words; answered: answers since, which it does not know. late: rows of LATE_SCHEMA,
-    the most important first, with `cause` in words; late_count: of how many. overdue: orders that are out and past
-    their day, in ORDERS_NOW, the first due first; overdue_count: of how many. decisions: the dearest first;
-    decision_count: of how many. begins: orders that begin in the first week of the plan, given out ones too, in
-    ORDERS_NOW, the first first; begins_count: of how many."""
+    """plan: the last one; None: there is none, and nothing but what came back is known. is_current: nothing at all
+    came in since. week: what to do this week in sentences, with what was given out since. came_back: what the last
+    plan learnt since the one before, in words; answered: answers since, which it does not know. late: rows of
+    LATE_SCHEMA, those after their day alone among them, the most important first, with `cause` in words;
+    late_count: of how many. overdue: orders that are out and past their day, in ORDERS_NOW, the first due first;
+    overdue_count: of how many. decisions: the dearest first; decision_count: of how many. begins: orders that begin
+    in the first week of the plan, given out ones too, in ORDERS_NOW, the first first; begins_count: of how many."""
 
     plan: LastPlan | None
     as_of: datetime
@@ -239,6 +239,7 @@ def _of_run(tables: Mapping[str, pa.Table], settings: ChainSettings, plan: LastP
         view = views[language] = view.in_language(language)
         week[language] = [*this_week(view), *forecast_replaced(view)]
     late = view.late_table.filter(pc.is_valid(view.late_table["product"]))
+    late = pa.concat_tables([late, by_day_rows(view.inputs)])
     first = most_important(late, MOST_ROWS, {"of_nobody": pc.is_null(late["demand"])})
     told = [row | {"cause": {lang: one.cause(row) for lang, one in views.items()}} for row in first]
     return _OfRun(week, _came_back(tables), told, late.num_rows, views)

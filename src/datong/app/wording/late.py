@@ -19,6 +19,8 @@ Row = dict[str, Any]
 
 # Of a request: late (served in a later bucket), refused, or never (not served before the plan ends).
 KINDS = ("late", "refused", "never")
+# Of a request that is on time by its bucket: it is there after its day.
+BY_DAY = "by_day"
 # Units below this are rounding.
 NOTHING = 1e-6
 _CAUSE = (
@@ -83,6 +85,28 @@ def late_rows(inputs: ReportInputs) -> pa.Table:
     none = dict.fromkeys(LATE_SCHEMA.names)
     rest = [none | {"units": units, "service": kind} for kind, units in small.items() if units > NOTHING]
     return pa.concat_tables([rows, pa.Table.from_pylist(rest, LATE_SCHEMA)]).combine_chunks()
+
+
+def by_day_rows(inputs: ReportInputs) -> pa.Table:
+    """In LATE_SCHEMA, as `late_rows`: what is on time by its bucket and is there after its day, which is in
+    `served_in`; of a run that an earlier version kept, none."""
+    tables = inputs.tables
+    if "after_due" not in tables or "what" not in tables["after_due"].column_names:
+        return LATE_SCHEMA.empty_table()
+    rows = tables["after_due"].filter(pc.equal(tables["after_due"]["what"], "on_time"))
+    given = tables["deliveries"].filter(pc.is_in(tables["deliveries"]["demand"], rows["demand"].combine_chunks()))
+    asked = {(r["demand"], r["product"], r["due"]): r for r in given.to_pylist()}
+    none = dict.fromkeys(LATE_SCHEMA.names)
+    own = [
+        none
+        | {name: asked[key][name] for name in ("market", "firm", "priority") if key in asked}
+        | {name: r[name] for name in ("demand", "product", "due", "units")}
+        | {"due_in": r["counted_in"], "service": BY_DAY, "served_in": r["there_on"]}
+        for r in rows.to_pylist()
+        for key in [(r["demand"], r["product"], r["due"])]
+    ]
+    found = pa.Table.from_pylist(own, LATE_SCHEMA)
+    return _with(found, {"product_name": _names(inputs, found)}).select(LATE_SCHEMA.names).cast(LATE_SCHEMA)
 
 
 # Columns of rows before their causes and names are told.
@@ -201,6 +225,8 @@ def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: Chai
     """What stands in the way of a late row. lacks: see `RunView.lacks`."""
     if row["product"] is None:
         return say("report.late.cause_small", language)
+    if row.get("service") == BY_DAY:
+        return say("report.late.cause_by_day", language, day=row["served_in"])
     if row["product"] in lacks:
         return say("report.gap.held", language, name=names.called(lacks[row["product"]]))
     cause, name = cause_of(row)
