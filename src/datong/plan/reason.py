@@ -452,8 +452,10 @@ class Reasons:
         }
         if early:
             parts = [message("plan.named_day_of", name=name, day=day) for day, name in sorted(early)]
-            rule = "plan.whole_weeks" if self.weeks else "plan.whole_days"
-            figures = {"requests": self.words.listed(parts), "there": days.due, "counted": message(rule)}
+            counted = message("plan.whole_weeks" if self.weeks else "plan.whole_days")
+            if self.work.calendar.index(days.due, self.work.starts[0]) > lot.arrive:
+                counted = message("plan.counted_in", when=self.when(lot.arrive))
+            figures = {"requests": self.words.listed(parts), "there": days.due, "counted": counted}
             rows = [self.demand_rows[name] for _, name in sorted(early) if name in self.demand_rows]
             named = message("plan.cause.named_day", **figures)
             causes.append(Cause("plan", named, "demand" if rows else "", tuple(rows[:MOST_ROWS])))

@@ -154,7 +154,12 @@ def _share(row: Row) -> float | None:
     return row["on_time_units"] / row["demand_units"] if row["demand_units"] > 0 else None
 
 
+def after_day_units(row: Row) -> float:
+    """Of a row of `product_totals`: units that are on time by their bucket and there after their day."""
+    return row["on_time_units"] - row["by_day_units"]
+
+
 def shortest(totals: Sequence[Row]) -> list[Row]:
-    """Of `gap_totals`, those with late or lost units, the shortest first."""
-    rows = [r for r in totals if r["short_units"] >= ANY_SHORT]
-    return sorted(rows, key=lambda r: (-r["short_units"], r["product"]))
+    """Of `product_totals`, those with units that are late or lost, or there after their day, the shortest first."""
+    short = [(r["short_units"] + after_day_units(r), r) for r in totals]
+    return [r for units, r in sorted(short, key=lambda one: (-one[0], one[1]["product"])) if units >= ANY_SHORT]

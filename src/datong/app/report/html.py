@@ -32,7 +32,7 @@ from datong.app.wording.replay_verdict import (
 )
 from datong.app.wording.report_inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.wording.view import RunView
-from datong.app.wording.week import counted_on, this_week
+from datong.app.wording.week import counted_by, counted_on, this_week
 from datong.model.calendar import zone_word
 from datong.model.words import say
 from datong.plan.reason import feeds_others, sentence
@@ -148,6 +148,7 @@ def _page(view: RunView, words: Words) -> Row:
         "buckets": len(total),
         "headline": _headline(view, total),
         "week": [*this_week(view), *counted_on(view)],
+        "counted_by": counted_by(view),
         "findings": view.findings,
         "before": next((r["text"] for r in view.since or () if r["part"] == "before"), ""),
         "listings": listings,

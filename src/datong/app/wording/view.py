@@ -15,7 +15,7 @@ from datong.app.wording.proposed_orders import of_this_week, order_rows
 from datong.app.wording.report_inputs import ReportInputs
 from datong.model.fractional_units import PIECE
 from datong.model.words import say
-from datong.questions.demand_totals import ANY_SHORT, gap_sum, lacking, product_totals
+from datong.questions.demand_totals import ANY_SHORT, after_day_units, gap_sum, lacking, product_totals
 from datong.questions.tables_out import kept_findings, rendered
 
 Row = dict[str, Any]
@@ -83,9 +83,9 @@ class RunView:
 
     def main_cause(self, row: Row) -> str:
         """What stands in the way of most of the late and unserved units of a row of `products`, as its rows of `late`
-        say; '' where nothing is late."""
+        say; '' where nothing is late. Of what is late by the day alone, that it is."""
         if row["short_units"] < ANY_SHORT:
-            return ""
+            return self.say("late.after_day") if after_day_units(row) >= ANY_SHORT else ""
         found = self._main_causes.get(row["product"])
         if found is None and row["lacks"] is None:
             return self.say("late.cause_small")

@@ -16,7 +16,7 @@ from datong.app.wording.view import RunView
 from datong.model.calendar import Calendar
 from datong.network.netting_told import PART_ORDERED
 from datong.plan.orders_already_out import late_for
-from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, short_by_cause
+from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, after_day_units, short_by_cause
 from datong.questions.tables_out import REASONS_SCHEMA, kept_findings, message_of
 
 Row = dict[str, Any]
@@ -122,13 +122,21 @@ def _late(view: RunView) -> str:
     suffix = "_expected" if expected else ""
     units = {name: figures.fitting(total[f"{name}_units"]) for name in ("demand", "late", "lost")}
     if total["late_units"] + total["lost_units"] < ANY_SHORT:
-        return view.say(f"week.all_on_time{suffix}", demand=units["demand"])
+        return view.say(f"week.all_on_time{suffix}{counted_by(view)}", demand=units["demand"])
     late = view.late_table.filter(pc.is_valid(view.late_table["product"]))
     if not late.num_rows:
         return view.say(f"week.little_late{suffix}", **units)
     rows = most_important(late, NAMED, {"most": pc.negate(late["units"])} if expected else {})
     key = "week.late" if late.num_rows > NAMED else "week.late_all"
     return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows]), **units)
+
+
+def counted_by(view: RunView) -> str:
+    """The end of the key of words that say by what is counted, where something on time by its bucket is there after
+    its day."""
+    if after_day_units(view.demand) < LEAST_SHORT:
+        return ""
+    return "_by_week" if view.inputs.settings.bucket == "week" else "_by_day"
 
 
 def behind_the_days(view: RunView) -> list[str]:
@@ -296,6 +304,6 @@ def _fullest(view: RunView) -> str:
         if r["available_hours_sum"] > 0
     ]
     if not shares:
-        return view.say("week.nothing_in_the_way")
+        return view.say(f"week.nothing_in_the_way{counted_by(view)}")
     share, line = min(shares, key=lambda s: (-s[0], s[1]))
-    return view.say("week.fullest", line=line, share=figures.share(share, 0))
+    return view.say(f"week.fullest{counted_by(view)}", line=line, share=figures.share(share, 0))
