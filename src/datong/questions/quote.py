@@ -44,6 +44,7 @@ from datong.model.settings import ChainSettings
 from datong.model.words import message, say, shown
 from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
+from datong.network.ways import there_after
 from datong.plan.after_due import after_due
 from datong.plan.out_by_day import Dated
 from datong.plan.pegging import Use
@@ -137,10 +138,11 @@ class QuoteResult:
     price of at most 1% above normal, at any price); holds_units (about how many units the price is good for, null:
     nothing ends it). Otherwise these are null and the tables empty.
 
-    alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace:
-    what is meant for others; of these two the way that makes up for it later), its row, start, arrives, price and
-    its parts (money per unit), what is scarce for it, more_than_best, and planned_units, good units that the plan has
-    of it. weeks: the cheapest for each bucket from the due one on. products: their names and units.
+    alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace: what is meant for
+    others; of these two the way that makes up for it later), its row, start (of these two null: it comes anyway),
+    arrives, price and its parts (money per unit), what is scarce for it, more_than_best, and planned_units, good
+    units that the plan has of it. weeks: the cheapest for each bucket from the due one on. products: their names
+    and units.
     """
 
     as_of: datetime
@@ -243,7 +245,7 @@ def quote(
         away = np.minimum(units_of_demand(market, base.gaps, "refused_units"), market.demand.sure)
         served = units_of_demand(market, base.gaps, "served_units")
         prices = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)
-        summary, tables = _at_the_margin(prices, label, due, order, item, state.today)
+        summary, tables = _at_the_margin(prices, label, due, order, item, state)
         if exact:
             found = _exact(begun, order, item, due, base, door, limits, on_progress)
             summary, tables = _confirmed(summary, tables, found)
@@ -268,11 +270,11 @@ def _base(
 
 
 def _at_the_margin(
-    prices: Cleared, label: str, due: int, order: Order, item: Item, today: date
+    prices: Cleared, label: str, due: int, order: Order, item: Item, state: State
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     product = prices.market.products.names.index(label)
-    tables = _tables(prices, product, due, today)
-    return _summary(prices, product, due, order, item, tables["weeks"], today), tables
+    tables = _tables(prices, product, due, state)
+    return _summary(prices, product, due, order, item, tables["weeks"], state), tables
 
 
 # by two plans ------------------------------------------------------------------------------------
@@ -311,7 +313,7 @@ def _by_two_plans(
     in_lots = states_lots(market)
     prices = _lot_prices(without, market) if in_lots else _prices_of(decisions[0].market, begun, market)
     label = market.places.label_of(item)
-    summary, tables = _at_the_margin(prices, label, due, order, item, begun.state.today)
+    summary, tables = _at_the_margin(prices, label, due, order, item, begun.state)
     changed = {
         f"{whose}_{name}": _total(tables_of[1].gaps, name, item, whose) - _total(tables_of[0].gaps, name, item, whose)
         for whose in ("own", "other")
@@ -540,7 +542,7 @@ def _started(market: Market, rows: pa.Table, keys: pa.ChunkedArray, column: str)
 # the quote ---------------------------------------------------------------------------------------
 
 
-def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, pa.Table]:
+def _tables(cleared: Cleared, product: int, due: int, state: State) -> dict[str, pa.Table]:
     market = cleared.market
     options = cleared.options(product, due)
     best = next((o.price for o in options if o.arrive <= due), None)
@@ -550,11 +552,11 @@ def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, 
         if option.way >= 0:
             planned = float(cleared.started[option.way, option.start] * market.ways.yield_share[option.way])
         more = None if best is None else option.price - best
-        rows.append(_row(market, option, today) | {"more_than_best": more, "planned_units": planned})
+        rows.append(_row(market, option, state) | {"more_than_best": more, "planned_units": planned})
     weeks = []
     for t in range(due, market.buckets):
         option = cleared.best(product, t)
-        row = {} if option is None else _row(market, option, today)
+        row = {} if option is None else _row(market, option, state)
         weeks.append({"bucket": market.bucket_starts[t]} | row)
     return {
         "alternatives": pa.Table.from_pylist(rows, schema=ALTERNATIVES_SCHEMA),
@@ -562,10 +564,10 @@ def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, 
     }
 
 
-def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
+def _row(market: Market, option: Option, state: State) -> dict[str, Any]:
     index = max(option.way, option.instead)
     way = market.ways.facts[index] if index >= 0 else None
-    start, scarce = market.bucket_starts[option.start], option.scarce
+    scarce = option.scarce
     kind = "displace" if option.late > NOTHING else "stock"
     if option.way >= 0:
         kind = market.ways.facts[option.way].told_kind
@@ -576,8 +578,8 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
         "lane": None if way is None else way.lane,
         "from_site": None if way is None or way.kind != "move" else way.from_site or None,
         "line": None if way is None or way.line in market.places.shared else way.line,
-        "start": max(start, today),
-        "arrives": _arrival(market, option, today),
+        "start": _begins(market, option, state) if option.way >= 0 else None,
+        "arrives": _arrival(market, option, state),
         "price_per_unit": option.price,
         "own_cost": option.own,
         "material_cost": option.materials,
@@ -593,16 +595,34 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
     }
 
 
-def _arrival(market: Market, option: Option, today: date) -> date:
-    """The day on which it is there and counted: a bucket that has begun counts nothing more that comes."""
-    lead = market.ways.facts[option.way].lead_days if option.way >= 0 else 0
-    start = option.start if option.way >= 0 else option.arrive
-    there = max(market.bucket_starts[start], today) + timedelta(days=lead)
-    return max(there, market.bucket_starts[option.arrive])
+def _begins(market: Market, option: Option, state: State) -> date:
+    """The first day on which an option's way starts in its bucket."""
+    start, course = market.bucket_starts[option.start], market.ways.facts[option.way].course
+    first = max(start, state.today)
+    found = None if course is None else course.first_start(first, state.settings.calendar.shift(start, 1))
+    return found or first
+
+
+def _arrival(market: Market, option: Option, state: State) -> date:
+    """The day on which it is there and counted: a bucket that has begun counts nothing more that comes. Of a bucket
+    without an open day for it, the last one before. What comes anyway arrives like what makes up for it."""
+    counted, index = market.bucket_starts[option.arrive], max(option.way, option.instead)
+    way, there = (market.ways.facts[index] if index >= 0 else None), state.today
+    if way is not None and option.way >= 0:
+        there = there_after(way, _begins(market, option, state))
+    day = max(there, counted)
+    days = None if way is None or way.course is None else way.course.arrives
+    if days is None:
+        return day
+    end = state.settings.calendar.shift(counted, 1).toordinal()
+    found = days.next(day.toordinal())
+    if day.toordinal() < end and (found is None or found >= end):
+        found = days.last(end - 1, there.toordinal()) or found
+    return day if found is None else date.fromordinal(found)
 
 
 def _summary(
-    cleared: Cleared, product: int, due: int, order: Order, item: Item, weeks: pa.Table, today: date
+    cleared: Cleared, product: int, due: int, order: Order, item: Item, weeks: pa.Table, state: State
 ) -> dict[str, Any]:
     market = cleared.market
     normal = cleared.normal_price(product)
@@ -624,8 +644,8 @@ def _summary(
         "marginal": True,
         "served": True,
         "normal_price": normal if has_normal else None,
-        "earliest_normal": _arrival(market, usual[0], today).isoformat() if usual else None,
-        "earliest": _arrival(market, possible[0], today).isoformat() if possible else None,
+        "earliest_normal": _arrival(market, usual[0], state).isoformat() if usual else None,
+        "earliest": _arrival(market, possible[0], state).isoformat() if possible else None,
         "earliest_price": possible[0].price if possible else None,
         "holds_units": holds if np.isfinite(holds) else None,
     }

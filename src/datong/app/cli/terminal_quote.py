@@ -89,7 +89,7 @@ def _alternative(row: Mapping[str, Any], names: Names, language: str) -> dict[st
     }
     return {
         "way": way_words({**row, "line": None}, language),
-        "start": str(row["start"]),
+        "start": "–" if row["start"] is None else str(row["start"]),
         "arrives": str(row["arrives"]),
         **{name: "–" if value is None else figures.fitting(value) for name, value in numbers.items()},
         "scarce": _scarce_short(row, names, language),

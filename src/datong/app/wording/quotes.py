@@ -117,7 +117,11 @@ def _there_on(summary: Mapping[str, Any], language: str) -> list[str]:
     day = summary.get("there_on")  # a server may keep a quote of an earlier version
     if day is None or not summary["served"]:
         return []
-    key = "part" if summary["exact"]["own_lost_units"] >= LEAST_LOST else "late" if day > summary["due"] else "by"
+    exact, key = summary["exact"], "by"
+    if exact["own_lost_units"] >= LEAST_LOST:
+        key = "part"
+    elif day > summary["due"]:
+        key = "late" if exact["own_late_units"] >= LEAST_LOST else "late_on_time"
     return [say(f"quote.there_{key}", language, day=day, due=summary["due"])]
 
 
