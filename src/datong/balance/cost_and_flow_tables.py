@@ -165,9 +165,10 @@ def flow(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray 
     columns = [opening, made, received, moved_in + served_in, used, moved_out, taken, delivered, wasted, outcome.stock]
     product, t = np.nonzero(np.max([np.abs(c) for c in columns], axis=0) > NOTHING)
     products, sites = _places(market)
+    told = [np.where(np.abs(column) > NOTHING, column, 0.0) for column in columns]  # sums leave parts of rounding
     return pa.table(
         [products.take(pa.array(product)), sites.take(pa.array(product)), _days(market, t)]
-        + [pa.array(column[product, t]) for column in columns],
+        + [pa.array(column[product, t]) for column in told],
         schema=FLOW_SCHEMA,
     )
 
