@@ -6,6 +6,9 @@ a day. A day that a customer named ends the days of what is made for it. No orde
 takes of orders that are out is there. A transfer that takes of a lot of its own week leaves when that is done: as late
 as who waits for it allows, and at once where somebody waits already.
 
+A lot is due as late as it is wanted; where that is a closed day, on the last open day before it on which it can be
+there. What somebody waits for already is due as soon as its hours are worked in its turn.
+
 A lot begins when its line gets to it, the one that is wanted first before others: the line has no hours on days on
 which it is shut, or that orders which are out take whole. Where the hours of a line are too few for these days, the
 lots of the bucket are worked day by day (earliest_due_first.py), and begin and are done when they do there: later than
