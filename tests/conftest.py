@@ -1,12 +1,14 @@
 """Options of the whole suite."""
 
 import gc
+import multiprocessing
 import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +23,10 @@ settings.load_profile("suite")
 # What several folders of tests build on lies beside this file: small_chain, mill.
 sys.path.insert(0, str(Path(__file__).parent))
 
+
+from searched import searched_anew, searched_once, share  # noqa: E402
+
+__all__ = ["searched_anew"]
 
 # Temporary folders lie in memory where it has that much room (in bytes): tests wait for no disk.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
@@ -60,6 +66,27 @@ def servers_end() -> Iterator[None]:
     started = sys.modules.get("postgres_server")  # which few tests import
     if started is not None and started.server.cache_info().currsize:
         started.server().stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def jobs_begin_at_once() -> Iterator[None]:
+    """Processes of a server's jobs need not import it all anew. Of a whole new one: tests/service/test_jobs.py."""
+    from datong.app.service import jobs
+    from quick_processes import context
+
+    processes = SimpleNamespace(**vars(multiprocessing) | {"get_context": lambda _spawn: context()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "multiprocessing", processes)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lots_are_known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Searches for lots at which nobody looks are made once, whichever process of the tests makes them."""
+    own = tmp_path_factory.getbasetemp()
+    share((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "lots")
+    with searched_once(watched=False):
+        yield
 
 
 @contextmanager

@@ -69,6 +69,7 @@ def _orders_json(out: Path) -> str:
     return json.dumps(pq.read_table(out / "orders.parquet")["order"].to_pylist())
 
 
+@pytest.mark.usefixtures("searched_anew")
 def test_the_same_inputs_give_the_same_bytes(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(chain, tmp_path / "twin")
     assert run(capsys, "run", chain, "--out", tmp_path / "a")[0] == 0

@@ -83,6 +83,7 @@ def test_a_team_begins_as_the_commands_say(tmp_path: Path, database: str, capsys
         assert run(capsys, *words)[0] == 0, words
 
 
+@pytest.mark.usefixtures("searched_anew")
 def test_both_stores_make_the_same_run(tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
     here, there = write(tmp_path / "here"), write(tmp_path / "there")
     assert run(capsys, "run", there, "--store", address)[0] == run(capsys, "run", here)[0] == 0

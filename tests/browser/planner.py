@@ -1,6 +1,5 @@
 """A served chain in a process of its own, with people signed in, and browsers that look at its planner's pages."""
 
-import multiprocessing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from datong.app.service.audit import Audit
 from datong.app.service.served_chain import serve
 from datong.app.service.server_database import ServerDatabase
 from datong.app.wiring import utc_now
+from quick_processes import context
 
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -52,9 +52,8 @@ class Planner:
 def planner(folder: Path, database: Path, people: Mapping[str, tuple[str, str]], port: int = 0) -> Iterator[Planner]:
     """Serve a chain. people: role and language by login. port: 0 for any that is free."""
     secrets = signed_in(database, people)
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(folder, database, theirs, port))
+    ours, theirs = context().Pipe()
+    process = context().Process(target=_serve, args=(folder, database, theirs, port))
     process.start()
     try:
         if not ours.poll(60):

@@ -231,6 +231,7 @@ def test_plan_and_balance_count_on_the_same_yield():
     assert [o.units for o in found.orders] == [10.0]
 
 
+@pytest.mark.usefixtures("searched_anew")
 def test_a_random_forecast_gives_the_same_orders_twice():
     state = chain(5, **with_part(press(min_lot_units=4.0, setup_cost=3.0, yield_share=0.9), 30.0))
     forecast = wanted(state, A=np.random.default_rng(3).poisson(6.0, (50, 5)))

@@ -1,5 +1,6 @@
 """Long work in a process of its own: its answer, its progress, its end by hand, and what a kill leaves."""
 
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ def until(jobs: Jobs, job: Job, is_so: Callable[[Job], bool]) -> Job:
     raise AssertionError(now)
 
 
-def test_a_plan_is_made_beside_and_kept(served: Served) -> None:
+def test_a_plan_is_made_beside_and_kept(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a process that begins with nothing, as where Datong is served."""
+    monkeypatch.setattr("datong.app.service.jobs.multiprocessing", multiprocessing)
     job = served.jobs.start(PLANNER, "run", {})
     done = until(served.jobs, job, lambda j: not j.is_open)
     assert done.state == "done" and done.result is not None
