@@ -5,6 +5,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -210,20 +211,21 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with three orders that were given out, to be copied."""
-    path = tmp_path_factory.mktemp("released") / "ledger.duckdb"
-    with open_ledger(path, SETTINGS) as opened:
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBLedger]:
+    """A ledger with three orders that were given out."""
+    with open_ledger(tmp_path_factory.mktemp("released") / "ledger.duckdb", SETTINGS) as opened:
         orders = to("Mill", work("W1"), work("W2"), work("B1", 40.0, kind="buy"))
         for table, rows in release_rows(orders, "R1", RELEASED).items():
             opened.ingest(table, rows, None, (), "dispatch", RELEASED, by="test")
-    return path
+        yield opened
 
 
 @pytest.fixture
-def ledger(released: Path, tmp_path: Path) -> Iterator[DuckDBLedger]:
-    with open_ledger(Path(shutil.copy(released, tmp_path)), SETTINGS) as opened:
-        yield opened
+def ledger(released: DuckDBLedger) -> Iterator[DuckDBLedger]:
+    """What a test writes is taken back."""
+    with suppress(InterruptedError), released.together():
+        yield released
+        raise InterruptedError
 
 
 @pytest.fixture
