@@ -131,8 +131,8 @@ def files_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def new_ledgers_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where a chain has no ledger it gets a copy of one that was made once. How one is made is for tests/store, which
-    makes each of its own, and for tests/faults, whose commands are processes."""
+    """Where a chain has no ledger it gets a copy of one that was made once. How one is made is for those of tests/store
+    that are about DuckDB alone, which make each of their own, and for tests/faults, whose commands are processes."""
     from datong.store import duckdb_ledger
 
     made = tmp_path_factory.mktemp("new-ledger") / "ledger.duckdb"

@@ -11,9 +11,9 @@ from stores import BACK_ENDS, Store
 _create = duckdb_ledger._create
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(scope="module")
 def ledgers_are_made() -> Iterator[None]:
-    """Each ledger of these tests is made, and none a copy (see tests/conftest.py)."""
+    """Each ledger of the tests that use this is made, and none a copy (see tests/conftest.py)."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_ledger, "_create", _create)
         yield

@@ -14,6 +14,8 @@ from datong.store.duckdb_ledger import open_ledger
 from datong.store.migrations import MIGRATIONS
 from stores import NOW, SETTINGS, day, hours, line, make, take
 
+pytestmark = pytest.mark.usefixtures("ledgers_are_made")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

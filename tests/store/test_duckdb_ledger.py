@@ -17,6 +17,8 @@ from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, Refused
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from stores import SETTINGS
 
+pytestmark = pytest.mark.usefixtures("ledgers_are_made")
+
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 

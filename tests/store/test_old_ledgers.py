@@ -28,6 +28,8 @@ from datong.model.tables import tables
 from datong.store import migrations
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
+pytestmark = pytest.mark.usefixtures("ledgers_are_made")
+
 HERE = Path(__file__).parent
 LAYOUTS = sorted(p.name.removesuffix(".duckdb.xz") for p in HERE.glob("ledger-layout-*.duckdb.xz"))
 SETTINGS = ChainSettings("My chain")

@@ -15,6 +15,8 @@ from datong.model.settings import ChainSettings
 from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import DuckDBLedger, ledger_in_memory, open_ledger
 
+pytestmark = pytest.mark.usefixtures("ledgers_are_made")
+
 SETTINGS = ChainSettings("held")
 
 
