@@ -19,7 +19,6 @@ from datong.app.web.order_edit_panel import OrderEditPanel
 from datong.app.web.plan_differences import show_differences
 from datong.app.web.visit import Visit
 from datong.app.web.workbooks import bar, show_brought
-from datong.model.words import catalogue
 
 # What the list can be narrowed to, as filters of grids.Filter.
 NARROWED: dict[str, list[list[str]]] = {
@@ -146,7 +145,8 @@ class _PlanPage:
         words = {
             "label": visit.say("web_plan.picture"),
             "none": visit.say("web_plan.no_line"),
-            "count": catalogue()["web_plan.orders_on_line"][visit.language],
+            "one": visit.say("web_plan.orders_on_line", count=1),
+            "many": visit.say("web_plan.orders_on_line", count="{count}"),
         }
         ui.timer(0.05, lambda: self.visit.script(f"datongGantt.draw('picture', {json.dumps(words)})"), once=True)
 
@@ -160,8 +160,10 @@ class _PlanPage:
             ui.select(kinds, value="", label=words["kind"], on_change=self._of_kind).props("outlined dense")
             box = ui.input(visit.say("web_plan.find"), on_change=self._find).style("min-width: 240px")
             box.props('outlined dense debounce="300" type="search"')
-            words = catalogue()["web_plan.count"][visit.language]
-            ui.element("span").classes("soft").props(f'id="order-count" role="status" data-words="{words}"')
+            one, many = (visit.say("web_plan.count", count=count) for count in (1, "{count}"))
+            ui.element("span").classes("soft").props(
+                f'id="order-count" role="status" data-one="{one}" data-many="{many}"'
+            )
 
     def _grid(self) -> None:
         visit = self.visit

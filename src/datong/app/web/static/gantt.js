@@ -165,7 +165,8 @@ window.datongGantt = (() => {
         g.save(); g.beginPath(); g.rect(0, y, NAMES - 6, ROW); g.clip();
         g.fillStyle = color("--ink"); g.fillText(this.lines[r][0] || this.words.none, 8, y + 11);
         g.fillStyle = color("--soft"); g.font = `11px ${style.fontFamily}`;
-        g.fillText(this.words.count.replace("{count}", this.lines[r][1].toLocaleString("en-US")), 8, y + 22);
+        const count = this.lines[r][1], words = count === 1 ? this.words.one : this.words.many;
+        g.fillText(words.replace("{count}", count.toLocaleString("en-US")), 8, y + 22);
         g.font = `12px ${style.fontFamily}`; g.restore();
       }
       if (this.drag && this.drag.days) {

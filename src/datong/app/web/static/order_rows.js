@@ -14,7 +14,10 @@ window.datongOrderRows = (() => {
             ...(sort ? { sort: sort.colId, descending: sort.sort === "desc" } : {}),
           });
           const count = document.getElementById("order-count");
-          if (count) count.textContent = count.dataset.words.replace("{count}", found.total.toLocaleString("en-US"));
+          if (count) {
+            const words = found.total === 1 ? count.dataset.one : count.dataset.many;
+            count.textContent = words.replace("{count}", found.total.toLocaleString("en-US"));
+          }
           p.successCallback(found.rows, found.total);
         } catch {
           p.failCallback();
