@@ -185,11 +185,76 @@ def test_goods_come_back_as_far_as_the_refund_pays_for_them(money: str, back: in
     assert (asked(reading), reading.sold, reading.returned) == ([], 120, back) and says in told(reading)
 
 
-def test_money_given_back_for_a_whole_order_is_of_none_of_its_lines(tmp_path: Path) -> None:
+def test_a_little_money_given_back_in_an_order_of_several_lines_is_money(tmp_path: Path) -> None:
     states = ["refunded,5"] * 8 + ["paid,0"] * 52
     rows = [f"A{i // 2},2024-01-{i % 28 + 1:02},K{i % 2},2,10.00,{state}" for i, state in enumerate(states)]
     reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity,Price,Status,Refund Amount", *rows])
-    assert asked(reading) == ["refunded"]
+    assert (asked(reading), reading.sold, reading.returned) == ([], 120, 0)
+    assert "8 rows were refunded in part: taken as money" in told(reading)
+
+
+@pytest.mark.parametrize(
+    ("money", "back"), [("10.00", 0), ("79.00", 1 * 5), ("158.00", 2 * 5)], ids=["little", "one of two", "whole line"]
+)
+def test_a_refund_on_a_line_is_measured_by_that_line_in_orders_of_several(
+    money: str, back: int, tmp_path: Path
+) -> None:
+    """The orders have other lines, which cost more and were not refunded."""
+    head = TAOBAO.removeprefix("子订单编号,").replace("标题,价格", "商品标题,商品价格")
+    rows = []
+    for i in range(30):
+        state = ("退款成功", money) if i < 5 else ("没有申请退款", "0.00")
+        day = f"2024-01-{i % 28 + 1:02} 10:00:00"
+        rows.append(f"M{i},短袖,79.00,2,KA-1,,交易成功,158.00,{','.join(state)},{day},{day}")
+        rows.append(f"M{i},水壶,129.00,2,KB-1,,交易成功,258.00,没有申请退款,0.00,{day},{day}")
+    reading = read(tmp_path / "list.csv", [head, *rows])
+    assert (asked(reading), reading.sold, reading.returned) == ([], 120, back)
+
+
+SHOPIFY = "Name,Created at,Lineitem sku,Lineitem name,Lineitem quantity,Lineitem price,Lineitem fulfillment status,"
+SHOPIFY += "Financial Status,Refunded Amount"
+
+
+def shopify(state: str, money: str, orders: int = 40) -> list[str]:
+    """Orders of two cups for 18, two plates for 18 and one pot for 49, the first four of them refunded."""
+    rows = [SHOPIFY]
+    for i in range(orders):
+        first = f"{state},{money}" if i < 4 else "paid,0.00"
+        for of_order, line in zip((first, ",", ","), ("CUP,Cup,2,18.00", "PLATE,Plate,2,18.00", "POT,Pot,1,49.00"),
+                                  strict=True):  # fmt: skip
+            rows.append(f"#{i + 1},2024-01-{i % 28 + 1:02},{line},fulfilled,{of_order}")
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("state", "money", "questions", "back"),
+    [
+        ("partially_refunded", "49.00", [], 4),  # the pot alone costs as much
+        ("partially_refunded", "121.00", [], 20),  # all goods, not the parcel
+        ("partially_refunded", "72.00", [], 16),  # both cups, both plates
+        ("refunded", "1.00", [], 0),
+        ("refunded", "126.00", [], 20),  # with the parcel
+        ("partially_refunded", "1.00", ["partly_refunded"], 0),
+        ("partially_refunded", "18.00", ["refund_lines"], 4),  # a cup or a plate
+    ],
+)
+def test_a_refund_of_an_order_is_of_the_lines_that_cost_as_much(
+    state: str, money: str, questions: list[str], back: int, tmp_path: Path
+) -> None:
+    reading = read(tmp_path / "list.csv", shopify(state, money))
+    assert (asked(reading), reading.sold, reading.returned) == (questions, 200, back)
+    if money == "49.00":
+        assert "4 rows were refunded in part" in told(reading) and units_of(reading, "returns") == {"POT": 4.0}
+
+
+@pytest.mark.parametrize(("answer", "back"), [("some", 4), ("sold", 0), ("returned", 20)])
+def test_which_lines_a_refund_is_of_is_asked_with_their_units(answer: str, back: int, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", shopify("partially_refunded", "18.00"))
+    (question,) = reading.questions
+    of = {option.name: option.says.text("en") for option in question.options}
+    assert "4 units" in of["some"] and "20 units" in of["sold"] and "20 units" in of["returned"]
+    answered = read(tmp_path / "list.csv", shopify("partially_refunded", "18.00"), {"refund_lines": answer})
+    assert (asked(answered), answered.sold, answered.returned) == ([], 200, back)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ _OWN = "="
 def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
     """What a row's marks come to: an outcome, '?' and the key of a question, or '!' and that of an outcome that is told
     and can be changed."""
+    if "other_lines" in marks and not marks & {"cancelled", "returning", "unpaid"}:
+        marks -= {"refunded", "partly", "refund_money"}
     in_part = ("in_part" in marks and "partly" not in marks) or ("in_units" in marks and "unshipped" not in marks)
     if in_part and not marks & {"cancelled", "returning", "unpaid"}:
         return "in_part"
@@ -69,8 +71,9 @@ _READINGS = {
 class Signs:
     """What tells the state of rows. states: columns of words. moments: columns of moments, with the mark that one makes
     (shipped_at, cancelled_at, refunded_at; in_part, in_units: less was given back than was paid, for no unit or for
-    some; all_units: the goods were paid back in full). kinds: columns of kinds of documents. words: for columns of
-    states whose platform is known, the marks of its own words (plain)."""
+    some; all_units: the goods were paid back in full; other_lines: it was given back for other lines of the order).
+    kinds: columns of kinds of documents. words: for columns of states whose platform is known, the marks of its own
+    words (plain)."""
 
     states: Mapping[str, Cells]
     moments: Mapping[str, tuple[str, Cells]]
@@ -166,7 +169,7 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         if mark == "shipped" and not 0.3 <= there.mean() <= 0.99:
             continue  # it tells nothing: hardly any row, or all, the cancelled ones too
         keys.append((there.astype(np.int64), [absent, [(mark, name)]]))
-        told_of.append(["", "" if mark == "all_units" else f"{shown(name)}: {_THERE}"])
+        told_of.append(["", "" if mark in ("all_units", "other_lines") else f"{shown(name)}: {_THERE}"])
     combined = np.zeros(size, np.int64)
     for at, parts in keys:
         combined = combined * len(parts) + at

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_NEARLY_WHOLE = 0.8  # of the amount: what is missing may be shipping
+NEARLY_WHOLE = 0.8  # of the amount: what is missing may be shipping
 _HALF = 0.5  # of price x units, where no amount says what was paid: a discount may be in it
 
 
@@ -17,7 +17,7 @@ def refunded_in_part(
     list_price = nothing if price is None else np.abs(np.nan_to_num(price))
     paid = nothing if amount is None else np.abs(np.nan_to_num(amount))
     whole = np.where(paid > 0, paid, list_price * count)
-    share = np.where(paid > 0, _NEARLY_WHOLE, _HALF)
+    share = np.where(paid > 0, NEARLY_WHOLE, _HALF)
     some = (back > 0) & (count > 0) & (back < whole - 0.005)
     fitting = np.zeros(len(units))
     for unit_price in (paid / np.maximum(count, 1e-9), list_price):

@@ -10,9 +10,11 @@ from datong.connectors.exports import sold_returned_or_neither
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import is_no, is_yes
 from datong.connectors.exports.export import Export
+from datong.connectors.exports.filled_down import is_of_line, is_of_order
 from datong.connectors.exports.left_out_counts import FEW
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
+from datong.connectors.exports.order_amounts import repeated_amounts
 from datong.connectors.exports.order_line_keys import Lines, repeated
 from datong.connectors.exports.price_units_amount import (
     codes_of,
@@ -22,9 +24,13 @@ from datong.connectors.exports.price_units_amount import (
 )
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.refunds_of_orders import Lines as OrderLines
+from datong.connectors.exports.refunds_of_orders import Refunds, is_of_orders, refunds
 from datong.connectors.exports.remarks import states_in_remarks
-from datong.connectors.exports.units_of_part_refunds import refunded_in_part
 from datong.model.words import message
+
+# Of a refund that several combinations of an order's units cost: one of these combinations came back.
+SOME = "some"
 
 
 def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
@@ -135,34 +141,65 @@ def _refunds_in_part(
     export: Export, numbers: Numbers, product: pa.Array, units: np.ndarray
 ) -> tuple[dict[str, tuple[str, Cells]], np.ndarray]:
     """The rows of which less was given back than was paid, or all of it for the goods, as marks, and (row,) units that
-    came back with it. Only where the money is of the row: of an order with several lines, it may be of any."""
+    came back with it. Money of an order with several lines is of those that cost as much, if any do."""
     money = [n for n, mark in export.choice.flags.items() if mark == "refund_money"]
-    nothing = np.zeros(len(units))
     if len(money) != 1 or "returned_units" in numbers.by_field:
-        return {}, nothing
+        return {}, np.zeros(len(units))
     values = read_numbers(export.columns[money[0]]).values(".")
-    price, amount = numbers.by_field.get("price"), numbers.by_field.get("amount")
-    if price is not None and is_line_total(price, np.abs(units), amount, product):
-        price = None
-    part, back = refunded_in_part(values, units, price, amount)
-    order = export.cells("order")
-    if order is not None:
-        codes = codes_of(order)
-        is_alone = (codes == 0) | (np.bincount(codes)[codes] == 1)
-        part, back = part & is_alone, np.where(is_alone, back, 0.0)
-    if not part.any() and not back.any():
-        return {}, nothing
+    lines = _lines_with_money(export, numbers, product, units)
+    found = refunds(values, lines, is_of_order=_is_of_orders(export, money[0], values, lines))
+    part, back, others = found.part, found.back, found.others
+    if found.unsure.any():
+        chosen = _ask_which_came_back(export, money[0], found, units)
+        some = {SOME: found.perhaps, "returned": units}.get(chosen, np.zeros(len(units)))
+        back = np.where(found.unsure, some, back)
+        others = others | (found.unsure & (back == 0))
+        part = part | (found.unsure & (back > 0) & (back < units))
     name = export.choice.column("amount") or export.choice.column("price") or ""
     marks = {}
     for sign, mark, rows in (
         ("<", "in_part", part & (back == 0)),
         ("<=", "in_units", part & (back > 0)),
         ("=", "all_units", ~part & (back > 0)),
+        ("≠", "other_lines", others),
     ):
         if rows.any():
             marked = pc.if_else(pa.array(rows), pa.scalar("x"), pa.scalar(None, pa.string()))
             marks[f"{money[0]} {sign} {name}"] = (mark, Cells(marked))
     return marks, back
+
+
+def _lines_with_money(export: Export, numbers: Numbers, product: pa.Array, units: np.ndarray) -> OrderLines:
+    """The lines with what a unit and what the line cost: a price of the row is none of a unit, an amount that stands on
+    each line of an order none of a line."""
+    price, amount = numbers.by_field.get("price"), numbers.by_field.get("amount")
+    if price is not None and is_line_total(price, np.abs(units), amount, product):
+        price = None
+    order = export.cells("order")
+    if amount is not None and order is not None:
+        amount = np.where(repeated_amounts(order, amount, units, export.rows.inside), np.nan, amount)
+    return OrderLines(units, price, amount, np.zeros(len(units), np.int64) if order is None else codes_of(order))
+
+
+def _is_of_orders(export: Export, name: str, money: np.ndarray, lines: OrderLines) -> bool:
+    """Whether a refund is of the whole order: it stands on the first line of each only, or its amounts say so."""
+    order, raw = export.cells("order"), export.table.columns.get(name)
+    if order is None or is_of_line(name):
+        return False
+    return (raw is not None and is_of_order(raw, order)) or is_of_orders(money, lines)
+
+
+def _ask_which_came_back(export: Export, name: str, found: Refunds, units: np.ndarray) -> str:
+    """What came back with money that several combinations of an order's units cost."""
+    rows = found.unsure
+    readings = (
+        (SOME, "refund_some", found.perhaps[rows].sum()),
+        ("sold", "refund_money_only", units[rows].sum()),
+        ("returned", "returned", units[rows].sum()),
+    )
+    options = tuple(Option(n, message(f"export.reading.{key}", units=f"{of:,.10g}")) for n, key, of in readings)
+    asks = message("export.asks.refund_lines", column=name, count=f"{int(rows.sum()):,}")
+    return export.asking.ask(Question("refund_lines", asks, (name,), texts_of(export.columns[name], rows), options))
 
 
 def _negative_amounts(
