@@ -357,3 +357,42 @@ def test_one_row_is_one_row(tmp_path: Path) -> None:
     (found,) = reading.findings
     assert "1 row with a date that cannot be read" in found.text("en") and "(1 unit)" in found.text("en")
     assert "1 row with a negative quantity is read as returns: 1 unit." in told(reading)
+
+
+# --- numbers of orders that a spreadsheet has rounded -----------------------------------------------------------------
+
+
+def spoiled(order: str, rows: int = 60) -> list[str]:
+    """A line a row, two an order; some were refunded in full, their neighbours in the order were not."""
+    head = "Order,Date,SKU,Quantity,Price,Amount,Status,Shipped at,Refund Amount"
+    lines = [head]
+    for i in range(rows):
+        state = "refunded,2024-01-30,20.00" if i % 10 == 0 else "paid,2024-01-30,0.00"
+        number = order.format(i=i // 2, n=1_234_567 + i // 2)
+        lines.append(f"{number},2024-01-{i // 2 % 28 + 1:02},K{i % 2},2,10.00,20.00,{state}")
+    return lines
+
+
+@pytest.mark.parametrize("order", ["3.00000E+18", "3.{n}e+18", "30000000{n}00000", "30000000{n}0"])
+def test_rounded_numbers_of_orders_are_told_and_join_no_rows(order: str, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", spoiled(order))
+    (found,) = [f for f in reading.findings if f.code == "destroyed_orders"]
+    assert found.severity == "warning" and found.column == "Order" and "60 rows" in found.found.text("en")
+    assert reading.column("order") is None and reading.lines.kind.startswith("days")
+    assert (reading.sold, reading.returned) == (120, 12)
+
+
+def test_a_few_rounded_numbers_leave_the_others_as_they_are(tmp_path: Path) -> None:
+    lines = spoiled("30000000{n}1234")
+    lines[1:7] = [line.replace(line.split(",")[0], "3.00000E+18") for line in lines[1:7]]
+    reading = read(tmp_path / "list.csv", lines)
+    (found,) = [f for f in reading.findings if f.code == "destroyed_orders"]
+    assert "6 rows" in found.found.text("en") and "1 different one is left" in found.found.text("en")
+    assert reading.lines.keys is not None and reading.lines.keys.null_count == 6 and reading.lines.by_order
+    assert "filled" not in told(reading) and (reading.sold, reading.returned) == (120, 12)
+
+
+@pytest.mark.parametrize("order", ["30000000{n}1234", "2026{n}00", "A-3.00000E+18-{i}", "{i}000"])
+def test_numbers_of_orders_that_are_whole_are_not_called_rounded(order: str, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", spoiled(order))
+    assert reading.findings == () and reading.column("order") == "Order" and reading.lines.by_order

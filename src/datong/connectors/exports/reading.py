@@ -39,6 +39,7 @@ from datong.connectors.exports.profiles import Profile, as_profiled, built_in, p
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
+from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, part_spoiled_numbers
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
 from datong.connectors.exports.table import (
     AMOUNT_COLUMN,
@@ -185,7 +186,9 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, bucke
     name_variants(export)
     leave_extra_cells_out(export)
     told = told_of_rows(export)
+    spoiled = part_spoiled_numbers(export)
     carry(export)
+    leave_numbers_out(export, spoiled)
     date_by_profile(export, told)
     numbers = read_figures(export, units_column(export))
     when = read_moments(export, numbers.comma_decimals)
