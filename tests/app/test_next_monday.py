@@ -71,6 +71,14 @@ def test_what_lies_behind_the_start_is_of_the_future(tmp_path: Path) -> None:
                 assert f"datong withdraw sales sales:S1 --chain {chain.folder}" in told.text("zh")
 
 
+def test_all_rows_of_days_after_today_are_one_count(tmp_path: Path) -> None:
+    """Those of tomorrow, too, though a clock may differ by as much; those of today are none."""
+    receipts = "happened_at,product,units\n" + "".join(f"2026-03-{day:02},M,1{day}\n" for day in (6, 7, 8, 9, 10, 11))
+    with at(chain_folder(tmp_path / "c", "declared", more="", receipts_csv=receipts), SATURDAY) as chain:
+        (found,) = chain.unheeded
+        assert found.code == "in_the_future" and "; 4 rows of days to come" in found.found.text("en")
+
+
 def test_the_commands_that_are_printed_bring_a_chain_back_to_today(tmp_path: Path) -> None:
     """The row goes out, and the clock that it moved is put back: both are needed."""
     sales = "sale,happened_at,product,units\nS1,2026-08-02,P,1\n"

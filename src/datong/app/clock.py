@@ -146,15 +146,18 @@ def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:
 
 
 def _of_the_future(at: Opened) -> list[tuple[datetime, str, str]]:
-    """Rows later than the machine's clock allows, or known so, the latest first: when they happened or became known,
-    table, id."""
-    state, limit = at.ledger.state(END_OF_TIME), at.now() + FUTURE_SLACK
+    """Rows of the days after today, or known after today, the latest first: when they happened or became known, table,
+    id."""
+    state, calendar = at.ledger.state(END_OF_TIME), at.settings.calendar
+    limit = calendar.midnight(calendar.local_date(at.now()) + timedelta(days=1))
     found = []
     for name in tables():
         rows = state.table(name)
         column = "happened_at" if "happened_at" in rows.column_names else "known_at"
-        beyond = [pc.greater(rows[moment], pa.scalar(limit, rows[moment].type)) for moment in (column, "known_at")]
-        late = rows.filter(pc.or_(*beyond))
+        later = pc.greater(rows["known_at"], pa.scalar(limit, rows["known_at"].type))
+        if column == "happened_at":  # what happens on a day is known by the midnight after it
+            later = pc.or_(later, pc.greater_equal(rows[column], pa.scalar(limit, rows[column].type)))
+        late = rows.filter(later)
         found += zip(late[column].to_pylist(), [name] * late.num_rows, late["row_id"].to_pylist(), strict=True)
     return sorted(found, key=lambda row: (-row[0].timestamp(), row[1], row[2]))
 

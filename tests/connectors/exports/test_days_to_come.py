@@ -42,6 +42,18 @@ def test_a_day_or_two_ahead_is_a_clock_that_differs(tmp_path: Path) -> None:
     reading = read(tmp_path, [*PAST, "2026-03-12"])
     assert max(days_read(reading)) == "2026-03-12"
     assert len(days_read(read(tmp_path, [*PAST, "2026-03-13"]))) == 28
+    assert len(days_read(read(tmp_path, [*PAST, "2026-03-11", "2062-03-13"]))) == 29
+
+
+def test_all_days_to_come_of_a_list_that_goes_on_are_one_count(tmp_path: Path) -> None:
+    """Those of tomorrow and the day after, too: six days with four rows each."""
+    days = [*PAST, *(f"2026-03-{11 + n % 6}" for n in range(24))]
+    (question,) = read(tmp_path, days).questions
+    assert "24 rows (48 units)" in question.asks.text("en") and "48 units" in question.options[0].says.text("en")
+    left = read(tmp_path, days, {"to_come": "leave_out"})
+    assert max(days_read(left)) == "2026-02-28" and "24 rows of days to come with 48 units" in left.last_line("en")
+    (found,) = [f for f in left.findings if f.code == "to_come_cell"]
+    assert "24 rows of a day to come" in found.text("en")
 
 
 def test_many_such_rows_are_asked_about(tmp_path: Path) -> None:

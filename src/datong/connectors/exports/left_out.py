@@ -25,6 +25,8 @@ from datong.model.words import message
 _MOSTLY = 0.8
 # Clocks and zones differ by so many days: a sale of tomorrow is none of a year to come.
 MOST_DAYS_AHEAD = 2
+# A day to come that is no further away is of a list that goes on, further away a year is mistyped.
+_GOES_ON = 60
 EPOCH = date(1970, 1, 1).toordinal()
 _MOST_NAMED = 3
 _BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
@@ -64,10 +66,14 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
 
 def _leave_days_to_come_out(export: Export, numbers: Numbers, when: Moments, day: np.ndarray) -> None:
     """Rows of a day to come: a mistyped year, which would move all plans there. Where they are more than a few, only
-    after a question: they may be orders for later."""
+    after a question: they may be orders for later. Of a list that goes on into the weeks to come those of the next days
+    are such, too: no clock tells why they are there."""
     if export.today is None:
         return
-    rows = day & (when.days > export.today.toordinal() - EPOCH + MOST_DAYS_AHEAD) & export.rows.inside
+    ahead = when.days - (export.today.toordinal() - EPOCH)
+    rows = day & (ahead > MOST_DAYS_AHEAD) & export.rows.inside
+    if (rows & (ahead <= _GOES_ON)).any():
+        rows = day & (ahead > 0) & export.rows.inside
     column = export.choice.column("date") or ""
     if not rows.any():
         return
