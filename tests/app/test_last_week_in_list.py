@@ -76,3 +76,51 @@ def test_a_week_that_is_not_over_says_what_it_has_and_until_when_an_order_lasts(
         assert (
             row["lasts_beyond"] or row["lasts_until"] >= last.date() or row["on_hand_units"] + row["order_units"] <= 0
         )
+
+
+def lines(path: Path, since: date, until: date, shuts: int | None = None, gone: int = 0) -> Path:
+    """A list of order lines of two products, ten a day but on Sundays (with a clock, on Sundays too, until so many
+    minutes before midnight); the first `gone` lines are cancelled since."""
+    rows = ["Order,Date,SKU,Qty,Status"]
+    days = [FIRST + timedelta(days=d) for d in range((until - FIRST).days + 1)]
+    for n, day in enumerate(days):
+        for k, code in enumerate("AB"):
+            at = "" if shuts is None else f" {23 - shuts // 60:02}:{59 - shuts % 60:02}:00"
+            state = "cancelled" if day >= since and (day - since).days * 2 + k < gone else "completed"
+            if (day.weekday() < 6 or shuts is not None) and day >= since:
+                rows.append(f"B{2 * n + k},{day}{at},{code},10,{state}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("gone", [0, 2])
+@pytest.mark.parametrize("weeks", [1, 3, 6, 10])
+@pytest.mark.parametrize("shuts", [None, 20, 300])
+def test_the_next_list_ends_with_its_week_as_the_sales_of_the_chain_tell(
+    weeks: int, shuts: int | None, gone: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However few weeks it has of its own, and whatever was cancelled since; the first list had 23 weeks."""
+    first_until = END - timedelta(days=8)
+    tried(tmp_path / "c", lines(tmp_path / "a.csv", FIRST, first_until, shuts), capsys)
+    since = END - timedelta(days=7 * weeks)
+    said = tried(tmp_path / "c", lines(tmp_path / "b.csv", since, END - timedelta(days=1), shuts, gone), capsys)
+    assert f"Order list of c, {END}" in said
+    assert "does not count" not in said and "is not over" not in said
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(20, True), (300, False)])
+def test_a_list_that_ends_just_before_midnight_of_its_week_is_whole_without_any_weeks_before(
+    minutes: int, counts: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = lines(tmp_path / "a.csv", END - timedelta(days=14), END - timedelta(days=1), minutes)
+    said = tried(tmp_path / "c", file, capsys)
+    assert (f"Order list of c, {END}" in said, "does not count" in said) == (counts, not counts)
+
+
+def test_the_next_list_of_a_chain_that_sells_later_in_the_week_is_not_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried(tmp_path / "c", lines(tmp_path / "a.csv", FIRST, END - timedelta(days=8)), capsys)
+    file = lines(tmp_path / "b.csv", END - timedelta(days=14), END - timedelta(days=4))  # until Thursday
+    said = tried(tmp_path / "c", file, capsys)
+    assert "does not count" in said and "is sold later" in said

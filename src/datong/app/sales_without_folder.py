@@ -22,6 +22,7 @@ from datong.app.chain import Chain
 from datong.app.clock import Moment
 from datong.app.dataframes import arrow_of, kind_of, native_of
 from datong.app.languages import chosen_language
+from datong.connectors.exports.last_bucket import OfChain
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.price_units_amount import samples_of
 from datong.connectors.exports.profiles import PROFILES_FOLDER
@@ -301,7 +302,7 @@ def read_sales(
     if "market" in known:  # who names the column wants a series for each
         answers = {MARKETS: APART, **answers}
     bucket_days = 1 if settings.get("bucket") == "day" else WEEK
-    reading = read_from(grids, name, answers, str(settings.get("country", "")), known, bucket_days=bucket_days)
+    reading = read_from(grids, name, answers, str(settings.get("country", "")), known, chain=OfChain(bucket_days))
     only_sales(reading)
     absent = sorted({column for column in known.values() if column not in reading.names})
     if absent and reading.names:

@@ -18,6 +18,7 @@ from datong.app.vanished_order_lines import since_then, told_of_vanished
 from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
+from datong.connectors.exports.last_bucket import sales_of_chain
 from datong.connectors.exports.matching.decide import ALL as SAME_ALL
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY
 from datong.connectors.exports.matching.decide import decide
@@ -122,11 +123,13 @@ def ingest_export(
     """Take an export in: its sales and returns with those of its products that are new, or its reviews or interest; its
     products as those of the chain, where they are such. Answers are kept. grids: what is in the file. to_ask:
     questions that are answered, which it must ask."""
-    kept = _as_the_chain(read_answers(at.folder), at, answers)
+    sales = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
+    kept = _as_the_chain(read_answers(at.folder), sales, answers)
     profiles = own_profiles(at.folder)
+    calendar = at.settings.calendar
     reading = read_from(
         grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles,
-        today=today(at.now, at.settings), bucket_days=at.settings.calendar.bucket_days,
+        today=today(at.now, at.settings), chain=sales_of_chain(sales, calendar.zone.key, calendar.bucket_days),
     )  # fmt: skip
     reading = replace(reading, notes=tuple(_by_the_chains_clock(note, at.settings) for note in reading.notes))
     if reading.missing:
@@ -146,7 +149,8 @@ def ingest_export(
     if decided.moved and reading.part("sales") is not None and reading.lines.keys is None:
         pairs = ", ".join(f"{code} ({product})" for code, product in decided.moved.items())
         raise BadInput(message("matching.cannot_move", codes=pairs), reading.findings)
-    coming = coming_in(reading, decided, held, clock(at))
+    now = clock(at)
+    coming = coming_in(reading, decided, held, now, at.now())
     others_codes = any(code != product for code, product in decided.by_alias.items())
     since = since_then(at, held.table("sales"), reading, others_codes)
     findings = [
@@ -168,7 +172,7 @@ def ingest_export(
         taken = _take_in(at, file, parts, findings, on_rows, told, moves=True, hides=True)
     taken = replace(taken, reports=tuple(_with_known(one, coming.known.get(one.table, 0)) for one in taken.reports))
     if since.no_more:
-        at.ledger.withdraw("sales", [f"sales:{key}" for key in since.no_more], clock(at), by=at.by)
+        at.ledger.withdraw("sales", [f"sales:{key}" for key in since.no_more], now, by=at.by)
     others = {key: value for key, value in kept.items() if not key.startswith(SAME_KEY)}
     write_answers(at.folder, {**others, **reading.kept, **decided.kept})
     return replace(taken, reading=coming.reading)
@@ -185,11 +189,10 @@ def not_asked(given: Mapping[str, str], kept: Mapping[str, str], met: Collection
     ]  # fmt: skip
 
 
-def _as_the_chain(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
+def _as_the_chain(kept: dict[str, str], sales: pa.Table, given: Mapping[str, str]) -> dict[str, str]:
     """Answers, with those that the sales of the chain give where nobody says otherwise: markets apart where they are by
     market; lines known by their order, or by their content, where they are."""
     said = {**kept, **given}
-    sales = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
     if {MARKETS, LINES} <= said.keys() or not sales.num_rows:
         return kept
     if MARKETS not in said and pc.any(pc.not_equal(sales["market"], "all")).as_py():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -49,8 +50,9 @@ class Coming:
     corrected: tuple[tuple[str, float, float], ...] = ()
 
 
-def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) -> Coming:
-    """What of a reading is to be taken in. decided: what its products are. held: all that the chain holds."""
+def coming_in(reading: Reading, decided: Decided, held: State, now: datetime, world: datetime) -> Coming:
+    """What of a reading is to be taken in. decided: what its products are. held: all that the chain holds. now: by the
+    chain's clock, which in declared history stands still; world: by that of the world."""
     parts: list[tuple[str, RawSource]] = []
     waiting: pa.Table | None = None
     known_lines: dict[str, int] = {}
@@ -70,7 +72,7 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
                 corrected += (
                     _corrections(held.table(name), LINE_KEYS[name], rows) if "units" in rows.column_names else []
                 )
-                rows, same = as_news(held.table(name), LINE_KEYS[name], rows, now)
+                rows, same = as_news(held.table(name), LINE_KEYS[name], rows, now, world)
                 if name != ALIASES:
                     known_lines[name] = same
             if reading.holds != "sales" and name == reading.holds:
@@ -188,9 +190,9 @@ def _corrections(held: pa.Table, key: str, rows: pa.Table) -> list[tuple[str, fl
     return list(zip(*columns, strict=True))
 
 
-def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
+def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime, world: datetime) -> tuple[pa.Table, int]:
     """Rows without those that the ledger holds as they are, and how many these are. One that is there with other
-    figures is news of now: before, the other was known."""
+    figures is news of now: before, the other was known. now, world: see `coming_in`."""
     compared = [c for c in _COMPARED if c in rows.column_names and c != key]
     place = pc.index_in(rows[key], held[key].combine_chunks())
     there = pc.and_(pc.is_valid(place), pc.is_valid(rows[key]))
@@ -208,8 +210,17 @@ def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa
         same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
     news = pc.if_else(there, pa.scalar(now), pa.scalar(None, _MOMENT))
     if "known_at" in rows.column_names:  # what is new may say since when it is known, never later than now
-        known, moment = rows["known_at"], pa.scalar(now, _MOMENT)
+        known, moment = _of_what_is_new(rows["known_at"], there), pa.scalar(max(now, world), _MOMENT)
         news = pc.coalesce(news, pc.if_else(pc.greater(known, moment), moment, known))
         rows = rows.drop_columns(["known_at"])
     rows = rows.append_column("known_at", news).filter(pc.invert(same))
     return rows, int(pc.sum(same).as_py() or 0)
+
+
+def _of_what_is_new(known: pa.ChunkedArray, there: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Since when rows are known; what rows say that the ledger holds already, the last of the others says."""
+    latest, new = pc.max(known), pc.invert(there).to_numpy()
+    if latest.as_py() is None or not new.any() or pc.any(pc.is_valid(known.filter(pa.array(new)))).as_py():
+        return known
+    last = np.arange(len(new)) == np.flatnonzero(new)[-1]
+    return pc.if_else(pa.array(last), latest, known)

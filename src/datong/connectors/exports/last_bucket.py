@@ -5,7 +5,7 @@ last sale: next to nothing, and the bucket is over as far as this shop is concer
 its last order of the week comes at nine in the evening.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -38,11 +38,29 @@ class LastBucket:
     is_over: bool
 
 
-def last_bucket(seconds: np.ndarray, units: np.ndarray, bucket_days: int, *, has_clock: bool) -> LastBucket | None:
-    """What the last bucket of some sales is. seconds: (row,) local time since 1970-01-01. units: (row,). has_clock:
-    times are written; without them a day counts as a whole. None without sales."""
+@dataclass(frozen=True, eq=False)
+class OfChain:
+    """What is known of the chain that an export is for. bucket_days: in which it plans. seconds: (row,) local time
+    since 1970-01-01 of its sales so far; units: (row,) of these."""
+
+    bucket_days: int = 7
+    seconds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    units: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+def sales_of_chain(sales: pa.Table, zone: str, bucket_days: int) -> OfChain:
+    """The same, of the rows that a chain holds. zone: IANA name."""
+    moments = pc.local_timestamp(sales["happened_at"].cast(pa.timestamp("us", tz=zone)))
+    return OfChain(bucket_days, _seconds(moments), sales["units"].to_numpy())
+
+
+def last_bucket(seconds: np.ndarray, units: np.ndarray, chain: OfChain, *, has_clock: bool) -> LastBucket | None:
+    """What the last bucket of some sales is. seconds: (row,) local time since 1970-01-01. units: (row,). chain: its
+    sales before the first of these tell how a bucket goes where these are too few. has_clock: times are written;
+    without them a day counts as a whole. None without sales."""
     if not len(seconds):
         return None
+    bucket_days = chain.bucket_days
     length = bucket_days * DAY_SECONDS
     monday = _MONDAY * DAY_SECONDS if bucket_days > 1 else 0
     bucket, offset = np.divmod(seconds + monday, length)
@@ -51,7 +69,14 @@ def last_bucket(seconds: np.ndarray, units: np.ndarray, bucket_days: int, *, has
     end = int(offset[own].max())
     begin = _EPOCH + timedelta(days=(at * length - monday) // DAY_SECONDS)
     after = _usually_after(bucket, offset, units, at, end)
-    reaches = not has_clock and end // DAY_SECONDS == bucket_days - 1
+    if after is None and len(chain.seconds):
+        earlier = chain.seconds < seconds.min()
+        before = chain.seconds[earlier] if has_clock else chain.seconds[earlier] // DAY_SECONDS * DAY_SECONDS
+        bucket, offset = np.divmod(np.concatenate([before, seconds]) + monday, length)
+        units = np.concatenate([chain.units[earlier], units])
+        own = bucket == at
+        after = _usually_after(bucket, offset, units, at, end)
+    reaches = end // DAY_SECONDS == bucket_days - 1 and (not has_clock or length - end <= FEW * length)
     is_over = reaches or (after is not None and after <= _may_come_after(bucket, offset, at, end))
     return LastBucket(begin, begin + timedelta(days=bucket_days - 1), float(units[own].sum()), after, is_over)
 
@@ -75,7 +100,7 @@ def _may_come_after(bucket: np.ndarray, offset: np.ndarray, at: int, end: int) -
 
 
 def with_last_bucket(
-    sales: pa.Table, zone: str | None, today: date | None, bucket_days: int
+    sales: pa.Table, zone: str | None, today: date | None, chain: OfChain
 ) -> tuple[pa.Table, Message | None]:
     """Sales whose last row is known at the end of its bucket, where the export goes there: then a plan begins after it.
     Else what is to be said of the bucket that does not count. zone: IANA name, of moments with an offset."""
@@ -83,8 +108,8 @@ def with_last_bucket(
     has_clock = pa.types.is_timestamp(moments.type)
     if has_clock and moments.type.tz is not None:
         moments = pc.local_timestamp(moments.cast(pa.timestamp("us", tz=zone or "UTC")))
-    seconds = pc.floor(pc.divide(moments.cast(pa.timestamp("us")).cast(pa.int64()), 1e6)).cast(pa.int64()).to_numpy()
-    found = last_bucket(seconds, sales["units"].to_numpy(), bucket_days, has_clock=has_clock)
+    seconds = _seconds(moments)
+    found = last_bucket(seconds, sales["units"].to_numpy(), chain, has_clock=has_clock)
     if found is None:
         return sales, None
     if not found.is_over or (today is not None and found.last > today):
@@ -92,6 +117,11 @@ def with_last_bucket(
     known = np.full(len(seconds), np.datetime64("NaT"), "M8[D]")
     known[np.flatnonzero(seconds == seconds.max())[-1]] = np.datetime64(found.last)
     return sales.append_column("known_at", pa.array(known, pa.date32())), None
+
+
+def _seconds(moments: pa.ChunkedArray) -> np.ndarray:
+    """(row,) int64: since 1970-01-01, of local moments or days."""
+    return moments.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() // 1_000_000
 
 
 def _told_of_open(found: LastBucket, end: int, today: date | None, *, has_clock: bool) -> Message:

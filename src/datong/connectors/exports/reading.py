@@ -24,7 +24,7 @@ from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
 from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
-from datong.connectors.exports.last_bucket import with_last_bucket
+from datong.connectors.exports.last_bucket import OfChain, with_last_bucket
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.market_lists.reading import read_market_list
@@ -82,7 +82,7 @@ def read_export(
     that come with Datong. today: what a list without any date may be of, and what no sale is later than; None
     where it is not known. bucket_days: in which the chain plans.
     """
-    return read_from(read_grids(path), path.name, answers, country, known, profiles, today, bucket_days)
+    return read_from(read_grids(path), path.name, answers, country, known, profiles, today, OfChain(bucket_days))
 
 
 def read_from(
@@ -93,9 +93,9 @@ def read_from(
     known: Mapping[str, str] = MappingProxyType({}),
     profiles: Sequence[Profile] | None = None,
     today: date | None = None,
-    bucket_days: int = WEEK,
+    chain: OfChain | None = None,
 ) -> Reading:
-    """The same, of a file whose grids are there. bucket_days: in which the chain plans."""
+    """The same, of a file whose grids are there, and for a chain that has sales."""
     asking = Asking(answers)
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
@@ -140,7 +140,7 @@ def read_from(
             name, export.choice.columns, missing, findings=_said(export, grids.findings),
             notes=tuple(export.notes), names=tuple(columns), profile=profile,
         )  # fmt: skip
-    return _read(export, grids.findings, rejected, bucket_days)
+    return _read(export, grids.findings, rejected, chain or OfChain())
 
 
 def _chosen(table: Table, columns: Mapping[str, Cells], profile: Profile | None, known: Mapping[str, str]) -> Choice:
@@ -180,7 +180,7 @@ def _said(export: Export, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return findings_without_texts(found) if export.choice.column("customer") is not None else found
 
 
-def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, bucket_days: int) -> Reading:
+def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain: OfChain) -> Reading:
     """Step by step: columns, gaps, numbers, dates, rows that are left out, codes, what was sold, our tables."""
     ask_for_product(export)
     name_variants(export)
@@ -196,13 +196,13 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, bucke
     product = product_codes(export)
     lines = lines_of(export, numbers, when, product)
     sold, returned = units_sold(export, numbers, product, lines)
-    stretches = stretches_of(export, when, product, sold + returned, bucket_days)
+    stretches = stretches_of(export, when, product, sold + returned, chain.bucket_days)
     tables = our_tables(export, numbers, when, product, lines.keys, sold, returned, stretches)
     spread = None
     if stretches is not None:
         lines, spread = spread_lines(lines, stretches), told_of_spread(stretches, sold + returned)
     else:
-        tables["sales"], still_open = with_last_bucket(tables["sales"], when.zone, export.today, bucket_days)
+        tables["sales"], still_open = with_last_bucket(tables["sales"], when.zone, export.today, chain)
         export.notes += [] if still_open is None else [still_open]
     nothing = REJECTED_SCHEMA.empty_table()
     parts = tuple((n, RawSource(export.name, t, rejected if n == "sales" else nothing)) for n, t in tables.items())
