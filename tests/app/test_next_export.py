@@ -95,6 +95,38 @@ def test_prices_in_another_currency_than_the_chains_are_told(folder: Path, tmp_p
             assert [f.code for f in chain.ingest(export).findings if f.severity == "warning"] == told
 
 
+@pytest.mark.parametrize(("ours", "told"), [("AUD", []), ("EUR", ["other_currency"]), ("USD", [])])
+def test_a_sign_of_several_currencies_is_that_of_the_chain_where_it_may_be(
+    ours: str, told: list[str], folder: Path, tmp_path: Path
+) -> None:
+    settings = folder / "chain.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + f'currency = "{ours}"\n', encoding="utf-8")
+    later: list[Line] = [(2000, "2024-01-30", "A", 5, "paid")]
+    with datong.open(folder) as chain:
+        taken = chain.ingest(written(tmp_path / "b.csv", [*FIRST, *later], {"Price": "$4.00"}))
+    assert [f.code for f in taken.findings if f.severity == "warning"] == told
+
+
+@pytest.mark.parametrize(
+    ("price", "said", "kept"),
+    [("4.00", "CNY is assumed", None), ("$4.00", "they are read as USD", "USD"), ("€4.00", "are in EUR", "EUR")],
+)
+def test_the_first_list_says_in_which_currency_its_money_is(
+    price: str, said: str, kept: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = written(tmp_path / "a.csv", FIRST, {"Price": price})
+    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "c"), "--lang", "en"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert said in told and ("is assumed. Where it is another" in told) == (kept is None)
+    assert (f'currency = "{kept}"' in (tmp_path / "c" / "chain.toml").read_text(encoding="utf-8")) == bool(kept)
+
+
+def test_a_list_without_prices_assumes_no_currency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = written(tmp_path / "a.csv", FIRST)
+    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "c"), "--lang", "en"]) == 0
+    assert "is assumed. Where it is another" not in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_quantity_that_changed_is_corrected(folder: Path, tmp_path: Path) -> None:
     with datong.open(folder) as chain:
         taken = chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", 7)))

@@ -338,6 +338,15 @@ def few_paths(reading: Reading, settings: ChainSettings, language: str) -> Itera
         yield say("app.few_paths", language, **words)
 
 
+def currency_assumed(reading: Reading, settings: ChainSettings, folder: Path, language: str) -> Iterator[str]:
+    """That the currency of prices is assumed, where they tell none, and where to set it."""
+    products = reading.part("products")
+    several = "currencies" in reading.used
+    if reading.currency is None and not several and products is not None and "price" in products.column_names:
+        file = folder / "chain.toml"
+        yield say("app.currency_assumed", language, currency=settings.currency, file=file)
+
+
 def which_column(wanted: str, names: Sequence[str], grids: Grids) -> Question:
     """The question which column holds a field that none is known to hold, with samples of what is in each."""
     samples = {

@@ -22,8 +22,10 @@ from datong.connectors.exports.last_bucket import sales_of_chain
 from datong.connectors.exports.matching.decide import ALL as SAME_ALL
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY
 from datong.connectors.exports.matching.decide import decide
+from datong.connectors.exports.number_columns import BY_SIGN
 from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
+from datong.connectors.exports.price_units_amount import share_a_sign
 from datong.connectors.exports.profiles import PROFILES_FOLDER, Profile, profiles_of
 from datong.connectors.exports.questions import ANSWERS_FILE, asked, read_answers, refuse_unasked, write_answers
 from datong.connectors.exports.read_grids import Grids
@@ -131,6 +133,7 @@ def ingest_export(
         grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles,
         today=today(at.now, at.settings), chain=sales_of_chain(sales, calendar.zone.key, calendar.bucket_days),
     )  # fmt: skip
+    reading = _in_the_chains_money(reading, at.settings.currency)
     reading = replace(reading, notes=tuple(_by_the_chains_clock(note, at.settings) for note in reading.notes))
     if reading.missing:
         key = "app.cannot_tell_columns" if reading.columns else "app.cannot_ingest"
@@ -278,6 +281,14 @@ def _has_columns_of(name: str, source: Source) -> bool:
     there = {column_name(table, header) for header in source.columns}
     needed = [column.name for column in table.columns.values() if column.required]
     return 2 * sum(column in there for column in needed) >= len(needed)
+
+
+def _in_the_chains_money(reading: Reading, ours: str) -> Reading:
+    """A reading of which a bare sign tells the currency, in that of the chain where it has the same sign."""
+    notes = tuple(note for note in reading.notes if note.key != BY_SIGN)
+    if len(notes) == len(reading.notes) or not share_a_sign(reading.currency or "", ours):
+        return reading
+    return replace(reading, currency=ours, notes=notes)
 
 
 def _by_the_chains_clock(note: Message, settings: ChainSettings) -> Message:

@@ -88,7 +88,13 @@ def test_chinese_is_still_read_as_chinese(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("head", "money"),
-    [("Price", ("$4.00", "€5.00")), ("Price,Currency", ("4.00,USD", "5.00,EUR")), ("Amount", ("USD 8", "GBP 9"))],
+    [
+        ("Price", ("$4.00", "€5.00")),
+        ("Price,Currency", ("4.00,USD", "5.00,EUR")),
+        ("Amount", ("USD 8", "GBP 9")),
+        ("Price,Currency", ("$4.00,USD", "$5.00,AUD")),
+        ("Price", ("HK$4.00", "A$5.00")),
+    ],
 )
 def test_several_currencies_are_no_one_price(head: str, money: tuple[str, str], tmp_path: Path) -> None:
     lines = [f"Date,SKU,Quantity,{head}", *(f"2024-01-{i + 1:02},KA,2,{money[i % 2]}" for i in range(20))]
@@ -107,7 +113,9 @@ def test_one_currency_asks_nothing(tmp_path: Path) -> None:
     ("head", "money", "currency"),
     [
         ("Price,Currency", "4.00,USD", "USD"), ("Price", "€4.00", "EUR"), ("Price (GBP)", "4.00", "GBP"),
-        ("Price", "4元", "CNY"), ("Price", "$4.00", None), ("Price", "4.00", None),
+        ("Price", "4元", "CNY"), ("Price", "$4.00", "USD"), ("Price", "4.00", None),
+        ("Price", "HK$4.00", "HKD"), ("Price", "US$ 4.00", "USD"), ("Price,Currency", "$4.00,AUD", "AUD"),
+        ("Price (CAD)", "$4.00", "CAD"), ("Price", "¥4.00", "CNY"), ("Price,Currency", "¥4,JPY", "JPY"),
     ],
 )  # fmt: skip
 def test_the_currency_is_the_one_that_the_file_names(

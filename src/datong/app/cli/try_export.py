@@ -18,7 +18,7 @@ from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, try_questions
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_changes
-from datong.app.sales_without_folder import few_paths, is_taken, only_sales, write_chain
+from datong.app.sales_without_folder import currency_assumed, few_paths, is_taken, only_sales, write_chain
 from datong.app.take_in_beside_folder import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
 from datong.app.write_report import report_inputs, write_report
@@ -55,7 +55,10 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
     name = options.file.stem if folder is None else folder.resolve().name
     write_chain(into, name, options.country, reading)
     with commands.opened(into, language) as chain:
-        for told in few_paths(reading, chain.settings, language):
+        for told in (
+            *few_paths(reading, chain.settings, language),
+            *currency_assumed(reading, chain.settings, into, language),
+        ):
             terminal.line(told)
         _take_stock(chain, options, language)
         _plan(chain, options, language, first=True)

@@ -13,11 +13,13 @@ from datong.connectors.exports.columns import (
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, decide_decimals, read_numbers
 from datong.connectors.exports.price_units_amount import (
+    bare_sign,
+    code_of,
     currencies_in,
     currency_of,
     decimal_of_sum,
     fits,
-    sign_of,
+    without_shared_signs,
 )
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, words
@@ -25,6 +27,9 @@ from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
+# What a sign of several currencies is read as, and the note that says so.
+_MEANT_BY = {"$": "USD", "¥": "CNY"}
+BY_SIGN = "export.currency_sign"
 _SCALES = {  # what a header says its numbers are of, in brackets or before a comma's space
     1000: re.compile(r"[(\[【,]\s*(?:in )?(?:['’]?000s?|thousands?|k|tsd\.?|千[件个元]?)\s*(?:$|[)\]】])"),
     10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
@@ -84,17 +89,22 @@ def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, boo
     """The currency of prices, where they tell one, and whether they can be compared: money in several currencies, by
     its signs or by a column of currencies, cannot. money: its columns by field."""
     named = [n for n in export.columns if plain(n) in words("lists", "currencies")]
-    found = {sign for n in money.values() for sign in currencies_in(export.columns[n])}
+    found = {one for n in money.values() for one in currencies_in(export.columns[n])}
     for name in named:
-        found |= {*map(sign_of, export.columns[name].text.drop_null().unique().slice(0, 50).to_pylist())}
+        found |= {*map(code_of, export.columns[name].text.drop_null().unique().slice(0, 50).to_pylist())}
+    found = without_shared_signs(found)
     if not money:
         return None, True
     if len(found) < 2:
         cells = [export.columns[n] for n in (*money.values(), *named)]
         written_in = [text for c in cells for text in c.text.drop_null().slice(0, 200).unique().to_pylist()]
-        currency = currency_of([*money.values(), *written_in])
+        texts = [*money.values(), *written_in]
+        currency = currency_of(texts)
         if currency is not None:
             export.notes.append(message("export.currency", currency=currency))
+        elif (sign := bare_sign(texts)) is not None:
+            currency = _MEANT_BY[sign]
+            export.notes.append(message(BY_SIGN, sign=sign, currency=currency))
         return currency, True
     told = ", ".join(sorted(found))
     options = tuple(Option(n, message(f"export.reading.currencies_{n}")) for n in ("no_prices", "as_one"))

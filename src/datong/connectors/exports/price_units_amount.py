@@ -3,7 +3,7 @@ of their cells for a question."""
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +15,20 @@ from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, Number
 from datong.connectors.exports.personal import quoted
 from datong.ledger.row_checks import shown
 
-_CURRENCY = re.compile(r"[$€£¥₹₩₽₺฿₫]|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN)\b|元")
-_SIGN_OF = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "KRW": "₩"} | dict.fromkeys(
-    ("CNY", "RMB", "元", "人民币"), "¥"
+# A dollar may say in front of its sign whose it is: HK$, A$.
+_DOLLARS = {
+    "US": "USD", "A": "AUD", "AU": "AUD", "C": "CAD", "CA": "CAD", "HK": "HKD", "NT": "TWD", "NZ": "NZD", "S": "SGD",
+    "SG": "SGD", "MX": "MXN", "R": "BRL",
+}  # fmt: skip
+_CODES = "USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN|HKD|TWD|NZD|SGD|MXN|BRL"
+_CURRENCY = re.compile(rf"(?<![A-Z])(?:{'|'.join(_DOLLARS)})\$|[$€£¥₹₩₽₺฿₫]|\b(?:{_CODES})\b|元")
+_CODE_OF = (
+    {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW"}
+    | dict.fromkeys(("RMB", "元", "人民币"), "CNY")
+    | {f"{whose}$": code for whose, code in _DOLLARS.items()}
 )
-_CODE_OF = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW"} | dict.fromkeys(("RMB", "元", "人民币"), "CNY")
+# The currencies that are written with a bare sign.
+_SAME_SIGN = {"$": frozenset(_DOLLARS.values()), "¥": frozenset({"CNY", "JPY"})}
 
 
 def codes_of(cells: Cells) -> np.ndarray:
@@ -105,21 +114,40 @@ def is_line_total(price: np.ndarray, units: np.ndarray, amount: np.ndarray | Non
 
 
 def currencies_in(cells: Cells) -> set[str]:
-    """The signs of currencies in a sample of the cells of a column."""
-    texts = cells.text.drop_null().slice(0, 50_000).unique().slice(0, 20_000).to_pylist()
-    found = {match for text in texts for match in _CURRENCY.findall(unicodedata.normalize("NFKC", text).upper())}
-    return {sign_of(text) for text in found}
+    """The currencies in a sample of the cells of a column, by their codes, $ and ¥ alone as these signs."""
+    return {code_of(text) for text in _written(cells.text.drop_null().slice(0, 50_000).unique().to_pylist()[:20_000])}
 
 
-def sign_of(currency: str) -> str:
+def code_of(currency: str) -> str:
     """One name for a currency, by its code, its sign or its word."""
     currency = currency.strip().upper()
-    return _SIGN_OF.get(currency, currency)
+    return _CODE_OF.get(currency, currency)
+
+
+def without_shared_signs(currencies: Collection[str]) -> set[str]:
+    """Currencies without a bare sign that one of the others is written with: $ beside AUD."""
+    return {one for one in currencies if not _SAME_SIGN.get(one, frozenset()) & {*currencies}}
 
 
 def currency_of(texts: Iterable[str]) -> str | None:
-    """The one currency that texts name; None where they name none or several. $ and ¥ are of several countries."""
-    said = (match for text in texts for match in _CURRENCY.findall(unicodedata.normalize("NFKC", text).upper()))
-    found = {_CODE_OF.get(match, match) for match in said}
-    codes = {code for code in found if len(code) == 3}
+    """The one currency that texts name; None where they name none or several. A bare $ or ¥
+    is of several countries, see `bare_sign`."""
+    codes = {code for code in map(code_of, _written(texts)) if len(code) == 3}
     return codes.pop() if len(codes) == 1 else None
+
+
+def bare_sign(texts: Iterable[str]) -> str | None:
+    """The one sign of money in texts where it is one of several currencies, $ or ¥."""
+    found = _written(texts)
+    sign = found.pop() if len(found) == 1 else ""
+    return sign if sign in _SAME_SIGN else None
+
+
+def share_a_sign(one: str, other: str) -> bool:
+    """Whether two currencies are written with the same sign, by their codes."""
+    return any({one, other} <= codes for codes in _SAME_SIGN.values())
+
+
+def _written(texts: Iterable[str]) -> set[str]:
+    """All signs, codes and words of currencies in texts."""
+    return {match for text in texts for match in _CURRENCY.findall(unicodedata.normalize("NFKC", text).upper())}
