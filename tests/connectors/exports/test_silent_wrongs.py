@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from xlsxwriter import Workbook
 
+from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.reading import Reading, read_export
+from datong.model.words import message
 
 
 def read(path: Path, lines: list[str], answers: dict[str, str] | None = None, encoding: str = "utf-8") -> Reading:
@@ -123,3 +125,31 @@ def test_the_currency_is_the_one_that_the_file_names(
 ) -> None:
     lines = [f"Date,SKU,Quantity,{head}", *(f"2024-01-{i + 1:02},KA,2,{money}" for i in range(20))]
     assert read(tmp_path / "list.csv", lines).currency == currency
+
+
+def sums(at: int = 25) -> list[str]:
+    """A list with the sum of each ten rows, one row of which is not."""
+    rows = ["Date,SKU,Quantity"]
+    for i in range(40):
+        rows.append(f"2024-01-{i % 28 + 1:02},K{i % 2},2")
+        rows += [f",Subtotal,{20}"] if i % 10 == 9 else []
+    return [*rows[:at], "2024-01-20,Total,7", *rows[at:]]
+
+
+def test_a_question_about_rows_of_sums_names_their_column(tmp_path: Path) -> None:
+    (question,) = read(tmp_path / "list.csv", sums()).questions
+    (first, *_) = question.lines("en")
+    assert question.key == "totals" and "(column: SKU; for example: " in first and "Total" in first
+    assert "1 row is called a sum and is not the sum of the others" in first
+
+
+def test_rows_left_out_for_one_reason_at_two_steps_are_one_count(tmp_path: Path) -> None:
+    left = read(tmp_path / "list.csv", sums(), {"totals": "leave"}).last_line("en")
+    assert left.count("of sums") == 1 and "5 rows of sums" in left
+
+
+def test_a_question_without_a_column_says_nothing_of_one() -> None:
+    one = Option("yes", message("export.reading.sales"))
+    for samples in ((), ("a", "b")):
+        (first, *_) = Question("key", message("export.asks.list", name="X"), (), samples, (one, one)).lines("en")
+        assert "column" not in first and ("for example: a, b" in first) == bool(samples)

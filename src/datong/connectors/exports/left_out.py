@@ -189,7 +189,8 @@ def _ask_for_totals(export: Export, numbers: Numbers, key: str, rows: np.ndarray
         Option(n, message(f"export.reading.{n}_totals", units=amount, count=int(rows.sum()))) for n in ("leave", "keep")
     )
     asks = message(f"export.asks.{key}", count=int(rows.sum()))
-    if export.asking.ask(Question(key, asks, (), texts, options)) == "leave":
+    columns = tuple(n for n, c in export.columns.items() if (export.rows.totals([c]) & rows).any())
+    if export.asking.ask(Question(key, asks, columns, texts, options)) == "leave":
         export.rows.drop("total", rows, None)
 
 

@@ -64,7 +64,7 @@ class Rows:
         """All that was left out. unreadable: rows that could not be cut into cells."""
         first = [LeftOut("header", self.table.repeated, None)] if self.table.repeated else []
         more = [LeftOut("damaged", unreadable, None)] if unreadable else []
-        return (*first, *self._left, *more)
+        return (*first, *_added_up(self._left), *more)
 
     def totals(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell is the name of a row of sums."""
@@ -131,6 +131,18 @@ class Rows:
         result = np.empty(len(values))
         result[order] = before_in_group(codes[order], values[order]) + values[order]
         return result
+
+
+def _added_up(left: Sequence[LeftOut]) -> list[LeftOut]:
+    """Rows that were left out for the same reason at several steps as one, where the first of them stands."""
+    found: dict[tuple[str, str], LeftOut] = {}
+    for part in left:
+        before = found.get((part.reason, part.word))
+        if before is not None:
+            units = [u for u in (before.units, part.units) if u is not None]
+            part = LeftOut(part.reason, before.rows + part.rows, sum(units) if units else None, part.word)
+        found[part.reason, part.word] = part
+    return list(found.values())
 
 
 def _rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:

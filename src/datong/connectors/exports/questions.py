@@ -41,7 +41,8 @@ class Question:
         """The question for a person, its readings numbered."""
         where = ", ".join(self.columns)
         samples = ", ".join(self.samples[:3])
-        key = "export.question" if samples else "export.question_plain"
+        shape = {(True, True): "question", (True, False): "question_plain", (False, True): "question_no_column"}
+        key = f"export.{shape.get((bool(where), bool(samples)), 'question_bare')}"
         lines = [say(key, language, key=self.key, asks=self.asks, columns=where, samples=samples)]
         if len(self.options) == 1:
             (only,) = self.options
