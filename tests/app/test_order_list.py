@@ -386,3 +386,72 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine" / "letter.txt").write_text("x", encoding="utf-8")
     export = written(tmp_path / "orders-1.csv")
     assert main(["try", str(export), "--yes", "--into", str(tmp_path / "mine"), "--lang", "en"]) == 2
+
+
+def dated(path: Path, ends: date, more: tuple[str, ...] = (), days: int = 84) -> Path:
+    """Two products that sell every day up to one, and more lines: product, quantity, state."""
+    rows = ["Order,Date,SKU,Quantity,Status"]
+    for day in range(days):
+        at = ends - timedelta(days=days - 1 - day)
+        rows += [f"A{day},{at},KA,{2 + day % 2},paid", f"B{day},{at},KB,3,paid"]
+    rows += [f"C{i},{ends - timedelta(days=i % 28)},{line}" for i, line in enumerate(more)]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def list_of(path: Path, folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[str, list[list[object]]]:
+    """What the terminal says, and the rows of the list's workbook."""
+    assert main(["try", str(path), "--yes", "--into", str(folder), *more]) == 0
+    return " ".join(capsys.readouterr().out.split()), rows_of(folder / "results" / "order-list.xlsx")
+
+
+def last_sunday(weeks: int) -> date:
+    today = datetime.now().astimezone().date()
+    return today - timedelta(days=today.weekday() + 1 + 7 * weeks)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "The records end on {}, {} days before"), ("zh", "数据记录到 {} 为止")]
+)
+@pytest.mark.parametrize(("weeks", "is_stale"), [(0, False), (2, True), (30, True)])
+def test_a_list_of_records_that_end_weeks_ago_says_so(
+    weeks: int, is_stale: bool, language: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = last_sunday(weeks)
+    days = (datetime.now().astimezone().date() - ends).days
+    said, rows = list_of(dated(tmp_path / "a.csv", ends), tmp_path / "c", capsys, "--lang", language)
+    told = words.format(ends, days)
+    assert (told in said) == is_stale and any(told in str(row[0]) for row in rows) == is_stale
+
+
+@pytest.mark.parametrize(("count", "is_much"), [(4, False), (60, True)])
+def test_much_that_is_left_out_is_said_in_the_workbook(
+    count: int, is_much: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = dated(tmp_path / "a.csv", last_sunday(0), tuple(f"KA,{2 + i % 3},cancelled" for i in range(count)))
+    _, rows = list_of(export, tmp_path / "c", capsys, "--lang", "en")
+    left = sum(2 + i % 3 for i in range(count))
+    told = [str(row[0]) for row in rows if "are left out" in str(row[0])]
+    assert bool(told) == is_much
+    if is_much:
+        assert f"Of the {462 + left} units of a.csv, {left} are left out" in told[0] and "cancelled" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "from similar products, for want of history"), ("zh", "参照同类产品估计")]
+)
+def test_a_product_that_was_sold_once_says_that_others_tell_its_demand(
+    language: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = dated(tmp_path / "a.csv", last_sunday(0), ("NEW,2,paid",))
+    said, rows = list_of(export, tmp_path / "c", capsys, "--lang", language)
+    of = {str(row[1]): row for row in rows if len(row) > 10 and row[1]}
+    assert words in str(of["NEW"][10]) and not of["KA"][10] and not of["KB"][10]
+    assert said.replace(" ", "").count(words[:8].replace(" ", "")) == 1  # in the product's cell, over several lines
+    units = {str(row[3]) for code, row in of.items() if code in ("NEW", "KA", "KB")}
+    assert units == {"件" if language == "zh" else "piece"}
+
+
+def test_a_list_in_which_each_product_has_its_history_has_no_remarks(tried: Path) -> None:
+    heads = next(row for row in rows_of(tried / "results" / "order-list.xlsx") if "Code" in row)
+    assert "Remark" not in heads

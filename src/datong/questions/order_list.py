@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import FloatArray, Forecast
+from datong.model.flow import UNTESTED_METHODS, FloatArray, Forecast
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 from datong.network.stock import last_counts
@@ -32,6 +32,7 @@ ORDER_LIST_SCHEMA = pa.schema(
         ("lasts_beyond", pa.bool_()),
         ("short_chance", pa.float64()),
         ("free", pa.bool_()),
+        ("borrowed", pa.bool_()),
     ]
 )
 
@@ -43,11 +44,12 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
     without what is owed from before, in the buckets of `pace`. order_units: what the plan orders or starts before the
     second bucket. lasts_until: the last day that all of this is expected to reach; lasts_beyond: it reaches beyond the
     horizon. short_chance: that without an order now demand exceeds what is there and under way before a later order
-    could arrive. free: none of its sales has a price, as most others have.
+    could arrive. free: none of its sales has a price, as most others have. borrowed: its demand is taken from other
+    products, for want of history of its own.
     """
     calendar, where = state.settings.calendar, position(state)
     asked = pooled_demand(forecast, where, calendar.bucket_days)
-    expected, free = _expected(forecast), _free(state.table("sales"))
+    expected, free, borrowed = _expected(forecast), _free(state.table("sales")), _borrowed(forecast)
     paced = pace(forecast.bucket_starts, state.today, calendar.bucket_days)
     lead = _leads(tables["ways"])
     now = _ordered_now(tables["orders"], calendar.shift(forecast.bucket_starts[0], 1))
@@ -79,6 +81,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
                 "lasts_until": last,
                 "lasts_beyond": last is None,
                 "free": product in free,
+                "borrowed": product in borrowed,
                 "short_chance": float((paths[:, :window].sum(axis=1) > have + 1e-9).mean()),
             }
         )
@@ -118,6 +121,15 @@ def _free(sales: pa.Table) -> set[str]:
     most = sales.select(["product", "price"]).group_by("product").aggregate([("price", "max")]).to_pylist()
     free = {row["product"] for row in most if (row["price_max"] or 0.0) <= 0}
     return free if 2 * len(free) < len(most) else set()
+
+
+def _borrowed(forecast: Forecast) -> set[str]:
+    """Products of which the demand that is expected most comes by a method that others tell the level of."""
+    of: dict[str, list[float]] = {}
+    for item, method, paths in zip(forecast.items, forecast.method, forecast.paths, strict=True):
+        units = of.setdefault(item.product, [0.0, 0.0])
+        units[method in UNTESTED_METHODS and method != "given"] += float(paths.mean(axis=0).sum())
+    return {product for product, (own, others) in of.items() if others > own}
 
 
 def _leads(ways: pa.Table) -> dict[str, int]:

@@ -61,7 +61,7 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         ):
             terminal.line(told)
         _take_stock(chain, options, language)
-        _plan(chain, options, language, first=True)
+        _plan(chain, options, language, reading, first=True)
     if folder is None:
         terminal.line(say("order_list.not_kept", language, folder=into))
     terminal.line(reading.last_line(language))
@@ -138,7 +138,7 @@ def _next_export(folder: Path, options: argparse.Namespace, language: str) -> in
         for report in taken.reports:
             commands.print_ingested(report, language)
         _take_stock(chain, options, language)
-        _plan(chain, options, language, first=False)
+        _plan(chain, options, language, taken.reading, first=False)
         if taken.reading is not None:
             terminal.line(taken.reading.last_line(language))
     return 0
@@ -165,7 +165,7 @@ def _is_counted(chain: Chain) -> bool:
     return chain.state(names=("stock",)).table("stock").num_rows > 0
 
 
-def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bool) -> None:
+def _plan(chain: Chain, options: argparse.Namespace, language: str, reading: Reading | None, *, first: bool) -> None:
     """Plan, show the order list, and write what goes with it beside the chain's tables."""
     from datong.app.report.replenish_workbooks import count_sheet_bytes, order_list_bytes
 
@@ -175,7 +175,11 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     inputs = report_inputs(chain, result, {}, language)
     back = chain.state(names=("returns",)).table("returns")
     back = back.filter(pc.invert(pc.fill_null(back["resaleable"], False)))
-    listed = OrderList(inputs, language, goods, float(pc.sum(back["units"]).as_py() or 0))
+    listed = OrderList(
+        inputs, language, goods, float(pc.sum(back["units"]).as_py() or 0),
+        chain.settings.calendar.local_date(chain.world_clock()),
+        "" if reading is None else reading.much_left_out(language),
+    )  # fmt: skip
     if listed.apart:
         apart = frozenset(row["product"] for row in listed.apart)
         told = without_apart(result.tables, chain.state(result.as_of, names=("products",)), apart)

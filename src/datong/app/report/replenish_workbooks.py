@@ -8,28 +8,38 @@ from typing import Any
 import xlsxwriter
 
 from datong.app.wording.order_list import OrderList
-from datong.model.words import say
+from datong.model.fractional_units import PIECE, unit_word
+from datong.model.words import Message, say
 
 # What is the same in each file, so that the same list gives the same bytes.
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001
-_WIDTHS = (40, 16, 40, 10, 12, 12, 14, 12, 16, 16)
+_WIDTHS = (40, 16, 40, 10, 12, 12, 14, 12, 16, 16, 44)
 _COUNT_WIDTHS = (20, 44, 14, 16, 14, 16)
 
 
 def order_list_bytes(listed: OrderList) -> bytes:
     """Every product, the most urgent first; figures as numbers."""
     language = listed.language
-    keys = ("product", "code", "picture", "unit", "in_stock", "under_way", "a_week", "order_now", "lasts_until", "risk")
+    keys = ["product", "code", "picture", "unit", "in_stock", "under_way", "a_week", "order_now", "lasts_until", "risk"]
+    share_column = len(keys) - 1
+    keys += ["remark"] if any(map(listed.remark, listed.rows)) else []
     rows = []
     for row in listed.rows:
         rows.append([
-            row["name"] or row["product"], row["product"], row["image"], row["base_unit"],
+            row["name"] or row["product"], row["product"], row["image"],
+            _in_words(unit_word(row["base_unit"] or PIECE), language),
             row["on_hand_units"] if row["counted"] else listed.in_stock(row), row["under_way_units"],
             round(row["week_units"], 2), row["order_units"], listed.lasts(row), row["short_chance"],
+            *([listed.remark(row)] if "remark" in keys else []),
         ])  # fmt: skip
     heads = [listed.head(key) for key in keys]
-    top = [listed.title(), *listed.notes(), *listed.apart_notes()]
-    return _workbook(say("order_list.sheet", language), top, heads, rows, _WIDTHS, len(keys) - 1)
+    left_out = [listed.left_out] if listed.left_out else []
+    top = [listed.title(), *listed.notes(), *left_out, *listed.apart_notes()]
+    return _workbook(say("order_list.sheet", language), top, heads, rows, _WIDTHS, share_column)
+
+
+def _in_words(text: Message | str, language: str) -> str:
+    return text if isinstance(text, str) else text.text(language)
 
 
 def count_sheet_bytes(

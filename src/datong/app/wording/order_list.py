@@ -17,6 +17,8 @@ from datong.questions.tables_out import kept_findings
 Row = Mapping[str, Any]
 # Before a product in the answers of a chain: `goods:GC=yes`.
 GOODS = "goods:"
+# So many days after a bucket its export may still be the newest: it is taken out when somebody comes to it.
+MOST_DAYS_LATE = 2
 # Notices of what the list rests on.
 _SUMS_OF_MONTHS = ("monthly_sales", "spread_sales")
 
@@ -24,12 +26,15 @@ _SUMS_OF_MONTHS = ("monthly_sales", "spread_sales")
 @dataclass(frozen=True, eq=False)
 class OrderList:
     """What to order, the most urgent first. goods: products that somebody has answered for: they are goods. returned:
-    units that came back and are not known to be fit for sale again."""
+    units that came back and are not known to be fit for sale again. today: by the clock of the world, None where nobody
+    says. left_out: what of the last export is not counted, where that is much."""
 
     inputs: ReportInputs
     language: str
     goods: frozenset[str] = frozenset()
     returned: float = 0.0
+    today: date | None = None
+    left_out: str = ""
 
     @property
     def rows(self) -> list[Row]:
@@ -79,6 +84,8 @@ class OrderList:
         if self.uncounted:
             words = {"count": figures.number(len(self.uncounted)), "products": figures.number(len(self.rows))}
             told.insert(0, say("order_list.assumes_nothing", self.language, **words))
+        if (stale := self._ends_before()) is not None:
+            told.insert(0, stale)
         monthly = [f for f in kept_findings(self.inputs.tables, "notices") if f.code in _SUMS_OF_MONTHS]
         told[:0] = [found.found.text(self.language) for found in monthly]
         calendar, first = self.inputs.settings.calendar, min(self.inputs.starts)
@@ -89,6 +96,19 @@ class OrderList:
         if self.returned:
             told.append(say("order_list.returned", self.language, units=figures.fitting(self.returned)))
         return told
+
+    def _ends_before(self) -> str | None:
+        """That the records end before the last bucket that is over, if they do: an export that somebody found again."""
+        calendar = self.inputs.settings.calendar
+        last = calendar.local_date(self.inputs.as_of - timedelta(microseconds=1))
+        if self.today is None or (self.today - last).days <= calendar.bucket_days + MOST_DAYS_LATE:
+            return None
+        days = figures.number((self.today - last).days)
+        return say("order_list.ends_before", self.language, last=last, days=days, today=self.today)
+
+    def remark(self, row: Row) -> str:
+        """What a row rests on that the others do not; '' for nothing."""
+        return say("order_list.borrowed", self.language) if row["borrowed"] else ""
 
     def called(self, row: Row) -> str:
         """'Mountain bike (MTB)'; the code alone where there is no name."""
@@ -121,7 +141,7 @@ class OrderList:
         """Under the headers of `heads`."""
         under_way = [self.in_unit(row, row["under_way_units"])] if self._is_any_under_way else []
         return [
-            self.called(row),
+            self.called(row) + (f" – {remark}" if (remark := self.remark(row)) else ""),
             self.in_stock(row),
             *under_way,
             self.in_unit(row, row["week_units"]),

@@ -17,6 +17,9 @@ from datong.connectors.files.read import RawSource
 from datong.model.findings import Finding
 from datong.model.words import Message, message, say
 
+# Of all units, from which on what is left out is said beside the list too.
+MUCH = 0.1
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -99,6 +102,17 @@ class Reading:
         """What each field is taken from, in a line each, for a person."""
         has_people = names_people(self.names)
         return [guess.record(language, has_people) for guess in self.columns]
+
+    def much_left_out(self, language: str) -> str:
+        """What is left out of the units and why, where it is much of them; else ''."""
+        left = [part for part in self.left if part.units]
+        units = sum(part.units or 0.0 for part in left)
+        whole = self.sold + units
+        if self.holds != "sales" or units < MUCH * whole or not units:
+            return ""
+        why = say("export.and", language).join(part.text(language) for part in left)
+        words = {"all": f"{whole:,.10g}", "units": f"{units:,.10g}", "share": f"{units / whole:.0%}"}
+        return say("order_list.left_out", language, file=self.name, why=why, **words)
 
     def last_line(self, language: str) -> str:
         """How much was read, what was left out and why, and what is assumed of what came back."""
