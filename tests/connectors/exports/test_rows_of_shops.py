@@ -233,6 +233,7 @@ def shopify(state: str, money: str, orders: int = 40) -> list[str]:
         ("partially_refunded", "121.00", [], 20),  # all goods, not the parcel
         ("partially_refunded", "72.00", [], 16),  # both cups, both plates
         ("refunded", "1.00", [], 0),
+        ("paid", "0.00", [], 0),  # nothing was given back
         ("refunded", "126.00", [], 20),  # with the parcel
         ("partially_refunded", "1.00", ["partly_refunded"], 0),
         ("partially_refunded", "18.00", ["refund_lines"], 4),  # a cup or a plate

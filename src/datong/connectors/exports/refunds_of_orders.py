@@ -62,14 +62,16 @@ def refunds(money: np.ndarray, lines: Lines, *, is_of_order: bool) -> Refunds:
     others, unsure, perhaps = np.zeros(size, bool), np.zeros(size, bool), np.zeros(size)
     several = lines.in_several
     if is_of_order and several.any():
+        # An order without a refund is not looked at: there may be hundreds of thousands.
         part, back = part & ~several, np.where(several, 0.0, back)
         given = np.abs(np.nan_to_num(money))
-        at = np.flatnonzero(several)
+        refunded = np.unique(lines.order[several & (given >= 0.005)])
+        at = np.flatnonzero(several & np.isin(lines.order, refunded))
         at = at[np.argsort(lines.order[at], kind="stable")]
-        for rows in np.split(at, np.flatnonzero(np.diff(lines.order[at])) + 1):
+        for rows in np.split(at, np.flatnonzero(np.diff(lines.order[at])) + 1) if len(at) else ():
             amount = float(given[rows].max())
             goods = float(lines.whole[rows].sum())
-            if amount < 0.005 or amount > goods + 0.01 or not (lines.whole[rows] > 0).all():
+            if amount > goods + 0.01 or not (lines.whole[rows] > 0).all():
                 continue
             found = _combinations(amount, lines.units[rows], tuple(p[rows] for p in lines.unit_prices))
             if len(found) == 1:
