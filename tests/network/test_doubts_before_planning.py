@@ -125,6 +125,11 @@ def test_rows_that_change_nothing_say_so() -> None:
     }
     assert "X" in told["idle_lines"].text("en") and "B" in told["idle_components"].text("zh")
     assert codes(chain(1, **press() | {"demand": wanted(due=MONDAY)})) == []
+    # A step works on the line, and a site says when it is open.
+    step = {"step": "cut", "recipe": "A/1", "sequence": 1.0, "line": "X", "hours_per_unit": 1.0}
+    calendar = {"calendars": [{"calendar": "WD"}], "sites": [{"site": "S", "calendar": "WD"}]}
+    kept = codes(chain(1, **spare | {"recipe_steps": [step]} | calendar))
+    assert {"idle_components", "idle_returns"} == {name for name in kept if name.startswith("idle_")}
 
 
 @pytest.mark.parametrize(

@@ -242,8 +242,8 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
     recipes = state.versions("recipes")
     made = pa.array([*recipes["product"].to_pylist(), *phantoms(state), *held.reasons], pa.string())
     refused = [line for row in refused_rows(state) if row.table == "recipes" and (line := row.cell("line"))]
-    beside = state.versions("recipe_lines")["line"].to_pylist()
-    used_lines = pa.array([*pc.unique(recipes["line"].drop_null()).to_pylist(), *refused, *beside], pa.string())
+    others = [line for name in ("recipe_lines", "recipe_steps") for line in state.versions(name)["line"].to_pylist()]
+    used_lines = pa.array([*recipes["line"].to_pylist(), *refused, *others], pa.string()).unique().drop_null()
     bills, lines, spans = (state.versions(name) for name in ("components", "lines", "line_calendar"))
     idle = (
         ("components", "product", bills.filter(pc.invert(pc.is_in(bills["product"], made))), "warning"),
@@ -258,7 +258,8 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
             key = f"review.idle_{table}"
             found.append(finding(severity, key, table, column=column, rows_affected=rows.num_rows, **figures))
     sites, shares = state.table("sites"), state.table("firm_shares")
-    if sites.num_rows and not state.table("lanes").num_rows and not shares.num_rows and not _are_markets(state):
+    matters = state.table("lanes").num_rows or shares.num_rows or pc.any(sites["calendar"].is_valid()).as_py()
+    if sites.num_rows and not matters and not _are_markets(state):
         found.append(finding("note", "review.idle_sites", "sites"))
     returns = state.table("returns")
     unsaid = returns.num_rows - (pc.sum(returns["resaleable"].is_valid()).as_py() or 0)

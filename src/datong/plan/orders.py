@@ -1,5 +1,6 @@
 """Orders: lots -> numbered work, purchase and transfer orders, each with its reasons."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -18,7 +19,7 @@ from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders, with_days_counted_on
 from datong.plan.out_by_day import dated
-from datong.plan.pegging import Use, hurt
+from datong.plan.pegging import Peg, Use, hurt
 from datong.plan.planning_inputs import Work, lots_by_product, supply_of
 from datong.plan.reason import Reasons
 from datong.plan.worth_behind import worth_behind
@@ -51,6 +52,7 @@ def orders_of(
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
     begun = {row["order"]: row["start"] for row in state.table("orders").select(["order", "start"]).to_pylist()}
+    picked = _cost_of_picks(pegs)
     orders = []
     for lot in ours:
         way, own = lot.way, pegs[lot]
@@ -67,7 +69,7 @@ def orders_of(
                 start=days[lot].start,
                 due=named_due(work, lot, days[lot]),
                 needed_by=needed_by,
-                cost=lot.units * way.cost_per_unit + way.setup_cost,
+                cost=lot.units * way.cost_per_unit + way.setup_cost + picked[lot],
                 value=value.get(lot),
                 causes=reasons.of(lot, days[lot]),
                 lane=way.lane,
@@ -86,6 +88,16 @@ def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> da
     if use.parent is not None and use.parent in days:
         return days[use.parent].start
     return max(use.due, begun.get(use.name) or use.due) if use.kind == "out" else use.due
+
+
+def _cost_of_picks(pegs: Mapping[Lot, Sequence[Peg]]) -> Mapping[Lot, float]:
+    """By order, money for the alternatives that are picked for it."""
+    found: dict[Lot, float] = defaultdict(float)
+    for lot, own in pegs.items():
+        for peg in own if lot.way.picks is not None else ():
+            if peg.use.parent is not None:
+                found[peg.use.parent] += peg.units * lot.way.cost_per_unit
+    return found
 
 
 def _line(work: Work, way: Way) -> str | None:

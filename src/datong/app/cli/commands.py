@@ -52,6 +52,7 @@ from datong.model.findings import Finding, has_errors
 from datong.model.flow import party
 from datong.model.tables import tables
 from datong.model.words import Message, message, say
+from datong.plan.order_words import MOST_ROWS
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
@@ -537,7 +538,10 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
                 shown = min(EVIDENCE_SHOWN, rows.num_rows)
                 table = reason["evidence_table"]
                 count = len(reason["evidence"])
-                terminal.line("     " + say("app.evidence_rows", language, count=count, table=table, shown=shown))
+                key = (
+                    "app.evidence_rows_or_more" if count >= MOST_ROWS else "app.evidence_rows"
+                )  # a reason keeps so many
+                terminal.line("     " + say(key, language, count=count, table=table, shown=shown))
                 terminal.table(_in_zone(rows.slice(0, shown), chain.settings.time_zone), language)
         _show_offer_of(chain, options.order, language)
     return 0
