@@ -105,6 +105,17 @@ def test_demand_that_ends_before_the_horizon_leaves_weeks_that_look_free() -> No
     assert "demand_ends" not in codes(late)
 
 
+def test_shelf_lives_that_whole_weeks_stretch_say_so() -> None:
+    """8 days are one week's end: what comes on a Monday may be taken on the second Sunday, 13 days later."""
+
+    def told(days: float | None, **settings: str) -> list[str]:
+        products = [{"product": "A", "price": 5.0, "shelf_life_days": days}]
+        return [f.text("en") for f in found(chain(1, settings, **press() | {"products": products}), "kept_in_buckets")]
+
+    assert "A 8 (13)" in told(8.0)[0] and told(None) == [] and told(13.0) == []
+    assert told(8.0, bucket="day") == []
+
+
 def test_rows_that_change_nothing_say_so() -> None:
     spare = press() | {
         "lines": [{"line": "L", "hours_per_week": 10.0}, {"line": "X", "hours_per_week": 10.0}],

@@ -42,6 +42,7 @@ def review(state: State) -> tuple[Finding, ...]:
         *stock_at_no_site(state),
         *markets_at_no_site(state, starts),
         *changes_nothing(state, held),
+        *kept_in_buckets(state),
     )
 
 
@@ -266,6 +267,20 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
     if unsaid:
         found.append(finding("note", "review.idle_returns", "returns", column="resaleable", count=unsaid))
     return found
+
+
+def kept_in_buckets(state: State) -> list[Finding]:
+    """Shelf lives that whole buckets stretch: a unit that may lie over L ends of buckets can be older by the day."""
+    length = state.settings.calendar.bucket_days
+    rows = state.table("products").select(["product", "shelf_life_days"]).to_pylist()
+    kept = {row["product"]: row["shelf_life_days"] for row in rows if row["shelf_life_days"] is not None}
+    oldest = {product: (int(days // length) + 1) * length - 1 for product, days in kept.items()}
+    stretched = [f"{product} {days:g} ({oldest[product]})" for product, days in kept.items() if oldest[product] > days]
+    if not stretched:
+        return []
+    figures: dict[str, Any] = {"count": len(stretched), "names": named(sorted(stretched))}
+    column, count = "shelf_life_days", len(stretched)
+    return [finding("note", "review.kept_in_buckets", "products", column=column, rows_affected=count, **figures)]
 
 
 def _are_markets(state: State) -> bool:
