@@ -16,7 +16,7 @@ from datong import cycle
 from datong.app import counter_offers, exchange_one_way, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.app.cli.terminal_counter_offers import cost_line
+from datong.app.cli.terminal_counter_offers import cost_line, show_offers
 from datong.app.kept_runs import run_messages
 from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
@@ -200,7 +200,9 @@ def test_work_that_is_put_off_starts_as_much_later(kind: str, begun: bool, due: 
     assert OpenOffer(order, said, None, begun=begun).start == date(2026, 3, start)
 
 
-def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Plant) -> None:
+def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(
+    plant: Plant, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What the works has just said that it cannot is asked of it only later, and the price of the offer is of that."""
     made, _ = plant.orders
     plant.says(MAKER, f"{made},只能做5,,")
@@ -209,6 +211,9 @@ def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Pla
         state = chain.state()
         (offer,) = open_offers(state)
         assert refusals(state, state.first_open_bucket) == ()
+        capsys.readouterr()
+        show_offers(((offer, OfferCost()),), state, "en")
+        shown = capsys.readouterr().out
         asked = with_offer(state, offer)
         counter_offers.decide(chain, made, take=True)
         now = chain.state()
@@ -216,13 +221,14 @@ def test_the_rest_of_a_taken_offer_is_not_ordered_of_the_same_at_once(plant: Pla
         assert (no.order, no.units, no.first) == (made, offer.order["units"] - 5, now.first_open_bucket)
         (priced,) = refusals(asked, asked.first_open_bucket)
         assert (priced.first, priced.after, priced.units) == (no.first, no.after, no.units)
+        assert f"from {no.after} on" in " ".join(shown.split())
         run = chain.run()
         orders = run.tables["orders"].to_pylist()
         assert not [r for r in orders if r["recipe"] == no.row and r["start"] < no.after]
     for language, word in (("en", "refused"), ("zh", "拒绝")):
         since = rendered({"since": run.tables["since"]}, language)["since"].to_pylist()
         (closed,) = [row["text"] for row in since if row["part"] == "closed"]
-        assert made in closed and word not in closed
+        assert made in closed and word not in closed and str(no.after) in closed
 
 
 def test_why_says_how_an_order_stands_after_its_offer_was_taken(

@@ -193,22 +193,24 @@ def test_what_a_taken_offer_leaves_is_not_asked_of_the_same_at_once() -> None:
     found = cycle(state(fewer, **OFFER)).plan.orders
     assert brief(found) == [("A/S", 3.0, week(0)), ("A/L", 6.0, week(1))]
     assert told(found[0]) == [
-        "W1 was agreed otherwise with Ahmed (offered instead, and taken: 5 units), and 3 by A/L in the week of"
-        " 2024-01-01 is not asked for again"
+        "W1 was agreed otherwise with Ahmed (offered instead, and taken: 5 units): 3 by A/L in the week of"
+        " 2024-01-01 is asked for again from 2024-01-08 on, not before"
     ]
     assert brief(cycle(state(fewer)).plan.orders) == [("A/L", 9.0, week(1))]
 
 
 def test_a_taken_later_day_closes_the_weeks_up_to_it() -> None:
-    """All 8 come two weeks later: weeks 0 and 1 are closed; with fewer of them, week 2 as well."""
+    """All 8 come two weeks later: weeks 0 and 1 are closed, and no more than that with fewer of them."""
     later = taken("W1", week(0), (8.0, week(0)), due=week(2))
     ((no,), both) = refusals(state(later), MONDAY), taken("W1", week(0), (8.0, week(0)), units=5.0, due=week(2))
     assert (no.first, no.after, no.units) == (week(0), week(2), 8.0)
     (no,) = refusals(state(both), MONDAY)
-    assert (no.first, no.after) == (week(0), week(3))
+    assert (no.first, no.after) == (week(0), week(2))
     found = cycle(state(both, **OFFER)).plan.orders
-    assert all(o.offer == "A/S" or o.start >= week(3) for o in found)
-    assert "by 2024-01-15" in told(found[0])[0]
+    assert all(o.offer == "A/S" or o.start >= week(2) for o in found)
+    assert "by 2024-01-15" in told(found[0])[0] and "from 2024-01-15 on" in told(found[0])[0]
+    both["order_events"].append({"order": "W1", "counterparty": "Ahmed", "state": "done", "happened_at": NOW})
+    assert refusals(state(both), MONDAY) == ()
 
 
 def test_an_offer_that_leaves_nothing_closes_nothing() -> None:

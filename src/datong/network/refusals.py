@@ -1,7 +1,8 @@
 """What was refused, and is not asked of the same again: a refusal closes its way in the bucket of the order's start.
 
-An offer that was taken says no to what it leaves: fewer units close the way for the rest, a later day closes it up to
-that day. Whoever withdraws the event (`datong withdraw order_events ROW`) opens the way again.
+An offer that was taken says no to what it leaves: fewer units close the way for the rest in the week of the order as it
+was, a later day closes it up to the week of the new start. Once the order is done, it closes nothing. Whoever withdraws
+the event (`datong withdraw order_events ROW`) opens the way again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,12 +152,28 @@ def _refused(order: Mapping[str, Any], told: Sequence[OrderEvent], calendar: Cal
         yield _No(order, None, event, order["units"], first, calendar.shift(first, 1))
 
 
+def closed_by_offer(
+    was: tuple[date, date], now: tuple[date, date], is_fewer: bool, said_on: date, calendar: Calendar
+) -> tuple[date, date] | None:
+    """Days (first, after) on which the way of an order is closed where an offer for it is taken; None: on none. was,
+    now: its start and due day before and after; said_on: day of the offer.
+
+    The bucket of its start is closed for what it has fewer, and all buckets before its new start for what comes later.
+    The rest of an order that began in an earlier bucket is not asked for at once either.
+    """
+    first = calendar.bucket_start(was[0])
+    later = max(calendar.index(now[0], first), calendar.index(now[1], was[1]), 0)
+    after = calendar.shift(first, later)
+    if is_fewer:
+        after = max(after, calendar.shift(max(first, calendar.bucket_start(said_on)), 1))
+    return (first, after) if after > first else None
+
+
 def _left_by_offers(order: Mapping[str, Any], told: Sequence[OrderEvent], calendar: Calendar) -> Iterator[_No]:
-    """What the offers for an order leave that were taken: the units that it no longer has, from its start on until it
-    starts now, that bucket included; and all of it before, where it comes in a later bucket. An offer whose decision
-    does not say how the order was, or that gives no less and no later, leaves nothing; nor does an order that was
-    taken back."""
-    if standing(told).state == "cancelled":
+    """What the offers for an order leave that were taken: the units that it no longer has, and all of it before its new
+    start. An offer whose decision does not say how the order was, or that gives no less and no later, leaves nothing;
+    nor does an order that is done or was taken back."""
+    if standing(told).state in ("cancelled", "done"):
         return
     said = {event.key: event for event in told if event.state == "offered"}
     start, due = order["start"], order["due"]
@@ -168,14 +185,12 @@ def _left_by_offers(order: Mapping[str, Any], told: Sequence[OrderEvent], calend
         put_off = timedelta() if has_begun or order["kind"] == "buy" else max(due - before.due, timedelta())
         was = start - put_off
         fewer = before.units - (before.units if offered.offer.units is None else offered.offer.units)
-        first, origin = calendar.bucket_start(was), calendar.bucket_start(before.due)
-        later = max(calendar.index(start, first), calendar.index(due, origin), 0)
-        after = calendar.shift(first, later)
-        if fewer > 0:  # nor is the rest asked for at once where the order began before
-            after = calendar.shift(max(after, calendar.bucket_start(calendar.local_date(offered.happened_at))), 1)
-        if after > first:
-            units, instead = (before.units if later else fewer), replace(offered.offer, price=None)
-            yield _No(order, None, offered, units, first, after, instead)
+        said_on = calendar.local_date(offered.happened_at)
+        days = closed_by_offer((was, before.due), (start, due), fewer > 0, said_on, calendar)
+        if days is not None:
+            is_later = calendar.index(start, was) > 0 or calendar.index(due, before.due) > 0
+            units, instead = (before.units if is_later else fewer), replace(offered.offer, price=None)
+            yield _No(order, None, offered, units, *days, instead)
         start, due = was, before.due
 
 

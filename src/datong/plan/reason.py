@@ -577,7 +577,8 @@ class Reasons:
         for refusal in self.refused.get(lot, ()):
             start = self.work.starts[lot.start]
             rule = "agreed" if refusal.instead else "refused"
-            when = "_lately" if refusal.first not in self.words.at else "" if start < refusal.after else "_before"
+            is_before = start >= refusal.after and not refusal.instead  # what was agreed says until when it holds
+            when = "_lately" if refusal.first not in self.words.at else "_before" if is_before else ""
             text = message(
                 f"plan.cause.{rule}{when}",
                 who=party(refusal.counterparty or refusal.row),
@@ -585,6 +586,7 @@ class Reasons:
                 units=shown(refusal.units),
                 way=refusal.row,
                 when=self.words.named(refusal.first),
+                after=refusal.after,
                 reason=refusal.why,
             )
             causes.append(Cause("plan", text, "order_events", (refusal.event,)))

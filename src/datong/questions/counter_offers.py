@@ -16,10 +16,12 @@ from datong.ledger.counter_offer import AS_ORDERED, Offer
 from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.ledger.standings import begun_at, order_standings
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.errors import DatongError
 from datong.model.flow import Learnt
 from datong.model.words import Message
 from datong.network.position import position
+from datong.network.refusals import closed_by_offer
 
 # Where the money that a unit of an order costs stands, besides its components: by kind, table, key and column.
 _PAID_FOR = {
@@ -70,6 +72,14 @@ class OpenOffer:
     def changes_the_plan(self) -> bool:
         """Whether other units would come, or on another day."""
         return (self.taken.units, self.taken.due) != (self.order["units"], self.order["due"])
+
+    def closes(self, calendar: Calendar) -> tuple[date, date] | None:
+        """Days (first, after) on which the same is asked for no more of the product if the offer is taken."""
+        row, due, units = self.order, self.taken.due, self.taken.units
+        now = (self.start, row["due"] if due is None else due)
+        is_fewer = units is not None and units < row["units"]
+        said_on = calendar.local_date(self.said.happened_at)
+        return closed_by_offer((row["start"], row["due"]), now, is_fewer, said_on, calendar)
 
     @property
     def paid_more(self) -> float:

@@ -38,6 +38,11 @@ def show_offers(
     for offer, cost in offers:
         console.print(Text(f"  {offer_line(offer, naming, currency, names).text(language)}"))
         console.print(Text(f"    {cost_line(cost, offer.worth, currency, language)}"))
+        days = offer.closes(state.settings.calendar)
+        if days is not None and days[1] > state.first_open_bucket:
+            who, product = party(offer.said.counterparty or "", names), naming.called(offer.order["product"])
+            closes = message("offers.closes", who=who, product=product, after=days[1])
+            console.print(Text(f"    {closes.text(language)}"))
     if any(offer.changes_the_plan for offer, _ in offers):
         console.print(Text(say("offers.counts_on", language), style="dim"))
     console.print(Text(say("offers.how", language), style="dim"))

@@ -92,6 +92,7 @@ def _closed_text(refusal: Refusal, naming: Naming) -> Message:
         product=naming.called(refusal.product),
         way=refusal.row,
         when=naming.when(refusal.first),
+        after=refusal.after,
         reason=refusal.why,
     )
 
