@@ -511,9 +511,18 @@ def test_a_firm_finds_in_its_own_folder_what_was_wrong_and_we_see_the_rows_of_ea
     assert "North Mill/2.csv：收下 1 行（其中已知的不重复计），待更正 1 行，未答复 0 行" in capsys.readouterr().out
 
 
-def test_what_lies_straight_in_the_inbox_is_ours(plant: Plant) -> None:
+def test_what_lies_straight_in_the_inbox_speaks_of_another_firms_order_by_its_message_alone(plant: Plant) -> None:
+    """Who put it there, nobody can tell."""
     made, bought = plant.orders
-    (plant.drop / "inbox" / "ours.csv").write_text(f"order,state\n{made},accepted\n{bought},refused\n")
+    key = {firm: plant.sheets(firm)[0][0] for firm in (MAKER, SUPPLIER)}
+    key_of = {row.get("order") or row["单号"]: row.get("message") or row["消息编号"] for row in key.values()}
+    root, head = plant.drop / "inbox", "order,state,message\n"
+    (root / "anybody.csv").write_text(f"{head}{made},refused,\n{bought},refused,{key_of[made]}\n")
+    with plant.at(2) as chain:
+        assert plant.exchange(chain) == ["sender_unknown", "sender_unknown"]
+        assert {MAKER, SUPPLIER} == {dict(f.found.params)["who"] for f in plant.findings}
+        assert (state_of(chain, made), state_of(chain, bought)) == ("released", "released")
+    (root / "ours.csv").write_text(f"{head}{made},accepted,{key_of[made]}\n{bought},refused,{key_of[bought]}\n")
     with plant.at(2) as chain:
         assert plant.exchange(chain) == []
         assert (state_of(chain, made), state_of(chain, bought)) == ("accepted", "refused")

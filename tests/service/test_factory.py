@@ -300,7 +300,7 @@ def test_a_page_and_a_sheet_say_the_same(served: Served, miller, clock, tmp_path
     answer(served, miller, order, said("accepted"))
     clock.later(hours=1)
     drop = tmp_path / "drop"
-    box = drop / "inbox"
+    box = drop / "inbox" / MILL
     box.mkdir(parents=True)
     (box / "a.csv").write_text(f"order,state\n{order},started\n", encoding="utf-8")
 

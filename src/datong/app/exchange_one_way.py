@@ -18,6 +18,7 @@ from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.filedrop.order_sheet import Known
 from datong.connectors.inlet_and_outlet import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_tag, delivery_key
 from datong.dispatch.answers import READ_FOR_ANSWERS, Answers, answers
+from datong.dispatch.counterparty_of_order import other_firms
 from datong.ledger.order_life import OrderReport
 from datong.ledger.protocol import Intake
 from datong.ledger.standings import READ_FOR_STANDINGS, only_orders, order_standings
@@ -52,7 +53,7 @@ def known(chain: Chain) -> Known:
         _addresses(state),
         tuple(sorted(gave)),
         {f["firm"]: f["language"] for f in firms if f["language"]},
-        _other_firms(state) | {f["firm"] for f in firms},
+        other_firms(state) | {f["firm"] for f in firms},
         {f["firm"]: f["name"] for f in firms if f["name"]},
         Routes.of(state).places,
     )
@@ -62,12 +63,6 @@ def firm_names(chain: Chain) -> dict[str, str]:
     """Names of firms by code."""
     rows = chain.state(names=("firms",)).table("firms").select(["firm", "name"]).to_pylist()
     return {row["firm"]: row["name"] for row in rows if row["name"]}
-
-
-def _other_firms(state: State) -> frozenset[str]:
-    """Who runs a site that is not ours alone: its firm, or a supplier's site itself."""
-    sites = state.table("sites").select(["site", "kind", "firm"]).to_pylist()
-    return frozenset(s["firm"] or s["site"] for s in sites if s["firm"] or s["kind"] == "supplier")
 
 
 def _addresses(state: State) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from datong.dispatch.counterparty_of_order import other_firms
 from datong.ledger.counter_offer import AS_ORDERED, Offer
 from datong.ledger.order_life import (
     PATH,
@@ -80,7 +81,7 @@ _ANSWERED = ("offered", "accepted", "refused")
 # In these an order was taken on: whoever cannot do it any more says so, and does not refuse it.
 _TAKEN_ON = ("accepted", "started", "partly_done")
 # Tables that `answers` reads.
-READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "recipe_steps", "lines", "lanes", "offers")
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "sites", "products", "recipes", "recipe_steps", "lines", "lanes", "offers")
 
 
 def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
@@ -117,6 +118,7 @@ def _against_orders(
     base_units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
     local_date = state.settings.calendar.local_date
+    others = other_firms(state)
     taken: list[_Taken] = []
     findings: list[Finding] = []
     by_order: dict[str, dict[str, OrderReport]] = {}
@@ -124,6 +126,8 @@ def _against_orders(
     for report in reports:
         if report.event.order not in orders or not _speaks_of_its_own(report, known):
             unknown.setdefault(report.source, []).append(report)
+        elif (owner := _whose(report, known, others)) is not None:
+            findings.append(_found("error", "sender_unknown", report, "key", order=report.event.order, who=owner))
         elif report.event.assumed is None and report.event.happened_at > now + FUTURE_SLACK:
             days = {"then": local_date(report.event.happened_at), "today": local_date(now)}
             findings.append(_found("error", "not_yet", report, "happened_at", **days))
@@ -163,6 +167,15 @@ def _speaks_of_its_own(report: OrderReport, known: Mapping[str, Sequence[OrderEv
         return True
     events = known.get(report.event.order, ())
     return any(e.state == "released" and e.counterparty == report.counterparty for e in events)
+
+
+def _whose(report: OrderReport, known: Mapping[str, Sequence[OrderEvent]], others: Container[str | None]) -> str | None:
+    """The firm that an order went to, where nobody can tell whether it is the one that speaks: the report lay in no
+    firm's folder, and carries no number of a message of the order. others: firms that are not our own."""
+    if report.counterparty is not None or report.is_signed:
+        return None
+    events = known.get(report.event.order, ())
+    return next((e.counterparty for e in events if e.state == "released" and e.counterparty in others), None)
 
 
 def _found(severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> Finding:

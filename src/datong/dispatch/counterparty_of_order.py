@@ -31,6 +31,12 @@ def counterparties(state: State, orders: pa.Table) -> pa.Array:
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
+def other_firms(state: State) -> frozenset[str]:
+    """Who runs a site that is not ours alone: its firm, or a supplier's site itself."""
+    sites = state.table("sites").select(["site", "kind", "firm"]).to_pylist()
+    return frozenset(s["firm"] or s["site"] for s in sites if s["firm"] or s["kind"] == "supplier")
+
+
 def _of(state: State, table: str, key: str, value: str, keys: pa.ChunkedArray) -> pa.ChunkedArray:
     """The value that a table has for each of these keys; null where it has none, or ''."""
     rows = state.table(table)

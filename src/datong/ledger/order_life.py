@@ -132,13 +132,15 @@ class OrderEvent:
 class OrderReport:
     """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order.
 
-    counterparty: whose place it came from, which speaks only of its own orders; None: the chain's own people.
+    counterparty: whose place it came from, which speaks only of its own orders; None: where everybody may put it.
+    is_signed: it carries the number of a message that went out with the order.
     """
 
     source: str
     row: int
     event: OrderEvent
     counterparty: str | None = None
+    is_signed: bool = False
 
 
 @dataclass(frozen=True)

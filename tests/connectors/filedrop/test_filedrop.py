@@ -1,6 +1,7 @@
 import csv
 import os
 import shutil
+import struct
 import threading
 import time
 import zipfile
@@ -25,6 +26,7 @@ from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
 from datong.connectors.filedrop.order_sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.filedrop.read_answers import Came, ReportRead, _cell
 from datong.connectors.filedrop.sheet_columns import ANSWER_COLUMNS
+from datong.connectors.files.old_workbook import OLD_FORMAT
 from datong.connectors.inlet_and_outlet import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.rows_of_released_orders import release_rows
@@ -1007,6 +1009,82 @@ def tell_mill(drop: Path, name: str, text: str) -> list[str]:
     (drop / "inbox" / "Mill" / name).write_text(text, encoding="utf-8")
     settle(collect(drop, SETTINGS.calendar, inbox.Reader({"Mill": "Mill"})), (), "en")
     return sorted(path.name for path in (drop / "outbox" / "Mill").glob("*.findings.txt"))
+
+
+def test_a_file_that_is_no_sheet_is_told_once_to_us_and_to_its_firm(drop: Path) -> None:
+    """Locks of office programs, and copies that are under way, are nobody's answers."""
+    deliver(to("Mill", work("W1")), drop, "en")
+    box, reader = drop / "inbox" / "Mill", inbox.Reader({"Mill": "Mill"}, languages={"Mill": "zh"})
+    names = ["photo.jpg", "reply.pdf", "reply.txt"]
+    for name in (*names, "~$reply.xlsx", "copy.csv.part", "Thumbs.db"):
+        (box / name).write_bytes(b"\xff\xd8\xff")
+    (drop / "inbox" / "all.pdf").write_bytes(b"%PDF")
+    (box / "more").mkdir()
+    (box / "more" / "W1.csv").write_text(f"{HEAD}W1,accepted,,2026-03-06,\n")
+    got = collect(drop, SETTINGS.calendar, reader)
+    sheets = [f"Mill/{name}" for name in names]
+    assert [(f.code, f.source) for f in got.findings] == [
+        ("unknown_box", "Mill/more"),
+        *(("not_read", name) for name in (*sheets, "all.pdf")),
+    ]
+    assert not got.reports
+    settle(got, (), "en")
+    told = sorted((drop / "outbox" / "Mill").glob("*.findings.txt"))
+    assert [path.name for path in told] == [f"{name}.findings.txt" for name in names]
+    assert all("另存为 .xlsx 或 .csv" in path.read_text(encoding="utf-8-sig") for path in told)
+    assert [f.code for f in collect(drop, SETTINGS.calendar, reader).findings] == ["unknown_box"]
+    (box / "reply.csv").write_text(f"{HEAD}W1,accepted,,2026-03-06,\n")
+    settle(collect(drop, SETTINGS.calendar, reader), (), "en")
+    assert [path.name for path in told if path.exists()] == ["photo.jpg.findings.txt"]
+
+
+def xls(rows: list[list[str]]) -> bytes:
+    """A workbook of the old format with one sheet of texts: its records, in a container of sectors of 512 bytes."""
+
+    def record(kind: int, data: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def begin(kind: int) -> bytes:
+        return record(0x0809, struct.pack("<HHHHII", 0x0600, kind, 0x0DBB, 0x07CC, 0, 0x06))
+
+    def text(value: str) -> bytes:
+        return struct.pack("<HB", len(value), 1) + value.encode("utf-16-le")
+
+    def entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+        head = name.encode("utf-16-le").ljust(64, b"\0") + struct.pack("<HBB", 2 * len(name) + 2, kind, 1)
+        return head + struct.pack("<iii", -1, -1, child) + bytes(36) + struct.pack("<iQ", start, size)
+
+    cells = [(r, c, value) for r, row in enumerate(rows) for c, value in enumerate(row)]
+    sheet = begin(0x10) + b"".join(record(0x0204, struct.pack("<HHH", r, c, 0) + text(v)) for r, c, v in cells)
+    start = len(begin(5)) + 4 + 6 + 3 + 4
+    book = begin(5) + record(0x0085, struct.pack("<IHBB", start, 0, 1, 0) + b"S") + record(0x000A)
+    book = (book + sheet + record(0x000A)).ljust(4096, b"\0")
+    book += bytes(-len(book) % 512)
+    places = [-3, -2, *range(3, len(book) // 512 + 2), -2]
+    table = struct.pack("<128i", *places, *[-1] * (128 - len(places)))
+    folder = entry("Root Entry", 5, 1, -2, 0) + entry("Workbook", 2, -1, 2, len(book)) + bytes(256)
+    head = OLD_FORMAT + bytes.fromhex("a1b11ae1") + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    head += struct.pack("<iiiiIiiii", 0, 1, 1, 0, 4096, -2, 0, -2, 0) + struct.pack("<109i", 0, *[-1] * 108)
+    return head + table + folder + book
+
+
+def test_a_workbook_of_the_old_format_is_read_as_any_other(ledger: DuckDBLedger, drop: Path) -> None:
+    rows = [line.split(",") for line in f"{HEAD}W1,accepted,,2026-03-06,\nW2,what,,2026-03-06,".splitlines()]
+    (drop / "inbox" / "reply.xls").write_bytes(xls(rows))
+    got = take(ledger, drop)
+    assert codes(got) == [("error", "unknown_state", 3)]
+    assert [(r.event.order, r.event.state) for r in got.collected.reports] == [("W1", "accepted")]
+
+
+def test_a_broken_workbook_of_the_old_format_ends_nothing(ledger: DuckDBLedger, drop: Path) -> None:
+    """Cut within its sectors, and with a size of a stream that no memory holds."""
+    whole = xls([["order", "state"], ["W1", "accepted"]])
+    (drop / "inbox" / "cut.xls").write_bytes(whole[: 512 * 3 + 37])
+    (drop / "inbox" / "large.xls").write_bytes(whole[: 512 * 2 + 128 + 120] + b"\xff" * 6 + whole[512 * 2 + 254 :])
+    put(drop, f"{HEAD}W2,accepted,,2026-03-06,\n")
+    got = take(ledger, drop)
+    assert {(f.code, f.source) for f in got.findings} >= {("unreadable_book", "cut.xls")}
+    assert [r.event.order for r in got.collected.reports if r.source == "report.csv"] == ["W2"]
 
 
 def test_a_file_that_could_not_be_read_is_put_right_by_one_of_its_name_alone(drop: Path) -> None:

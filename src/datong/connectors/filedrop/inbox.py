@@ -1,7 +1,7 @@
 """Acknowledgements and reports in: the files that counterparties drop, as reports on orders.
 
-A file in a counterparty's own folder speaks of its orders alone; one that lies straight in the inbox was put there by
-the chain's own people, and may speak of any. read_answers.py says what a file means.
+A file in a counterparty's own folder speaks of its orders alone; one that lies straight in the inbox may speak of any,
+and of another firm's by the number of its message. read_answers.py says what a file means.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from datong.connectors.filedrop.folders import (
     write_csv,
     write_text,
 )
-from datong.connectors.filedrop.outbox import chains_of, given_before, not_ours, sweep
+from datong.connectors.filedrop.outbox import chains_of, given_before, not_ours, sent_before, sweep
 from datong.connectors.filedrop.read_answers import Came, ReportRead, read_report
 from datong.connectors.files.changed_while_read import Looks, looks, read_steadily
 from datong.connectors.files.workbook_limits import inspect
@@ -37,7 +37,10 @@ from datong.model.calendar import Calendar
 from datong.model.findings import Finding, by_source, finding, has_errors
 from datong.model.words import say
 
-_SUFFIXES = (".csv", ".xlsx")
+_SUFFIXES = (".csv", ".xlsx", ".xls", ".xlsm")
+# Files that programs put beside those of people, and those that are still under way.
+_NOBODYS_NAMES = ("desktop.ini", "thumbs.db")
+_UNDER_WAY = (".tmp", ".part", ".partial", ".crdownload")
 # A file that changed so lately may still be being written.
 QUIET_SECONDS = 0.5
 # The last so many of the files that were put away are watched.
@@ -103,6 +106,14 @@ class _Seen:
 
 
 @dataclass(frozen=True)
+class _Out:
+    """What went out. given: marks of the words of each message, by its number; sent: numbers of all of them."""
+
+    given: Mapping[str, str]
+    sent: frozenset[str]
+
+
+@dataclass(frozen=True)
 class _Taken:
     """A file that was put away, or that a firm was told. place: under the drop folder. size (bytes), changed (ns since
     1970), digest: as it was; digest '': an earlier version noted none. chain: its tag. orders: of a text, those with
@@ -119,7 +130,7 @@ class _Taken:
 
 def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> CollectedFiles:
     """Read every CSV file and workbook in `folder`/inbox and in the counterparties' folders there, and those put away
-    before that have changed since. Moves nothing: take the reports in, then `settle`.
+    before that have changed since; other files are named. Moves nothing: take the reports in, then `settle`.
 
     A kill between the two only means that the same files are read again, which changes nothing. A file that cannot be
     read keeps nothing from the others.
@@ -127,7 +138,7 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
     with reachable(folder):
         found = [*_in_boxes(folder, reader), *_changed_since(folder, reader)]
         left = not_ours(folder, _told(folder))
-        given = given_before(folder)
+        out = _Out(given_before(folder), sent_before(folder))
         shared = bool(reader.chain) and bool(chains_of(folder) - {reader.chain})
     places = [one for one in found if isinstance(one, CollectedFile)]
     left += [one for one in found if isinstance(one, Finding)]
@@ -141,7 +152,7 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
         contents, problems = read_steadily(place.path, _look)
         left += [_named(problem, place) for problem in problems]
         for seen in contents:
-            read = _read(place, seen, calendar, reader, given)
+            read = _read(place, seen, calendar, reader, out)
             if read.is_for_another:
                 continue
             if shared and not read.is_keyed and not seen.refused:
@@ -158,13 +169,13 @@ def _named(problem: Finding, place: CollectedFile) -> Finding:
     return replace(problem, source=place.source)
 
 
-def _read(
-    place: CollectedFile, seen: _Seen, calendar: Calendar, reader: Reader, given: Mapping[str, str]
-) -> ReportRead:
+def _read(place: CollectedFile, seen: _Seen, calendar: Calendar, reader: Reader, out: _Out) -> ReportRead:
+    if place.path.suffix.lower() not in _SUFFIXES:
+        return ReportRead((), (finding("error", "dispatch.not_read", place.source),))
     if seen.refused:
         return ReportRead((), tuple(_named(f, place) for f in seen.refused))
     written = datetime.fromtimestamp(min(seen.looks[1] / 1e9, time.time()), UTC)
-    came = Came(place.source, seen.content, written, place.counterparty, reader.chain, given=given)
+    came = Came(place.source, seen.content, written, place.counterparty, reader.chain, given=out.given, sent=out.sent)
     try:
         return read_report(came, calendar)
     except Exception as error:  # whatever it is, the other files are to be read
@@ -175,18 +186,37 @@ def _in_boxes(folder: Path, reader: Reader) -> Iterator[CollectedFile | Finding]
     """The files of an inbox that are to be read, in order; a finding for a folder of nobody that is known."""
     inbox = folder / INBOX
     for path in sorted(inbox.iterdir()) if inbox.exists() else ():
-        if path.name.startswith((".", "~$")):
+        if _is_nobodys(path):
             continue
         if path.name in reader.boxes and path.is_dir() and not path.is_symlink():
-            for inner in sorted(path.iterdir()):
-                if inner.suffix.lower() in _SUFFIXES and not inner.name.startswith((".", "~$")):
-                    yield CollectedFile(inner, f"{path.name}/{inner.name}", (), (), reader.boxes[path.name])
-        elif path.suffix.lower() in _SUFFIXES:
+            yield from _in_box(path, reader.boxes[path.name])
+        elif not _is_folder(path):
             yield CollectedFile(path, path.name, ())
-        elif path.is_symlink():
-            yield finding("error", "dispatch.link", path.name)
-        elif path.is_dir() and any(path.iterdir()):
+        elif any(path.iterdir()):
             yield finding("warning", "dispatch.unknown_box", path.name)
+
+
+def _in_box(box: Path, counterparty: str) -> Iterator[CollectedFile | Finding]:
+    """What lies in the folder of a counterparty."""
+    for inner in sorted(box.iterdir()):
+        name = f"{box.name}/{inner.name}"
+        if _is_nobodys(inner):
+            continue
+        if not _is_folder(inner):
+            yield CollectedFile(inner, name, (), (), counterparty)
+        elif any(inner.iterdir()):
+            yield finding("warning", "dispatch.unknown_box", name)
+
+
+def _is_folder(path: Path) -> bool:
+    """One that is named as a sheet is said to be no file."""
+    return path.is_dir() and not path.is_symlink() and path.suffix.lower() not in _SUFFIXES
+
+
+def _is_nobodys(path: Path) -> bool:
+    """Whether nobody put a file there to be read: locks of office programs, what systems write, unfinished copies."""
+    name = path.name.lower()
+    return name.startswith((".", "~$")) or name in _NOBODYS_NAMES or name.endswith(_UNDER_WAY)
 
 
 def _look(path: Path) -> tuple[list[_Seen], list[Finding]]:
@@ -247,18 +277,21 @@ def _put_away(
     while not stays and place.exists():
         number += 1
         place = into / with_end(one.path.stem, f"-{number}{one.path.suffix}")
+    is_sheet = place.suffix.lower() in _SUFFIXES
+    name = place.stem if is_sheet else place.name  # a picture beside a sheet of the same name is another file
     if findings:
         text = "\n".join(f.text(own) for f in findings)
-        write_text(place.with_name(with_end(place.stem, TOLD)), text + "\n")
+        write_text(place.with_name(with_end(name, TOLD)), text + "\n")
     one.path.replace(place)
     of_chain = collected.reader.chain
     size, changed, *_ = one.looks
     put = _Taken(place.relative_to(collected.folder).as_posix(), size, changed, of_chain, one.digest)
     if one.counterparty is None:
         return [put]
-    stem = _stem_sent(collected.folder, box, place.stem) if stays else one.path.stem
-    _take_back(collected.folder, replace(one, findings=tuple(findings)), box, stem)
-    told = _tell_firm(collected.folder, box, place.stem, findings, own)
+    stem = _stem_sent(collected.folder, box, name) if stays else one.path.stem
+    if is_sheet:
+        _take_back(collected.folder, replace(one, findings=tuple(findings)), box, stem)
+    told = _tell_firm(collected.folder, box, name, findings, own)
     return [put] if told is None else [put, replace(told, chain=of_chain, stem=stem)]
 
 

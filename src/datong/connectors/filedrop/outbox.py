@@ -201,6 +201,11 @@ def _by_key(path: Path, column: str) -> dict[str, str]:
         return {row["key"]: row.get(column) or "" for row in csv.DictReader(file) if row.get("key")}
 
 
+def sent_before(folder: Path) -> frozenset[str]:
+    """Keys that went out."""
+    return frozenset(_sent(folder))
+
+
 def chains_of(folder: Path) -> set[str]:
     """Tags of the chains that sent something through a drop folder."""
     return {tag for key in _sent(folder) if (tag := chain_of(key)) is not None}

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
@@ -33,6 +33,7 @@ from datong.connectors.filedrop.sheet_columns import (
     titles,
 )
 from datong.connectors.files.csv_rows import DELIMITERS
+from datong.connectors.files.old_workbook import OLD_FORMAT, rows_of
 from datong.connectors.files.read import cell_text
 from datong.connectors.inlet_and_outlet import chain_of
 from datong.ledger.counter_offer import AS_ORDERED, Offer
@@ -62,7 +63,8 @@ _MOMENT = re.compile(
 class Came:
     """A file that came. source: its name. said_at: when it was written, where somebody knows; counterparty: whose place
     it came from, None: the chain's own people; chain: the tag of the chain that reads it ('': any). is_chinese: its
-    titles are. given: marks of the words that our sheets gave out, by message number (given_out.py)."""
+    titles are. given: marks of the words that our sheets gave out, by message number (given_out.py). sent: numbers of
+    the messages that went out there."""
 
     source: str
     content: bytes
@@ -71,6 +73,7 @@ class Came:
     chain: str = ""
     is_chinese: bool = False
     given: Mapping[str, str] = field(default_factory=dict)
+    sent: Container[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
     try:
         table = _table(came.content)
     except (UnicodeDecodeError, csv.Error, ValueError, CalamineError) as error:
-        is_book = came.content.startswith(b"PK") or source.lower().endswith(".xlsx")
+        is_book = _is_book(came.content) or source.lower().endswith((".xlsx", ".xls", ".xlsm"))
         rule = "dispatch.unreadable_book" if is_book else "dispatch.unreadable"
         return ReportRead((), (finding("error", rule, source, why=str(error)),))
     if not table:
@@ -146,7 +149,8 @@ def _reports(
         counted = {name: values[at_row] for name, values in numbers.items()}
         events, problems = _Row(came, row, record, counted, calendar).events()
         findings += problems
-        reports += [OrderReport(came.source, row, event, came.counterparty) for event in events]
+        is_signed = record["key"] in came.sent and record["order"] in record["key"]
+        reports += [OrderReport(came.source, row, event, came.counterparty, is_signed) for event in events]
     return reports, findings
 
 
@@ -329,7 +333,7 @@ def _listed(words: Sequence[Message]) -> Message:
 
 def _is_cut(content: bytes, table: Sequence[tuple[int, list[str]]]) -> bool:
     """Whether a text ends in the middle of a row: the last has fewer cells than titles, and no end of line."""
-    if content.startswith(b"PK") or content.endswith((b"\n", b"\r")):
+    if _is_book(content) or content.endswith((b"\n", b"\r")):
         return False
     titled = [at for at, cell in enumerate(table[0][1]) if cell.strip()]
     return len(table) > 1 and len(table[-1][1]) <= titled[-1]
@@ -359,9 +363,8 @@ def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> lis
 def _table(content: bytes) -> list[tuple[int, list[str]]]:
     """Rows that are not empty, with their numbers: of the first sheet of a workbook, or of a text in UTF-8 or, as
     Chinese Excel saves it, in GB18030."""
-    if content.startswith(b"PK"):
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
-        values = [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
+    if _is_book(content):
+        values = rows_of(content) if content.startswith(OLD_FORMAT) else _sheet(content)
         texts = [[_cell(value) for value in row] for row in values]
         return [(number, row) for number, row in enumerate(texts, start=1) if any(cell.strip() for cell in row)]
     try:
@@ -374,6 +377,15 @@ def _table(content: bytes) -> list[tuple[int, list[str]]]:
     delimiter = max(DELIMITERS, key=first.count)
     rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     return [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
+
+
+def _is_book(content: bytes) -> bool:
+    return content.startswith((b"PK", OLD_FORMAT))
+
+
+def _sheet(content: bytes) -> Sequence[Sequence[object]]:
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+    return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
 
 
 def _cell(value: object) -> str:
