@@ -14,6 +14,8 @@ from datong.ledger.state import State
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.network.notices import notices
 from datong.network.refusals import refusals
+from datong.questions.since.came_back import closed_rows
+from datong.questions.since.rows import Naming
 from small_chain import MONDAY, chain, press
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -65,7 +67,7 @@ def brief(orders: tuple[PlannedOrder, ...]) -> list[tuple[Any, ...]]:
 
 def told(order: PlannedOrder) -> list[str]:
     """What an order says of refusals."""
-    kinds = ("plan.cause.refused", "plan.cause.agreed")
+    kinds = ("plan.cause.refused", "plan.cause.cancelled", "plan.cause.agreed")
     return [c.text.text("en") for c in order.causes if c.text.key.startswith(kinds)]
 
 
@@ -156,8 +158,25 @@ def test_refusals_of_weeks_gone_or_taken_back_close_nothing() -> None:
     assert brief(cycle(state(gone)).plan.orders) == plain
     taken_back = refused("W1", week(0), recipe="A/L")
     taken_back["order_events"] = taken_back["order_events"][:1]
-    taken_back["order_events"][0]["state"] = "cancelled"
+    taken_back["order_events"][0] |= {"state": "cancelled", "counterparty": None}
     assert brief(cycle(state(taken_back)).plan.orders) == plain
+
+
+def test_a_firm_that_cancels_is_not_asked_for_the_same_at_once() -> None:
+    """W1 of the last week was taken on and is cancelled today, with 3 of its 8 done."""
+    no = refused("W1", week(-1), recipe="A/L")
+    released, said = ({**event, "good_units": None} for event in no["order_events"])
+    done = released | {"state": "partly_done", "good_units": 3.0, "happened_at": NOW - timedelta(minutes=90)}
+    no["order_events"] = [released, done, said | {"state": "cancelled", "happened_at": NOW}]
+    (found,) = refusals(state(no), MONDAY)
+    assert (found.units, found.first, found.after, found.is_cancelled) == (5.0, week(0), week(1), True)
+    orders = cycle(state(no, **OFFER)).plan.orders
+    assert not [o for o in orders if o.recipe == "A/L" and o.start < week(1)]
+    causes = [c.text for o in orders for c in o.causes if c.text.key == "plan.cause.cancelled"]
+    assert causes and "cancelled W1, 5 by A/L" in causes[0].text("en") and "2024-01-08 起才再" in causes[0].text("zh")
+    (row,) = closed_rows(state(no), MONDAY, Naming(state(no)))
+    assert f"datong withdraw order_events {found.event}" in row.text.text("zh")
+    assert refusals(state({**no, "order_events": no["order_events"][:2]}), MONDAY) == ()
 
 
 def test_a_refused_order_that_names_no_recipe_is_one_of_the_only_one() -> None:

@@ -1,5 +1,7 @@
 """What was refused, and is not asked of the same again: a refusal closes its way in the bucket of the order's start.
 
+So does a firm that cancels an order which it had taken on, in the bucket in which it says so too; orders that we take
+back close nothing.
 An offer that was taken says no to what it leaves: fewer units close the way for the rest in the week of the order as it
 was, a later day closes it up to the week of the new start. Once the order is done, it closes nothing. Whoever withdraws
 the event (`datong withdraw order_events ROW`) opens the way again.
@@ -32,7 +34,8 @@ RECALLED = timedelta(days=28)
 class Refusal:
     """An order that was refused, or what of it an offer that was taken leaves. row: key of its recipe, offer or lane;
     units: refused ones; first, after: days of the buckets that are closed, the last not included. reason, counterparty:
-    as they were told. event: row id of the refusal, or of the offer. instead: what was offered and taken.
+    as they were told. event: row id of the refusal, or of the offer. instead: what was offered and taken. is_cancelled:
+    the order had been taken on, and was cancelled by its firm.
     """
 
     order: str
@@ -46,6 +49,12 @@ class Refusal:
     counterparty: str | None
     event: str
     instead: Offer = AS_ORDERED
+    is_cancelled: bool = False
+
+    @property
+    def rule(self) -> str:
+        """Which sentence tells it."""
+        return "agreed" if self.instead else "cancelled" if self.is_cancelled else "refused"
 
     @property
     def way(self) -> tuple[OrderKind, str, str]:
@@ -82,6 +91,7 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
             counterparty=said.event.counterparty,
             event=row_ids[said.event.key],
             instead=said.instead,
+            is_cancelled=said.event.state == "cancelled",
         )
         for said in _said_no(state, from_day)
         if said.row is not None  # `unnamed_refusals` tells it
@@ -145,11 +155,20 @@ def _only_rows(state: State) -> dict[tuple[str, str], str]:
 
 
 def _refused(order: Mapping[str, Any], told: Sequence[OrderEvent], calendar: Calendar) -> Iterator[_No]:
-    """The last refusal of an order that stands refused."""
-    if standing(told).state == "refused":
-        event = next(event for event in reversed(told) if event.state == "refused")
-        first = calendar.bucket_start(order["start"])
+    """The last refusal of an order that stands refused, or that of its firm's cancellation: of the units that were not
+    made, and also until the bucket is over in which it said so."""
+    stand = standing(told)
+    if stand.state not in ("refused", "cancelled"):
+        return
+    event = next(event for event in reversed(told) if event.state == stand.state)
+    first = calendar.bucket_start(order["start"])
+    if stand.state == "refused":
         yield _No(order, None, event, order["units"], first, calendar.shift(first, 1))
+        return
+    left = order["units"] - stand.good_units
+    said_in = calendar.bucket_start(calendar.local_date(event.happened_at))
+    if event.counterparty is not None and left > 0:
+        yield _No(order, None, event, left, first, calendar.shift(max(first, said_in), 1))
 
 
 def closed_by_offer(

@@ -576,11 +576,10 @@ class Reasons:
         causes = []
         for refusal in self.refused.get(lot, ()):
             start = self.work.starts[lot.start]
-            rule = "agreed" if refusal.instead else "refused"
-            is_before = start >= refusal.after and not refusal.instead  # what was agreed says until when it holds
+            is_before = start >= refusal.after and refusal.rule == "refused"  # the others say until when they hold
             when = "_lately" if refusal.first not in self.words.at else "_before" if is_before else ""
             text = message(
-                f"plan.cause.{rule}{when}",
+                f"plan.cause.{refusal.rule}{when}",
                 who=party(refusal.counterparty or refusal.row),
                 order=refusal.order,
                 units=shown(refusal.units),

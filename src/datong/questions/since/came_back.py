@@ -85,7 +85,7 @@ def closed_rows(state: State, from_day: date, naming: Naming) -> list[Row]:
 
 def _closed_text(refusal: Refusal, naming: Naming) -> Message:
     return message(
-        "since.closed_agreed" if refusal.instead else "since.closed",
+        f"since.closed_{refusal.rule}",
         who=party(refusal.counterparty or refusal.row),
         order=refusal.order,
         amount=naming.amount(refusal.units, refusal.product),
@@ -94,6 +94,7 @@ def _closed_text(refusal: Refusal, naming: Naming) -> Message:
         when=naming.when(refusal.first),
         after=refusal.after,
         reason=refusal.why,
+        event=refusal.event,
     )
 
 
