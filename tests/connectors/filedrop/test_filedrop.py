@@ -1173,6 +1173,35 @@ def test_an_offer_beside_news_of_work_is_told_besides(ledger: DuckDBLedger, drop
     assert "W1" in {o.order for o in position(end(ledger)).under_way}
 
 
+@pytest.mark.parametrize(
+    ("remark", "due"),
+    [
+        ("余下推迟到12月14号", date(2026, 12, 14)),
+        ("机器坏了，其余延期到12月14日", date(2026, 12, 14)),
+        ("the rest by 14 Dec 2026", date(2026, 12, 14)),
+        ("余下晚两天", date(2026, 3, 14)),
+        ("缺人", None),
+        ("11月3日机器坏了", None),
+        ("余下按3月12日交", None),  # as asked for
+        ("其余下周", "?"),
+        ("余下50件12月14号交", "?"),
+        ("剩下的只能做20", "?"),
+        ("余下12月14号交，余下12月20号交", "?"),
+    ],
+)
+def test_a_later_day_for_the_rest_in_a_remark_is_an_offer_or_a_question(
+    ledger: DuckDBLedger, drop: Path, remark: str, due: date | str | None
+) -> None:
+    head = "单号,交期,状态,累计良品数,时间,原因\n"
+    put(drop, f"{head}W1,2026-03-12,部分完成,50件,2026-03-09,{remark}\n")
+    got = take(ledger, drop)
+    said = [(e.event.state, e.event.offer.due) for e in got.collected.reports]
+    if due == "?":
+        assert [(f.code, f.column) for f in got.findings] == [("day_of_rest", "reason")] and not said
+    else:
+        assert said == [("partly_done", None), *([("offered", due)] if due else [])]
+
+
 def test_what_a_counterparty_says_later_ends_its_offer(ledger: DuckDBLedger, drop: Path) -> None:
     """All on one day of which nobody says the time: the order in which it was heard counts."""
     for state, expected in (("only 80", "offered"), ("only 90", "offered"), ("accepted", "accepted")):

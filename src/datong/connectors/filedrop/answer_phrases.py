@@ -74,6 +74,7 @@ _TAKEN = "\x1f"
 # What parts a refusal from the offer behind it: "拒绝，12月9日才能交". A blank does so only behind Chinese.
 _PARTED = re.compile(r" ?[,.;:!，。；：！、()（）]|(?<![a-z]) ")
 _BETWEEN_PARTS = re.compile(r"[,.;:!，。；：！、()（）]|(?<=[\u4e00-\u9fff]) | (?=[\u4e00-\u9fff])")
+_PARTS_OF_REMARK = re.compile(r"[,;!，。；！、()（）]|\.(?!\d)")
 # A number, in words too where something is counted by it.
 _COUNTS = re.compile(
     r"\d|[一二两三四五六七八九十百千万][件个只台套箱包天周星礼月成百千万十]|[零一二两三四五六七八九]十|十[一二三四五六七八九]"
@@ -132,6 +133,32 @@ def said(text: str, spoken: Spoken) -> Said | None:
     if found.is_wrong or not offer or beside is None or (found.is_loose and beside.state == "refused"):
         return None
     return replace(beside, offer=offer, is_by_speech=found.is_by_speech)
+
+
+def said_of_rest(text: str, spoken: Spoken) -> tuple[Said, bool]:
+    """What a remark beside work that is begun offers for what is left of the order, a later day as one of its parts;
+    and whether it seems to offer something that is not understood."""
+    due, is_doubt = Said(), False
+    for part in _PARTS_OF_REMARK.split(_even(text)):
+        rest = _any_of("rest_words").sub(" ", part).strip()
+        told = said(rest, spoken) if rest else Said()
+        has_day = _take_day(rest, spoken)
+        speaks_of_rest = rest != part.strip() or _any_of("day_words").search(rest) is not None
+        if told is not None and told.offer.due is not None and told.offer == Offer(due=told.offer.due):
+            is_later = spoken.due is None or told.offer.due > spoken.due
+            is_doubt |= due.offer.due not in (None, told.offer.due)
+            due = told if is_later else due
+        elif told is not None and told.offer:
+            is_doubt = True
+        elif told is None and speaks_of_rest:
+            day, due_day = has_day.day, spoken.due
+            is_in_time = day is not None and due_day is not None and day <= due_day
+            is_doubt |= not is_in_time and (day is not None or has_day.is_wrong or _says_time(rest))
+    return due, is_doubt
+
+
+def _says_time(even: str) -> bool:
+    return _any_of("time_words").search(even) is not None
 
 
 def _said_in_parts(text: str) -> OrderState | None:

@@ -21,6 +21,7 @@ from datong.connectors.filedrop.answer_phrases import (
     moment_of,
     numbers_of,
     said,
+    said_of_rest,
     two_numbers,
 )
 from datong.connectors.filedrop.given_out import without_what_we_gave
@@ -53,6 +54,8 @@ _NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
 _UNDATED = frozenset({"offered", "accepted", "refused", "cancelled", "started", "partly_done"})
 # States that an offer turns into one of its own; beside the others it is told besides.
 _ANSWERED: tuple[OrderState, ...] = ("offered", "accepted", "refused")
+# Work beside which a remark may tell when the rest comes.
+_BEGUN: tuple[OrderState, ...] = ("started", "partly_done")
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? ?(Z|[+-]\d{2}:?\d{2})?)?"
@@ -228,6 +231,11 @@ class _Row:
             return None
         is_answer = first.state in (None, *_ANSWERED)
         remark = said(record["reason"], spoken) if record["reason"] and is_answer else None
+        if first.state in _BEGUN:
+            remark, is_doubt = said_of_rest(record["reason"], spoken)
+            if is_doubt:
+                self._problem("day_of_rest", "reason", value=record["reason"])
+                return None
         for column, told in (("state", first), ("reason", remark)):
             if told is not None and told.is_by_speech and not self._is_day_sure(column, told.offer.due, spoken):
                 return None
