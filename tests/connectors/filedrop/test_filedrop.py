@@ -1011,6 +1011,49 @@ def tell_mill(drop: Path, name: str, text: str) -> list[str]:
     return sorted(path.name for path in (drop / "outbox" / "Mill").glob("*.findings.txt"))
 
 
+def two_complaints(drop: Path) -> None:
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    wrong = f"{HEAD}W1,what,,2026-03-06,\nW2,what,,2026-03-06,\n"
+    assert tell_mill(drop, "odd.csv", wrong) == ["odd.findings.txt"]
+    assert tell_mill(drop, "odd again.csv", wrong) == ["odd again.findings.txt", "odd.findings.txt"]
+
+
+def test_a_complaint_goes_once_all_its_rows_were_answered_in_whichever_files(drop: Path) -> None:
+    two_complaints(drop)
+    both = ["odd again.findings.txt", "odd.findings.txt"]
+    assert tell_mill(drop, "first.csv", f"{HEAD}W1,accepted,,2026-03-06,\n") == both
+    put(drop, f"{HEAD}W2,accepted,,2026-03-06,\n")  # our own people's
+    assert tell_mill(drop, "nothing.csv", f"{HEAD}W1,accepted,,2026-03-06,\n") == []
+
+
+def test_a_kill_while_files_are_put_away_leaves_no_complaint_that_was_answered(
+    drop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_complaints(drop)
+    answer, wrong = f"{HEAD}W1,accepted,,2026-03-06,\nW2,accepted,,2026-03-06,\n", f"{HEAD}W1,what,,2026-03-06,\n"
+    unlink = Path.unlink
+
+    def once(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        if path.name == "odd.findings.txt":
+            raise KeyboardInterrupt
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    kills = (("right.csv", answer, (Path, "unlink", once)), ("worse.csv", wrong, (inbox, "write_text", killed)))
+    for name, text, kill in kills:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(*kill)
+            tell_mill(drop, name, text)
+        assert (drop / "inbox" / "Mill" / name).exists()
+    got = collect(drop, SETTINGS.calendar, inbox.Reader({"Mill": "Mill"}))
+    assert "planted" not in [f.code for f in got.findings]
+    settle(got, (), "en")
+    assert [path.name for path in (drop / "outbox" / "Mill").glob("*.findings.txt")] == ["worse.findings.txt"]
+    assert collect(drop, SETTINGS.calendar, inbox.Reader({"Mill": "Mill"})).findings == ()
+
+
 def test_a_file_that_is_no_sheet_is_told_once_to_us_and_to_its_firm(drop: Path) -> None:
     """Locks of office programs, and copies that are under way, are nobody's answers."""
     deliver(to("Mill", work("W1")), drop, "en")

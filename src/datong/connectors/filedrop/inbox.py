@@ -247,28 +247,27 @@ def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str)
     with reachable(collected.folder), one_at_a_time(collected.folder) as is_alone:
         if is_alone:
             sweep(collected.folder)
-        moved: list[_Taken] = []
         refused: OSError | None = None
         for one in collected.files:
             try:
-                moved += _put_away(collected, one, [*one.findings, *of_file.get(one.source, ())], language)
+                _put_away(collected, one, [*one.findings, *of_file.get(one.source, ())], language)
             except OSError as error:
                 refused = error
-        _watch(collected.folder, moved)
         if refused is not None:
             raise refused
 
 
-def _put_away(
-    collected: CollectedFiles, one: CollectedFile, findings: Sequence[Finding], language: str
-) -> list[_Taken]:
-    """Where a file lies now, and what its firm is told of it; nothing where it stays, to be read again."""
+def _put_away(collected: CollectedFiles, one: CollectedFile, findings: Sequence[Finding], language: str) -> None:
+    """Tell a file's firm of it, and move it; where it has changed it stays, to be read again.
+
+    It moves last: whoever is killed before that does all of this again.
+    """
     if not one.path.exists() or looks(one.path) != one.looks:
-        return []
-    own = collected.reader.languages.get(one.counterparty or "", language)
+        return
+    folder, own = collected.folder, collected.reader.languages.get(one.counterparty or "", language)
     box = Path(one.source).parent
-    into = collected.folder / (BAD if has_errors(list(findings)) else DONE) / box
-    if leads_elsewhere(collected.folder, into):
+    into = folder / (BAD if has_errors(list(findings)) else DONE) / box
+    if leads_elsewhere(folder, into):
         raise OSError(0, f"{into} leads elsewhere")
     into.mkdir(parents=True, exist_ok=True)
     stays = one.path.parent == into
@@ -282,31 +281,35 @@ def _put_away(
     if findings:
         text = "\n".join(f.text(own) for f in findings)
         write_text(place.with_name(with_end(name, TOLD)), text + "\n")
-    one.path.replace(place)
     of_chain = collected.reader.chain
     size, changed, *_ = one.looks
-    put = _Taken(place.relative_to(collected.folder).as_posix(), size, changed, of_chain, one.digest)
-    if one.counterparty is None:
-        return [put]
-    stem = _stem_sent(collected.folder, box, name) if stays else one.path.stem
+    noted = [_Taken(place.relative_to(folder).as_posix(), size, changed, of_chain, one.digest)]
+    stem = _stem_sent(folder, box, name) if stays else one.path.stem
     if is_sheet:
-        _take_back(collected.folder, replace(one, findings=tuple(findings)), box, stem)
-    told = _tell_firm(collected.folder, box, name, findings, own)
-    return [put] if told is None else [put, replace(told, chain=of_chain, stem=stem)]
+        noted += _take_back(folder, replace(one, findings=tuple(findings)), box, stem)
+    text = None if one.counterparty is None else _text_for_firm(findings, own)
+    path = folder / OUTBOX / box / with_end(name, TOLD)
+    is_told = text is not None and not leads_elsewhere(folder, path.parent) and not leads_elsewhere(folder, path)
+    if text is not None and is_told:
+        # Of an order that is not the firm's it never speaks again.
+        wrong = (f for f in findings if f.severity != "note" and f.code != "unknown_order")
+        open_ = frozenset(f.subject for f in wrong if f.subject is not None)
+        as_written = text.encode("utf-8-sig")
+        told = path.relative_to(folder).as_posix()
+        noted = [before for before in noted if before.place != told]
+        noted.append(_Taken(told, len(as_written), 0, of_chain, digest(as_written), open_, stem))
+    _watch(folder, noted)
+    if text is not None and is_told:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    one.path.replace(place)
 
 
-def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], language: str) -> _Taken | None:
-    """What was wrong with a firm's file, beside its sheets, in its language. Notes are for our own people."""
+def _text_for_firm(findings: Sequence[Finding], language: str) -> str | None:
+    """What was wrong with a firm's file, in its language. Notes are for our own people."""
     wrong = [f for f in findings if f.severity != "note"]
-    path = folder / OUTBOX / box / with_end(stem, TOLD)
-    if not wrong or leads_elsewhere(folder, path.parent) or leads_elsewhere(folder, path):
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, "\n".join([say("dispatch.of_your_file", language), *(f.text(language) for f in wrong)]) + "\n")
-    # Of an order that is not the firm's it never speaks again.
-    open_ = frozenset(f.subject for f in wrong if f.subject is not None and f.code != "unknown_order")
-    size, changed, *_ = looks(path)
-    return _Taken(path.relative_to(folder).as_posix(), size, changed, "", digest_of(path), open_)
+    told = [say("dispatch.of_your_file", language), *(f.text(language) for f in wrong)]
+    return "\n".join(told) + "\n" if wrong else None
 
 
 def _stem_sent(folder: Path, box: Path, stem: str) -> str:
@@ -315,23 +318,29 @@ def _stem_sent(folder: Path, box: Path, stem: str) -> str:
     return next((told.stem for told in reversed(_taken(folder)) if told.place == place and told.stem), stem)
 
 
-def _take_back(folder: Path, one: CollectedFile, box: Path, stem: str) -> None:
-    """Take away what a firm was told of a file that it has put right since: with one of the same name, or with answers
-    to all the orders that were named. What anybody changed in the meantime stays. one: with all its findings. stem: of
-    the name under which the firm sent it."""
+def _take_back(folder: Path, one: CollectedFile, box: Path, stem: str) -> list[_Taken]:
+    """Take away what a firm was told of a file that was put right since: with one of the same name, or with answers to
+    all the orders that were named, in one file or several, its own or ours. What anybody changed in the meantime stays.
+    Gives those of which some orders are still to be answered. one: with all its findings. stem: of the name under which
+    the firm sent it."""
     wrong = [f for f in one.findings if f.severity == "error"]
     is_read = not any(f.row is None for f in wrong)
-    heard = one.orders - {f.subject for f in wrong}
+    heard = one.orders - {f.subject for f in wrong} if is_read else frozenset()
+    left = []
     for told in _taken(folder):
         path = folder / told.place
-        is_there = path.parent == folder / OUTBOX / box and told.place.endswith(TOLD)
-        if not is_there or leads_elsewhere(folder, path):
+        is_own = path.parent == folder / OUTBOX / box
+        is_there = is_own or (one.counterparty is None and Path(told.place).parts[:1] == (OUTBOX,))
+        if not is_there or not told.place.endswith(TOLD) or leads_elsewhere(folder, path):
             continue
-        is_again = (told.stem or path.name.removesuffix(TOLD)) == stem
+        is_again = is_own and (told.stem or path.name.removesuffix(TOLD)) == stem
         # Of a file that could not be read no order is known: none of other names stands for it.
-        is_right = is_read and bool(told.orders) and told.orders <= heard
+        is_right = bool(told.orders) and told.orders <= heard
         if (is_again or is_right) and told.digest and digest_of(path) == told.digest:
             path.unlink()
+        elif told.orders & heard and not is_right:
+            left.append(replace(told, orders=told.orders - heard))
+    return left
 
 
 def _told(folder: Path) -> frozenset[str]:
