@@ -17,6 +17,7 @@ from datong.app import counter_offers, exchange_one_way, release_orders
 from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.cli.terminal_counter_offers import cost_line, show_offers
+from datong.app.exchange_each_way import exchange_each_way
 from datong.app.kept_runs import run_messages
 from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
@@ -628,7 +629,7 @@ def test_a_warning_is_told_after_a_kill_between_taking_in_and_moving(
         assert plant.exchange(chain) == []
 
 
-@pytest.mark.parametrize("where", ["settle", "forget_told"])
+@pytest.mark.parametrize("where", ["settle", "_deliver", "forget_told"])
 def test_after_a_kill_the_next_exchange_says_what_the_sheets_held(
     plant: Plant, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -637,7 +638,7 @@ def test_after_a_kill_the_next_exchange_says_what_the_sheets_held(
     plant.says(MAKER, f"{made},接单,,", "W-none,接单,,")
     plant.says(SUPPLIER, f"{bought},accepted,,")
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with plant.at(2) as chain:
@@ -651,6 +652,27 @@ def test_after_a_kill_the_next_exchange_says_what_the_sheets_held(
         counts = [dict(f.found.params)["count"] for f in plant.findings if f.code == "taken_before"]
         assert counts == [1, 1]
         assert plant.exchange(chain) == []
+
+
+def test_what_was_taken_in_is_told_again_until_it_was_told(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill before the next sheets are out, one before anything was printed, and then the exchange that tells it."""
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},接单,,")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with plant.at(2) as chain:
+        with monkeypatch.context() as patch:
+            patch.setattr(exchange_one_way, "_deliver", killed)
+            with pytest.raises(KeyboardInterrupt):
+                next(exchange_each_way(chain, plant.drop, "en"))
+        for codes in (["taken_before"], ["taken_before"]):
+            ways = exchange_each_way(chain, plant.drop, "en")
+            assert [f.code for f in next(ways).findings] == codes
+            ways.close()
+        assert [[f.code for f in way.findings] for way in exchange_each_way(chain, plant.drop, "en")] == [codes]
+        assert [way.findings for way in exchange_each_way(chain, plant.drop, "en")] == [()]
 
 
 def test_a_release_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

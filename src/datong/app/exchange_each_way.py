@@ -10,9 +10,9 @@ from pathlib import Path
 
 from datong.app.chain import Chain
 from datong.app.email_of_chain import email_post
-from datong.app.exchange_one_way import exchange, file_drop
+from datong.app.exchange_one_way import exchange, file_drop, forget_told
 from datong.connectors.email.post import EmailPost
-from datong.connectors.filedrop.inbox import RowCount, row_counts
+from datong.connectors.filedrop.inbox import CollectedFiles, RowCount, row_counts
 from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.findings import Finding, finding
 from datong.model.flow import party
@@ -31,20 +31,24 @@ class OneWay:
 
 
 def exchange_each_way(chain: Chain, drop: Path, language: str, again: Collection[str] = ()) -> Iterator[OneWay]:
-    """Exchange by e-mail, where the chain has it, then by the drop folder: each as soon as it is done. Raises what
-    `email_post` and `exchange` raise."""
+    """Exchange by e-mail, where the chain has it, then by the drop folder: each as soon as it is done. What was found
+    counts as told once the next is asked for, or the end. Raises what `email_post` and `exchange` raise."""
     post, findings = email_post(chain, language, again)
     if post is not None:
-        outcomes, reports, found = exchange(chain, post, post, post.serves)
+        outcomes, reports, found = exchange(chain, post, post, post.serves, told_later=True)
         yield OneWay(True, outcomes, reports, (*findings, *found))
+        forget_told(chain, post.name, found=found)
         findings = ()
     files = file_drop(chain, drop, language)
     counts: list[RowCount] = []
-    outcomes, reports, found = exchange(
-        chain, files, files, all_but(post), lambda collected, answers: counts.extend(row_counts(collected, answers))
-    )
+
+    def count(collected: CollectedFiles, answers: Sequence[Finding]) -> None:
+        counts.extend(row_counts(collected, answers))
+
+    outcomes, reports, found = exchange(chain, files, files, all_but(post), count, told_later=True)
     unaddressed = () if post is None else without_address(outcomes)
     yield OneWay(False, outcomes, reports, (*findings, *unaddressed, *found), tuple(counts))
+    forget_told(chain, files.name, found=found)
 
 
 def all_but(post: EmailPost | None) -> Callable[[str], bool]:

@@ -30,6 +30,8 @@ from datong.network.routes import Routes
 
 # Under which the ledger keeps what was found in answers that were taken in, until that is told to whom they are of.
 _FOUND = "answers/"
+# The rule of answers that were taken in, and could not be put away.
+NOT_SETTLED = "dispatch.not_settled"
 
 
 def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
@@ -89,16 +91,20 @@ def exchange(
     inlet: Inlet[C],
     serves: Callable[[str], bool] = anybody,
     heard: Callable[[C, Sequence[Finding]], None] | None = None,
+    told_later: bool = False,
 ) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
     """Take in what came back, and deliver what is released then: who answered already is told so. Gives what became of
     each delivery, the report rows taken in, and findings: of what was refused or could not be reached, too. serves:
-    counterparties that this way out is for. heard: is given what came back, and what was found in it.
+    counterparties that this way out is for. heard: is given what came back, and what was found in it. told_later:
+    whoever asks tells somebody of it, and calls `forget_told` then; else it counts as told once this returns.
 
     Raises Refused on a branch. A way in that cannot be read or changed is a finding: what goes out goes out.
     """
     refuse_what_ifs(chain)
     taken, found = _hear(chain, outlet.name, inlet, heard)
     outcomes = _deliver(chain, outlet, serves)
+    if not told_later:
+        forget_told(chain, outlet.name, found=found)
     return outcomes, taken, (*not_delivered(outcomes), *found)
 
 
@@ -123,8 +129,7 @@ def _hear(
     try:
         inlet.settle(collected, of_reports)
     except errors.DatongError as error:
-        return taken, (*found, finding("error", "dispatch.not_settled", way, why=error.message))
-    forget_told(chain, way)
+        return taken, (*found, finding("error", NOT_SETTLED, way, why=error.message))
     return taken, found
 
 
@@ -144,8 +149,11 @@ def take_in_reports(chain: Chain, reports: Sequence[OrderReport], way: str) -> t
     return taken, (*_untold(before, heard.findings), *heard.findings, *odd)
 
 
-def forget_told(chain: Chain, way: str, source: str = "") -> None:
-    """Whoever was to be told what was found in answers has been told. source: whose name begins so."""
+def forget_told(chain: Chain, way: str, source: str = "", found: Sequence[Finding] = ()) -> None:
+    """Whoever was to be told what was found in answers has been told. source: whose name begins so. found: what was
+    told; answers that could not be put away are read again, and what was found in them stays."""
+    if any(f"dispatch.{one.code}" == NOT_SETTLED for one in found):
+        return
     for kept in chain.ledger.intakes(f"{_FOUND}{way}/{source}"):
         chain.ledger.forget_intake(kept.place)
 
