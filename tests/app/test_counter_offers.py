@@ -705,7 +705,9 @@ def test_an_order_that_starts_later_is_said_to_and_only_what_still_waits_is_name
             release_orders.release(chain, [later, "W9-none"], all_due=False)
     assert f"{later} starts on {rows[later]['start']}" in told.value.message.text("en")
     assert "before 2026-03-09" in told.value.message.text("en")
-    assert "W9-none is no order of the last run" in told.value.message.text("en")
+    lines = told.value.message.text("en").splitlines()
+    assert [line.split()[0] for line in lines] == [later, "W9-none", "Of"]
+    assert "W9-none is no order of the last run" in lines[1]
     assert not any(o in told.value.message.text("en") for o in (first, *others))
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 import mill
 from datong.app import exchange_one_way, release_orders
 from datong.app.chain import Chain
+from datong.app.cli import terminal_since
 from datong.app.cli.terminal_since import first_of, show_since
 from datong.model.errors import Refused
 from datong.network.position import position
@@ -371,6 +372,19 @@ def test_it_is_shown_small_in_both_languages(
     assert second.run not in shown
     assert first.run in shown
     assert ("Since the last plan" in shown) == (language == "en")
+
+
+def test_what_is_not_shown_is_said_to_be_in_the_workbook_that_was_written(
+    factory: Factory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.week(0)
+    factory.asks(d6="Q,2026-03-26,5")
+    result = factory.week(7)
+    monkeypatch.setattr(terminal_since, "SHOWN_OF_PART", 1)
+    for book in (None, Path("out", "datong.xlsx")):
+        show_since(result.tables["since"], result.settings, "zh", Console(width=200), book=book)
+        shown = capsys.readouterr().out
+        assert ("加 --out" in shown, "全部列在 out/datong.xlsx 的" in shown) == (book is None, book is not None)
 
 
 def test_a_what_if_is_held_against_its_parents_plan(factory: Factory) -> None:

@@ -284,7 +284,8 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
         show_header(result, language)
         if chain.branch_name is not None:
             terminal.line(say("branch.header", language, branch=chain.branch_name))
-        show_since(result.tables["since"], chain.settings, language)
+        book = None if options.out is None else options.out / "datong.xlsx"
+        show_since(result.tables["since"], chain.settings, language, book=book)
         terminal.show_results(inputs, language)
         if options.out is not None:
             terminal.line(say("app.written", language, path=options.out))

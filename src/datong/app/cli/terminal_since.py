@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -28,9 +29,16 @@ def show_changes(since: pa.Table, settings: ChainSettings, language: str, consol
 
 
 def show_since(
-    since: pa.Table, settings: ChainSettings, language: str, console: Console | None = None, *, rows: bool = True
+    since: pa.Table,
+    settings: ChainSettings,
+    language: str,
+    console: Console | None = None,
+    *,
+    rows: bool = True,
+    book: Path | None = None,
 ) -> None:
-    """The table `since` of a run: the first of each kind. rows: False gives how many there are of each kind alone."""
+    """The table `since` of a run: the first of each kind. rows: False gives how many there are of each kind alone.
+    book: the workbook in which all of them are; None: none was written."""
     console = console or terminal.make_console()
     all_rows = rendered({"since": since}, language)["since"].to_pylist()
     parts = {part: [row for row in all_rows if row["part"] == part] for part in PARTS}
@@ -42,7 +50,10 @@ def show_since(
         if not rows and part not in _COUNTED:
             continue
         if own or (part in _COUNTED and before["kind"] != "first"):
-            _print_part(console, part, own, language, rows=rows)
+            left = _print_part(console, part, own, language, rows=rows)
+            if left > 0:
+                key = "since.more" if book is None else "since.more_written"
+                console.print(Text("    " + say(key, language, count=left, file=book), style="dim"))
     if not rows:
         console.print(Text("  " + say("since.in_report", language), style="dim"))
     console.print()
@@ -54,12 +65,12 @@ def show_since(
 
 def _print_part(
     console: Console, part: str, own: Sequence[Mapping[str, Any]], language: str, *, rows: bool = True
-) -> None:
-    """How many rows of each kind a part has, and the first of them."""
+) -> int:
+    """How many rows of each kind a part has, and the first of them. Gives how many there are besides."""
     head = say(f"since.part.{part}", language)
     if not own:
         console.print(Text("  " + say("since.nothing", language, part=head), style="dim"))
-        return
+        return 0
     told = [row for row in own if row["kind"] not in _SUMS]
     if part in _COUNTED:
         kinds = Counter(row["kind"] for row in told)
@@ -71,12 +82,11 @@ def _print_part(
         head = say("since.counts", language, part=head, counts=("、" if language == "zh" else ", ").join(counts))
     console.print(Text(f"  {head}"))
     if not rows:
-        return
+        return 0
     shown = told if part == "cost" else first_of(told)
     for row in shown:
         console.print(Text(f"    {row['text']}"))
-    if len(told) > len(shown):
-        console.print(Text("    " + say("since.more", language, count=len(told) - len(shown)), style="dim"))
+    return len(told) - len(shown)
 
 
 def first_of(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
