@@ -1217,6 +1217,58 @@ def test_an_offer_beside_news_of_work_is_told_besides(ledger: DuckDBLedger, drop
 
 
 @pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ("没布料，做不了,,", ("refused", None, "没布料", "happened_at")),
+        ("no fabric; cannot,,", ("refused", None, "no fabric", "happened_at")),
+        ("已经开工,,", ("started", None, None, "happened_at")),
+        ("已经做完了,一百四十四,2026-03-05", ("done", 144.0, None, None)),
+        ("部分完工,两百,今天", ("partly_done", 200.0, None, "happened_at")),
+        ("部分完工,八十,今天上午9点", ("partly_done", 80.0, None, "happened_at")),
+        ("部分完工,一百二,2026-03-05", "bad_units"),
+        ("红色，做不了,,", "unknown_state"),
+        ("没问题，做不了,,", "unknown_state"),
+        ("没布料,,", "unknown_state"),
+        ("收到,,", "unknown_state"),
+        ("做好一半了,,", "unknown_state"),
+    ],
+)
+def test_natural_words_in_the_cells_of_a_sheet(
+    ledger: DuckDBLedger, drop: Path, cells: str, told: tuple[object, ...] | str
+) -> None:
+    put(drop, f"单号,数量,状态,累计良品数,时间\nW1,163,{cells}\n")
+    got = heard(drop, end(ledger))
+    if isinstance(told, str):
+        (found,) = got.collected.findings
+        assert found.code == told and not got.collected.reports
+        assert ("163 件中已完成 81.5 件" in found.text("zh")) == ("一半" in cells)
+    else:
+        (report,) = got.collected.reports
+        event = report.event
+        assert (event.state, event.good_units, event.reason, event.assumed) == told
+
+
+def test_what_is_told_of_today_is_of_the_day_on_which_the_file_was_written(ledger: DuckDBLedger, drop: Path) -> None:
+    for number, text in enumerate(("今天", "今天下午3点", "today")):
+        put(drop, f"单号,状态,累计良品数,时间\nW1,部分完工,{number + 1},{text}\n", name := f"{number}.csv")
+        written = datetime(2026, 3, 9, 4, tzinfo=UTC).timestamp()
+        os.utime(drop / "inbox" / name, (written, written))
+    reports = collect(drop, SETTINGS.calendar).reports
+    moments = [report.event.happened_at.astimezone(SETTINGS.calendar.zone) for report in reports]
+    assert [(m.day, m.hour) for m in moments] == [(9, 0), (9, 15), (9, 0)]
+
+
+def test_a_price_is_spoken_of_where_a_sheet_has_a_column_for_it(tmp_path: Path) -> None:
+    """The works write it as the state, and the sheet says so."""
+    for kind, is_asked in (("make", False), ("buy", True)):
+        sheet = sheet_of("Mill", "R1", to("Mill", work("W1", 40.0, kind=kind)), "zh", Known())
+        (tmp_path / "sheet.xlsx").write_bytes(as_workbook(sheet, "zh"))
+        book = CalamineWorkbook.from_path(tmp_path / "sheet.xlsx").get_sheet_by_index(0).to_python()
+        text = "".join(str(cell) for row in book for cell in row)
+        assert ("新单价" in text, "如“单价20”" in text) == (is_asked, not is_asked)
+
+
+@pytest.mark.parametrize(
     ("remark", "due"),
     [
         ("余下推迟到12月14号", date(2026, 12, 14)),

@@ -55,6 +55,8 @@ _LATER = (
 _NEXT_WEEK = re.compile(r"下个?(?:周|星期|礼拜)([一二三四五六日天])")
 _THIS_WEEK = re.compile(r"[本这]个?(?:周|星期|礼拜)([一二三四五六日天])")
 _SOON = (("大后天", 3), ("后天", 2), ("明天", 1), ("tomorrow", 1))
+# The day on which a file was written. 昨天 is asked: a file may be written days after it was told.
+_TODAY = ("今天", "今日", "today")
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "日": 7, "天": 7}
 _ENGLISH = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _IN_CHINESE = re.compile(r"[〇零一二三四五六七八九十廿]+(?=[年月日号])")
@@ -74,6 +76,11 @@ _TAKEN = "\x1f"
 # What parts a refusal from the offer behind it: "拒绝，12月9日才能交". A blank does so only behind Chinese.
 _PARTED = re.compile(r" ?[,.;:!，。；：！、()（）]|(?<![a-z]) ")
 _BETWEEN_PARTS = re.compile(r"[,.;:!，。；：！、()（）]|(?<=[\u4e00-\u9fff]) | (?=[\u4e00-\u9fff])")
+# What is missing or broken: 没布料, 缺辅料了, 人手不够, no fabric.
+_MISSING = re.compile(
+    r"(?:我们|现在|目前)?(?:没有?|缺少?|无)[\u4e00-\u9fff]{1,6}|[\u4e00-\u9fff]{1,6}(?:不够|不足|没到|没来|坏了|故障|断货)了?"
+    r"|(?:no|out_of|short_of|lack_of)_[a-z_]{2,30}"
+)
 _PARTS_OF_REMARK = re.compile(r"[,;!，。；！、()（）]|\.(?!\d)")
 # A number, in words too where something is counted by it.
 _COUNTS = re.compile(
@@ -88,11 +95,12 @@ _NUMBER = r"\d(?:[\d.,']*\d)?"
 @dataclass(frozen=True)
 class Said:
     """What a text says. state: None where it names none. offer: what it offers instead of what was ordered.
-    is_by_speech: its day is counted from the one on which somebody spoke: 下周三."""
+    is_by_speech: its day is counted from the one on which somebody spoke: 下周三. reason: of a refusal, as it says."""
 
     state: OrderState | None = None
     offer: Offer = AS_ORDERED
     is_by_speech: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,9 +130,9 @@ class _Day:
 
 def said(text: str, spoken: Spoken) -> Said | None:
     """What an answer says; None where a part of it is not understood."""
-    state = _states().get(plain(text)) or _said_in_parts(text)
+    state = _state_of(plain(text)) or _said_in_parts(text)
     if state is not None:
-        return Said(state)
+        return Said(state, reason=_reasons_of(text) if state == "refused" else None)
     found = _take_day(_even(text), spoken)
     left, price = _take_number(found.left, _price())
     left, units = _take_number(left, _units())
@@ -165,11 +173,33 @@ def _said_in_parts(text: str) -> OrderState | None:
     """The state that each part of a text says, parted by a sign (可以，没问题), a refusal also with its reason, beside
     courtesies (好的，尽量); None where a part says something else, or another state."""
     parts = [plain(part) for part in _BETWEEN_PARTS.split(_even(text)) if part.strip()]
-    reasons, courtesies = _plain_words("refusal_reasons"), _plain_words("courtesies")
-    states = {_states().get(part) for part in parts if part not in reasons | courtesies}
+    reasons, courtesies = {part for part in parts if _is_reason(part)}, _plain_words("courtesies")
+    states = {_state_of(part) for part in parts if part not in reasons | courtesies}
     state = states.pop() if len(states) == 1 else None
-    is_plain = not reasons & {*parts} and (state == "accepted" or not courtesies & {*parts})
+    is_plain = not reasons and (state == "accepted" or not courtesies & {*parts})
     return state if state == "refused" or is_plain else None
+
+
+def _state_of(word: str) -> OrderState | None:
+    """The state of a plain word, also with a sign for `already` or for something that is new: 已经开工, 拒绝了."""
+    short = word.replace("已经", "已")
+    bare = short.removeprefix("已")
+    forms = (word, short, bare, word.removesuffix("了"), bare.removesuffix("了"))
+    return next((state for form in forms if (state := _states().get(form)) is not None), None)
+
+
+def _is_reason(part: str) -> bool:
+    """Whether a plain part of a text says why somebody refuses: something is missing or broken; no state, and nothing
+    of a part of the order, a day or a price."""
+    if part in _plain_words("refusal_reasons"):
+        return True
+    return _MISSING.fullmatch(part) is not None and _state_of(part) is None and not says_more(part.replace("_", " "))
+
+
+def _reasons_of(text: str) -> str | None:
+    """Why somebody refuses, as it stands beside the refusal."""
+    parts = (part.strip() for part in _BETWEEN_PARTS.split(_even(text)))
+    return "; ".join(part for part in parts if _is_reason(plain(part))) or None
 
 
 def meant(text: str) -> OrderState | None:
@@ -193,6 +223,11 @@ def says_more(text: str) -> bool:
     return bool(_COUNTS.search(even) or _has_condition(even) or any(_any_of(kind).search(even) for kind in kinds))
 
 
+def says_half(text: str) -> bool:
+    """Whether a text tells of half of an order: 做好一半了."""
+    return re.search(r"一半|半数|(?<![a-z])half(?![a-z])", _even(text)) is not None
+
+
 def is_conditional(text: str) -> bool:
     """Whether a remark beside an acceptance takes something of it back: a condition, and what it is of."""
     even = _even(text)
@@ -204,8 +239,7 @@ def is_conditional(text: str) -> bool:
 def is_reason_alone(text: str) -> bool:
     """Whether a text says why, and not what: 没料 may be a refusal, or a delay."""
     parts = {plain(part) for part in _BETWEEN_PARTS.split(_even(text)) if part.strip()}
-    states = {_states().get(part) for part in parts}
-    return bool(parts & _plain_words("refusal_reasons")) and "refused" not in states
+    return any(_is_reason(part) for part in parts) and "refused" not in {_state_of(part) for part in parts}
 
 
 def _has_condition(even: str) -> bool:
@@ -245,7 +279,9 @@ def moment_of(text: str, near: date, is_chinese: bool) -> tuple[date, time | Non
     """The day, and the time of day where one is told, at which something happened. near: a day without a year is the
     one that is nearest to it."""
     spoken = Spoken(near - timedelta(days=182), None, is_chinese)
-    found = _take_day(_even(text), spoken)
+    told = _even(text)
+    word = next((word for word in _TODAY if told.startswith(word)), None)
+    found = _take_day(told if word is None else f"{near.isoformat()} {told.removeprefix(word)}", spoken)
     left = found.left.replace(_TAKEN, " ").strip(" ,，")
     if found.is_wrong or found.is_by_speech or found.day is None:
         return None
@@ -257,6 +293,11 @@ def moment_of(text: str, near: date, is_chinese: bool) -> tuple[date, time | Non
         return None
     moment = datetime.combine(found.day, time.min) + passed
     return moment.date(), moment.time()
+
+
+def is_day_by_speech(text: str) -> bool:
+    """Whether a moment is told by the day on which it was written: 今天."""
+    return _even(text).startswith(_TODAY)
 
 
 def _since_midnight(parts: Mapping[str, str | None]) -> timedelta | None:
@@ -299,6 +340,7 @@ def numbers_of(texts: list[str]) -> list[float | None]:
     Several people fill in one sheet: a comma for decimals in one row tells nothing of 2,100 in the next. Only where
     other cells prove the point, with which the sheet itself is written, is such a cell read by it.
     """
+    texts = [text if any(sign.isdigit() for sign in text) else in_digits(text.casefold()) for text in texts]
     column = read_numbers(cells_of(pa.array(texts, pa.string())))
     values = column.values(".")
     unsure = np.zeros(len(texts), bool) if column.rules == {"."} else column.unsure

@@ -154,7 +154,8 @@ def as_workbook(sheet: Sheet, language: str) -> bytes:
     answer = book.add_format({"bg_color": "#FFF6D5", "border": 1, "border_color": "#DDCC99", "valign": "top"})
     top = 0
     page.write_string(top, 0, say("dispatch.sheet.title", language, name=sheet.counterparty, run=sheet.run), bold)
-    for line in ("how", "offer", "when", "back"):
+    offer = "offer" if "new_price" in sheet.answers else "offer_unpriced"
+    for line in ("how", offer, "when", "back"):
         top += 1
         page.write_string(top, 0, say(f"dispatch.sheet.{line}", language))
     top += 2

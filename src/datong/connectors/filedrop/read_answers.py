@@ -16,12 +16,14 @@ from datong.connectors.filedrop.answer_phrases import (
     Spoken,
     day_of,
     is_conditional,
+    is_day_by_speech,
     is_reason_alone,
     meant,
     moment_of,
     numbers_of,
     said,
     said_of_rest,
+    says_half,
     two_numbers,
 )
 from datong.connectors.filedrop.given_out import without_what_we_gave
@@ -46,7 +48,7 @@ from datong.model.words import Message, message, visible
 
 # Columns in which an order says by when it is to be done.
 _ASKED_FOR = ("due", "arrives_on")
-_READ = ("order", *ANSWER_COLUMNS, "key", *_ASKED_FOR)
+_READ = ("order", *ANSWER_COLUMNS, "key", *_ASKED_FOR, "units")
 _EXAMPLES = frozenset(EXAMPLE.values())
 _NEEDED = ("order", "state")
 _NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
@@ -190,14 +192,14 @@ class _Row:
                 self._no_number(name, record[name])
         if self._findings or answer is None or when is None:
             return [], self._findings
-        assumed = None if record["happened_at"] else "happened_at"
+        assumed = None if self._says_when else "happened_at"
         event = OrderEvent(
             self._order,
             answer.state or "offered",
             when[0],
             self._counted["good_units"],
             self._counted["scrap_units"],
-            record["reason"] or None,
+            record["reason"] or answer.reason,
             date_only=when[1],
             assumed=assumed,
         )
@@ -205,6 +207,12 @@ class _Row:
             return [replace(event, offer=answer.offer)], []
         offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
         return [event, offer] if answer.offer else [event], []
+
+    @property
+    def _says_when(self) -> bool:
+        """Of a file that is written again, today is another day."""
+        text = self._record["happened_at"]
+        return bool(text) and not is_day_by_speech(text)
 
     def _may_be_undated(self, answer: Said) -> bool:
         told = any(self._record[name] for name in ("good_units", "scrap_units"))
@@ -246,7 +254,7 @@ class _Row:
         if first.state == "accepted" and not merged and is_conditional(record["reason"]):
             self._problem("takes_back", "reason", value=record["reason"])
             return None
-        return Said(first.state, merged)
+        return Said(first.state, merged, reason=first.reason)
 
     def _unknown_state(self, text: str) -> None:
         """A question; where one state alone is near to what was typed, whether that is meant. An offer is written into
@@ -256,8 +264,11 @@ class _Row:
             self._problem("no_state", "state", states=states)
             return
         self._problem("unknown_state", "state", state=text, states=states)
-        near = meant(text)
-        if is_reason_alone(text):
+        near, ordered = meant(text), numbers_of([self._record["units"]])[0]
+        if near == "partly_done" and ordered is not None and says_half(text):
+            words = {"state": message("dispatch.state.partly_done"), "units": ordered / 2, "ordered": ordered}
+            self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.did_you_mean_half", **words))
+        elif is_reason_alone(text):
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.reason_alone"))
         elif near is not None:
             rule = "dispatch.did_you_mean_offer" if near == "offered" else "dispatch.did_you_mean"
@@ -277,7 +288,7 @@ class _Row:
     def _is_day_sure(self, column: str, day: date | None, spoken: Spoken) -> bool:
         """Whether a day that is counted from the one on which somebody spoke is known: the row says when that was, or
         it is no later than asked for. The time of a file gets later as it is copied: a later day is asked."""
-        if self._record["happened_at"] or (day is not None and spoken.due is not None and day <= spoken.due):
+        if self._says_when or (day is not None and spoken.due is not None and day <= spoken.due):
             return True
         self._problem("which_day", column, value=self._record[column], day=str(day))
         return False
