@@ -1076,6 +1076,10 @@ def test_a_file_that_is_no_sheet_is_told_once_to_us_and_to_its_firm(drop: Path) 
     assert [path.name for path in told] == [f"{name}.findings.txt" for name in names]
     assert all("另存为 .xlsx 或 .csv" in path.read_text(encoding="utf-8-sig") for path in told)
     assert [f.code for f in collect(drop, SETTINGS.calendar, reader).findings] == ["unknown_box"]
+    (box / "reply.csv").write_text("no sheet either")
+    settle(bad := collect(drop, SETTINGS.calendar, reader), (), "en")
+    assert inbox.row_counts(got, ()) == () and len(inbox.row_counts(bad, ())) == 1
+    assert all(path.exists() for path in told)
     (box / "reply.csv").write_text(f"{HEAD}W1,accepted,,2026-03-06,\n")
     settle(collect(drop, SETTINGS.calendar, reader), (), "en")
     assert [path.name for path in told if path.exists()] == ["photo.jpg.findings.txt"]

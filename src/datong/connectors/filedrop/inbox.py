@@ -333,7 +333,9 @@ def _take_back(folder: Path, one: CollectedFile, box: Path, stem: str) -> list[_
         is_there = is_own or (one.counterparty is None and Path(told.place).parts[:1] == (OUTBOX,))
         if not is_there or not told.place.endswith(TOLD) or leads_elsewhere(folder, path):
             continue
-        is_again = is_own and (told.stem or path.name.removesuffix(TOLD)) == stem
+        name = path.name.removesuffix(TOLD)
+        is_of_sheet = not name.startswith(f"{told.stem}.") or not told.stem
+        is_again = is_own and (told.stem or name) == stem and (is_read or is_of_sheet)
         # Of a file that could not be read no order is known: none of other names stands for it.
         is_right = bool(told.orders) and told.orders <= heard
         if (is_again or is_right) and told.digest and digest_of(path) == told.digest:
@@ -360,9 +362,9 @@ class RowCount:
 
 
 def row_counts(collected: CollectedFiles, answers: Sequence[Finding]) -> tuple[RowCount, ...]:
-    """For each file that was read. answers: what was found as its rows were held against the orders."""
+    """For each sheet that was read. answers: what was found as its rows were held against the orders."""
     counts = []
-    for one in collected.files:
+    for one in (file for file in collected.files if file.path.suffix.lower() in _SUFFIXES):
         wrong = [f for f in (*one.findings, *answers) if f.source == one.source and f.severity == "error"]
         wrong = [f for f in wrong if f.row is not None and f.code != "other_chain"]
         held = len({f.row for f in wrong}) + sum(f.rows_affected - 1 for f in wrong)
