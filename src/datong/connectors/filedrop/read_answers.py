@@ -266,7 +266,7 @@ class _Row:
         self._problem("unknown_state", "state", state=text, states=states)
         near, ordered = meant(text), numbers_of([self._record["units"]])[0]
         if near == "partly_done" and ordered is not None and says_half(text):
-            words = {"state": message("dispatch.state.partly_done"), "units": ordered / 2, "ordered": ordered}
+            words = {"state": message("dispatch.state.partly_done"), "units": ordered // 2, "ordered": ordered}
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.did_you_mean_half", **words))
         elif is_reason_alone(text):
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.reason_alone"))
