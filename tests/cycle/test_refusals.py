@@ -175,7 +175,7 @@ def test_a_firm_that_cancels_is_not_asked_for_the_same_at_once() -> None:
     causes = [c.text for o in orders for c in o.causes if c.text.key == "plan.cause.cancelled"]
     assert causes and "cancelled W1, 5 by A/L" in causes[0].text("en") and "2024-01-08 起才再" in causes[0].text("zh")
     (row,) = closed_rows(state(no), MONDAY, Naming(state(no)))
-    assert f"datong withdraw order_events {found.event}" in row.text.text("zh")
+    assert row.kind == "cancelled" and f"datong withdraw order_events {found.event}" in row.text.text("zh")
     assert refusals(state({**no, "order_events": no["order_events"][:2]}), MONDAY) == ()
 
 

@@ -77,10 +77,11 @@ def _most_first(orders: Iterable[_Order]) -> list[_Order]:
 
 def closed_rows(state: State, from_day: date, naming: Naming) -> list[Row]:
     """A row for each refusal that closes a way from a day on."""
-    return [
-        Row("closed", "refused", _closed_text(r, naming), r.order, r.product, (None, r.units), (None, r.first))
-        for r in refusals(state, from_day)
-    ]
+    rows = []
+    for no in refusals(state, from_day):
+        kind, text = "cancelled" if no.is_cancelled else "refused", _closed_text(no, naming)
+        rows.append(Row("closed", kind, text, no.order, no.product, (None, no.units), (None, no.first)))
+    return rows
 
 
 def _closed_text(refusal: Refusal, naming: Naming) -> Message:
