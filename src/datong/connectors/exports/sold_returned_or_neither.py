@@ -22,6 +22,8 @@ _EMPTY = "(empty)"
 _THERE = "✓"
 # Before the marks of a state that the platform's own profile explains.
 _OWN = "="
+# Marks of what a number says: a row's text is its state.
+_SILENT = frozenset({"all_units", "other_lines", "some_back", "all_back"})
 
 
 def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
@@ -37,6 +39,10 @@ def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
             if "all_units" in marks and "unshipped" not in marks:  # the goods are paid back, something else is not
                 return "in_part"
             return "sold" if has_returned_units else "?partly_refunded"
+        if marks & {"some_back", "all_back"} and not marks & {"unshipped", "cancelled"}:
+            return "returned" if "all_back" in marks else "sold"  # the number tells more than the word
+        if has_returned_units and "shipped" in marks and not marks & {"some_back", "all_back"}:
+            return "?returned_uncounted"
         if "shipped" in marks:
             return "returned"
         if "unshipped" in marks or "cancelled" in marks:
@@ -58,6 +64,7 @@ def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
 # The readings of each question, the likeliest first.
 _READINGS = {
     "refunded": ("returned", "not_sold", "sold"),
+    "returned_uncounted": ("returned", "sold", "not_sold"),
     "partly_refunded": ("sold", "returned", "not_sold"),
     "cancelled_shipped": ("not_sold", "returned", "sold"),
     "refund_money": ("returned", "sold", "not_sold"),
@@ -169,7 +176,7 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         if mark == "shipped" and not 0.3 <= there.mean() <= 0.99:
             continue  # it tells nothing: hardly any row, or all, the cancelled ones too
         keys.append((there.astype(np.int64), [absent, [(mark, name)]]))
-        told_of.append(["", "" if mark in ("all_units", "other_lines") else f"{shown(name)}: {_THERE}"])
+        told_of.append(["", "" if mark in _SILENT else f"{shown(name)}: {_THERE}"])
     combined = np.zeros(size, np.int64)
     for at, parts in keys:
         combined = combined * len(parts) + at

@@ -45,7 +45,8 @@ def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines
         {n: export.columns[n] for n in export.choice.states} | remarks,
         _moments_of_change(export)
         | {n: (m, _where(m, export.columns[n])) for n, m in export.choice.flags.items()}
-        | in_part,
+        | in_part
+        | _counted_back(export, numbers, units),
         {n: export.columns[n] for n in export.choice.kinds},
         "returned_units" in numbers.by_field,
         {n: w for h, w in own.items() for n in present((h,), export.columns)} | meant,
@@ -202,6 +203,21 @@ def _ask_which_came_back(export: Export, name: str, found: Refunds, units: np.nd
     return export.asking.ask(Question("refund_lines", asks, (name,), texts_of(export.columns[name], rows), options))
 
 
+def _counted_back(export: Export, numbers: Numbers, units: np.ndarray) -> dict[str, tuple[str, Cells]]:
+    """The rows of which some units, or all, came back by the column that counts them, as marks."""
+    back, name = numbers.by_field.get("returned_units"), export.choice.column("returned_units")
+    if back is None or name is None:
+        return {}
+    some = (np.nan_to_num(back) != 0) & (units > 0)
+    every = some & (np.abs(np.nan_to_num(back)) >= units)
+    marks = {}
+    for sign, mark, rows in (("<", "some_back", some & ~every), (">=", "all_back", every)):
+        if rows.any():
+            marked = pc.if_else(pa.array(rows), pa.scalar("x"), pa.scalar(None, pa.string()))
+            marks[f"{name} {sign} {numbers.units_column}"] = (mark, Cells(marked))
+    return marks
+
+
 def _negative_amounts(
     export: Export, numbers: Numbers, sold: np.ndarray, returned: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -255,7 +271,8 @@ def _other_quantities(
         back = np.where(already, 0.0, back)
         returned = returned + back
         column = export.choice.column("returned_units")
-        export.notes.append(message("export.returned_units", column=column, units=f"{back.sum():,.10g}"))
+        if back.any():
+            export.notes.append(message("export.returned_units", column=column, units=f"{back.sum():,.10g}"))
     return sold, returned
 
 

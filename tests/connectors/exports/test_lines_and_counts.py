@@ -1,0 +1,70 @@
+"""What is said of one line of an order, in words and in numbers: the number wins, and no other line gets the words."""
+
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.exports.reading import Reading, read_export
+
+DAYS = range(1, 29)
+
+
+def read(folder: Path, header: str, row: str, name: str = "export.csv", **answers: str) -> Reading:
+    """28 rows. {d} is the day, {n} the number of the row; a value a|b|c goes round its parts."""
+    rows = []
+    for d in DAYS:
+        cells = [cell.split("|") for cell in row.format(d=f"{d:02}", n=100 + d).split(",")]
+        rows.append(",".join(parts[d % len(parts)] for parts in cells))
+    path = folder / name
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return read_export(path, answers)
+
+
+def keys(reading: Reading) -> list[str]:
+    return [question.key for question in reading.questions]
+
+
+def notes(reading: Reading) -> str:
+    return "\n".join(note.text("en") for note in reading.notes)
+
+
+# --- a column that counts what came back, beside a state ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "state", "good"),
+    [
+        ("Returned quantity", "Returned", "Delivered"),
+        ("Qty returned", "Refund completed", "Delivered"),
+        ("退货数量", "退款成功", "交易成功"),
+        ("退款数量", "退货退款成功", "已发货"),
+    ],
+)
+def test_the_number_of_units_that_came_back_wins_over_the_state(
+    tmp_path: Path, column: str, state: str, good: str
+) -> None:
+    header = f"Order,Date,SKU,Quantity,{column},Status,Price"
+    row = f"{{n}},2026-03-{{d}},KT-101|SP-9,5,0|0|0|1,{good}|{good}|{good}|{state},24.9"
+    reading = read(tmp_path, header, row)
+    assert (reading.sold, reading.returned, keys(reading)) == (140, 7, [])
+    assert "0 units came back" not in notes(reading)
+
+
+def test_a_line_of_which_all_came_back_by_its_number_is_counted_once(tmp_path: Path) -> None:
+    row = "{n},2026-03-{d},KT-101,5,0|0|0|5,Delivered|Delivered|Delivered|Returned,24.9"
+    reading = read(tmp_path, "Order,Date,SKU,Quantity,Returned quantity,Status,Price", row)
+    assert (reading.sold, reading.returned, keys(reading)) == (140, 35, [])
+    assert "0 units came back" not in notes(reading)
+
+
+@pytest.mark.parametrize("nothing", ["0", ""])
+def test_a_state_of_return_without_a_number_is_asked_about(tmp_path: Path, nothing: str) -> None:
+    header = "Order,Date,SKU,Quantity,Returned quantity,Status,Price"
+    row = f"{{n}},2026-03-{{d}},KT-101,5,{nothing}|1|{nothing}|{nothing},Delivered|Returned|Returned|Delivered,24.9"
+    reading = read(tmp_path, header, row)
+    assert keys(reading) == ["returned_uncounted"]
+    (question,) = reading.questions
+    assert all("35 units" in option.says.text("en") for option in question.options)
+    sold = {o.name: read(tmp_path, header, row, returned_uncounted=o.name) for o in question.options}
+    found = {name: (r.sold, r.returned, keys(r)) for name, r in sold.items()}
+    assert found == {"returned": (140, 42, []), "sold": (140, 7, []), "not_sold": (105, 7, [])}
