@@ -68,3 +68,58 @@ def test_a_state_of_return_without_a_number_is_asked_about(tmp_path: Path, nothi
     sold = {o.name: read(tmp_path, header, row, returned_uncounted=o.name) for o in question.options}
     found = {name: (r.sold, r.returned, keys(r)) for name, r in sold.items()}
     assert found == {"returned": (140, 42, []), "sold": (140, 7, []), "not_sold": (105, 7, [])}
+
+
+# --- a state that stands on one line of an order ---------------------------------------------------------------------
+
+
+def orders(folder: Path, header: str, marks: list[tuple[str, ...]], first: str = "", **answers: str) -> Reading:
+    """An order a day of lines of 5 units. marks: of each order's lines, in turn. first: what only the first lines say
+    in a last column."""
+    rows = []
+    for d in DAYS:
+        for line, mark in enumerate(marks[d % len(marks)]):
+            more = f",{first if not line else ''}" if first else ""
+            rows.append(f"{500 + d},2026-03-{d:02},KT-{line},5,{mark}{more}")
+    path = folder / "export.csv"
+    path.write_text("\n".join([header + (",Total" if first else ""), *rows]) + "\n", encoding="utf-8")
+    return read_export(path, answers)
+
+
+LINE_STATES = [("Refund status", "Returned"), ("退款状态", "退货成功"), ("Remark", "returned"), ("备注", "退货"),
+               ("Returned at", "2026-04-02")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "mark"), LINE_STATES)
+def test_a_state_of_one_line_says_nothing_of_the_others(tmp_path: Path, column: str, mark: str) -> None:
+    marks = [("", "", ""), ("", mark, ""), (mark, "", ""), ("", "")]
+    answers = {"refunded": "returned"} if column == "Returned at" else {}
+    reading = orders(tmp_path, f"Order,Date,SKU,Qty,{column}", marks, **answers)
+    assert (reading.sold, reading.returned, keys(reading)) == (385, 70, [])
+
+
+@pytest.mark.parametrize(("column", "mark"), LINE_STATES[:4])
+def test_a_state_on_first_lines_only_is_asked_about_with_its_units(tmp_path: Path, column: str, mark: str) -> None:
+    marks = [("", "", ""), (mark, "", ""), ("", ""), ("",)]
+    reading = orders(tmp_path, f"Order,Date,SKU,Qty,{column}", marks)
+    assert keys(reading) == [f"of_order:{column}"]
+    assert all("70" in option.says.text("en") for option in reading.questions[0].options)
+    found = {}
+    for whose in ("line", "order"):
+        again = orders(tmp_path, f"Order,Date,SKU,Qty,{column}", marks, **{f"of_order:{column}": whose})
+        found[whose] = (again.sold, again.returned, keys(again))
+    assert found == {"line": (315, 35, []), "order": (315, 105, [])}
+
+
+@pytest.mark.parametrize(("column", "mark"), LINE_STATES[:4])
+def test_a_state_beside_amounts_of_orders_is_of_the_order(tmp_path: Path, column: str, mark: str) -> None:
+    marks = [("", "", ""), (mark, "", ""), ("", ""), ("",)]
+    reading = orders(tmp_path, f"Order,Date,SKU,Qty,{column}", marks, first="99.5")
+    assert (reading.sold, reading.returned) == (315, 105)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_state_that_every_order_has_once_is_of_the_order(tmp_path: Path, at: int) -> None:
+    marks = [tuple(state if line == at else "" for line in range(3)) for state in ("Delivered", "Returned")]
+    reading = orders(tmp_path, "Order,Date,SKU,Qty,Order status", marks)
+    assert (reading.sold, reading.returned, keys(reading)) == (420, 210, [])

@@ -10,6 +10,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import NUMBER_FIELDS
 from datong.connectors.exports.day_month_order import day_of
 from datong.connectors.exports.export import Export
+from datong.connectors.exports.price_units_amount import sum_text, texts_of
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain
@@ -41,7 +42,6 @@ def told_of_rows(export: Export) -> Told:
 
 def carry(export: Export) -> None:
     """Cells that stand once for a group or an order, on all its rows."""
-    order = export.cells("order")
     numbers = [export.columns[n] for f in ("units", "amount", "price") if (n := export.choice.column(f)) is not None]
     has_number = np.ones(export.table.height, bool) if not numbers else np.any([c.filled for c in numbers], axis=0)
     keys = name_columns(export)
@@ -53,17 +53,58 @@ def carry(export: Export) -> None:
         rows = rows & ~_dated_otherwise(export) if wanted == "date" else rows
         if name is not None and is_gappy(export.columns[name], rows):
             _fill(export, wanted, name, rows)
-    order = export.cells("order")
-    if order is None:
+    if export.cells("order") is None:
         return
-    lines = [n for f in ("date", "customer", "market", "cancelled_at", "refunded_at", "shipped_at")
-             if (n := export.choice.column(f)) is not None]  # fmt: skip
-    for name in (*lines, *export.choice.states, *export.choice.flags, *export.choice.kinds):
-        if not is_of_line(name):
-            before = int(export.columns[name].filled.sum())
-            export.columns[name] = carried(export.columns[name], order)
-            if (more := int(export.columns[name].filled.sum()) - before) > 0:
-                export.notes.append(message("export.carried", column=name, count=more))
+    whose = [n for f in ("date", "customer", "market") if (n := export.choice.column(f)) is not None]
+    when = [n for f in ("cancelled_at", "refunded_at", "shipped_at") if (n := export.choice.column(f)) is not None]
+    for name in (*whose, *when, *export.choice.states, *export.choice.flags, *export.choice.kinds):
+        before = export.columns[name]
+        export.columns[name] = on_all_lines(export, name, before, of_order=name in whose)
+        if (more := int(export.columns[name].filled.sum() - before.filled.sum())) > 0:
+            export.notes.append(message("export.carried", column=name, count=more))
+
+
+def on_all_lines(export: Export, name: str, cells: Cells, *, of_order: bool = False) -> Cells:
+    """What a column says on one line of an order, on all its lines, where it speaks of the order: by its own gaps, by
+    other columns that stand on the first line of each order only, or by an answer. cells: of the column, or some of
+    them. of_order: it speaks of the order in any case."""
+    order = export.cells("order")
+    if order is None or is_of_line(name):
+        return cells
+    more = carried(cells, order)
+    gained = more.filled & ~cells.filled
+    if of_order or not gained.any() or _is_in_every_order(cells, order):
+        return more
+    if not _is_first_only(cells, order):
+        return cells
+    if export.profile is not None or any(is_of_order(other, order) for other in export.table.columns.values()):
+        return more
+    units = export.cells("units")
+    gains = f"{int(gained.sum()):,}" if units is None else sum_text(units.take(np.flatnonzero(gained)))
+    asks = message("export.asks.of_order", column=name, count=f"{int(gained.sum()):,}")
+    options = tuple(Option(n, message(f"export.reading.of_{n}", units=gains)) for n in ("line", "order"))
+    samples = texts_of(cells, cells.filled)
+    return (
+        more if export.asking.ask(Question(f"of_order:{name}", asks, (name,), samples, options)) == "order" else cells
+    )
+
+
+def _is_in_every_order(cells: Cells, order: Cells) -> bool:
+    """Whether each order has a value of a column on some line, and none has two."""
+    rows = np.flatnonzero(order.filled)
+    codes = order.text.take(pa.array(rows)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    values = cells.text.take(pa.array(rows)).dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    pairs = np.unique(np.stack([codes, values])[:, values >= 0], axis=1)[0]
+    return len(pairs) == len(np.unique(pairs)) == len(np.unique(codes))
+
+
+def _is_first_only(cells: Cells, order: Cells) -> bool:
+    """Whether no order has a value of a column on another line than its first."""
+    rows = np.flatnonzero(order.filled)
+    codes = order.text.take(pa.array(rows)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    others = np.ones(len(rows), bool)
+    others[np.unique(codes, return_index=True)[1]] = False
+    return not cells.filled[rows[others]].any()
 
 
 def _fill(export: Export, wanted: str, name: str, inner: np.ndarray) -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.filled_down import carried, is_of_line
+from datong.connectors.exports.filled_down import on_all_lines
 from datong.connectors.exports.order_state_words import MARKS, marks_of, tells_of_undoing
 from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.questions import Option, Question
@@ -41,8 +41,7 @@ def states_in_remarks(
             known += doubtful
         if known:
             told = Cells(pc.if_else(pc.is_in(cells.text, pa.array(known, pa.string())), cells.text, None))
-            order = export.cells("order")
-            states[name] = told if order is None or is_of_line(name) else carried(told, order)
+            states[name] = on_all_lines(export, name, told)
     return states, meant
 
 
