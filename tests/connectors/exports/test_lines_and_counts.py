@@ -123,3 +123,17 @@ def test_a_state_that_every_order_has_once_is_of_the_order(tmp_path: Path, at: i
     marks = [tuple(state if line == at else "" for line in range(3)) for state in ("Delivered", "Returned")]
     reading = orders(tmp_path, "Order,Date,SKU,Qty,Order status", marks)
     assert (reading.sold, reading.returned, keys(reading)) == (420, 210, [])
+
+
+# --- kinds of documents beside sales ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("column", "sale"), [("订单类型", "正常"), ("业务类型", "销售"), ("单据类型", "销售出库"),
+                                              ("Order type", "Sale"), ("出库类型", "销售出库单")])  # fmt: skip
+@pytest.mark.parametrize("other", ["补发", "样品", "其他出库", "Replacement"])
+def test_a_kind_of_document_that_no_word_explains_is_asked_about_beside_sales(
+    tmp_path: Path, column: str, sale: str, other: str
+) -> None:
+    header, row = f"Order,Date,SKU,Qty,{column}", f"{{n}},2026-03-{{d}},KT-1|KT-2,5,{sale}|{sale}|{sale}|{other}"
+    assert keys(read(tmp_path, header, row)) == [f"kind:{other}"]
+    assert read(tmp_path, header, row, **{f"kind:{other}": "not_sold"}).sold == 105

@@ -393,8 +393,7 @@ def _is_kind(name: str, facts: Facts) -> bool:
     values = {plain(v) for v in facts.values}
     if values & (words("kinds", "return") | words("kinds", "nothing")):
         return True
-    doubtless = plain(name) in _plain_words("document") and not values & words("kinds", "sale")
-    return doubtless and 1 < facts.distinct_count <= _MOST_CODES
+    return plain(name) in _plain_words("document") and 1 < facts.distinct_count <= _MOST_CODES
 
 
 def _holds_kinds(name: str, facts: Facts) -> bool:
