@@ -137,3 +137,22 @@ def test_a_kind_of_document_that_no_word_explains_is_asked_about_beside_sales(
     header, row = f"Order,Date,SKU,Qty,{column}", f"{{n}},2026-03-{{d}},KT-1|KT-2,5,{sale}|{sale}|{sale}|{other}"
     assert keys(read(tmp_path, header, row)) == [f"kind:{other}"]
     assert read(tmp_path, header, row, **{f"kind:{other}": "not_sold"}).sold == 105
+
+
+# --- words for a return beside words for a unit -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["Retoure Stk", "Retouren Stk.", "Stk Retouren", "Rücksendungen (Stück)", "Rückgabe Stck", "Returns (pcs)",
+     "Returned pcs", "Retours (pcs)", "Devoluciones uds", "Uds. devueltas", "Resi pz", "Devoluções un", "Zwroty szt",
+     "Returer st", "İade adet", "Возвраты шт", "退货（件）", "返品数", "반품수량"],
+)  # fmt: skip
+@pytest.mark.parametrize("units", ["Menge", "Verkauf Stk"])
+def test_a_word_for_a_return_beside_one_for_a_unit_counts_what_came_back(
+    tmp_path: Path, column: str, units: str
+) -> None:
+    row = "{n},2026-03-{d},KT-1|KT-2,5|4|3,0|0|0|1,10"
+    reading = read(tmp_path, f"Order,Date,SKU,{units},{column},Price", row)
+    assert (reading.column("units"), reading.column("returned_units")) == (units, column)
+    assert (reading.returned, keys(reading)) == (7, [])
