@@ -156,3 +156,26 @@ def test_a_word_for_a_return_beside_one_for_a_unit_counts_what_came_back(
     reading = read(tmp_path, f"Order,Date,SKU,{units},{column},Price", row)
     assert (reading.column("units"), reading.column("returned_units")) == (units, column)
     assert (reading.returned, keys(reading)) == (7, [])
+
+
+# --- states of parcels ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["Lost in transit", "Rejected by buyer", "Delivery failed", "Delivered - damaged", "Exchanged", "派送失败",
+     "运输中丢失", "换货成功", "Annahme verweigert",
+     "Nicht zustellbar", "Échec de livraison", "No entregado", "RTO In Transit"],
+)  # fmt: skip
+def test_a_parcel_whose_end_is_not_told_is_asked_about(tmp_path: Path, state: str) -> None:
+    row = f"{{n}},2026-03-{{d}},KT-1|KT-2,5,Delivered|Delivered|Delivered|{state}"
+    reading = read(tmp_path, "Order,Date,SKU,Qty,Order status", row)
+    assert len(reading.questions) == 1
+    assert all("35 units" in option.says.text("en") for option in reading.questions[0].options)
+
+
+@pytest.mark.parametrize("state", ["RTO Delivered", "RTO - Delivered", "Returned to origin", "Returned to sender"])
+def test_a_parcel_that_came_back_to_its_origin_is_returned(tmp_path: Path, state: str) -> None:
+    row = f"{{n}},2026-03-{{d}},KT-1|KT-2,5,Delivered|Delivered|Delivered|{state}"
+    reading = read(tmp_path, "Order,Date,SKU,Qty,Order status", row)
+    assert (reading.sold, reading.returned, keys(reading)) == (140, 35, [])

@@ -19,6 +19,8 @@ MARKS: Mapping[str, frozenset[str]] = {
     "returning": frozenset({"returning"}),
     "pending": frozenset({"pending"}),
 }
+# A mark of words alone: what they say of a row is asked, whatever else is known of it.
+_UNCLEAR = frozenset({"unclear"})
 _CLAUSES = re.compile(r"[,，;；/、|+&()（）:：]")
 _NEGATION = re.compile(r"(?:^|\s)(?:not|no|non|never|un|nicht|kein|sin|pas)(?:\s|$)|[未无没不非待]")
 # An undoing that was asked for and refused, or taken back: it is none.
@@ -69,12 +71,12 @@ def tells_of_undoing(text: str) -> bool:
 @lru_cache(maxsize=1)
 def _known_states() -> Sequence[tuple[str, frozenset[str]]]:
     """All words for states, the longest first."""
-    known = {word: MARKS[name] for name in vocabulary()["states"] for word in words("states", name)}
+    known = {word: MARKS.get(name, _UNCLEAR) for name in vocabulary()["states"] for word in words("states", name)}
     return sorted(known.items(), key=lambda pair: (-len(pair[0]), pair[0]))
 
 
 def _clause(clause: str) -> frozenset[str] | None:
-    """The marks of one clause; None where no word of it is known, or one is left that may turn what the others say."""
+    """The marks of one clause; None where no word of it is known, or one is unclear or may turn what the others say."""
     marks: set[str] = set()
     bare = _REFUSED_ZH.sub(" ", _REFUSED.sub(" ", clause))
     rest, found = f" {bare} ", bare != clause
@@ -87,7 +89,7 @@ def _clause(clause: str) -> frozenset[str] | None:
         elif word in rest:
             rest, found = rest.replace(word, " "), True
             marks |= some
-    if not found or _NEGATION.search(rest) or (marks & _UNDONE and not _is_beside(rest, clause)):
+    if not found or marks & _UNCLEAR or _NEGATION.search(rest) or (marks & _UNDONE and not _is_beside(rest, clause)):
         return None
     return frozenset(marks)
 
