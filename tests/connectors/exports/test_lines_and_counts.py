@@ -179,3 +179,26 @@ def test_a_parcel_that_came_back_to_its_origin_is_returned(tmp_path: Path, state
     row = f"{{n}},2026-03-{{d}},KT-1|KT-2,5,Delivered|Delivered|Delivered|{state}"
     reading = read(tmp_path, "Order,Date,SKU,Qty,Order status", row)
     assert (reading.sold, reading.returned, keys(reading)) == (140, 35, [])
+
+
+# --- commas and points before three digits in one column --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("price", ["24.90", '"24,90"', "25"])
+@pytest.mark.parametrize("plain", ["414", '"2,459"', "1459"])
+def test_a_column_with_commas_and_points_before_three_digits_is_asked_about(
+    tmp_path: Path, price: str, plain: str
+) -> None:
+    cells = ['"1,250"', "1.250", plain, plain]
+    rows = [f"2026-03-{d:02},{500 + d},KT-1,{cells[d % 4]},{price}" for d in DAYS]
+    path = tmp_path / "export.csv"
+    path.write_text("\n".join(["Date,Order,SKU,Qty,Price", *rows]) + "\n", encoding="utf-8")
+    assert keys(read_export(path)) == ["mixed_signs:Qty"]
+    number = float(plain.strip('"').replace(",", ""))
+    point = 7 * (1250 + 1.25) + 14 * number
+    comma = point if "," not in plain else 7 * (1250 + 1.25) + 14 * number / 1000
+    found = {
+        name: round(read_export(path, {"mixed_signs:Qty": name}).sold, 2)
+        for name in ("grouped", "decimal_point", "decimal_comma")
+    }
+    assert found == {"grouped": 14 * (1250 + number), "decimal_point": point, "decimal_comma": round(comma, 2)}

@@ -57,8 +57,8 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
     shares = {}
     if {"units", "price", "amount"} <= read.keys():
         shares = {m: fits(*(read[f].values(m) for f in ("units", "price", "amount"))) for m in DECIMAL_SIGNS}
-    decided = decide_decimals(read, shares)
-    marks = dict(decided.marks)
+    decided = decide_decimals({f: column for f, column in read.items() if not column.is_mixed}, shares)
+    marks = dict.fromkeys(read, DECIMAL_SIGNS[0]) | dict(decided.marks)
     product = export.columns[export.choice.column("product") or ""].filled
     for name in decided.unsure:
         if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
@@ -68,7 +68,7 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
         marks |= dict.fromkeys(unsure, export.table.decimal)
     elif unsure:
         marks |= dict.fromkeys(unsure, _ask_for_decimal(export, unsure, read, columns))
-    by_field = {f: column.values(marks[f]) for f, column in read.items()}
+    by_field = {f: _values(export, columns[f], column, marks[f]) for f, column in read.items()}
     for wanted, name in columns.items():
         if wanted in ("price", "amount") and _CENTS.search(plain(name)):
             by_field[wanted] = by_field[wanted] / 100
@@ -111,6 +111,28 @@ def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, boo
     asks = message("export.asks.currencies", column=", ".join([*money.values(), *named]), currencies=told)
     question = Question("currencies", asks, (*money.values(), *named), tuple(sorted(found)), options)
     return None, export.asking.ask(question) != "no_prices"
+
+
+def _values(export: Export, name: str, column: NumberColumn, mark: DecimalSign) -> np.ndarray:
+    """A column by its decimal sign; where both signs stand before three digits, by an answer."""
+    if not column.is_mixed:
+        return column.values(mark)
+    readings = {"grouped": column.grouped()} | {
+        key: column.values(sign)
+        for key, sign in (("decimal_point", DECIMAL_SIGNS[0]), ("decimal_comma", DECIMAL_SIGNS[1]))
+    }
+    options = tuple(
+        Option(key, message(f"export.reading.{key}", units=f"{np.nansum(values):,.10g}"))
+        for key, values in readings.items()
+    )
+    larger = np.abs(column.point) > np.abs(column.comma)
+    samples = [
+        shown(text)
+        for rows in (column.unsure & larger, column.unsure & ~larger)
+        for text in export.columns[name].text.take(pa.array(np.flatnonzero(rows)[:1])).to_pylist()
+    ]
+    asks = message("export.asks.mixed_signs", column=name, samples=", ".join(samples))
+    return readings[export.asking.ask(Question(f"mixed_signs:{name}", asks, (name,), tuple(samples), options))]
 
 
 def _ask_for_decimal(

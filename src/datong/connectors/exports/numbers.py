@@ -72,6 +72,16 @@ class NumberColumn:
     unsure: np.ndarray
     money: bool = False
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether both signs stand before three digits, 1,250 and 1.250, and no cell proves what either is."""
+        larger = np.abs(self.point[self.unsure]) > np.abs(self.comma[self.unsure])
+        return not self.rules and bool(larger.any()) and not larger.all()
+
+    def grouped(self) -> np.ndarray:
+        """As numbers, with either sign between thousands where it may be."""
+        return np.where(self.unsure & (np.abs(self.comma) > np.abs(self.point)), self.comma, self.values("."))
+
     def values(self, mark: DecimalSign) -> np.ndarray:
         """As numbers, with `mark` for decimals; what is only readable otherwise is read otherwise."""
         first, second = (self.point, self.comma) if mark == "." else (self.comma, self.point)
