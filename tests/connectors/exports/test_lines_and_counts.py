@@ -202,3 +202,19 @@ def test_a_column_with_commas_and_points_before_three_digits_is_asked_about(
         for name in ("grouped", "decimal_point", "decimal_comma")
     }
     assert found == {"grouped": 14 * (1250 + number), "decimal_point": point, "decimal_comma": round(comma, 2)}
+
+
+# --- factors in headers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "factor"),
+    [("Menge in Tsd.", 1000), ("Menge (in Tsd. Stück)", 1000), ("Units in 000s", 1000), ("Units (thousands)", 1000),
+     ("Qty in thousands", 1000), ("Quantity in thousand units", 1000), ("Cantidad en miles", 1000),
+     ("Quantité en milliers", 1000), ("数量（千件）", 1000), ("数量（万）", 10_000), ("Menge in Mio.", 1_000_000),
+     ("Menge in Stk", 1), ("Qty in kg", 1)],
+)  # fmt: skip
+def test_a_factor_in_a_header_holds_for_its_numbers(tmp_path: Path, column: str, factor: int) -> None:
+    reading = read(tmp_path, f"Date,SKU,{column}", "2026-03-{d},KT-1|KT-2,2.5", units=column)
+    assert reading.sold == 70 * factor
+    assert (f"its numbers are of {factor:,}" in notes(reading)) == (factor > 1)

@@ -30,9 +30,16 @@ _CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(
 # What a sign of several currencies is read as, and the note that says so.
 _MEANT_BY = {"$": "USD", "¥": "CNY"}
 BY_SIGN = "export.currency_sign"
-_SCALES = {  # what a header says its numbers are of, in brackets or before a comma's space
-    1000: re.compile(r"[(\[【,]\s*(?:in )?(?:['’]?000s?|thousands?|k|tsd\.?|千[件个元]?)\s*(?:$|[)\]】])"),
+# What a header says its numbers are of: in brackets, before a comma's space, after "in", or with a currency.
+_BEFORE = r"(?:[(\[【,]\s*(?:in |en )?|\b(?:in|en)\s+)"
+_BEHIND = r"\s*(?:of )?(?:units?|pcs|pieces|stuck|stk\.?|eur|euros?|€|usd|\$|gbp|£|chf|unidades|pezzi)?\s*(?:$|[)\]】])"
+_SCALES = {
+    1000: re.compile(
+        rf"{_BEFORE}(?:['’]?000['’]?s?|1[.,']?000s?|thousands?|k|tsd\.?|tausend|miles|milliers|migliaia|duizend|tys\.?|тыс\.?"
+        rf"|千[件个元]?){_BEHIND}|\b(?:teur|tchf|tusd|keur|kusd|t€|k€)(?!\w)"
+    ),
     10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
+    1_000_000: re.compile(rf"{_BEFORE}(?:mio\.?|mln\.?|millions?|millionen|millones|百万[件个元]?){_BEHIND}"),
 }
 
 
