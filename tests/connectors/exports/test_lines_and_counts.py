@@ -218,3 +218,49 @@ def test_a_factor_in_a_header_holds_for_its_numbers(tmp_path: Path, column: str,
     reading = read(tmp_path, f"Date,SKU,{column}", "2026-03-{d},KT-1|KT-2,2.5", units=column)
     assert reading.sold == 70 * factor
     assert (f"its numbers are of {factor:,}" in notes(reading)) == (factor > 1)
+
+
+# --- a column for each month, of money --------------------------------------------------------------------------------
+
+
+def pivot(folder: Path, over: str, header: str, month: str, name: str = "export.csv", **answers: str) -> Reading:
+    """Two products by months. over: what stands above the table, '' for nothing; month: a header, {m} its number."""
+    names = [month.format(m=m) for m in range(1, 8)]
+    rows = [",".join([product, *(str(100 * m + i) for m in range(7))]) for i, product in enumerate(("KT-1", "KT-2"))]
+    path = folder / name
+    path.write_text("\n".join([*([over] if over else []), ",".join([header, *names]), *rows]) + "\n", encoding="utf-8")
+    return read_export(path, answers)
+
+
+@pytest.mark.parametrize(
+    ("over", "header", "month", "name"),
+    [
+        ("Umsatz in EUR", "Artikel", "{m:02}/2026", "export.csv"),
+        ("销售额（元）", "商品编码", "2026-{m:02}", "export.csv"),
+        ("", "Product", "Revenue 2026-{m:02}", "export.csv"),
+        ("", "Product", "2026-{m:02} Net sales", "export.csv"),
+        ("", "Product / EUR", "2026-{m:02}", "export.csv"),
+        ("", "Product", "2026-{m:02}", "Turnover by month.csv"),
+    ],
+)
+def test_months_of_money_are_no_units_without_a_word(
+    tmp_path: Path, over: str, header: str, month: str, name: str
+) -> None:
+    reading = pivot(tmp_path, over, header, month, name)
+    assert keys(reading) == ["money_units"]
+    assert "4,207" in reading.questions[0].options[0].says.text("en")
+    assert pivot(tmp_path, over, header, month, name, money_units="units").sold == 4207
+
+
+@pytest.mark.parametrize(
+    ("over", "header", "month"),
+    [
+        ("Absatz (Umsatz siehe Blatt 2)", "Artikel", "{m:02}/2026"),
+        ("销量", "商品编码", "2026-{m:02}"),
+        ("", "Product", "Units 2026-{m:02}"),
+        ("Sales", "Product", "2026-{m:02}"),
+    ],
+)
+def test_months_of_units_are_units(tmp_path: Path, over: str, header: str, month: str) -> None:
+    reading = pivot(tmp_path, over, header, month)
+    assert (reading.sold, keys(reading)) == (4207, [])

@@ -16,13 +16,14 @@ from datong.connectors.exports.date_texts import parse, with_year
 from datong.connectors.exports.day_month_order import day_of, decide_order, not_a_day, read_dates
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
-from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain
+from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain, words
 from datong.model.words import message
 
 LEAST_PERIODS = 3
 _MOST_PERIODS, _MOSTLY = 400, 0.8
 YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
 NOTHING_SOLD = re.compile(r"^(?:[-–—]|0+(?:[.,]0+)?)$")
+_PARTS_OF_NAMES = re.compile(r"[^\W_]+|[$€£¥]")
 _PERIOD_KINDS = ("day", "numeric", "stretch", "month", "week", "quarter")
 
 
@@ -168,7 +169,23 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
         notes.append(message("export.sum_columns", columns=", ".join(sums)))
     decimal = _decimal_of_sums(table, sums, list(numeric))
     told = (*table.notes, *notes)
-    return Table(table.name, columns, table.numbers[rows[sort]], True, table.repeated, told, decimal=decimal)
+    money = _says_money((*hints, *numeric, *(n for n in ids if not mostly_numbers(table.columns[n]))))
+    return Table(
+        table.name, columns, table.numbers[rows[sort]], True, table.repeated, told, decimal=decimal, money=money
+    )
+
+
+def _says_money(names: Sequence[str]) -> str:
+    """The first of some names that says that figures are money, where none says that they are units; '' where none."""
+    said = {name: f" {' '.join(_PARTS_OF_NAMES.findall(plain(name)))} " for name in names}
+
+    def named(area: str) -> str:
+        known = words("figures", area)
+        return next(
+            (n for n, text in said.items() if any((f" {w} " if w[0].isascii() else w) in text for w in known)), ""
+        )
+
+    return "" if named("units") else named("money")
 
 
 def written_period(period: Period, day: date) -> str:

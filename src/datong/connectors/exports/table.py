@@ -19,7 +19,8 @@ class Table:
     sees. wide: it had a column for each period, now in PERIOD_COLUMN and UNITS_COLUMN. repeated: rows left out because
     they are the header again. separator: between the fields of a text file. above: what stands above it. decimal: the
     decimal sign by which its columns of sums are sums, None where they tell none. of_rows:
-    how many rows of the file it is made of, where each makes one for every market; 0: each makes one."""
+    how many rows of the file it is made of, where each makes one for every market; 0: each makes one. money: what over
+    or beside the figures of a column for each period says that they are money, '' for nothing."""
 
     name: str
     columns: Mapping[str, Cells]
@@ -31,6 +32,7 @@ class Table:
     above: str = ""
     decimal: DecimalSign | None = None
     of_rows: int = 0
+    money: str = ""
 
     @property
     def height(self) -> int:

@@ -12,7 +12,9 @@ from datong.connectors.exports.price_units_amount import (
     sums_tell,
 )
 from datong.connectors.exports.questions import Option, Question
-from datong.model.words import message
+from datong.connectors.exports.table import UNITS_COLUMN
+from datong.ledger.row_checks import shown
+from datong.model.words import Message, message
 
 _CLEARLY = 0.75  # of a header's words
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
@@ -23,10 +25,11 @@ def units_column(export: Export) -> str | None:
     found = export.choice.column("units")
     if found is not None:
         if not read_numbers(export.columns[found]).money:
+            if export.table.money and found == UNITS_COLUMN:
+                said = shown(export.table.money)
+                _ask_for_money(export, found, message("export.asks.money_figures", name=said))
             return found if "units" in export.known else _of_rivals(export, found)
-        asks = message("export.asks.money_units", column=found)
-        options = (Option("units", message("export.reading.units_money")),)
-        export.asking.ask(Question("money_units", asks, (found,), samples_of(export.columns[found]), options))
+        _ask_for_money(export, found, message("export.asks.money_units", column=found))
         return found
     price, amount = export.cells("price"), export.cells("amount")
     spare = export.choice.spare_units
@@ -50,6 +53,12 @@ def units_column(export: Export) -> str | None:
         return None
     export.choice = with_column(export.choice, "units", chosen)
     return chosen
+
+
+def _ask_for_money(export: Export, found: str, asks: Message) -> None:
+    """Figures that seem to be money count as units only where somebody says so."""
+    options = (Option("units", message("export.reading.units_money", units=sum_text(export.columns[found]))),)
+    export.asking.ask(Question("money_units", asks, (found,), samples_of(export.columns[found]), options))
 
 
 def _of_rivals(export: Export, found: str) -> str:
