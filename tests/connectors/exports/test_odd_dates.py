@@ -1,6 +1,6 @@
 """Quarters, stretches of days, weeks without a year, years of other calendars; and products that stand as columns."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -150,3 +150,43 @@ def test_products_as_columns(sums: bool, tmp_path: Path) -> None:
 
 def test_measures_are_no_products(tmp_path: Path) -> None:
     assert across(tmp_path / "list.csv", ["Quantity", "Revenue", "Orders"]).missing == ("product",)
+
+
+FRENCH = ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim.")
+SPANISH = ("lun", "mar", "mié", "jue", "vie", "sáb", "dom")
+WRITTEN = {
+    "short year zh": lambda d: f"{d:%y}年{d.month}月{d.day}日",
+    "short year zh clock": lambda d: f"{d:%y}年{d.month}月{d.day}日 9:05",
+    "pointed clock": lambda d: f"{d.day}/{d.month}/{d:%y} 9.05", "pointed seconds": lambda d: f"{d:%Y-%m-%d} 09.05.07",
+    "pointed pm": lambda d: f"{d.day}/{d.month}/{d:%Y} 9.05 PM", "compact clock": lambda d: f"{d:%Y%m%d}090507",
+    "compact minutes": lambda d: f"{d:%Y%m%d}0905", "dash clock": lambda d: f"{d:%d.%m.%Y} - 09:05 Uhr",
+    "french": lambda d: f"{FRENCH[d.weekday()]} {d.day} {('mars', 'avril')[d.month - 3]} {d.year}",
+    "spanish": lambda d: f"{SPANISH[d.weekday()]} {d.day} {('mar', 'abr')[d.month - 3]} {d.year}",
+    "french numbers": lambda d: f"{FRENCH[d.weekday()]} {d:%d/%m/%Y}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_a_day_with_or_without_a_clock_counts_on_that_day(way: str, tmp_path: Path) -> None:
+    wanted = [date(2026, 3, 1) + timedelta(days=i) for i in range(45)]
+    reading = listed(tmp_path / "list.csv", [WRITTEN[way](day) for day in wanted])
+    found = [d.date() if isinstance(d, datetime) else d for d in days(reading)]
+    assert (asked(reading), found) == ([], wanted)
+
+
+@pytest.mark.parametrize("text", ["99年13月1日", "2/3/26 25.05", "20261302090507", "20260302250507", "12.05",
+                                  "mar. 45 mars 2026"])  # fmt: skip
+def test_what_is_no_day_stays_none(text: str) -> None:
+    assert day_of(text) is None
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y"])
+@pytest.mark.parametrize("last", [1, 20])
+def test_a_product_on_the_first_row_of_its_group_holds_for_all_days_of_it(
+    written: str, last: int, tmp_path: Path
+) -> None:
+    firsts = [date(2026, 3, 1) + timedelta(days=i) for i in range(40)]
+    rows = [(p if not i else "", day) for p in GOODS for i, day in enumerate(firsts)][: 40 + last]
+    lines = ["Product;Date;Quantity", *(f"{product};{day.strftime(written)};3" for product, day in rows)]
+    reading = read(tmp_path / "list.csv", lines)
+    assert (asked(reading), reading.sold) == ([], 3 * (40 + last))

@@ -21,7 +21,10 @@ _CLOCK = re.compile(
     r"\s*(?P<ampm>[AaPp]\.?\s?[Mm]\.?)?(?:\s*Uhr)?"
     r"\s*(?P<zone>Z|(?:UTC|GMT)?\s*[+-]\d{1,2}(?::?\d{2})?(?:\s*UTC)?|UTC|GMT|[A-Z]{3,4})?\s*(?:\([^)]*\))?$"
 )
+# A clock whose hour and minutes a point parts, behind a whole date: 2/3/26 9.05.
+_POINTED = re.compile(r"(?<=\d)([\s,]+\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?=(?:\s*(?:[AaPp]\.?\s?[Mm]\.?|Uhr|h))?$)")
 _YEAR_FIRST = re.compile(r"(\d{4})\s*([-/. 年])\s*(\d{1,2})\s*(?:\2|月|[-/.])\s*(\d{1,2})\s*[日.]?")
+_SHORT_YEAR_ZH = re.compile(r"(\d{2})年(\d{1,2})月(\d{1,2})[日号]?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _NUMERIC = re.compile(r"(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?")
 _MONTH = re.compile(r"(\d{4})\s*(?:[-/. ]|年|[Mm]-?)\s*(\d{1,2})\s*月?(?:份)?")
@@ -57,6 +60,7 @@ _BARE_HYPHEN = re.compile(r"([^-]*(?:\d[/.月日]|\d{8})[^-]*)-([^-]*(?:[/.月�
 _LONGEST_STRETCH = 92
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _WEEKDAY = re.compile(r"^[^\W\d_]{2,12}[.,]?\s+(?=[^\W\d_]{3})")
+_ANY_WORD_FIRST = re.compile(r"^[^\W\d_]{2,12}[.,]?\s+(?=\d)")
 _WEEKDAY_ZH = re.compile(r"[（(]?(?:星期|周|週|礼拜)[一二三四五六日天][)）]?")
 _OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", "er", "el", "o", "a", "г", "года"})
 
@@ -93,11 +97,18 @@ def parse(text: str) -> Parsed | None:
         return _from_digits(text)
     found = _CLOCK.search(text)
     if found is not None and text[: found.start()].strip():
-        day = _parse_day(text[: found.start()].strip(" ,T"))
+        day = _parse_day(text[: found.start()].strip(" ,T-–|"))
         seconds = _seconds(found)
         if day is not None and seconds is not None:
             return replace(day, seconds=seconds, clock=True, offset=_offset(found["zone"]))
-    return _parse_day(text)
+    day = _parse_day(text)
+    if day is None and (clocked := _POINTED.sub(_with_colons, text)) != text:
+        return parse(clocked)
+    return day
+
+
+def _with_colons(found: re.Match[str]) -> str:
+    return ":".join(part for part in found.groups() if part)
 
 
 def _from_digits(text: str) -> Parsed | None:
@@ -122,6 +133,12 @@ def _from_digits(text: str) -> Parsed | None:
         return Parsed("republic", 1911 + int(text[:3]), int(text[3:5]), int(text[5:]))
     if len(text) == 5 and _SERIALS[0] <= number <= _SERIALS[1]:
         return Parsed("serial", number)
+    if len(text) in (12, 14) and (day := _COMPACT.fullmatch(text[:8])):
+        year, month, number = (int(part) for part in day.groups())
+        hour, minute, second = (int(text[at : at + 2] or 0) for at in (8, 10, 12))
+        if not valid(year, month, number) or hour > 23 or minute > 59 or second > 59:
+            return None
+        return Parsed("day", year, month, number, seconds=hour * 3600 + minute * 60 + second, clock=True)
     if len(text) in (10, 13):
         seconds = number // 1000 if len(text) == 13 else number
         if _EPOCH_SECONDS[0] <= seconds <= _EPOCH_SECONDS[1]:
@@ -161,12 +178,17 @@ def _parse_day(text: str) -> Parsed | None:
     if found := _YEAR_FIRST.fullmatch(text):
         year, month, day = int(found[1]), int(found[3]), int(found[4])
         return Parsed("day", year, month, day) if valid(year, month, day) else None
+    if found := _SHORT_YEAR_ZH.fullmatch(text):
+        year, month, day = year_of(found[1]), int(found[2]), int(found[3])
+        return Parsed("day", year, month, day) if valid(year, month, day) else None
     if found := _REPUBLIC.fullmatch(text):
         year, month, day = 1911 + int(found[1]), int(found[3]), int(found[4])
         return Parsed("republic", year, month, day) if valid(year, month, day) else None
     bare = re.sub(r"^[^\W\d_]{2,10}[.,]?[\s,]+(?=\d)", "", text) if text[:1].isalpha() else text
     if text[:1].isalpha() and (plain(re.split(r"[^\w]", text)[0]) in months() or _WEEK_LAST.fullmatch(text)):
-        bare = text  # a month, not a day of the week
+        rest = _ANY_WORD_FIRST.sub("", text)
+        is_weekday = _NUMERIC.fullmatch(rest) or any(plain(part) in months() for part in _WORDS.findall(rest))
+        bare = rest if is_weekday and rest != text else text  # mar. 10 mars 2026 is a Tuesday, Mar. 10 a month
     if found := _NUMERIC.fullmatch(bare):
         return Parsed("numeric", int(found[1]), int(found[3]), int(found[4]), found[2], short_year=len(found[4]) == 2)
     return _parse_period(text) or _named(bare) or _named(_WEEKDAY.sub("", text))

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import NUMBER_FIELDS
-from datong.connectors.exports.day_month_order import day_of
+from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.price_units_amount import sum_text, texts_of
 from datong.connectors.exports.profiles import present
@@ -184,7 +184,7 @@ def _below(export: Export) -> np.ndarray:
         return result
     first = int(there[-1]) + 1
     texts = dates.text.slice(first).to_pylist()
-    is_day = {text: day_of(text) is not None for text in set(texts) if text}
+    is_day = {text: parse(text) is not None for text in set(texts) if text}
     result[first:] = [text is not None and not is_day[text] for text in texts]
     return result
 
