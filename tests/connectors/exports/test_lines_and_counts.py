@@ -264,3 +264,38 @@ def test_months_of_money_are_no_units_without_a_word(
 def test_months_of_units_are_units(tmp_path: Path, over: str, header: str, month: str) -> None:
     reading = pivot(tmp_path, over, header, month)
     assert (reading.sold, keys(reading)) == (4207, [])
+
+
+# --- money of a row ---------------------------------------------------------------------------------------------------
+
+
+def prices(reading: Reading) -> set[float]:
+    sales = reading.part("sales")
+    assert sales is not None
+    return {round(price, 2) for price in sales["price"].to_pylist()}
+
+
+@pytest.mark.parametrize(
+    "goods", ["product sales", "Item subtotal", "Items total", "Item total", "Line subtotal", "商品小计"]
+)
+@pytest.mark.parametrize("total", ["total", "Total", "Total amount"])
+def test_the_money_of_the_goods_goes_before_a_total_with_fees(tmp_path: Path, goods: str, total: str) -> None:
+    header = f"Order,Date,SKU,Quantity,{goods},Shipping,Fees,{total}"
+    reading = read(tmp_path, header, "{n},2026-03-{d},KT-1|KT-2,2|3,20.00|30.00,4.00,-3.10,20.90|30.90")
+    assert (reading.column("amount"), prices(reading)) == (goods, {10.0})
+
+
+def test_a_number_of_records_is_no_money(tmp_path: Path) -> None:
+    header = "Sales Record Number,Order Number,Sale Date,Custom Label,Quantity,Sold For"
+    reading = read(tmp_path, header, "17{n},17-{n},2026-03-{d},KT-1|KT-2,2|3,$24.90")
+    assert (reading.column("amount"), reading.column("price"), prices(reading)) == (None, "Sold For", {24.9})
+
+
+@pytest.mark.parametrize("column", ["PE", "Preiseinheit", "Price unit", "Per", "价格单位"])
+def test_a_price_of_a_hundred_units_is_divided_by_them(tmp_path: Path, column: str) -> None:
+    header = f"Order,Date,SKU,Quantity,Price,{column}"
+    reading = read(tmp_path, header, "{n},2026-03-{d},KT-1|KT-2,501|129,795.00|24.90,100|1")
+    assert prices(reading) == {7.95, 24.9}
+    assert column in notes(reading)
+    kept = read(tmp_path, header, "{n},2026-03-{d},KT-1|KT-2,501|129,795.00|24.90,pcs", name="other.csv")
+    assert prices(kept) == {795.0, 24.9}

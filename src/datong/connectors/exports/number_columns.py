@@ -22,7 +22,7 @@ from datong.connectors.exports.price_units_amount import (
     without_shared_signs,
 )
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.vocabulary import plain, words
+from datong.connectors.exports.vocabulary import header_words, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.words import message
 
@@ -41,6 +41,8 @@ _SCALES = {
     10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
     1_000_000: re.compile(rf"{_BEFORE}(?:mio\.?|mln\.?|millions?|millionen|millones|百万[件个元]?){_BEHIND}"),
 }
+
+_PRICED_BY = (1, 10, 100, 1000, 10_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,8 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
         elif (scale := next((s for s, said in _SCALES.items() if said.search(plain(name))), 1)) > 1:
             by_field[wanted] = by_field[wanted] * scale
             export.notes.append(message("export.scaled", column=name, scale=f"{scale:,}"))
+    if "price" in by_field:
+        by_field["price"] = _of_one_unit(export, by_field["price"])
     unread = {f: column.unread for f, column in read.items()}
     money = {f: columns[f] for f in ("price", "amount") if f in columns}
     currency, comparable = _currency(export, money)
@@ -118,6 +122,20 @@ def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, boo
     asks = message("export.asks.currencies", column=", ".join([*money.values(), *named]), currencies=told)
     question = Question("currencies", asks, (*money.values(), *named), tuple(sorted(found)), options)
     return None, export.asking.ask(question) != "no_prices"
+
+
+def _of_one_unit(export: Export, prices: np.ndarray) -> np.ndarray:
+    """Prices of one unit each, where a column says of how many they are."""
+    known = {plain(word) for word in header_words()["price_per"]}
+    taken = {guess.column for guess in export.choice.columns}
+    for name in (n for n in export.columns if plain(n) in known and n not in taken):
+        per = read_numbers(export.columns[name])
+        values = per.values(".")
+        there = values[~np.isnan(values)]
+        if not per.unread.any() and len(there) and np.isin(there, _PRICED_BY).all() and (there > 1).any():
+            export.notes.append(message("export.price_per", column=name))
+            return prices / np.where(np.isnan(values), 1.0, values)
+    return prices
 
 
 def _values(export: Export, name: str, column: NumberColumn, mark: DecimalSign) -> np.ndarray:
