@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
+from datong.connectors.exports.personal import quoted
 from datong.connectors.exports.reading import Reading, read_export
 
 DAYS = range(1, 29)
@@ -299,3 +301,47 @@ def test_a_price_of_a_hundred_units_is_divided_by_them(tmp_path: Path, column: s
     assert column in notes(reading)
     kept = read(tmp_path, header, "{n},2026-03-{d},KT-1|KT-2,501|129,795.00|24.90,pcs", name="other.csv")
     assert prices(kept) == {795.0, 24.9}
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("people", [False, True])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("14771.92", "14771.92"), ("-114771,92", "-114771,92"), ("1,234,567.89", "1,234,567.89"),
+        ("€ 14771.92", "€ 14771.92"), ("02.03.2026 - 08.03.2026", "02.03.2026 - 08.03.2026"),
+        ("02.03.-08.03.2026", "02.03.-08.03.2026"), ("13800138000", "[phone]"), ("0301234567", "[phone]"),
+        ("138.0013.8000", "[phone]"), ("01511234567.5", "[phone]"),
+    ],
+)  # fmt: skip
+def test_amounts_and_dates_are_no_telephone_numbers(text: str, shown: str, people: bool) -> None:
+    assert quoted([text], people) == (shown,)
+
+
+def test_a_question_without_a_column_names_none(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty", "2026-03-{d},KT-1|KT-2,2", name="purchases.csv")
+    lines = [line for question in reading.questions for line in question.lines("en")]
+    assert any(line.startswith("? file:") for line in lines)
+    assert not any("(column: " in line for line in lines if line.startswith("? file:"))
+
+
+def test_what_is_not_void_is_sold(tmp_path: Path) -> None:
+    reading = read(
+        tmp_path, "日期,单号,商品编码,数量,作废状态", "2026-03-{d},{n},KT-1|KT-2,2,未作废|未作废|未作废|作废"
+    )
+    assert (reading.sold, keys(reading)) == (42, [])
+
+
+def test_rows_of_a_workbook_with_errors_are_said_to_have_them(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Date", "SKU", "Qty"])
+        for d in DAYS:
+            sheet.write_row(d, 0, [f"2026-03-{d:02}", "KT-1", 2])
+        sheet.write_formula(5, 2, "=NA()", None, "#N/A")
+    reading = read_export(tmp_path / "export.xlsx")
+    assert reading.sold == 54
+    said = "Left out: 1 row with an error in a cell (such as #N/A), or a formula without its value."
+    assert said in reading.last_line("en")

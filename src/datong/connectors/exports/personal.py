@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.vocabulary import months, plain, words
 from datong.ledger.masking import PLACEHOLDERS, masked_short
 from datong.ledger.row_checks import shown
@@ -16,8 +17,13 @@ from datong.ledger.row_checks import shown
 # What is quoted in place of a text.
 TEXT = "[text]"
 _DAY = re.compile(r"\d{1,4} ?[-/.年] ?\d{1,2} ?[-/.月] ?\d{1,4} ?日?(?:[ T]\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:\.\d+)?)?)?")
+# A number with a decimal sign and one or two digits behind it, perhaps with a currency: no number of a telephone.
+_DECIMAL = re.compile(
+    r"[-+−(]?\W{0,2}(?:0|[1-9]\d{0,8}|\d{1,3}(?:[., '’]\d{3})+)[.,]\d{1,2}\)?(?: ?(?:€|\$|£|¥|元|[A-Z]{3}))?"
+)
 # Digits, their signs, and words of dates.
 _SIGNS = re.compile(r"[\d\s.,'’/:+\-−–%#()$€£¥年月日号时分秒点]+")
+_ZONE = re.compile(r" (?:GMT|UTC)[+-]\d{2}:?\d{2}(?: \([A-Z]{2,5}\))?$")
 _WORD = re.compile(r"[^\W\d_]+")
 _OF_TIMES = frozenset({"am", "pm", "t", "z", "utc", "gmt"})
 
@@ -33,10 +39,16 @@ def quoted(texts: Iterable[str | None], has_people: bool) -> tuple[str, ...]:
 
 
 def _quoted(text: str, has_people: bool) -> str:
-    if _DAY.fullmatch(text):
+    if _DAY.fullmatch(text) or _DECIMAL.fullmatch(text) or _is_time(text):
         return text
     safe = masked_short(shown(text))
     return safe if not has_people or safe in PLACEHOLDERS or _is_in_form(safe) else TEXT
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is a date with other signs than digits, and nothing beside it but the letters of a zone."""
+    bare = _ZONE.sub("", text)
+    return not bare.isdigit() and "(" not in bare and _is_in_form(bare) and parse(bare) is not None
 
 
 def _is_in_form(text: str) -> bool:

@@ -39,7 +39,7 @@ class Question:
 
     def lines(self, language: str) -> list[str]:
         """The question for a person, its readings numbered."""
-        where = ", ".join(self.columns)
+        where = ", ".join(filter(None, self.columns))
         samples = ", ".join(self.samples[:3])
         shape = {(True, True): "question", (True, False): "question_plain", (False, True): "question_no_column"}
         key = f"export.{shape.get((bool(where), bool(samples)), 'question_bare')}"
