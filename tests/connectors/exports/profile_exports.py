@@ -81,6 +81,18 @@ INVENTED = {
          "fulfillment-center-id": "LTN4", "fnsku": "X000"},
         price=None,
     ),
+    "amazon_settlement": Invented(
+        "{day}T10:00:00+00:00",
+        (
+            Kind({"transaction-type": "Order", "amount-type": "ItemPrice", "amount-description": "Principal"}, SOLD),
+            Kind({"transaction-type": "Order", "amount-type": "ItemPrice", "amount-description": "Tax"}, NOT, 9),
+            Kind({"transaction-type": "Order", "amount-type": "ItemFees", "amount-description": "Commission"}, NOT, 11),
+            Kind({"transaction-type": "Refund", "amount-type": "ItemPrice", "amount-description": "Principal"},
+                 "returned", 10),
+        ),
+        {"settlement-id": "11999", "total-amount": "", "currency": "GBP", "deposit-date": "2024-06-01"},
+        amounts=True,
+    ),
     "square_items": Invented(
         "{day}",
         (Kind({"Event Type": "Payment"}, SOLD), Kind({"Event Type": "Refund"}, "returned", 9)),

@@ -345,3 +345,21 @@ def test_rows_of_a_workbook_with_errors_are_said_to_have_them(tmp_path: Path) ->
     assert reading.sold == 54
     said = "Left out: 1 row with an error in a cell (such as #N/A), or a formula without its value."
     assert said in reading.last_line("en")
+
+
+# --- returns of money without a quantity ------------------------------------------------------------------------------
+
+
+def test_returns_without_a_quantity_count_by_the_price_of_the_goods(tmp_path: Path) -> None:
+    rows = [f"2026-03-{d:02},{500 + d},KT-{d % 2},{1 + d % 3},{(10 + d % 2) * (1 + d % 3):.2f},Order" for d in DAYS]
+    back = ["2026-03-28,505,KT-1,,-33.00,Refund", "2026-03-28,499,KT-0,,-20.00,Refund"]
+    path = tmp_path / "export.csv"
+    path.write_text("\n".join(["Date,Order,SKU,Qty,Amount,Transaction type", *rows, *back]) + "\n", encoding="utf-8")
+    reading = read_export(path)
+    assert (reading.sold, reading.returned, keys(reading)) == (56, 5, [])
+    assert "2 returns give money back without a quantity: 5 units" in notes(reading)
+    with path.open("a", encoding="utf-8") as more:
+        more.write("2026-03-28,498,KT-0,,-7.31,Refund\n")
+    assert keys(read_export(path)) == ["returns_without_units"]
+    found = {n: read_export(path, {"returns_without_units": n}).returned for n in ("one_each", "none")}
+    assert found == {"one_each": 6, "none": 5}

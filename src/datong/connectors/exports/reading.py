@@ -51,6 +51,7 @@ from datong.connectors.exports.table import (
     Table,
 )
 from datong.connectors.exports.units_column import units_column
+from datong.connectors.exports.units_of_returns import with_units_of_returns
 from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
 from datong.ledger.customer_tokens import findings_without_texts
@@ -192,6 +193,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     date_by_profile(export, told)
     numbers = read_figures(export, units_column(export))
     when = read_moments(export, numbers.comma_decimals)
+    numbers = with_units_of_returns(export, numbers)
     leave_out(export, numbers, when, told)
     product = product_codes(export)
     lines = lines_of(export, numbers, when, product)
