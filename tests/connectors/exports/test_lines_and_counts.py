@@ -363,3 +363,11 @@ def test_returns_without_a_quantity_count_by_the_price_of_the_goods(tmp_path: Pa
     assert keys(read_export(path)) == ["returns_without_units"]
     found = {n: read_export(path, {"returns_without_units": n}).returned for n in ("one_each", "none")}
     assert found == {"one_each": 6, "none": 5}
+
+
+@pytest.mark.parametrize("amounts", ["30|40|50|40", "30|40|50|50"])
+def test_amounts_that_are_net_of_returns_are_of_what_stayed(tmp_path: Path, amounts: str) -> None:
+    """In every fourth row one of five came back: its amount is of four, or of all five."""
+    header = "Date,SKU,Gross units,Returned units,Net sales"
+    reading = read(tmp_path, header, f"2026-03-{{d}},KT-1,3|4|5|5,0|0|0|1,{amounts}")
+    assert (prices(reading), reading.returned, keys(reading)) == ({10.0}, 7, [])

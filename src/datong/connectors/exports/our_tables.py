@@ -27,6 +27,9 @@ from datong.model.words import message
 MARKETS, SUMMED, APART = "markets", "summed", "apart"
 LEAST_NAMED = 0.5  # of a header's score, so that its column may hold codes of products
 
+# So many rows of which some came back, and so large a share of them, show that amounts are net, as close as this.
+_LEAST_NET, _MOSTLY, _CLOSE = 3, 0.9, 0.01
+
 
 def our_tables(
     export: Export,
@@ -103,8 +106,25 @@ def _prices(export: Export, numbers: Numbers, product: pa.Array, units: np.ndarr
                 export.notes.append(message("export.line_total", column=export.choice.column("price")))
                 price = np.abs(price) / of
         elif amount is not None:
-            price = np.abs(amounts_of_lines(export, amount, of)) / of
+            back = np.abs(np.nan_to_num(numbers.by_field.get("returned_units", np.zeros(len(of)))))
+            amount = np.abs(amounts_of_lines(export, amount, of))
+            price = amount / (of - back if _is_net(amount, of, back, product) else of)
     return None if price is None else np.where((price > 0) & np.isfinite(price), price, np.nan)
+
+
+def _is_net(amount: np.ndarray, units: np.ndarray, back: np.ndarray, product: pa.Array) -> bool:
+    """Whether amounts are of what did not come back: by the prices of the same products in rows of which nothing did.
+    units, back: (row,) of the row, and of these that came back."""
+    rows = (back > 0) & (back < units) & (amount > 0)
+    whole = (back == 0) & (units > 0) & (amount > 0)
+    codes = product.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    rows &= np.isin(codes, codes[whole])
+    if rows.sum() < _LEAST_NET:
+        return False
+    usual = {code: float(np.median((amount / units)[whole & (codes == code)])) for code in set(codes[rows].tolist())}
+    prices = np.array([usual[code] for code in codes[rows].tolist()])
+    net, gross = (np.isclose(amount[rows] / of, prices, rtol=_CLOSE) for of in ((units - back)[rows], units[rows]))
+    return bool(net.mean() >= _MOSTLY and gross.mean() < 1 - _MOSTLY)
 
 
 def _products(export: Export, base: pa.Table, price: np.ndarray | None, used: np.ndarray) -> pa.Table:
