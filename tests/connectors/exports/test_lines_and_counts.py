@@ -237,7 +237,7 @@ def pivot(folder: Path, over: str, header: str, month: str, name: str = "export.
 @pytest.mark.parametrize(
     ("over", "header", "month", "name"),
     [
-        ("Umsatz in EUR", "Artikel", "{m:02}/2026", "export.csv"),
+        ("Umsatz in EUR,,,", "Artikel", "{m:02}/2026", "export.csv"),
         ("销售额（元）", "商品编码", "2026-{m:02}", "export.csv"),
         ("", "Product", "Revenue 2026-{m:02}", "export.csv"),
         ("", "Product", "2026-{m:02} Net sales", "export.csv"),
@@ -250,6 +250,7 @@ def test_months_of_money_are_no_units_without_a_word(
 ) -> None:
     reading = pivot(tmp_path, over, header, month, name)
     assert keys(reading) == ["money_units"]
+    assert "  " not in reading.questions[0].asks.text("en") and ' "' not in reading.questions[0].asks.text("en")
     assert "4,207" in reading.questions[0].options[0].says.text("en")
     assert pivot(tmp_path, over, header, month, name, money_units="units").sold == 4207
 

@@ -26,7 +26,7 @@ def units_column(export: Export) -> str | None:
     if found is not None:
         if not read_numbers(export.columns[found]).money:
             if export.table.money and found == UNITS_COLUMN:
-                said = shown(export.table.money)
+                said = shown(" ".join(export.table.money.split()))
                 _ask_for_money(export, found, message("export.asks.money_figures", name=said))
             return found if "units" in export.known else _of_rivals(export, found)
         _ask_for_money(export, found, message("export.asks.money_units", column=found))
