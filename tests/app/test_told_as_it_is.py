@@ -187,7 +187,7 @@ def test_on_time_by_the_week_is_told_from_the_named_day(tmp_path: Path, capsys: 
     out = tmp_path / "out"
     assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
     told = "of 36 units on time 0 are there by their day. 36 are there in the week of their due date but "
-    told += "after that day, by up to 3 days: 30 of Lamp (A) for D1,"
+    told += "after that day, by up to 3 days; among them 30 of Lamp (A) for D1,"
     assert told in " ".join(capsys.readouterr().out.split())
     book = CalamineWorkbook.from_path(out / "datong.xlsx")
     assert any(told in str(cell) for row in book.get_sheet_by_name("This week").to_python() for cell in row)

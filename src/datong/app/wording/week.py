@@ -285,12 +285,16 @@ def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
     if found["kept"]:
         return view.say("week.kept", who=found["kept_for"], **what)
-    told = pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"]))
+    told = pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["binding_bucket"]))
     rows = gaps.filter(pc.and_(told, pc.is_null(gaps["kept_for"])))
-    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
+    order = [("binding_bucket", "ascending"), ("needed_amount", "descending")]
+    first = rows.sort_by(order).slice(0, 1).to_pylist()
     if not first:
         return view.say("week.binding", **what)
-    amount, when = figures.fitting(first[0]["needed_amount"]), view.when(first[0]["binding_bucket"])
+    when = view.when(first[0]["binding_bucket"])
+    if first[0]["needed_amount"] is None:
+        return view.say("week.binding_when", **what, when=when)
+    amount = figures.fitting(first[0]["needed_amount"])
     key = "week.binding_hours" if first[0]["needed_unit"] == "hour" else "week.binding_units"
     return view.say(key, amount=amount, when=when, **what)
 
