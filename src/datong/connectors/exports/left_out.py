@@ -17,6 +17,7 @@ from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import codes_of, quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.units_of_orders import units_of_lines
 from datong.connectors.exports.vocabulary import is_service, may_be_no_goods, names_service, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.findings import finding
@@ -223,10 +224,14 @@ def _ask_for_mixed_rows(export: Export, numbers: Numbers) -> None:
     product = export.cells("product")
     assert product is not None
     column, named = export.choice.column("product") or "", product
+    order = export.cells("order")
     rows = _of_several(product, export.rows.inside)
     for name, cells in export.columns.items():
         if plain(name) in words("lists", "kinds_in_row"):
-            more = read_numbers(cells).values(".") > 1
+            count = read_numbers(cells).values(".")
+            if order is not None and units_of_lines(order, count, {name: numbers.units})[1]:
+                continue  # it counts the units of the whole order
+            more = count > 1
             if (more & export.rows.inside).any():
                 column, named, rows = name, cells, rows | more
     rows &= export.rows.inside

@@ -13,10 +13,12 @@ from datong.connectors.exports.price_units_amount import (
 )
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.table import UNITS_COLUMN
+from datong.connectors.exports.units_of_orders import units_of_lines
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
 _CLEARLY = 0.75  # of a header's words
+_LEAST = 0.5  # so that a header names a quantity at all
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
 
 
@@ -74,6 +76,9 @@ def _of_rivals(export: Export, found: str) -> str:
             other = read_numbers(cells)
             if not other.unread.any() and not np.array_equal(other.values("."), own, equal_nan=True):
                 rivals[name] = other.values(".")
+    of_lines = None if export.table.wide else _of_lines(export, found, own)
+    if of_lines is not None:
+        return of_lines
     if not rivals or export.table.wide:
         return found
     told = sums_tell({found: own, **rivals}, export.cells)
@@ -86,3 +91,37 @@ def _of_rivals(export: Export, found: str) -> str:
         told = export.asking.ask(Question("units_column", asks, names, samples_of(export.columns[found]), options))
     export.choice = with_column(export.choice, "units", told)
     return told
+
+
+def _of_lines(export: Export, found: str, own: np.ndarray) -> str | None:
+    """The column of the lines' quantities, where the one that was found, or another, counts whole orders; None where
+    none does, or all of an order's lines are alike. own: (row,) of the column that was found."""
+    order = export.cells("order")
+    if order is None:
+        return None
+    taken = {c.column for c in export.choice.columns if c.field != "name"}  # an "Item Qty" may pass for a name
+    others: dict[str, np.ndarray] = {}
+    for name, cells in export.columns.items():
+        if name not in taken and header_score("units", name) >= _LEAST:
+            column = read_numbers(cells)
+            others |= {} if column.unread.any() else {name: column.values(".")}
+    names, sure = units_of_lines(order, own, others)
+    if not names:
+        of_orders = [n for n, v in others.items() if units_of_lines(order, v, {found: own}) == ((found,), True)]
+        if not others or len(of_orders) < len(others):
+            return None
+        export.notes.append(message("export.units_of_orders", column=found, of_orders=", ".join(of_orders)))
+        return found
+    if sure:
+        export.notes.append(message("export.units_of_orders", column=names[0], of_orders=found))
+        chosen = names[0]
+    else:
+        readings = (*names, found)
+        options = tuple(
+            Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in readings
+        )
+        asks = message("export.asks.units_of_orders", column=found)
+        samples = samples_of(export.columns[found])
+        chosen = export.asking.ask(Question("units_column", asks, readings, samples, options))
+    export.choice = with_column(export.choice, "units", chosen)
+    return chosen
