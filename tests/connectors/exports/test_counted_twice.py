@@ -1,5 +1,6 @@
 """Files that hold the same goods more than once: each is counted once, or it is asked which one counts."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,41 @@ def test_a_number_that_is_the_same_on_all_lines_is_asked_about_where_they_do_not
 def test_a_number_of_items_that_the_lines_of_an_order_add_up_to_mixes_no_products(tmp_path: Path) -> None:
     reading = read(tmp_path / "list.csv", two_quantities("Number of items,Units"))
     assert asked(reading) == [] and reading.sold == SOLD
+
+
+def stages(kinds: list[str], days_between: int) -> list[str]:
+    """Sales of 24 days, each written once for every kind, the next kind some days after the one before."""
+    rows = []
+    for number, kind in enumerate(kinds):
+        for i in range(24):
+            day = date(2024, 1, 1) + timedelta(i + number * (days_between + i % 2 * (days_between > 0)))
+            rows.append(f"{kind},{kind[:2]}{i},{day},{CODES[i % 3]},{1 + i % 4}")
+    head = "Document type,Document no,Date,Item,Qty"
+    return [head, *rows]
+
+
+@pytest.mark.parametrize("days", [0, 3])
+@pytest.mark.parametrize(
+    "kinds",
+    [["Sales order", "Invoice"], ["Auftrag", "Lieferschein", "Rechnung"], ["销售订单", "销售出库单"], ["One", "Other"]],
+)
+def test_stages_of_the_same_sales_are_counted_once(kinds: list[str], days: int, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    answers = {f"kind:{kind}": "sold" for kind in kinds if kind in ("One", "Other")}
+    reading = read(path, stages(kinds, days), answers)
+    assert asked(reading) == ["stages"]
+    (question,) = reading.questions
+    assert [option.name for option in question.options] == [*kinds, "all"]
+    assert "60" in question.options[0].says.text("en") and str(60 * len(kinds)) in question.options[-1].says.text("en")
+    for kind in kinds:
+        assert read(path, stages(kinds, days), answers | {"stages": kind}).sold == 60
+    assert "stage" in read(path, stages(kinds, days), answers | {"stages": kinds[-1]}).last_line("en")
+    assert read(path, stages(kinds, days), answers | {"stages": "all"}).sold == 60 * len(kinds)
+
+
+def test_kinds_that_hold_other_goods_are_all_sales(tmp_path: Path) -> None:
+    rows = stages(["Sales order", "Invoice"], 0)
+    shuffled = [row if "Invoice" not in row else row[:-1] + str(1 + at * 7 % 5) for at, row in enumerate(rows)]
+    assert asked(read(tmp_path / "list.csv", shuffled)) == []
+    far = stages(["Sales order", "Invoice"], 60)
+    assert asked(read(tmp_path / "list.csv", far)) == []

@@ -41,6 +41,7 @@ from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
 from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, part_spoiled_numbers
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
+from datong.connectors.exports.stages_of_sales import leave_stages_out
 from datong.connectors.exports.table import (
     AMOUNT_COLUMN,
     MARKET_COLUMN,
@@ -195,6 +196,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     when = read_moments(export, numbers.comma_decimals)
     numbers = with_units_of_returns(export, numbers)
     leave_out(export, numbers, when, told)
+    leave_stages_out(export, numbers, when)
     product = product_codes(export)
     lines = lines_of(export, numbers, when, product)
     sold, returned = units_sold(export, numbers, product, lines)
