@@ -97,3 +97,54 @@ def test_kinds_that_hold_other_goods_are_all_sales(tmp_path: Path) -> None:
     assert asked(read(tmp_path / "list.csv", shuffled)) == []
     far = stages(["Sales order", "Invoice"], 60)
     assert asked(read(tmp_path / "list.csv", far)) == []
+
+
+def histories(head: str, steps: list[str], newest_first: bool = False) -> list[str]:
+    """Order lines, of which two of three stand there once for every step, the others for the first one only."""
+    rows = []
+    for i in range(30):
+        for step in steps if i % 3 else steps[:1]:
+            rows.append(f"A{i},2024-01-{i + 1:02},{CODES[i % 3]},{1 + i % 4},{step}")
+    return [f"Order,Date,SKU,Qty,{head}", *(rows[::-1] if newest_first else rows)]
+
+
+ONCE = sum(1 + i % 4 for i in range(30))
+OF_TWO = sum((1 + i % 4) * (2 if i % 3 else 1) for i in range(30))
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("head", "steps"),
+    [
+        ("Status", ["Processing", "Completed"]),
+        ("状态", ["待发货", "已发货"]),
+        ("Updated at", ["2024-02-01 10:00", "2024-02-02 10:00"]),
+    ],
+)
+def test_a_line_that_went_through_several_states_counts_once(
+    head: str, steps: list[str], newest_first: bool, tmp_path: Path
+) -> None:
+    path, lines = tmp_path / "list.csv", histories(head, steps, newest_first)
+    reading = read(path, lines)
+    assert asked(reading) == ["line_states"]
+    (question,) = reading.questions
+    first = "first" if newest_first and head != "Updated at" else "last"
+    assert question.options[0].name == first
+    assert f"{ONCE} units" in question.options[0].says.text("en")
+    once = read(path, lines, {"line_states": first})
+    assert once.sold == ONCE and "an earlier state" in once.last_line("en")
+    assert read(path, lines, {"line_states": "all"}).sold == OF_TWO
+    keys = once.lines.keys
+    assert keys is not None
+    made = keys.drop_null().to_pylist()
+    assert len(made) == 30 and all(key.count("/") == 2 for key in made)  # known again when it stands there once
+
+
+def test_the_state_of_a_line_is_its_last_one(tmp_path: Path) -> None:
+    lines = histories("Status", ["Paid", "Cancelled"])
+    assert read(tmp_path / "list.csv", lines, {"line_states": "last"}).sold == sum(1 + i % 4 for i in range(0, 30, 3))
+
+
+def test_lines_of_one_product_with_the_same_state_twice_are_bought_twice(tmp_path: Path) -> None:
+    lines = histories("Status", ["Completed", "Completed"])
+    assert asked(read(tmp_path / "list.csv", lines)) == ["repeated"]

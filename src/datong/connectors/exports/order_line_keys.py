@@ -59,9 +59,12 @@ class Lines:
         return self.keys is not None and not self.kind
 
 
-def lines_of(export: Export, numbers: Numbers, when: Moments, product: pa.Array) -> Lines:
-    """The lines that the rows of an export are, known as those of the chain before it."""
+def lines_of(export: Export, numbers: Numbers, when: Moments, product: pa.Array, earlier: np.ndarray) -> Lines:
+    """The lines that the rows of an export are, known as those of the chain before it. earlier: (row,) bool, rows of a
+    line that stands there again, later: they have no key."""
     order = None if export.table.wide else export.cells("order")
+    if order is not None and earlier.any():
+        order = Cells(pc.if_else(pa.array(earlier), pa.scalar(None, pa.string()), order.text))
     parts = _parts_of_days(export, numbers, when, product)
     own = ORDERS if order is not None else "+".join((DAYS, *parts))
     kept = export.asking.answers.get(LINES)

@@ -42,6 +42,7 @@ from datong.connectors.exports.result import Reading, Totals
 from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, part_spoiled_numbers
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
 from datong.connectors.exports.stages_of_sales import leave_stages_out
+from datong.connectors.exports.states_of_lines import leave_earlier_states_out
 from datong.connectors.exports.table import (
     AMOUNT_COLUMN,
     MARKET_COLUMN,
@@ -198,7 +199,8 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     leave_out(export, numbers, when, told)
     leave_stages_out(export, numbers, when)
     product = product_codes(export)
-    lines = lines_of(export, numbers, when, product)
+    earlier = leave_earlier_states_out(export, numbers, when)
+    lines = lines_of(export, numbers, when, product, earlier)
     sold, returned = units_sold(export, numbers, product, lines)
     stretches = stretches_of(export, when, product, sold + returned, chain.bucket_days)
     tables = our_tables(export, numbers, when, product, lines.keys, sold, returned, stretches)
