@@ -148,3 +148,35 @@ def test_the_state_of_a_line_is_its_last_one(tmp_path: Path) -> None:
 def test_lines_of_one_product_with_the_same_state_twice_are_bought_twice(tmp_path: Path) -> None:
     lines = histories("Status", ["Completed", "Completed"])
     assert asked(read(tmp_path / "list.csv", lines)) == ["repeated"]
+
+
+def of_markets(head: str, whole: str, more: int = 0) -> list[str]:
+    """Weeks of two markets and of both together."""
+    rows = []
+    for week in range(6):
+        for at, code in enumerate(CODES):
+            one, two = 3 + (week * 5 + at) % 4, 2 + (week + at * 3) % 5
+            for market, units in (("X", one), ("Y", two), (whole, one + two + more)):
+                rows.append(f"2024-01-{1 + 7 * week if week < 4 else 29 + week - 4:02},{market},{code},{units}")
+    return [f"week,{head},product,units", *rows]
+
+
+@pytest.mark.parametrize(
+    ("head", "whole"), [("shop", "All shops"), ("country", "Worldwide"), ("区域", "全国"), ("channel", "ABC")]
+)
+def test_a_market_that_is_the_sum_of_the_others_is_none(head: str, whole: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    reading = read(path, of_markets(head, whole))
+    sold = sum(3 + (w * 5 + at) % 4 + 2 + (w + at * 3) % 5 for w in range(6) for at in range(3))
+    assert asked(reading) == [] and reading.sold == sold
+    assert f"{head}: {whole}" in reading.last_line("en") and "names 2 markets" in notes(reading)
+    assert read(path, of_markets(head, whole, more=1)).sold == 2 * sold + 18
+
+
+def test_a_column_that_is_the_sum_of_the_others_is_no_market(tmp_path: Path) -> None:
+    rows = [f"2024-01-{i + 1:02},{CODES[i % 3]},{i % 4},{i % 3},{i % 4 + i % 3}" for i in range(28)]
+    lines = ["Date,SKU,Berlin units,Hamburg units,Everywhere units", *rows]
+    reading = read(tmp_path / "list.csv", lines, {"units_column": "sum"})
+    assert reading.sold == sum(i % 4 + i % 3 for i in range(28))
+    (question,) = read(tmp_path / "list.csv", lines).questions
+    assert "Everywhere units" not in [option.name for option in question.options]

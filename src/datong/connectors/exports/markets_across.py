@@ -16,6 +16,7 @@ from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.price_units_amount import samples_of, sums_tell
 from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.sums_of_markets import sum_of_sides
 from datong.connectors.exports.table import AMOUNT_COLUMN, MARKET_COLUMN, PRICE_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, names_total, plain
 from datong.model.words import message
@@ -34,6 +35,12 @@ def markets_down(table: Table, choice: Choice, asking: Asking) -> tuple[Table, s
     if len(sides) < _LEAST_MARKETS:
         return None
     quantities = {header: read_numbers(table.columns[header]).values(".") for header in sides.values()}
+    whole = sum_of_sides(quantities)
+    if whole is not None:
+        sides = {side: header for side, header in sides.items() if header != whole}
+        quantities.pop(whole)
+        table = replace(table, columns={n: c for n, c in table.columns.items() if n != whole},
+                        notes=(*table.notes, message("export.of_all_markets", columns=whole)))  # fmt: skip
     told = None if table.wide else sums_tell(quantities, lambda field: _cells(table, choice, field))
     if told is not None:
         return table, told

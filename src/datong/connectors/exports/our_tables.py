@@ -73,7 +73,7 @@ def our_tables(
 
 def _by_market(export: Export, cells: Cells) -> bool:
     """Whether each market is kept apart: only where somebody says so. One series a product knows more."""
-    count = pc.count_distinct(cells.text).as_py()
+    count = pc.count_distinct(cells.text.filter(pa.array(export.rows.inside))).as_py()
     apart = export.asking.said(MARKETS, (SUMMED, APART)) == APART
     if count > 1:
         key = "export.markets_apart" if apart else "export.markets_summed"

@@ -43,6 +43,7 @@ from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, p
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
 from datong.connectors.exports.stages_of_sales import leave_stages_out
 from datong.connectors.exports.states_of_lines import leave_earlier_states_out
+from datong.connectors.exports.sums_of_markets import leave_sums_of_markets_out
 from datong.connectors.exports.table import (
     AMOUNT_COLUMN,
     MARKET_COLUMN,
@@ -197,6 +198,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     when = read_moments(export, numbers.comma_decimals)
     numbers = with_units_of_returns(export, numbers)
     leave_out(export, numbers, when, told)
+    leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
     product = product_codes(export)
     earlier = leave_earlier_states_out(export, numbers, when)
