@@ -180,3 +180,60 @@ def test_a_column_that_is_the_sum_of_the_others_is_no_market(tmp_path: Path) -> 
     assert reading.sold == sum(i % 4 + i % 3 for i in range(28))
     (question,) = read(tmp_path / "list.csv", lines).questions
     assert "Everywhere units" not in [option.name for option in question.options]
+
+
+def running(head: str, begin: int = 0, falls: bool = False) -> list[str]:
+    """Running totals of three products over twelve weeks that begin anew with the year."""
+    rows = []
+    for at, code in enumerate(CODES):
+        total = begin
+        for week in range(12):
+            day = date(2023, 11, 6) + timedelta(7 * week)
+            total = (0 if day.year == 2024 and total > 0 and week == 8 else total) + 1 + (week + at) % 4
+            rows.append(f"{day},{code},{total - (9 if falls and week == 5 else 0)}")
+    return [f"Week,Product,{head}", *rows]
+
+
+RISEN = sum(1 + (week + at) % 4 for at in range(3) for week in range(12))
+
+
+@pytest.mark.parametrize("head", ["Units sold (cumulative)", "Units YTD", "累计销量", "Menge kumuliert"])
+def test_a_running_total_is_what_it_rises_by(head: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    reading = read(path, running(head))
+    assert asked(reading) == [] and (reading.sold, reading.returned) == (RISEN, 0)
+    assert "running total" in notes(reading)
+    assert read(path, running(head), {"cumulative": "as_it_stands"}).sold > 2 * RISEN
+    assert asked(read(path, running(head, falls=True))) == ["cumulative"]
+
+
+def test_numbers_that_never_fall_are_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    reading = read(path, running("Units sold"))
+    assert asked(reading) == ["cumulative"]
+    assert f"{RISEN} units" in reading.questions[0].options[0].says.text("en")
+    assert read(path, running("Units sold"), {"cumulative": "differences"}).sold == RISEN
+    assert asked(read(path, running("Units sold", falls=True))) == []
+
+
+def test_a_total_that_began_before_the_file_is_no_sale_of_its_first_day(tmp_path: Path) -> None:
+    first = sum(1 + at % 4 for at in range(3))
+    reading = read(tmp_path / "list.csv", running("Units YTD", begin=500))
+    assert reading.sold == RISEN - first and "sold before the first date" in notes(reading)
+
+
+def test_a_running_total_of_each_month_begins_anew_with_it(tmp_path: Path) -> None:
+    total, rows = 0, []
+    for i in range(60):
+        day = date(2024, 1, 1) + timedelta(i)
+        total = (0 if day.day == 1 else total) + 1 + i % 3
+        rows.append(f"{day},KA,{total}")
+    reading = read(tmp_path / "list.csv", ["Date,Product,Units MTD", *rows])
+    assert asked(reading) == [] and (reading.sold, reading.returned) == (sum(1 + i % 3 for i in range(60)), 0)
+
+
+def test_a_running_total_beside_the_units_of_each_week_is_not_read(tmp_path: Path) -> None:
+    lines = running("Cumulative units")
+    lines = [f"{line},{'Week units' if at == 0 else 2}" for at, line in enumerate(lines)]
+    reading = read(tmp_path / "list.csv", lines)
+    assert asked(reading) == [] and reading.sold == 72

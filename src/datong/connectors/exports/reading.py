@@ -39,6 +39,7 @@ from datong.connectors.exports.profiles import Profile, as_profiled, built_in, p
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
+from datong.connectors.exports.running_totals import without_running_totals
 from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, part_spoiled_numbers
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
 from datong.connectors.exports.stages_of_sales import leave_stages_out
@@ -197,6 +198,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     numbers = read_figures(export, units_column(export))
     when = read_moments(export, numbers.comma_decimals)
     numbers = with_units_of_returns(export, numbers)
+    numbers = without_running_totals(export, numbers, when)
     leave_out(export, numbers, when, told)
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)

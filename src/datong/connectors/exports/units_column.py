@@ -12,6 +12,7 @@ from datong.connectors.exports.price_units_amount import (
     sums_tell,
 )
 from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.running_totals import says_running
 from datong.connectors.exports.table import UNITS_COLUMN
 from datong.connectors.exports.units_of_orders import units_of_lines
 from datong.ledger.row_checks import shown
@@ -72,7 +73,7 @@ def _of_rivals(export: Export, found: str) -> str:
     clearly = _CLEARLY if clearly >= _CLEARLY else max(clearly - _AS_CLEARLY, 0.5)
     rivals: dict[str, np.ndarray] = {}
     for name, cells in export.columns.items():
-        if name not in taken and header_score("units", name.removesuffix(" (2)")) >= clearly:
+        if name not in taken and header_score("units", name.removesuffix(" (2)")) >= clearly and not says_running(name):
             other = read_numbers(cells)
             if not other.unread.any() and not np.array_equal(other.values("."), own, equal_nan=True):
                 rivals[name] = other.values(".")
