@@ -31,10 +31,15 @@ def one_table(
     tables = [find_table(grid, (grid.sheet, name)) for grid in grids]
     main = max(range(len(tables)), key=lambda i: (likeness(tables[i]), tables[i].height, -i))
     alike = [i for i, table in enumerate(tables) if _alike(table, tables[main])]
+    notes = []
+    hidden = [i for i in alike if grids[i].hidden]
+    if len(hidden) < len(alike):  # else somebody hid the list under a report of it
+        alike = [i for i in alike if i not in hidden]
+        notes = [_hidden(grids[i], tables[i]) for i in hidden]
+    main = main if main in alike else alike[0]
     said = {i: kind_of_sheet(grids[i].sheet) for i in alike}
     if any(kind == "" for kind in said.values()):
         alike = [i for i in alike if said[i] != "other"]
-    notes = []
     if len(alike) > 1:
         tables = [_dated(t, grids[i].sheet, name) if i in alike else t for i, t in enumerate(tables)]
     copies = _copies([tables[i] for i in alike])
@@ -42,7 +47,7 @@ def one_table(
         alike.remove(i)
         notes.append(message("export.sheet_again", sheet=grids[i].sheet, count=f"{tables[i].height:,}"))
     for i, table in enumerate(tables):
-        if i in alike or not table.height or (i in said and said[i] != "other"):
+        if i in alike or i in hidden or not table.height or (i in said and said[i] != "other"):
             continue
         if likeness(table) >= 3 and table.height > 1:
             option = Option("leave_out", message("export.reading.leave_sheet", count=f"{table.height:,}"))
@@ -58,6 +63,10 @@ def one_table(
     rejected = pa.concat_tables([grids[i].rejected for i in alike])
     table = _stacked(parts)
     return replace(table, separator=grids[main].delimiter), rejected, notes
+
+
+def _hidden(grid: Grid, table: Table) -> Message:
+    return message("export.hidden_sheet", sheet=grid.sheet, count=f"{table.height:,}")
 
 
 def kind_of_sheet(sheet: str) -> str:

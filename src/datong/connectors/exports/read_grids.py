@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -23,6 +23,7 @@ from datong.connectors.files.csv_rows import (
     too_many_columns,
 )
 from datong.connectors.files.encodings_and_lines import Damage, DamageTally, TextFacts, look_at_text, start_of
+from datong.connectors.files.hidden_parts import Hidden, hidden_parts
 from datong.connectors.files.number_formats import zero_formats
 from datong.connectors.files.read import (
     LINES_SUFFIXES,
@@ -47,7 +48,8 @@ _FROM_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true)[\"']")
 class Grid:
     """name: file, or file/sheet. columns: all cells, also those above and below the table. numbers: (row,) int64, the
     row number a person sees. header: where the file itself says what its columns are called. merged: ranges of a sheet,
-    (first row, first column, last row, last column) from 0. rejected: rows that could not be read."""
+    (first row, first column, last row, last column) from 0. rejected: rows that could not be read. hidden: a sheet that
+    nobody sees who opens the workbook."""
 
     name: str
     columns: tuple[Cells, ...]
@@ -56,6 +58,7 @@ class Grid:
     merged: tuple[tuple[int, int, int, int], ...] = ()
     delimiter: str = ""
     rejected: pa.Table = field(default_factory=REJECTED_SCHEMA.empty_table)
+    hidden: bool = False
 
     @property
     def sheet(self) -> str:
@@ -120,7 +123,7 @@ def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
     if really in (".xlsx", ".xls") and suffix not in {".parquet", *LINES_SUFFIXES}:
         if suffix in TEXT_SUFFIXES:
             notes.append(message("export.really", suffix=suffix, really=really))
-        return _sheets(path)
+        return _sheets(path, notes)
     if suffix in TEXT_SUFFIXES | WORKBOOK_SUFFIXES and really is None:
         if suffix in WORKBOOK_SUFFIXES and start.lstrip()[:1] == b"<":
             return [], [finding("error", "check.unreadable_file", path.name, reason="HTML")]
@@ -192,14 +195,23 @@ def _sorted(damage: Sequence[Damage]) -> list[Damage]:
 # --- sheets ------------------------------------------------------------------------------------------------------
 
 
-def _sheets(path: Path) -> tuple[Sequence[Grid], list[Finding]]:
+def _sheets(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
+    """The sheets that have cells, without the rows that somebody hid; those that a filter or a closed group hides are
+    read."""
     inspected = inspect(path)
     sheets, findings = filled_sheets(path, inspected)
     formats = zero_formats(path) if sheets else {}
-    return [
-        _sheet_grid(f"{path.name}/{name}", rows, _merged(sheet), inspected.empty.get(name, {}), formats.get(name, {}))
-        for name, rows, sheet in sheets
-    ], findings
+    hidden = hidden_parts(path) if sheets else Hidden()
+    grids = []
+    for name, rows, sheet in sheets:
+        gone = hidden.rows.get(name, frozenset())
+        empty, zeros = inspected.empty.get(name, {}), formats.get(name, {})
+        grid = _sheet_grid(f"{path.name}/{name}", rows, _merged(sheet), empty, zeros, gone)
+        grids.append(replace(grid, hidden=name in hidden.sheets))
+        for key, count in (("hidden_rows", len(gone)), ("filtered_rows", hidden.filtered.get(name, 0))):
+            if count and name not in hidden.sheets:
+                notes.append(message(f"export.{key}", sheet=name, count=f"{count:,}"))
+    return grids, findings
 
 
 def _merged(sheet: CalamineSheet) -> tuple[tuple[int, int, int, int], ...]:
@@ -213,11 +225,12 @@ def _sheet_grid(
     merged: tuple[tuple[int, int, int, int], ...],
     empty: EmptyCells,
     zeros: Mapping[tuple[int, int], str],
+    hidden: Container[int],
 ) -> Grid:
     tally = DamageTally(name, max(map(len, rows)))
     damaged = cells_without_value(rows, -1, empty)
     lost = {d.number for d in damaged}
-    kept = [i for i, row in enumerate(rows) if i + 1 not in lost and any(v != "" for v in row)]
+    kept = [i for i, row in enumerate(rows) if i + 1 not in lost and i + 1 not in hidden and any(v != "" for v in row)]
     columns = []
     for c in range(len(rows[0])):
         values = [zeros.get((i, c), rows[i][c]) if zeros else rows[i][c] for i in kept]
