@@ -237,3 +237,37 @@ def test_a_running_total_beside_the_units_of_each_week_is_not_read(tmp_path: Pat
     lines = [f"{line},{'Week units' if at == 0 else 2}" for at, line in enumerate(lines)]
     reading = read(tmp_path / "list.csv", lines)
     assert asked(reading) == [] and reading.sold == 72
+
+
+def sets(head: str, single: str, bundle: str, part: str, price: str = "0") -> list[str]:
+    """Orders of one product, every third of a set with the two goods in it instead."""
+    rows = []
+    for i in range(18):
+        day = f"2024-01-{i + 1:02}"
+        if i % 3:
+            rows.append(f"A{i},{day},KA,2,9.50,{single}")
+        else:
+            rows.append(f"A{i},{day},SET,1,20,{bundle}")
+            rows += [f"A{i},{day},{code},1,{price},{part}" for code in ("KB", "KC")]
+    return [f"Order,Date,SKU,Qty,Price,{head}", *rows]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Line type", "product", "bundle", "bundle item"),
+        ("行类型", "普通", "套装", "套装明细"),
+        ("Art", "A", "S", "Komponente"),
+    ],
+)
+def test_a_set_and_what_is_in_it_are_not_both_counted(names: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    lines = sets(*names)
+    answers = {f"kind:{name}": "sold" for name in names[1:]}
+    reading = read(path, lines, answers)
+    assert asked(reading) == ["bundles"]
+    assert [option.name for option in reading.questions[0].options] == ["parts", "bundles", "both"]
+    sold = {name: read(path, lines, answers | {"bundles": name}).sold for name in ("parts", "bundles", "both")}
+    assert sold == {"parts": 24 + 12, "bundles": 24 + 6, "both": 24 + 18}
+    assert names[2] in read(path, lines, answers | {"bundles": "parts"}).last_line("en")
+    assert asked(read(path, sets(*names, price="4"), answers)) == []

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from datong.connectors.exports.alike_sheets import one_table
+from datong.connectors.exports.bundles import leave_bundles_out
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import (
     REQUIRED,
@@ -200,6 +201,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     numbers = with_units_of_returns(export, numbers)
     numbers = without_running_totals(export, numbers, when)
     leave_out(export, numbers, when, told)
+    leave_bundles_out(export, numbers)
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
     product = product_codes(export)
