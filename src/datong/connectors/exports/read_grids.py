@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from python_calamine import CalamineSheet
 
+from datong.connectors.exports.broken_rows import is_cut, is_cut_within_cell, mended
 from datong.connectors.exports.cells import BLANKS, Cells, cells_of, trimmed
 from datong.connectors.exports.delimiter import delimiter_and_width
 from datong.connectors.exports.encodings import one_byte_encoding, without_mark
@@ -36,7 +38,7 @@ from datong.connectors.files.read import (
     read_source,
 )
 from datong.connectors.files.workbook_limits import EmptyCells, inspect
-from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 
@@ -158,30 +160,78 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
     layout = CsvLayout(delimiter, -1, tuple(str(i) for i in range(width)))
     try:
         with holding_still(path, seen):
-            return [_text_grid(path, text, layout)], []
+            return [_text_grid(path, text, layout, notes)], []
     except UnreadableError as unreadable:
         return [], [unreadable.found]
 
 
-def _text_grid(path: Path, text: TextFacts, layout: CsvLayout) -> Grid:
-    """Rows with fewer fields than the others are filled up: what is missing at their end is empty."""
-    pieces, damage = [], []
+def _text_grid(path: Path, text: TextFacts, layout: CsvLayout, notes: list[Message]) -> Grid:
+    """Rows with fewer fields than the others are filled up: what is missing at their end is empty. Rows that broke are
+    put together again, or told."""
     names = [str(i) for i in range(layout.width)]
-    for rows, damaged in csv_batches(path, text, layout):
-        short = [d for d in damaged if d.key == "check.field_count" and d.fields < layout.width]
-        damage += [d for d in damaged if d not in short]
-        if short:
-            filled = [[*d.cells, *[""] * (layout.width - d.fields)] for d in short]
-            more = {n: pa.array([cells[i] for cells in filled], pa.string()) for i, n in enumerate(names)}
-            more[ROW] = pa.array([d.number for d in short], pa.int64())
-            rows = pa.concat_tables([rows.select([*names, ROW]), pa.table(more)]).sort_by(ROW)
-        pieces.append(rows.select([*names, ROW]))
-    table = pa.concat_tables(pieces).combine_chunks()
+    read = list(csv_batches(path, text, layout))
+    table = pa.concat_tables([rows.select([*names, ROW]) for rows, _ in read]).combine_chunks()
+    damage = _sorted([d for _, damaged in read for d in damaged])
+    found = mended(table, damage, layout.delimiter, layout.width, has_quotes=text.quotes > 0)
+    notes += [message(f"export.rows_{n}", count=f"{of:,}") for n in ("unquoted", "joined") if (of := getattr(found, n))]
+    rest = [d for d in damage if d.number not in found.rows]
+    short = [d for d in rest if d.key == "check.field_count" and d.fields < layout.width]
+    rest = [d for d in rest if d not in short]
+    cut = None if _ends_a_line(path) else _cut(table, short, names)
+    if cut is not None:
+        notes.append(message("export.cut_row", row=cut.number, text=shown(layout.delimiter.join(cut.cells))))
+        table = table.filter(pc.not_equal(table[ROW], cut.number))
+        rest, short = _sorted([*rest, cut]), [d for d in short if d is not cut]
+    filled = {d.number: ([*d.cells, *[""] * (layout.width - d.fields)],) for d in short}
+    table, moved = _with_rows(table, {**found.rows, **filled}, names)
     columns = tuple(Cells(trimmed(_one_array(table[n]))) for n in names)
     tally = DamageTally(path.name, layout.width)
-    return Grid(
-        path.name, columns, table[ROW].to_numpy(), delimiter=layout.delimiter, rejected=tally.rejected(_sorted(damage))
-    )
+    rejected = tally.rejected([replace(d, number=moved(d.number)) for d in rest])
+    return Grid(path.name, columns, table[ROW].to_numpy(), delimiter=layout.delimiter, rejected=rejected)
+
+
+def _cut(table: pa.Table, short: Sequence[Damage], names: Sequence[str]) -> Damage | None:
+    """The last row of a text that no line end ends, where it was cut; None where it is whole. short: with too few
+    cells."""
+    last = int(table[ROW][-1].as_py()) if table.num_rows else 0
+    if short and short[-1].number > last:
+        return short[-1] if is_cut(short[-1].cells, len(short), len(names)) else None
+    if table.num_rows < 2:
+        return None
+    cells = tuple(str(table[name][-1].as_py() or "") for name in names)
+    filled = [name for name, cell in zip(names, cells, strict=True) if cell]
+    if not filled or not is_cut_within_cell(table[filled[-1]]):
+        return None
+    return Damage(last, "check.field_count", ",".join(cells), len(cells), cells)
+
+
+def _with_rows(
+    table: pa.Table, rows: Mapping[int, Sequence[Sequence[str]]], names: Sequence[str]
+) -> tuple[pa.Table, Callable[[int], int]]:
+    """A table with the rows that records really are in their place, and the number that a record has then: one that is
+    several rows moves those below it."""
+    at = np.array(sorted(rows), np.int64)
+    more = np.cumsum([0, *(max(0, len(rows[n]) - 1) for n in at.tolist())])
+
+    def moved(number: int) -> int:
+        return number + int(more[np.searchsorted(at, number)])
+
+    if not rows:
+        return table, moved
+    kept = table.filter(pa.array(~np.isin(table[ROW].to_numpy(), at)))
+    numbers = kept[ROW].to_numpy()
+    kept = kept.select([*names]).append_column(ROW, pa.array(numbers + more[np.searchsorted(at, numbers)]))
+    added = [(moved(n) + i, row) for n in at.tolist() for i, row in enumerate(rows[n])]
+    new = {name: pa.array([row[i] for _, row in added], pa.string()) for i, name in enumerate(names)}
+    new[ROW] = pa.array([number for number, _ in added], pa.int64())
+    return pa.concat_tables([kept, pa.table(new)]).sort_by(ROW).combine_chunks(), moved
+
+
+def _ends_a_line(path: Path) -> bool:
+    """Whether the last bytes of a file are a line end, in any of its encodings."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2))
+        return b"\n" in (end := file.read()) or b"\r" in end
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
