@@ -39,6 +39,8 @@ _LEAST_SHARE = 0.8  # of cells that must read as a date or a number, so that the
 _MOST_MARKETS = 200
 _MOST_STATES = 60
 _MOST_CODES = 12
+_MOSTLY_WHOLE = 0.9  # share of the numbers of units of a row that are whole
+_DIGITS_OF_UNITS = 3  # of a row of an order, mostly
 _MOST_KINDS = 6
 _MOST_UNITS = 10_000_000  # of a row; a larger number is a phone or a code
 _YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
@@ -493,8 +495,14 @@ def _by_content(
     if "units" not in result and "date" in result and "product" in result:
         amounts = [n for n in free if facts[n].numbers >= _LEAST_SHARE and facts[n].dates < _LEAST_SHARE]
         amounts = [n for n in amounts if facts[n].typical < _MOST_UNITS and not _is_number_of(n)]
-        spare = tuple(n for n in amounts if not _ruled_out(n))
+        spare = tuple(n for n in sorted(amounts, key=lambda n: _unlike_units(facts[n])) if not _ruled_out(n))
     return result, spare, spare_products
+
+
+def _unlike_units(facts: Facts) -> tuple[bool, int]:
+    """How little numbers are like units: those that may be parts of one are, and long ones, which are numbers of
+    something."""
+    return facts.whole < _MOSTLY_WHOLE, max(0, len(f"{facts.typical:.0f}") - _DIGITS_OF_UNITS)
 
 
 def _ruled_out(header: str) -> bool:

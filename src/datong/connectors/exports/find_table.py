@@ -19,6 +19,8 @@ from datong.connectors.exports.vocabulary import plain
 from datong.model.words import message
 
 _HEAD_ROWS = 60
+_ROWS_ALIKE = 3  # below the first one, so that it is one of them
+_WHOLE_DATES = frozenset({"day", "numeric"})
 # Headers of a year, a month and a day that stand in columns of their own.
 _DATE_PARTS = (
     frozenset({"year", "yr", "年", "年份", "年度", "jahr", "annee", "ano", "anno", "jaar", "rok"}),
@@ -34,6 +36,9 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
         return _as_rows(Table(grid.name, columns, grid.numbers), hints)
     head = grid.head(_HEAD_ROWS)
     top, names, last = _header(head, grid.merged)
+    if _has_no_header(head, names):
+        named = {f"(column {i + 1})": cells for i, cells in enumerate(grid.columns)}
+        return _as_rows(Table(grid.name, named, grid.numbers, notes=(message("export.no_header"),)), hints)
     above = " ".join(cell for row in head[:top] for cell in row)
     notes = [message("export.header_row", row=int(grid.numbers[top]))] if top else []
     if last > top:
@@ -124,6 +129,26 @@ def _header(head: Sequence[Sequence[str]], merged: Sequence[tuple[int, int, int,
         top = _spread(head[best - 1], best - 1, across, head[best])
         return best - 1, _joined(top, head[best]), best
     return best, _merged_down(head, best, merged), best
+
+
+def _has_no_header(head: Sequence[Sequence[str]], names: Sequence[str]) -> bool:
+    """Whether the first row of a grid is one like those below it: each cell a date, a number or a text as theirs are,
+    at least one of each, and no name of a field. names: of what would be the header."""
+    if named_fields([name for name in names if name]) or len(head) <= _ROWS_ALIKE:
+        return False
+    kinds = [_kind(cell) for cell in head[0]]
+    alike = all(
+        kind == _kind(row[i]) or not row[i] for row in head[1 : _ROWS_ALIKE + 1] for i, kind in enumerate(kinds) if kind
+    )
+    return alike and {"date", "number", "text"} <= set(kinds)
+
+
+def _kind(cell: str) -> str:
+    """What a cell is: a date, a number, a text, '' for nothing."""
+    found = parse(cell) if cell else None
+    if found is not None and found.kind in _WHOLE_DATES:
+        return "date"
+    return ("number" if written(cell) is not None else "text") if cell else ""
 
 
 def _is_title_beside(

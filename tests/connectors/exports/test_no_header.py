@@ -1,0 +1,46 @@
+"""A list without a row of names: its first row is read, its columns by their content."""
+
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.exports.reading import Reading, read_export
+
+
+def read(path: Path, rows: list[str], answers: dict[str, str] | None = None) -> Reading:
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return read_export(path, answers or {})
+
+
+def rows_of(write: str) -> list[str]:
+    return [
+        write.format(
+            order=532000 + i // 2, day=f"2024-01-{i % 28 + 1:02}", code=("KA-1", "KB-2")[i % 2], units=1 + i % 4
+        )
+        for i in range(30)
+    ]
+
+
+SOLD = sum(1 + i % 4 for i in range(30))
+
+
+@pytest.mark.parametrize(
+    ("write", "column"),
+    [("{order},{day},{code},{units},12.50", "(column 4)"), ("{day};{code};{units}", "(column 3)")],
+)
+def test_a_list_without_names_of_columns_loses_no_row(write: str, column: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    reading = read(path, rows_of(write))
+    assert "no row names the columns" in " ".join(note.text("en") for note in reading.notes)
+    (question,) = reading.questions
+    assert (question.key, question.options[0].name) == ("units_column", column)
+    answered = read(path, rows_of(write), {"units_column": column})
+    assert (answered.rows, answered.sold, answered.questions) == (30, SOLD, ())
+    assert (answered.column("date"), answered.column("product")) == tuple(
+        f"(column {1 + write.split(',' if ',' in write else ';').index(name)})" for name in ("{day}", "{code}")
+    )
+
+
+def test_names_nobody_knows_are_names(tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", ["aa,bb,cc", *rows_of("{day},{code},{units}")])
+    assert "no row names" not in " ".join(note.text("en") for note in reading.notes) and reading.rows == 30
