@@ -248,7 +248,8 @@ def test_a_reason_for_an_undoing_says_that_it_was_done(tmp_path: Path, header: s
 
 @pytest.mark.parametrize(
     "service",
-    ["Shipping", "SHIPPING", "Versandkosten", "Frais de port", "运费", "Discount", "Rabatt", "Delivery fee",
+    ["Anzahlung", "Montage vor Ort", "Down payment", "Shipping insurance", "定金", "上门安装", "补差价专用链接",
+     "Shipping", "SHIPPING", "Versandkosten", "Frais de port", "运费", "Discount", "Rabatt", "Delivery fee",
      "Gastos de envío"],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["{s},Thing", "X-1,{s}", ",{s}"])
