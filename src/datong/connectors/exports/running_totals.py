@@ -20,6 +20,8 @@ _WORDS = frozenset({"cumulative", "cumulated", "cumul", "cum", "ytd", "mtd", "ru
                     "aufgelaufen", "cumule", "cumulee", "acumulado", "acumulada", "acum", "cumulato"})  # fmt: skip
 _PHRASES = ("year to date", "to date", "累计", "累積", "累积", "누적", "lfd. summe", "laufende summe")
 _LEAST_DAYS = 8  # of a product, in which what is sold now and then rises every time by no chance
+_LEAST_SERIES = 3  # where no word says so: one product may sell more and more
+_LEAST_SIZES = 3  # of a series' steps
 _RISES = 0.5  # least share of the steps from one day to the next that rise
 _HELD_BEFORE = 3  # times the largest step: a first total that is larger holds what was sold before the file
 
@@ -47,7 +49,7 @@ def without_running_totals(export: Export, numbers: Numbers, when: Moments) -> N
     said = says_running(column)
     period = _period(when.days[rows], "M" if said else "Y")
     never_falls, steps = _steps(series, when.days[rows], period, numbers.units[rows])
-    if not said and not never_falls:
+    if not said and not (never_falls and _differ(series, steps)):
         return numbers
     since = numbers.units.copy()
     since[rows], before = _since(series, steps, numbers.units[rows], period)
@@ -84,6 +86,13 @@ def _steps(series: np.ndarray, days: np.ndarray, period: np.ndarray, units: np.n
     if again or tested.sum() < _LEAST_DAYS - 1:
         return False, step
     return bool((step[within] >= 0).all() and (step[tested] > 0).mean() >= _RISES), step
+
+
+def _differ(series: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether there are several series, and the steps of each are of several sizes, as what is sold is."""
+    there = ~np.isnan(steps)
+    sizes = np.unique(np.column_stack([series[there], np.round(steps[there], 6)]), axis=0)[:, 0].astype(np.int64)
+    return int((np.bincount(sizes) >= _LEAST_SIZES).sum()) >= _LEAST_SERIES
 
 
 def _since(series: np.ndarray, steps: np.ndarray, units: np.ndarray, period: np.ndarray) -> tuple[np.ndarray, float]:
