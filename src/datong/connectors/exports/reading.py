@@ -23,6 +23,7 @@ from datong.connectors.exports.columns import (
 from datong.connectors.exports.date_column import read_moments
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
+from datong.connectors.exports.figures_down import figures_down
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
 from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.last_bucket import OfChain, with_last_bucket
@@ -118,6 +119,10 @@ def read_from(
         asking.settled = profile.answers
     known = {wanted: column for wanted, column in known.items() if column in table.columns}
     notes = [*grids.notes, *more, *table.notes]
+    figures = figures_down(table, asking) if profile is None and "units" not in known else None
+    if figures is not None:
+        notes += figures[0].notes[len(table.notes) :]
+        table, known = figures[0], {**known, "units": figures[1]}
     columns, placeholders = without_empty_codes(table.columns, profile)
     across = products_down(table, _chosen(table, columns, profile, known), asking)
     if across is not None:

@@ -6,6 +6,7 @@ from datong.connectors.exports.columns import header_score, with_column
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
 from datong.connectors.exports.price_units_amount import (
+    codes_of,
     fits,
     samples_of,
     sum_text,
@@ -18,6 +19,7 @@ from datong.connectors.exports.units_of_orders import units_of_lines
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
+_MOSTLY = 0.5
 _CLEARLY = 0.75  # of a header's words
 _LEAST = 0.5  # so that a header names a quantity at all
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
@@ -45,7 +47,8 @@ def units_column(export: Export) -> str | None:
                 return name
     named = tuple(n for n in export.columns if header_score("units", n) >= 0.5 and n not in spare)
     if not spare and not named:
-        export.notes.append(message("export.one_unit_a_row"))
+        if not _ask_for_only_money(export):
+            export.notes.append(message("export.one_unit_a_row"))
         return None
     options = [Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in spare]
     options.append(Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}")))
@@ -62,6 +65,29 @@ def _ask_for_money(export: Export, found: str, asks: Message) -> None:
     """Figures that seem to be money count as units only where somebody says so."""
     options = (Option("units", message("export.reading.units_money", units=sum_text(export.columns[found]))),)
     export.asking.ask(Question("money_units", asks, (found,), samples_of(export.columns[found]), options))
+
+
+def _ask_for_only_money(export: Export) -> bool:
+    """Whether it was asked if each row is one unit: where a list has amounts and no price, and they differ within
+    products as amounts of several units do."""
+    amount = export.cells("amount")
+    if amount is None or export.cells("price") is not None or not _differ(export, read_numbers(amount).values(".")):
+        return False
+    column = export.choice.column("amount") or ""
+    option = Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}"))
+    asks = message("export.asks.only_money", column=column)
+    export.asking.ask(Question("units_column", asks, (column,), samples_of(amount), (option,)))
+    return True
+
+
+def _differ(export: Export, amount: np.ndarray) -> bool:
+    """Whether most products that are sold several times are sold for several amounts."""
+    product = codes_of(export.columns[export.choice.column("product") or ""])
+    there = ~np.isnan(amount) & (product > 0)
+    pairs = np.unique(np.column_stack([product[there], np.round(amount[there], 2)]), axis=0)[:, 0].astype(np.int64)
+    several = np.bincount(product[there]) > 1
+    amounts = np.bincount(pairs, minlength=len(several))
+    return bool((amounts[several] > 1).mean() > _MOSTLY) if several.any() else True
 
 
 def _of_rivals(export: Export, found: str) -> str:
