@@ -85,7 +85,7 @@ class Choice:
     document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. remarks:
     columns of remarks, which tell a state here and there. counted_in: of units of measure. spare_units: columns of
     numbers that no word names, where no column of units is found. spare_products: columns of codes, where none is named
-    and there are several."""
+    and there are several. spare_dates: columns of dates, alike."""
 
     columns: tuple[ColumnGuess, ...]
     states: tuple[str, ...]
@@ -95,6 +95,7 @@ class Choice:
     counted_in: str | None = None
     spare_units: tuple[str, ...] = ()
     spare_products: tuple[str, ...] = ()
+    spare_dates: tuple[str, ...] = ()
 
     def column(self, field: str) -> str | None:
         return next((c.column for c in self.columns if c.field == field), None)
@@ -315,6 +316,8 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
     if "product" not in chosen and "name" in chosen:
         chosen["product"] = chosen.pop("name")
         scores.setdefault(("product", chosen["product"]), _LEAST_SCORE)
+    spare_dates = _dates_by_content(chosen, names, facts)
+    chosen |= {"date": spare_dates[0]} if spare_dates else {}
     chosen, spare_units, spare_products = _by_content(chosen, names, facts)
     taken = set(chosen.values())
     remarks = tuple(n for n in names if n not in taken and plain(n) in words("lists", "remarks"))
@@ -342,7 +345,9 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         for n in some
     )
     counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
-    return Choice((*guesses, *extra), states, kinds, flags, remarks, counted_in, spare_units, spare_products)
+    return Choice(
+        (*guesses, *extra), states, kinds, flags, remarks, counted_in, spare_units, spare_products, spare_dates
+    )
 
 
 def with_column(choice: Choice, wanted: str, name: str) -> Choice:
@@ -470,18 +475,21 @@ def assigned(scores: Mapping[tuple[str, str], float], fields: Sequence[str], nam
     return chosen
 
 
+def _dates_by_content(chosen: Mapping[str, str], names: Sequence[str], facts: Mapping[str, Facts]) -> tuple[str, ...]:
+    """Columns of dates, where no header names the one of a sale; the first is taken, of several after a question."""
+    if "date" in chosen:
+        return ()
+    free = (n for n in names if n not in chosen.values() and facts[n].filled > 0.5)
+    return tuple(n for n in free if facts[n].dates >= _LEAST_SHARE)
+
+
 def _by_content(
     chosen: Mapping[str, str], names: Sequence[str], facts: Mapping[str, Facts]
 ) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
-    """Columns for what no header names: the only column of dates; the only column of codes that repeat. Units need a
+    """Columns for what no header names: the only column of codes that repeat. Units need a
     word: columns that might be units are only named, for a question."""
     result = dict(chosen)
     free = [n for n in names if n not in result.values() and facts[n].filled > 0.5]
-    if "date" not in result:
-        dates = [n for n in free if facts[n].dates >= _LEAST_SHARE]
-        if len(dates) == 1:
-            result["date"] = dates[0]
-            free.remove(dates[0])
     spare_products: tuple[str, ...] = ()
     if "product" not in result:
         codes = [n for n in free if facts[n].numbers < _LEAST_SHARE and facts[n].dates < _LEAST_SHARE]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.columns import header_score
+from datong.connectors.exports.columns import header_score, with_column
 from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.day_month_order import (
     NOT_A_DAY,
@@ -52,6 +52,21 @@ class Moments:
     clock: np.ndarray
     offset: np.ndarray
     zone: str | None
+
+
+def ask_for_date(export: Export) -> None:
+    """Several columns of dates and none that is named: which one says when it was sold is a question."""
+    spare = export.choice.spare_dates
+    if len(spare) < 2 or "date" in export.known:
+        return
+    options = []
+    for name in spare:
+        column = read_dates(export.columns[name], False)
+        days = next(iter(column.days.values()))
+        options.append(Option(name, message("export.reading.date_column", **span_of(days))))
+    samples = samples_of(export.columns[spare[0]])
+    question = Question("date_column", message("export.asks.date_column"), spare, samples, tuple(options))
+    export.choice = with_column(export.choice, "date", export.asking.ask(question))
 
 
 def read_moments(export: Export, comma_decimals: bool) -> Moments:

@@ -17,10 +17,11 @@ from datong.connectors.exports.columns import (
     REQUIRED,
     Choice,
     choose_columns,
+    header_score,
     with_order_amounts,
     without_amount,
 )
-from datong.connectors.exports.date_column import read_moments
+from datong.connectors.exports.date_column import ask_for_date, read_moments
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.figures_down import figures_down
@@ -35,6 +36,8 @@ from datong.connectors.exports.markets_across import markets_down
 from datong.connectors.exports.number_columns import read_figures
 from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
+from datong.connectors.exports.personal import names_people
+from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
@@ -65,6 +68,7 @@ from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message
 
+_NAMED_DATE = 0.6  # of a header's score, so that its cells should be dates
 # Columns that were made of the table's shape.
 _MADE = {
     "date": PERIOD_COLUMN, "units": UNITS_COLUMN, "product": PRODUCT_COLUMN, "market": MARKET_COLUMN,
@@ -181,8 +185,20 @@ def _missing(export: Export) -> tuple[str, ...]:
     """Fields without which nothing can be read, and that no column fits; "sales" for a list of something else."""
     missing = tuple(f for f in REQUIRED if export.choice.column(f) is None)
     columns = shown(", ".join(export.columns))
-    export.findings += [finding("error", f"export.no_{f}", export.name, columns=columns) for f in missing]
+    unread = _unread_dates(export) if "date" in missing else None
+    export.findings += [] if unread is None else [unread]
+    missing_of = [f for f in missing if f != "date" or unread is None]
+    export.findings += [finding("error", f"export.no_{f}", export.name, columns=columns) for f in missing_of]
     return missing or (("sales",) if is_no_list_of_sales(export) else ())
+
+
+def _unread_dates(export: Export) -> Finding | None:
+    """What is said of a column that is named as one of dates, and whose cells are none that can be read."""
+    for name, cells in export.columns.items():
+        if header_score("date", name) >= _NAMED_DATE and cells.filled.any():
+            cell = quoted_of(cells, cells.filled, names_people(export.columns))[0]
+            return finding("error", "export.unread_dates", export.name, column=name, header=name, value=cell)
+    return None
 
 
 def _said(export: Export, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -193,6 +209,7 @@ def _said(export: Export, findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain: OfChain) -> Reading:
     """Step by step: columns, gaps, numbers, dates, rows that are left out, codes, what was sold, our tables."""
+    ask_for_date(export)
     ask_for_product(export)
     name_variants(export)
     leave_extra_cells_out(export)
