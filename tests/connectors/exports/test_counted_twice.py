@@ -271,3 +271,10 @@ def test_a_set_and_what_is_in_it_are_not_both_counted(names: tuple[str, ...], tm
     assert sold == {"parts": 24 + 12, "bundles": 24 + 6, "both": 24 + 18}
     assert names[2] in read(path, lines, answers | {"bundles": "parts"}).last_line("en")
     assert asked(read(path, sets(*names, price="4"), answers)) == []
+
+
+def test_a_list_of_which_no_row_is_left_is_read(tmp_path: Path) -> None:
+    lines = ["Order,Date,SKU,Qty,Status", *(f"A{i},2024-01-0{i + 1},KA,,Completed" for i in range(5))]
+    lines[1:1] = ["Total,,,9,Completed"]
+    assert read(tmp_path / "list.csv", lines).sold == 0
+    assert read(tmp_path / "list.csv", lines[:1]).sold == 0

@@ -31,6 +31,8 @@ def leave_earlier_states_out(export: Export, numbers: Numbers, when: Moments) ->
     if export.cells("order") is None or not telling or export.table.wide:
         return nothing
     rows = np.flatnonzero(export.rows.inside & export.columns[export.choice.column("order") or ""].filled)
+    if not len(rows):
+        return nothing
     line = _numbered(export, rows, [n for n in export.columns if n not in telling])
     row = _numbered(export, rows, list(export.columns))
     lines, states = np.bincount(line), np.bincount(line[np.unique(row, return_index=True)[1]], minlength=line.max() + 1)
