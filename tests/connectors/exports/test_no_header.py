@@ -71,3 +71,10 @@ def test_dates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert reading.missing == ("date",)
     assert [found.code for found in reading.findings] == ["unread_dates"]
     assert "Date holds day 0 of the fair, which cannot be read as a day" in str(reading.findings[0].text("en"))
+
+
+def test_dates_of_changes_and_of_days_to_come_are_none_of_a_sale(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    assert read(path, two_dates("开工日,交期")).missing == ("date",)
+    reading = read(path, two_dates("Moment,Last updated"))
+    assert (reading.questions, reading.column("date")) == ((), "Moment")

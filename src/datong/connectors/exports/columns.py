@@ -480,7 +480,14 @@ def _dates_by_content(chosen: Mapping[str, str], names: Sequence[str], facts: Ma
     if "date" in chosen:
         return ()
     free = (n for n in names if n not in chosen.values() and facts[n].filled > 0.5)
-    return tuple(n for n in free if facts[n].dates >= _LEAST_SHARE)
+    dates = tuple(n for n in free if facts[n].dates >= _LEAST_SHARE)
+    return dates if len(dates) == 1 else tuple(n for n in dates if not _is_other_date(n))
+
+
+def _is_other_date(header: str) -> bool:
+    """Whether a header says that its dates are none of a sale: of a change, of work, of a day to come."""
+    known, whole = _plain_words("other_dates"), plain(header)
+    return bool(set(tokens(header)) & known) or any(not word.isascii() and word in whole for word in known)
 
 
 def _by_content(
