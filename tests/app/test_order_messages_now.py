@@ -122,4 +122,4 @@ def test_what_has_begun_and_waits_for_a_component_after_its_day_is_named_with_th
     assert status == 0
     expected = "expected after the promised day: W-1 (promised 2026-02-27, expected 2026-03-05: it waits for M)."
     assert expected in words
-    assert "W-1; what is left of them is counted on as soon as hours and components allow" in words
+    assert "W-1; what is left of this work is counted on as soon as hours and components allow" in words
