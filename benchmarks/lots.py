@@ -14,8 +14,9 @@ fix and optimise.
 * set: the 24 X, and F with G: mean and worst of cost over best known.
 * peer (long form): HiGHS on the plain facility-location form (Krarup and Bilde 1977), one thread, the same seconds.
 
---short: six instances, under 90 seconds. --all: all 108 X, of which only 24 have a best known plan; the others are set
-against the bound. Ends with 1 where a bar is missed, or a bound lies above a known plan.
+lots_record.csv keeps a run of all of them. --short: six instances, under 90 seconds. --all: all 108 X, of which only 24
+have a best known plan; the others are set against the bound. Ends with 1 where a bar is missed, or a bound lies above a
+known plan.
 """
 
 import argparse
