@@ -21,6 +21,7 @@ from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from stores import make
 
 Step = Callable[[duckdb.DuckDBPyConnection], bool | None]
+pytestmark = pytest.mark.usefixtures("ledgers_are_made")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = ChainSettings("shop", history="declared")
 
