@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from datong.balance import highs
 from datong.balance.arrays import Demand, Lines, Market, Uses, Ways
-from datong.balance.evaluate import Outcome, arrived_units, used_units
+from datong.balance.evaluate import Outcome, arrived_units, gone_bad, used_units
 from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.demand_requests import Asks
 from datong.network.horizon import day_numbers
-from datong.network.shelf_life import wasted as goes_bad
 
 # Units below this are rounding.
 NOTHING = 1e-6
@@ -72,9 +71,8 @@ def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
         started[serves] = found.started
         kept = np.isin(market.rules.substitutes.demand, at)
         substituted[kept], wasted = found.substituted, found.wasted
-    for product in np.flatnonzero((market.rules.shelf_life.life >= 0) & ~_involved(market, chosen, serves)).tolist():
-        of = market.stock.fixed[product], arrived[product], taken[product]
-        wasted[product] = goes_bad(*of, int(market.rules.shelf_life.life[product]))
+    rest = ~_involved(market, chosen, serves)
+    wasted[rest] = gone_bad(market, arrived, taken)[rest]
     return replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
     )

@@ -17,7 +17,7 @@ from datong.balance.rules.rule import Walk
 from datong.balance.tolerance import TOLERANCE, assert_within
 from datong.model.demand_layers import expected_over_and_short
 from datong.model.flow import FloatArray, IntArray
-from datong.network.shelf_life import wasted as goes_bad
+from datong.network.shelf_life import wasted as wasted_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +120,16 @@ def evaluate(
 
 def fewest_wasted(market: Market, started: FloatArray, issued: FloatArray, substituted: FloatArray) -> FloatArray:
     """(product, bucket) the fewest units that go bad of what starts bring, in any quantities, and deliveries take."""
-    arrived = arrived_units(market, started)
-    taken = _taken(market, used_units(market, started), issued, substituted)
+    return gone_bad(
+        market, arrived_units(market, started), _taken(market, used_units(market, started), issued, substituted)
+    )
+
+
+def gone_bad(market: Market, arrived: FloatArray, taken: FloatArray) -> FloatArray:
+    """(product, bucket) the fewest units that go bad where these (product, bucket) arrive and are taken."""
     found, life = np.zeros(market.stock.fixed.shape), market.rules.shelf_life.life
     for p in np.flatnonzero(life >= 0).tolist():
-        found[p] = goes_bad(market.stock.fixed[p], arrived[p], taken[p], int(life[p]))
+        found[p] = wasted_units(market.stock.fixed[p], arrived[p], taken[p], int(life[p]))
     return found
 
 

@@ -73,17 +73,14 @@ class SmallestDelivery(Rule):
                 programme.whole_columns.append(of_group[group])
             delivers = of_group[group]
             most = programme.add_rows(np.full(buckets, -np.inf), np.zeros(buckets))
-            for comes in (programme.issued[d], *programme.substituted.get(d, ())):
-                programme.add_entries(most, comes, 1.0)
             programme.add_entries(most, delivers, -float(asked[-1]))
             least = programme.add_rows(np.zeros(buckets), np.full(buckets, np.inf))
-            for comes in (programme.issued[d], *programme.substituted.get(d, ())):
-                programme.add_entries(least, comes, 1.0)
             programme.add_entries(least, delivers, -float(self.smallest[d]))
             # What is refused is not set aside for it: else a group could be delivered without one that was refused.
             once = np.repeat(programme.add_rows(np.array([-np.inf]), np.array([float(asked[-1])])), buckets)
             for comes in (programme.issued[d], *programme.substituted.get(d, ())):
-                programme.add_entries(once, comes, 1.0)
+                for row in (most, least, once):
+                    programme.add_entries(row, comes, 1.0)
             programme.add_entries(once, programme.turned_away[d], 1.0)
         return nothing_found
 
