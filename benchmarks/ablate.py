@@ -70,7 +70,7 @@ from datong.plan.lots_along_clearing import Lot
 from datong.plan.lots_product_by_product import OnTurn
 from datong.plan.planning_inputs import Chosen, prepare
 from datong.questions.run import run_record
-from datong.replay.cost_and_service import differences, summary
+from datong.replay.policies_compared import differences, summary
 from datong.replay.replay import Loop, follow, set_scene
 from datong.sense.signals import sense
 

@@ -10,8 +10,8 @@ import pytest
 import datong
 from datong.app.cli import commands
 from datong.app.cli.main import main, parser
+from datong.connectors.email.hand_over_mail import PASSWORD_VARIABLE
 from datong.connectors.email.post import EmailPost
-from datong.connectors.email.servers import PASSWORD_VARIABLE
 from datong.connectors.inlet_and_outlet import Delivered
 from mail_servers import PASSWORD, USER, Handler, ImapServer, filled, lets_in, reply, smtp_server, token_of
 from mill import run, write

@@ -14,7 +14,7 @@ from datong.ledger.state import State
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.network.notices import notices
 from datong.network.refusals import refusals
-from datong.questions.since.came_back import closed_rows
+from datong.questions.since.answers_and_receipts import closed_rows
 from datong.questions.since.rows import Naming
 from small_chain import MONDAY, chain, press
 

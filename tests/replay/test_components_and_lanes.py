@@ -14,8 +14,8 @@ from datong.network.bills import ComponentUse
 from datong.network.economics import Economics
 from datong.network.places import Lane, Move, Places
 from datong.network.ways import Way
-from datong.replay.cost_and_service import by_product
 from datong.replay.making import begin
+from datong.replay.policies_compared import by_product
 from datong.replay.scene_and_batches import Batch, Due, Scene
 from datong.replay.simulate import Simulation
 

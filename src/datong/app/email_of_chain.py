@@ -7,10 +7,10 @@ from functools import partial
 from datong.app.chain import Chain
 from datong.app.exchange_one_way import known
 from datong.app.wiring import EMAIL_FOLDER
+from datong.connectors.email.hand_over_mail import read_password
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.send_sheets import AddressBook, Firm
-from datong.connectors.email.servers import read_password
 from datong.connectors.files.settings import ADDRESS, read_email
 from datong.connectors.inlet_and_outlet import chain_tag
 from datong.model import errors

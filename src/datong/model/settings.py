@@ -72,7 +72,7 @@ class MailServer:
 
 @dataclass(frozen=True)
 class EmailSettings:
-    """The section [email] of chain.toml. The password stands elsewhere (connectors/email/servers.py).
+    """The section [email] of chain.toml. The password stands elsewhere (connectors/email/hand_over_mail.py).
 
     sender: the address that orders come from and answers go to ('from' in the file). user: who logs in; None: the
     server for sending asks nobody, and the sender reads. smtp_port, imap_port: TCP ports, None: the usual ones. folder:

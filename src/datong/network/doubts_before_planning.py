@@ -20,7 +20,7 @@ from datong.network.facts import chain_facts
 from datong.network.forecast_netting import forecast_products
 from datong.network.horizon import rows_of
 from datong.network.rows_in_plan import rows_in_plan
-from datong.network.stock import last_counts
+from datong.network.stock_on_hand import last_counts
 
 # Products that a finding on single products is given for; the others are counted.
 PRODUCTS_TOLD = 20

@@ -13,7 +13,6 @@ from datong.ledger.products_held_back import held_back
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, Learnt
 from datong.network.alternatives import held_as_components, with_picks
-from datong.network.calendar_ways import in_working_days
 from datong.network.economics import Economics, costs_where_none, economics_of, prices_of
 from datong.network.lanes import (
     SharedLimits,
@@ -32,6 +31,7 @@ from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
 from datong.network.refusals import RECALLED, Refusal, refusals
 from datong.network.routes import Routes
+from datong.network.start_and_arrival_days import in_working_days
 from datong.network.way_arrays import WayArrays, unit_costs
 from datong.network.ways import (
     LONG_LOTS_UP_TO,

@@ -18,7 +18,7 @@ from datong.network.horizon import valid_on
 from datong.network.order_takes import first_alternatives
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import MOMENT
-from datong.network.stock import Counts, order_sites
+from datong.network.stock_on_hand import Counts, order_sites
 
 # How far an order is: 'fixed': a planner locked it and it has not begun (what a run proposed and gave out is no word of
 # a planner); 'out': given out and not begun; 'begun': a start, or units of it, were reported.

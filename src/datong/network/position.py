@@ -9,7 +9,7 @@ from datong.ledger.state import State
 from datong.model.flow import Item
 from datong.network.orders_out import UnderWay
 from datong.network.owed import FirmRow, owed
-from datong.network.stock import Counts, SinceCount, movements, on_hand, on_hand_by_site, since_count
+from datong.network.stock_on_hand import Counts, SinceCount, movements, on_hand, on_hand_by_site, since_count
 from datong.network.under_way import under_way
 
 
@@ -40,9 +40,9 @@ def position(state: State) -> Position:
 
     Stock is the last count of each product and site plus what moved after it: production and receipts in, shipments
     out, transfers at their other site once they are there (site_transfers.py), and what orders took of their components
-    (stock.py). Sales and firm wants are served by shipments to buyers, first due first (owed.py); a chain without any
-    (see ships_to_buyers) is taken to have served every sale at once, from its stock. Stock is then never below zero:
-    sales beyond what was counted and made say that something was not recorded.
+    (stock_on_hand.py). Sales and firm wants are served by shipments to buyers, first due first (owed.py); a chain
+    without any (see ships_to_buyers) is taken to have served every sale at once, from its stock. Stock is then never
+    below zero: sales beyond what was counted and made say that something was not recorded.
     """
     stands, counts = order_standings(state), Counts.of(state)
     moved, to_buyers = movements(state, stands, counts), owed(state)

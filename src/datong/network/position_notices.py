@@ -35,7 +35,7 @@ from datong.network.sent_to_buyers import (
     sales_before_shipments,
     ships_to_buyers,
 )
-from datong.network.stock import (
+from datong.network.stock_on_hand import (
     Counts,
     booked_without_order,
     last_counts,

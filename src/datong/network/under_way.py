@@ -9,7 +9,7 @@ from datong.ledger.state import State
 from datong.network.orders_out import UnderWay, orders_out
 from datong.network.overdue_arrivals import expected_arrivals
 from datong.network.site_transfers import still_on_the_way
-from datong.network.stock import Counts
+from datong.network.stock_on_hand import Counts
 
 
 def under_way(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:

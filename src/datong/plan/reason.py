@@ -26,7 +26,7 @@ from datong.model.words import Message, message, say, shown
 from datong.network.committed import Comes
 from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
-from datong.network.stock import SinceCount
+from datong.network.stock_on_hand import SinceCount
 from datong.network.ways import OnLine, Way, lead_buckets
 from datong.network.working_days import Course, OpenDays
 from datong.plan.days_within_bucket import Days

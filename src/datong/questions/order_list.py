@@ -13,7 +13,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import UNTESTED_METHODS, FloatArray, Forecast
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
-from datong.network.stock import last_counts
+from datong.network.stock_on_hand import last_counts
 
 # Days over which what a product is expected to sell a week is taken.
 PACE_DAYS = 28

@@ -1,6 +1,6 @@
 """What the company did, as it recorded it: what was made, came in and went from site to site, bucket by bucket.
 
-Production takes its components by its bill, as the ledger reads it (network/stock.py); receipts are purchases;
+Production takes its components by its bill, as the ledger reads it (network/stock_on_hand.py); receipts are purchases;
 shipments to a site of the chain are transfers, there at once.
 """
 

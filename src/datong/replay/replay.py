@@ -29,7 +29,10 @@ from datong.network.position import Position, position
 from datong.network.ways import Way, way_on
 from datong.replay.baseline import baseline_orders
 from datong.replay.company import Company, company_of
-from datong.replay.cost_and_service import (
+from datong.replay.course import Place, before_replay, course_tables
+from datong.replay.forecast_and_lead_time_errors import learning
+from datong.replay.foresight import Foresight
+from datong.replay.policies_compared import (
     DIFFERENCES_SCHEMA,
     SUMMARY_SCHEMA,
     by_bucket,
@@ -37,9 +40,6 @@ from datong.replay.cost_and_service import (
     differences,
     summary,
 )
-from datong.replay.course import Place, before_replay, course_tables
-from datong.replay.forecast_and_lead_time_errors import learning
-from datong.replay.foresight import Foresight
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene_and_batches import Scene
 from datong.replay.scene_from_records import batches_under_way, due_units, make_scene, orders_under_way
@@ -57,7 +57,7 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 
 @dataclass(frozen=True, eq=False)
 class ReplayResult:
-    """What every policy's course was worth; columns as in cost_and_service.py. Policies: datong,
+    """What every policy's course was worth; columns as in policies_compared.py. Policies: datong,
     company, baseline, foresight.
 
     differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order
@@ -169,7 +169,7 @@ def replay(
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Every scenario's replay without perfect foresight: `scenario` and the columns of cost_and_service.py.
+    """Every scenario's replay without perfect foresight: `scenario` and the columns of policies_compared.py.
 
     differences: Datong less each of the others, scenario by scenario.
     """

@@ -21,12 +21,6 @@ from datong.network.ways import Way, way_on, ways_by_row
 # Below this many units there is nothing left.
 NOTHING = 1e-9
 
-# Money by what it is for. `production`: what making, buying and moving cost, components apart. `stock_change` is unit
-# cost x the fall of (stock - owed): it takes the cost of what was made for stock off again and adds that of what was
-# taken from it or is owed, so that a policy neither gains by living on stock or on its buyers' patience, nor loses by
-# leaving some. What components cost is charged there to the product that took them, as its units arrive.
-COST_TERMS = ("production", "stock_change", "holding", "late", "lost")
-
 Due = tuple[Item, date]
 
 

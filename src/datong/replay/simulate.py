@@ -13,8 +13,9 @@ from datetime import date, timedelta
 import numpy as np
 
 from datong.model.flow import FloatArray, Item, PlannedOrder
+from datong.replay.costs_charged import COST_TERMS, charge_arrival, charge_end_of_bucket, charge_stock_change
 from datong.replay.making import begin
-from datong.replay.scene_and_batches import COST_TERMS, NOTHING, Batch, Begun, Due, Scene, Sent
+from datong.replay.scene_and_batches import NOTHING, Batch, Begun, Due, Scene, Sent
 
 
 class Simulation:
@@ -127,17 +128,14 @@ class Simulation:
 
     def _receive(self, t: int) -> None:
         after = self._after(t)
-        stock_change, unit_cost = self.cost["stock_change"], self.scene.unit_cost
         for batch in [b for b in self.coming if b.arrives < after]:
             at = self._at[batch.product]
             self.on_hand[batch.product] += batch.units
             if batch.kind != "move":
                 self.made_units[t, at] += batch.units
-            self.cost["production"][t, at] += batch.cost
+            charge_arrival(self.cost, t, batch, self._at, self.scene.unit_cost)
             for label, units in batch.uses:
                 self.in_work[label] -= units
-                stock_change[t, at] += units * unit_cost[label]
-                stock_change[t, self._at[label]] -= units * unit_cost[label]
             self.arrived.append(batch)
         self.coming = [b for b in self.coming if b.arrives >= after]
 
@@ -182,10 +180,9 @@ class Simulation:
         for product, at in self._at.items():
             costs, stock = self.scene.economics[product], self.on_hand[product]
             self.stock_units[t, at] = stock
-            self.cost["stock_change"][t, at] += (opening[product] - closing[product]) * self.scene.unit_cost[product]
-            self.cost["holding"][t, at] = costs.holding_per_bucket * stock
-            self.cost["late"][t, at] = costs.late_per_bucket * self.late_units[t, at]
-            self.cost["lost"][t, at] = costs.lost_sale * self.lost_units[t, at]
+            fallen = opening[product] - closing[product]
+            charge_stock_change(self.cost, t, at, fallen, self.scene.unit_cost[product])
+            charge_end_of_bucket(self.cost, t, at, costs, stock, self.late_units[t, at], self.lost_units[t, at])
 
     def _net(self) -> dict[str, float]:
         """Stock and what is in work of it, less what is owed, by product."""

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from datong.connectors.email import servers
+from datong.connectors.email import hand_over_mail
+from datong.connectors.email.hand_over_mail import PASSWORD_VARIABLE, read_password
 from datong.connectors.email.journal import Journal, tokens_in
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.send_sheets import Firm
-from datong.connectors.email.servers import PASSWORD_VARIABLE, read_password
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Refused, Unreachable
 from datong.model.errors import DatongError
 from datong.model.settings import EmailSettings
@@ -232,7 +232,7 @@ def test_a_wrong_password_is_told_and_never_shown(new_post: NewPost, handler: Ha
 
 
 def test_what_a_server_says_is_shown_without_the_password_and_in_one_line() -> None:
-    said = servers.server_words(b"535 bad password hunter2\r\n\x1b[31m" + b"x" * 500, "hunter2")
+    said = hand_over_mail.server_words(b"535 bad password hunter2\r\n\x1b[31m" + b"x" * 500, "hunter2")
     assert "hunter2" not in said and "\x1b" not in said and "\n" not in said and len(said) < 200
 
 

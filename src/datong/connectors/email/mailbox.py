@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from datong.connectors.email.hand_over_mail import FAILURES, TIMEOUT_SECONDS, server_words, why
 from datong.connectors.email.journal import TOKEN_MARK
-from datong.connectors.email.servers import FAILURES, TIMEOUT_SECONDS, server_words, why
 from datong.model.errors import DatongError
 from datong.model.settings import EmailSettings
 from datong.model.words import message

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from datong.connectors.email import send_sheets
 from datong.connectors.email.answers_in import CollectedLetters, Reader, Taken, collect, put_away
+from datong.connectors.email.hand_over_mail import NotHandedOver, Sender
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.letters import reply_letter
 from datong.connectors.email.send_sheets import AddressBook, deliver
-from datong.connectors.email.servers import NotHandedOver, Sender
 from datong.connectors.inlet_and_outlet import Outcome
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, by_source

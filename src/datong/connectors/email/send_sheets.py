@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from itertools import groupby
 
+from datong.connectors.email.hand_over_mail import NotHandedOver, Sender
 from datong.connectors.email.journal import Journal, SentSheet
 from datong.connectors.email.letters import Envelope, order_letter, sheet_with_token
-from datong.connectors.email.servers import NotHandedOver, Sender
 from datong.connectors.filedrop.given_out import given_out, with_more
 from datong.connectors.filedrop.order_sheet import Known
 from datong.connectors.inlet_and_outlet import Delivered, Outcome, Refused, Unreachable, unreachable

@@ -10,11 +10,11 @@ import pyarrow as pa
 from datong.ledger.state import State
 from datong.model.words import message
 from datong.questions.given_out import given_out, runs_since
-from datong.questions.since.came_back import came_back, closed_rows
+from datong.questions.since.answers_and_receipts import came_back, closed_rows
 from datong.questions.since.demand import demand_changes
 from datong.questions.since.learnt import learnt_rows
 from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
-from datong.questions.since.promises import promise_rows
+from datong.questions.since.promises_to_customers import promise_rows
 from datong.questions.since.rows import READ_BEFORE, SOURCE_TABLES, Naming, PlanBefore, Row, table_of
 from datong.questions.since.this_week import this_week
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from datong.model.flow import FloatArray
-from datong.replay.scene_and_batches import COST_TERMS, NOTHING
+from datong.replay.costs_charged import COST_TERMS
+from datong.replay.scene_and_batches import NOTHING
 from datong.replay.simulate import Simulation
 
 BY_BUCKET_SCHEMA = pa.schema(

@@ -17,8 +17,8 @@ from datong.model.words import Message, message, shown
 from datong.network.orders_out import taken_by_counts
 from datong.network.position import position
 from datong.network.refusals import Refusal, refusals
-from datong.network.stock import Counts, last_counts
-from datong.questions.since.promises import shipped_units
+from datong.network.stock_on_hand import Counts, last_counts
+from datong.questions.since.promises_to_customers import shipped_units
 from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed, new_rows
 
 # Counted and recorded stock that differ by less are the same.

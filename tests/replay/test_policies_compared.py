@@ -8,8 +8,8 @@ import pytest
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
 from datong.network.economics import Economics
-from datong.replay import cost_and_service
-from datong.replay.cost_and_service import INTERVAL, by_bucket, by_product, differences, summary
+from datong.replay import policies_compared
+from datong.replay.policies_compared import INTERVAL, by_bucket, by_product, differences, summary
 from datong.replay.scene_and_batches import Batch, Scene
 from datong.replay.simulate import Simulation
 
@@ -20,7 +20,7 @@ A, B = Item("a", "all"), Item("b", "all")
 @pytest.fixture
 def two_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """What can be worked out by hand has two products."""
-    monkeypatch.setattr(cost_and_service, "FEWEST_PRODUCTS", 1)
+    monkeypatch.setattr(policies_compared, "FEWEST_PRODUCTS", 1)
 
 
 def course(made_a: tuple[float, float], made_b: tuple[float, float]) -> Simulation:
