@@ -114,6 +114,8 @@ NEEDS: dict[tuple[str, str], tuple[Permission | None, Any]] = {
     ),
     ("DELETE", "/demand/edits/{edit}"): (P.CHANGE_DEMAND, None),
     ("GET", "/demand/accuracy"): (P.SEE_DEMAND, None),
+    ("GET", "/plan/stock-cover"): (P.SEE_PLAN, None),
+    ("GET", "/plan/stock-cover.xlsx"): (P.SEE_PLAN, None),
     ("GET", "/plan/stock-places"): (P.SEE_PLAN, None),
     ("GET", "/plan/stock-places.xlsx"): (P.SEE_PLAN, None),
     ("GET", "/plan/stock-limits"): (P.SEE_PLAN, None),

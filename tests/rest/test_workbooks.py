@@ -18,6 +18,7 @@ TABLES = [
     "/data/arrivals",
     "/quarantine",
     "/branches/main/rows/lines",
+    "/plan/stock-cover",
     "/plan/stock-places",
     "/plan/stock-limits",
     "/totals/demand",

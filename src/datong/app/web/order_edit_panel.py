@@ -21,6 +21,7 @@ from datong.app.web.job_progress import money_words
 from datong.app.web.layout import action, heading
 from datong.app.web.order_columns import column_title, state_word
 from datong.app.web.page_elements import given_words, job_line
+from datong.app.web.stock_picture import stock_picture
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need
@@ -225,23 +226,8 @@ class OrderEditPanel:
             return
         visit = self.visit
         heading(visit.say("web_plan.stock"))
-        units = {name: [round(row[f"{name}_units"], 2) for row in rows] for name in ("comes", "goes", "closing")}
         with ui.element("figure").props(f'role="img" aria-label="{visit.say("web_plan.stock_label")}"'):
-            ui.echart(
-                {
-                    "animation": False,
-                    "grid": {"left": 48, "right": 8, "top": 30, "bottom": 24},
-                    "legend": {"top": 0, "textStyle": {"color": "#808a98"}},
-                    "tooltip": {"trigger": "axis"},
-                    "xAxis": {"type": "category", "data": [f"{row['bucket']:%m-%d}" for row in rows]},
-                    "yAxis": {"type": "value"},
-                    "series": [
-                        {"name": visit.say("web_plan.comes"), "type": "bar", "data": units["comes"]},
-                        {"name": visit.say("web_plan.goes"), "type": "bar", "data": units["goes"]},
-                        {"name": visit.say("web_plan.left"), "type": "line", "step": "end", "data": units["closing"]},
-                    ],
-                }
-            ).style("height: 190px")
+            ui.echart(stock_picture(visit, rows)).style("height: 190px")
 
     def _history(self) -> None:
         assert self.shown is not None

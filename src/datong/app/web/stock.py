@@ -1,16 +1,17 @@
-"""The page Stock: where a smallest or largest stock is wanted, what lies there by the last plan, what the economics
-alone would keep, and what the difference costs."""
+"""The page Stock: what lies there and how long it lasts; where a smallest or largest stock is wanted, what the
+economics alone would keep, and what the difference costs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from nicegui import ui
 from starlette.requests import Request
 
-from datong.app.service import stock_limits
+from datong.app.service import stock_cover, stock_limits
 from datong.app.service.grids import Filter, Piece, Wanted
 from datong.app.service.served_chain import Served
+from datong.app.service.stock import stock
 from datong.app.web.layout import heading
 from datong.app.web.page_elements import (
     AT_FIRST,
@@ -25,6 +26,7 @@ from datong.app.web.page_elements import (
     when_words,
     words,
 )
+from datong.app.web.stock_picture import stock_picture
 from datong.app.web.visit import Visit
 from datong.app.web.workbooks import add_download
 from datong.app.wording import figures
@@ -41,12 +43,15 @@ LINES = {"stock_units": ("#3b82c4", "solid"), "smallest_units": ("#d97a1f", "das
     "economic_units": ("#2f9e77", "dotted"),
 }
 FIGURES = ("smallest_units", "economic_units", "difference_cost_per_week", "missing_units", "buckets_below")
+# Of a product, bucket by bucket.
+AHEAD = ("opening_units", "comes_units", "goes_units", "closing_units")
 FIGURES_OF_LARGEST = ("largest_units", "beyond_units", "buckets_above")
 
 
 def add_downloads(app: FastAPI, served: Served) -> None:
-    """What is listed, as a workbook: by place, and by place and bucket."""
-    for name, sheet in (("places", stock_limits.places_sheet), ("buckets", stock_limits.limits_sheet)):
+    """What is listed, as a workbook: what lies at each place; the limits by place, and by place and bucket."""
+    sheets = {"cover": stock_cover.cover_sheet, "places": stock_limits.places_sheet}
+    for name, sheet in (sheets | {"buckets": stock_limits.limits_sheet}).items():
         add_download(
             app,
             served,
@@ -65,31 +70,58 @@ def _wanted(request: Request) -> Wanted:
 async def build(visit: Visit, request: Request) -> None:
     asked, served = request.query_params, visit.served
     text, product = asked.get("find", "")[:200], asked.get("product", "")
+    soonest = Wanted(search=text, sort="weeks_of_cover", cursor=asked.get("after"), count=LISTED)
     dearest = Wanted(
-        search=text, sort="difference_cost_per_week", is_descending=True, cursor=asked.get("after"), count=LISTED
+        search=text, sort="difference_cost_per_week", is_descending=True, cursor=asked.get("limits_after"), count=LISTED
     )
     try:
-        listed = await read(visit, lambda who: stock_limits.places(served, who, dearest))
+        covers = await read(visit, lambda who: stock_cover.cover(served, who, soonest))
+        limited = await read(visit, lambda who: stock_limits.places(served, who, dearest))
     except NotFound as error:
         words("p", error.message.text(visit.language), "note")
         plan_button(visit)
         return
-    if not listed.total and not text:
-        words("p", visit.say("web_stock.none"), "note")
+    words("p", visit.say("web_stock.what_cover"), "soft")
+    _search(visit, text)
+    if not covers.rows.num_rows:
+        said = visit.say("web_demand.nothing_found", text=text) if text else visit.say("web_stock.no_stock")
+        words("p", said, "note")
+    else:
+        product = product or covers.rows["product"][0].as_py()
+        _covers(visit, covers, text, product)
+    if product:
+        await _chosen(visit, product)
+    heading(visit.say("web_stock.limits"))
+    if not limited.rows.num_rows:
+        words("p", visit.say("web_demand.nothing_found", text=text) if text else visit.say("web_stock.none"), "note")
         return
     words("p", visit.say("web_stock.what"), "soft")
-    _search(visit, text)
-    _list(visit, listed, text, product)
+    _limits(visit, limited, text, product)
     with ui.element("div").classes("line"):
         for name in ("places", "buckets"):
             ui.link(visit.say(f"web_stock.{name}_sheet"), f"{PATH}/{name}.xlsx")
-    if not product and listed.rows.num_rows:
-        product = listed.rows["product"][0].as_py()
-    if product:
-        only = (Filter("product", "is", product),)
-        places = await read(visit, lambda who: stock_limits.places(served, who, Wanted(only, count=DRAWN)))
-        rows = await read(visit, lambda who: stock_limits.limits(served, who, Wanted(only, is_whole=True)))
-        _product(visit, product, places, rows)
+
+
+async def _chosen(visit: Visit, product: str) -> None:
+    """One product: its stock over the horizon, and its limits where it has some."""
+    served, only = visit.served, (Filter("product", "is", product),)
+    rows = (await read(visit, lambda who: stock(served, who, product))).to_pylist()
+    places = await read(visit, lambda who: stock_limits.places(served, who, Wanted(only, count=DRAWN)))
+    own = await read(visit, lambda who: stock_cover.cover(served, who, Wanted(only, count=1)))
+    if not rows or not own.rows.num_rows:
+        words("p", visit.say("web_stock.nothing_of_product", product=product), "note")
+        return
+    name = _called(own.rows.to_pylist()[0])
+    heading(name)
+    picture(visit.say("web_stock.ahead", name=name), stock_picture(visit, rows), height=240)
+    with folded(visit.say("web_parts.behind")):
+        columns = [Column(visit.say("web_demand.week"))]
+        columns += [Column(title(each, visit.language), is_number=True) for each in AHEAD]
+        lines = [[when_words(visit, row["bucket"]), *(figures.fitting(row[each]) for each in AHEAD)] for row in rows]
+        table(visit.say("web_parts.behind"), columns, lines)
+    if places.rows.num_rows:
+        limits = await read(visit, lambda who: stock_limits.limits(served, who, Wanted(only, is_whole=True)))
+        _product(visit, places, limits)
 
 
 def _search(visit: Visit, text: str) -> None:
@@ -99,25 +131,59 @@ def _search(visit: Visit, text: str) -> None:
         box.props["aria-label"] = box.props["placeholder"] = visit.say("web_demand.find")
 
 
-def _list(visit: Visit, listed: Piece, text: str, chosen: str) -> None:
+def _covers(visit: Visit, listed: Piece, text: str, chosen: str) -> None:
     rows = listed.rows.to_pylist()
-    if not rows:
-        words("p", visit.say("web_demand.nothing_found", text=text), "note")
-        return
     columns = [Column(visit.say("web_demand.product")), Column(title("site", visit.language))]
-    columns += [Column(title(name, visit.language), is_number=True) for name in (*FIGURES, *FIGURES_OF_LARGEST)]
-    table(visit.say("web_stock.listed"), columns, [_line(visit, row, chosen) for row in rows])
+    columns += [Column(title("opening_units", visit.language), is_number=True)]
+    columns += [Column(title("weeks_of_cover", visit.language), is_number=True)]
+    columns += [Column(title("runs_out_in", visit.language))]
+    columns += [Column(title(name, visit.language), is_number=True) for name in ("comes_units", "goes_units")]
+    columns += [
+        Column(title("lowest_units", visit.language), is_number=True),
+        Column(title("lowest_in", visit.language)),
+    ]
+    table(visit.say("web_stock.covers"), columns, [_cover_line(visit, row, chosen) for row in rows])
     words("p", visit.say("web_stock.shown", shown=len(rows), total=figures.number(listed.total)), "soft")
-    if listed.cursor is not None:
-        link(visit.say("web_parts.more"), PATH, find=text, after=listed.cursor)
+    with ui.element("div").classes("line"):
+        if listed.cursor is not None:
+            link(visit.say("web_parts.more"), PATH, find=text, after=listed.cursor)
+        ui.link(visit.say("web_stock.places_sheet"), f"{PATH}/cover.xlsx")
 
 
-def _line(visit: Visit, row: Mapping[str, Any], chosen: str) -> list[Any]:
+def _cover_line(visit: Visit, row: Mapping[str, Any], chosen: str) -> list[Any]:
+    unit = "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
+    lasts = visit.say("web_stock.beyond") if row["weeks_of_cover"] is None else figures.fitting(row["weeks_of_cover"])
+    return [
+        _to_product(row, chosen),
+        row["site"] or visit.say("web_stock.all_sites"),
+        figures.fitting(row["opening_units"]) + unit,
+        lasts,
+        "" if row["runs_out_in"] is None else when_words(visit, row["runs_out_in"]),
+        *(figures.fitting(row[name]) for name in ("comes_units", "goes_units", "lowest_units")),
+        when_words(visit, row["lowest_in"]),
+    ]
+
+
+def _to_product(row: Mapping[str, Any], chosen: str) -> Callable[[], Any]:
     def name() -> None:
         made = link(_called(row), PATH, product=row["product"])
         if row["product"] == chosen:
             made.props('aria-current="true"').classes("tag")
 
+    return name
+
+
+def _limits(visit: Visit, listed: Piece, text: str, chosen: str) -> None:
+    rows = listed.rows.to_pylist()
+    columns = [Column(visit.say("web_demand.product")), Column(title("site", visit.language))]
+    columns += [Column(title(name, visit.language), is_number=True) for name in (*FIGURES, *FIGURES_OF_LARGEST)]
+    table(visit.say("web_stock.listed"), columns, [_line(visit, row, chosen) for row in rows])
+    words("p", visit.say("web_stock.shown", shown=len(rows), total=figures.number(listed.total)), "soft")
+    if listed.cursor is not None:
+        link(visit.say("web_parts.more"), PATH, find=text, limits_after=listed.cursor)
+
+
+def _line(visit: Visit, row: Mapping[str, Any], chosen: str) -> list[Any]:
     currency = visit.served.chain_thread.settings.currency
     told = [
         figures.money(row[one], currency, visit.language)
@@ -125,7 +191,7 @@ def _line(visit: Visit, row: Mapping[str, Any], chosen: str) -> list[Any]:
         else figures.fitting(row[one])
         for one in (*FIGURES, *FIGURES_OF_LARGEST)
     ]
-    return [name, row["site"] or visit.say("web_stock.all_sites"), *told]
+    return [_to_product(row, chosen), row["site"] or visit.say("web_stock.all_sites"), *told]
 
 
 def _called(row: Mapping[str, Any]) -> str:
@@ -133,13 +199,9 @@ def _called(row: Mapping[str, Any]) -> str:
     return f"{name} · {row['product']}" if name and name != row["product"] else row["product"]
 
 
-def _product(visit: Visit, product: str, places: Piece, limits: Piece) -> None:
-    """One product, place by place: in a sentence, as a picture, and the figures behind it."""
+def _product(visit: Visit, places: Piece, limits: Piece) -> None:
+    """The limits of one product, place by place: in a sentence, as a picture, and the figures behind it."""
     rows = limits.rows.to_pylist()
-    if not rows:
-        words("p", visit.say("web_stock.none_of_product", product=product), "note")
-        return
-    heading(_called(rows[0]))
     for place in places.rows.to_pylist():
         own = [row for row in rows if row["site"] == place["site"]]
         if len(places.rows) > 1 or place["site"]:

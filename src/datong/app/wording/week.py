@@ -260,7 +260,10 @@ def _in_the_way(view: RunView) -> str:
         return view.say("week.little_in_the_way")
     causes = [_cause(view, gaps, f) for f in told]
     short = view.demand["late_units"] + view.demand["lost_units"]
-    rest = short - sum(f["units"] for f in told)
+    rest = short - math.fsum(f["units"] for f in told)
+    others = math.fsum(f["units"] for f in found if f not in told)
+    if abs(rest - others) < LEAST_SHORT:  # they are told elsewhere, one by one: a sum without rounding is the same
+        rest = others
     if rest >= LEAST_SHORT:
         causes.append(view.say("week.other_causes", units=figures.fitting(rest)))
     return view.say("week.in_the_way", causes=_joined(view, causes))
