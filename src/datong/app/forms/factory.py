@@ -191,11 +191,12 @@ def see_hours(ask: Ask) -> Response:
     try:
         found = idle_hours(ask.served, ask.who)
     except NotFound as error:
-        return page(ask, "hours.html", weeks=(), found=None, text=error.message.text(ask.language), earned="", rate="")
+        return page(ask, "hours.html", weeks=(), found=None, text=error.message.text(ask.language))
     weeks = [
         (long_day(week.first, ask.language), fitting(week.free_hours), fitting(week.available_hours))
         for week in found.weeks
     ]
     earned = money(found.would_earn_money, found.currency, ask.language)
     rate = money(found.money_per_hour, found.currency, ask.language)
-    return page(ask, "hours.html", weeks=weeks, found=found, text="", earned=earned, rate=rate)
+    free = fitting(found.free_hours)
+    return page(ask, "hours.html", weeks=weeks, found=found, text="", earned=earned, rate=rate, free=free)
