@@ -1,6 +1,7 @@
 """The house rules: arrows run one way, words exist in both languages, importing does nothing heavy."""
 
 import ast
+import re
 import string
 import subprocess
 import sys
@@ -201,6 +202,17 @@ def test_every_text_exists_in_both_languages_with_the_same_places() -> None:
         if places[0] != places[1] or not all(text.strip() for text in said):
             wrong.append(key)
     assert wrong == []
+
+
+@pytest.mark.parametrize("room", ["network", "dispatch", "plan", "questions"])
+def test_no_amount_is_worded_by_a_format_that_cuts_it(room: str) -> None:
+    """`:g` keeps six figures: 1234567 units would be told as 1.23457e+06."""
+    found = [
+        f"{file.name}: {text}"
+        for file in sorted((SOURCE / room).rglob("*.py"))
+        for text in re.findall(r"\{[^{}]*units[^{}]*:g\}", file.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 def test_every_message_key_in_the_code_exists() -> None:

@@ -288,7 +288,7 @@ class _Life:
         good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
         if self._corrects(event):
             now = self._good if event.good_units is None else good
-            self._say("note", "corrected", report, "good_units", good_units=f"{now:g}", before=f"{self._good:g}")
+            self._say("note", "corrected", report, "good_units", good_units=_told(now), before=_told(self._good))
             good = self._good if event.good_units is None else good
             scrap = self._scrap if event.scrap_units is None else scrap
         else:
@@ -326,7 +326,7 @@ class _Life:
             return True
         unit = unit_word(self._asked.unit)
         for name, units in parts.items():
-            self._say("error", "part_of_a_piece", report, name, units=f"{units:g}", unit=unit)
+            self._say("error", "part_of_a_piece", report, name, units=_told(units), unit=unit)
         return False
 
     def _can_be_meant(self, report: OrderReport, offer: Offer) -> bool:
@@ -383,10 +383,15 @@ class _Life:
         if self._corrects(event) or not self._falls(event, good, scrap):
             return True
         if event.good_units is not None and event.good_units < good:
-            self._say("error", "fewer_units", report, "good_units", units=f"{event.good_units:g}", before=f"{good:g}")
+            self._say("error", "fewer_units", report, "good_units", units=_told(event.good_units), before=_told(good))
         else:
             self._say(
-                "error", "fewer_scrap", report, "scrap_units", units=f"{event.scrap_units:g}", before=f"{scrap:g}"
+                "error",
+                "fewer_scrap",
+                report,
+                "scrap_units",
+                units=_told(event.scrap_units),
+                before=_told(scrap),
             )
         return False
 
@@ -423,13 +428,13 @@ class _Life:
         told = (event.good_units or 0.0) + (event.scrap_units or 0.0)
         is_few = event.assumed != "good_units" and told < LEAST_SHARE * self._order["units"]
         if event.state == "done" and is_few and not _is_confirmed(event):
-            few, ordered = f"{event.good_units:g}", f"{self._order['units']:g}"
+            few, ordered = _told(event.good_units), _told(self._order["units"])
             self._say("error", "far_too_few", report, "good_units", good_units=few, units=ordered)
             return False
         most = max(event.good_units or 0.0, event.scrap_units or 0.0)
         if most > MOST_TIMES * self._order["units"] and not (_is_confirmed(event) and most <= MOST):
-            ordered = f"{self._order['units']:g}"
-            self._say("error", "far_too_many", report, "good_units", good_units=f"{most:g}", units=ordered)
+            ordered = _told(self._order["units"])
+            self._say("error", "far_too_many", report, "good_units", good_units=_told(most), units=ordered)
             return False
         return True
 
@@ -466,18 +471,23 @@ class _Life:
         if event.state != "partly_done" or is_open or good > ordered:
             return
         severity = "warning" if good + scrap > ordered + LEAST_UNITS else "note"
-        words = {"good_units": f"{good:g}", "scrap_units": f"{scrap:g}", "units": f"{ordered:g}"}
-        self._say(severity, "used_up", report, "good_units", total=f"{good + scrap:g}", **words)
+        words = {"good_units": _told(good), "scrap_units": _told(scrap), "units": _told(ordered)}
+        self._say(severity, "used_up", report, "good_units", total=_told(good + scrap), **words)
 
     def _question_units(self, report: OrderReport, event: OrderEvent) -> None:
         ordered, good = self._order["units"], event.good_units
         if event.assumed == "good_units":
-            self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
+            self._say("note", "units_assumed", report, "good_units", units=_told(good))
         elif good is not None and good > ordered:
-            self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
+            self._say("warning", "too_many_units", report, "good_units", good_units=_told(good), units=_told(ordered))
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
         self.findings.append(_found(severity, rule, report, column, **params))
+
+
+def _told(units: float | None) -> str:
+    """A number that was reported, as it is, its digits in groups of three."""
+    return "–" if units is None else f"{units:,.10g}"
 
 
 def _is_correction(event: OrderEvent) -> bool:

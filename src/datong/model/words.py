@@ -152,3 +152,8 @@ def shown(value: float) -> float:
     """A number as a person reads it: whole from 100 on, one decimal from 10 on, else two."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return round(float(value), digits) + 0.0
+
+
+def amount(value: float) -> str:
+    """A number in a sentence: as a person reads it, its digits in groups of three."""
+    return f"{shown(value):,.10g}"

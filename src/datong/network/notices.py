@@ -20,7 +20,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item
-from datong.model.words import shown
+from datong.model.words import amount
 from datong.network.bills import Bills, bill_over_time, phantoms
 from datong.network.demand_statements import statements
 from datong.network.forecast_netting import given_items
@@ -109,8 +109,8 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
             sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
             figures: dict[str, Any] = {
                 "names": named([p if market == "all" else f"{p} ({market})" for p, market in sorted(found)]),
-                "sold": f"{shown(sold_units):,.10g}",
-                "asked": f"{shown(asked_units):,.10g}",
+                "sold": amount(sold_units),
+                "asked": amount(asked_units),
                 "weeks": RECENT_WEEKS,
             }
             yield finding(severity, f"notice.{key}", "demand", count=len(found), **figures)
@@ -269,7 +269,7 @@ def overdue_orders(state: State) -> tuple[Finding, ...]:
         stand = standings.get(row["order"], Standing())
         left = row["units"] - stand.good_units - stand.scrap_units
         if state_of(row, stand) in OPEN_STATES and left > LEAST_UNITS and row["due"] < state.today:
-            late.append((row["due"], row["order"], f"{row['order']} ({left:g} {row['product']}, {row['due']})"))
+            late.append((row["due"], row["order"], f"{row['order']} ({amount(left)} {row['product']}, {row['due']})"))
     if not late:
         return ()
     orders = named([told for *_, told in sorted(late)])

@@ -19,7 +19,7 @@ from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt
-from datong.model.words import Message, message, shown
+from datong.model.words import Message, amount, message, shown
 from datong.network.committed import Committed, PutOff, committed
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.forecast_netting import netted
@@ -179,7 +179,7 @@ def _counts_below_nothing(state: State) -> Iterator[Finding]:
     below = counts.filter(pc.less(counts["units"], 0.0)).sort_by([("product", "ascending"), ("site", "ascending")])
     if not below.num_rows:
         return
-    names = named(f"{row['product']} {row['units']:g}" for row in below.to_pylist())
+    names = named(f"{row['product']} {amount(row['units'])}" for row in below.to_pylist())
     key = "position.counted_below_nothing"
     yield finding("warning", key, "stock", column="units", count=below.num_rows, names=names)
 
@@ -190,8 +190,8 @@ def _counts_below_nothing(state: State) -> Iterator[Finding]:
 def _firm_rows(state: State, where: Position) -> Iterator[Finding]:
     rows = where.firm_rows
     if rows:
-        names = named(f"{r.demand} ({r.units:g} {r.item.product}, {r.due})" for r in rows)
-        units = f"{sum(r.units for r in rows):g}"
+        names = named(f"{r.demand} ({amount(r.units)} {r.item.product}, {r.due})" for r in rows)
+        units = amount(sum(r.units for r in rows))
         key = "position.firm_overdue" if ships_to_buyers(state) else "position.firm_overdue_unshipped"
         yield finding("warning", key, "demand", column="due", count=len(rows), units=units, names=names)
     if ships_to_buyers(state):
@@ -238,7 +238,7 @@ def _overdue(seen: _Found, out: Sequence[UnderWay]) -> Iterator[Finding]:
         figures: dict[str, Any] = {
             "kind": message(f"position.kind.{order.kind}"),
             "order": order.order,
-            "units": f"{order.units:g}",
+            "units": amount(order.units),
             "product": order.product,
             "due": order.due,
             "day": seen.comes.get(order.order, found.day),
@@ -305,9 +305,9 @@ class _Wanted:
         short = min(max(asked - others, 0.0), order.units)
         again = "_again" if to_be_had else ""
         if asked <= 0:
-            return message(f"position.fewer{again}", units=f"{order.units:g}", product=product)
+            return message(f"position.fewer{again}", units=amount(order.units), product=product)
         key = f"position.short{again}" if short > 0 else "position.not_short"
-        return message(key, units=f"{short:g}", asked=f"{asked:g}", product=product)
+        return message(key, units=amount(short), asked=amount(asked), product=product)
 
 
 def _put_off(seen: _Found) -> Iterator[Finding]:
@@ -320,7 +320,7 @@ def _put_off(seen: _Found) -> Iterator[Finding]:
     for one in late[:ORDERS_TOLD]:
         figures: dict[str, Any] = {
             "order": one.order.order,
-            "units": f"{one.order.units:g}",
+            "units": amount(one.order.units),
             "product": facts.product_of(one.order.product),
             "start": one.order.start,
             "due": one.order.due,
@@ -342,8 +342,8 @@ def _not_begun(seen: _Found) -> Iterator[Finding]:
         return
     hours = {o.order: _hours(o, seen.way_of.get(o.order), seen.facts.line_hours) for o in idle}
     idle.sort(key=lambda o: (o.start, o.order))
-    names = named(f"{o.order} ({o.start}, {o.units:g} {o.product}, {hours[o.order]:g} h)" for o in idle)
-    figures: dict[str, Any] = {"count": len(idle), "hours": f"{round(sum(hours.values()), 2):g}", "orders": names}
+    names = named(f"{o.order} ({o.start}, {amount(o.units)} {o.product}, {amount(hours[o.order])} h)" for o in idle)
+    figures: dict[str, Any] = {"count": len(idle), "hours": f"{round(sum(hours.values()), 2):,.10g}", "orders": names}
     yield finding("warning", "position.should_have_begun", "orders", column="start", **figures)
 
 
@@ -364,7 +364,7 @@ def _lacks(one: PutOff, shared: Mapping[str, tuple[str, str]], component: str) -
 def _instead(one: PutOff, starts: Sequence[date]) -> Message:
     if one.start is None:
         return message("position.never_starts")
-    figures = {"start": starts[one.start], "units": f"{one.units:g}"}
+    figures = {"start": starts[one.start], "units": amount(one.units)}
     part = "part_" if one.units < one.order.units else ""
     if one.arrives is None:
         return message(f"position.{part}starts_beyond", **figures)
@@ -378,7 +378,7 @@ def _orders(seen: _Found, stands: Mapping[str, Standing], out: Sequence[UnderWay
     partly = [o for o in out if (s := stands.get(o.order)) is not None and s.good_units + s.scrap_units > 0]
     if partly:
         names = named(
-            f"{o.order} ({stands[o.order].good_units:g} / {rows[o.order]['units']:g} {o.product}, {o.due})"
+            f"{o.order} ({amount(stands[o.order].good_units)} / {amount(rows[o.order]['units'])} {o.product}, {o.due})"
             for o in partly
         )
         left = _left(seen, partly)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from datong.ledger.products_held_back import named
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding
-from datong.model.words import message
+from datong.model.words import amount, message
 
 # What was sent of such an order is all of it: nothing more is asked, but it was part of the forecast.
 CLOSED = "closed"
@@ -38,7 +38,7 @@ def not_planned(state: State) -> tuple[Finding, ...]:
     left_out = rows.filter(pc.invert(pc.is_in(rows["status"], value_set=planned)))
     of: dict[str, list[str]] = defaultdict(list)
     for r in left_out.sort_by([("due", "ascending"), ("demand", "ascending")]).to_pylist():
-        of[r["status"]].append(f"{r['demand']} ({r['units']:g} {r['product']}, {r['due']})")
+        of[r["status"]].append(f"{r['demand']} ({amount(r['units'])} {r['product']}, {r['due']})")
     found = []
     for status, names in sorted(of.items()):
         key = "notice.may_be_planned" if status in ("quote", "inquiry") else "notice.not_planned"
