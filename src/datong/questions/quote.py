@@ -41,7 +41,7 @@ from datong.lots_put_off import dated_lots
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
-from datong.model.words import message, say, shown
+from datong.model.words import amount, message, say
 from datong.network.forecast_netting import netted
 from datong.network.horizon import day_numbers
 from datong.network.ways import there_after
@@ -456,7 +456,7 @@ def _whose(
             more.setdefault((product, market, bucket_of(due)), []).append((-units, demand))
     told = {}
     for cell, own in more.items():
-        named = [f"{demand} ({shown(-units):g})" for units, demand in sorted(own)]
+        named = [f"{demand} ({amount(-units)})" for units, demand in sorted(own)]
         told[cell] = ", ".join([*named[:MOST_NAMED], *(["…"] if len(named) > MOST_NAMED else [])])
     return told
 
