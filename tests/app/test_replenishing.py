@@ -441,8 +441,8 @@ NO_WAY = {
     ),
     "one that opens later": (
         {"recipes_csv": FILES["recipes_csv"].replace("days\n", "days,valid_from\n").replace(",7\n", ",7,2026-03-16\n")},
-        "valid only from 2026-03-16",
-        "2026-03-16 起才生效",
+        "only from 2026-03-16",
+        "从 2026-03-16 起才可生产、采购或调拨",
     ),
     "one that a bad row holds back": (
         {"recipes_csv": FILES["recipes_csv"].replace("P,0,10,7", "P,0,-10,7")},

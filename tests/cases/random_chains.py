@@ -65,6 +65,13 @@ BILL_FEATURES: Mapping[str, float] = {
 }
 
 
+# What products and offers say besides, drawn after that.
+PRODUCT_FEATURES: Mapping[str, float] = {
+    "release fence": 0.2,
+    "safety lead time": 0.25,
+}
+
+
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
@@ -157,6 +164,7 @@ class _Maker:
             for row in self.tables["offers"]:
                 row["cost_per_order"] = self.pick(0.0, 15.0, 60.0)
         self._bills()
+        self._product_rules()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -342,6 +350,22 @@ class _Maker:
             day, old = self.start_of(int(self.random.integers(1, self.buckets))), recipes[-1]
             new = {"valid_from": day, "cost_per_unit": self.whole(1, 6), "hours_per_unit": self.pick(0.25, 0.5)}
             recipes[-1:] = [old | {"valid_to": day}, old | new | {"yield_share": self.pick(1.0, 0.8)}]
+
+    def _product_rules(self) -> None:
+        """The same of what products and offers say."""
+        self.random = np.random.default_rng((self.seed, 2))
+        drawn = dict(zip(PRODUCT_FEATURES, self.random.random(len(PRODUCT_FEATURES)), strict=True))
+        more = {name for name, chance in PRODUCT_FEATURES.items() if drawn[name] < chance} - self.without
+        self.has |= more
+        if "release fence" in more:
+            for row in self.tables["products"]:
+                row["release_fence_days"] = self.pick(0, 0, 1, self.day, 2 * self.day)
+
+        if "safety lead time" in more:  # with lanes, of what no other rule of stock is of
+            ruled = {row["product"] for row in self.tables.get("stock_rules", ()) if "lanes" in self.has}
+            for row in self.tables["products"]:
+                if row["product"] in self.finished and row["product"] not in ruled:
+                    row["safety_lead_days"] = self.pick(0.0, 0.5, 1.0, 2.0) * self.day
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""

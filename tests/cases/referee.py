@@ -77,7 +77,7 @@ SHARES = {
 }
 # What an empty cell means, where it means anything.
 EMPTY = {
-    "products": {"kind": "finished", "base_unit": "piece"},
+    "products": {"kind": "finished", "base_unit": "piece", "release_fence_days": 0, "safety_lead_days": 0.0},
     "recipes": {
         "hours_per_unit": 0.0,
         "cost_per_unit": 0.0,
@@ -768,10 +768,11 @@ class StockRule:
 
 
 def stock_rules(chain: Chain) -> list[StockRule]:
-    """Rows of `stock_rules` with stated prices, at most one a product. A unit that lies for one at the end is worth
-    what it costs, but a buyer is never refused to keep it."""
+    """Rows of `stock_rules` with stated prices, at most one a product, and safety lead times. A unit that lies for one
+    at the end is worth what it costs, but a buyer is never refused to keep it."""
     found = []
-    for product in sorted({r["product"] for r in chain.rows("stock_rules")}):
+    leads = {r["product"]: r["safety_lead_days"] for r in chain.rows("products") if r["safety_lead_days"] > 0}
+    for product in sorted({r["product"] for r in chain.rows("stock_rules")} | set(leads)):
         rows = [r for r in chain.rows("stock_rules") if r["product"] == product]
         held = [in_force(rows, chain.starts(t)) or {} for t in range(chain.buckets)]
         weeks, each = chain.days / 7, money(chain, product)
@@ -779,7 +780,13 @@ def stock_rules(chain: Chain) -> list[StockRule]:
         largest = [math.inf if r.get("largest_units") is None else r["largest_units"] for r in held]
         below = [(r.get("below_cost_per_unit_week") or 0.0) * weeks for r in held]
         above = [(r.get("above_cost_per_unit_week") or 0.0) * weeks for r in held]
-        site = rows[0].get("site") if chain.has_lanes else None
+        site = rows[0].get("site") if chain.has_lanes and rows else None
+        early = _needed_within(chain, product, leads.get(product, 0.0))
+        if not rows:  # a safety lead time alone: of the one site at which it is wanted, at a price of its own
+            site = next(iter(r["market"] for r in chain.rows("demand") if r["product"] == product), None)
+            site = (site if _is_site(chain, site) else "W") if chain.has_lanes else None
+            below = [_price_below(chain, product, site)] * chain.buckets
+        smallest = [s + e for s, e in zip(smallest, early, strict=True)]
         places = [(product, site)] if site else _places(chain, product)
         cost = min(_least_cost(chain, place) for place in places)
         is_asked = any(r["product"] == product for r in _net(chain))
@@ -791,6 +798,31 @@ def stock_rules(chain: Chain) -> list[StockRule]:
             )
         )
     return found
+
+
+def _needed_within(chain: Chain, product: str, days: float) -> list[float]:
+    """By bucket, units of a product that is asked for and goes into nothing which are due within so many days after its
+    end, in whole units."""
+    due = [0.0] * chain.buckets
+    for w in wants(chain):
+        if w.product == product:
+            due[w.bucket] += w.units
+    far, found = days / chain.days, []
+    for t in range(chain.buckets):
+        after = [*due[t + 1 :], *[0.0] * (math.ceil(far) + 1)]
+        units = sum(after[: int(far)]) + (far - int(far)) * after[int(far)]
+        whole = comes_whole(replace(chain, in_pieces=True), product)
+        found.append(float(math.ceil(units - 1e-9)) if whole else units)
+    return found
+
+
+def _price_below(chain: Chain, product: str, site: str | None) -> float:
+    """Money for a unit and bucket by which stock is below what is to lie, where no row says it."""
+    each, places = money(chain, product), [(product, site)] if site else _places(chain, product)
+    holding = each.holding * chain.holding_factor(site)
+    at_end = max(min(min(_least_cost(chain, place) for place in places), each.lost) - each.salvage, 0.0)
+    usual = min(math.sqrt(holding * each.late), max(each.lost - each.salvage - at_end, 0.0) / chain.buckets)
+    return min(max(usual, 2.0 * holding), holding + 0.9 * each.late)
 
 
 def _places(chain: Chain, product: str) -> list[Place]:
@@ -1200,6 +1232,9 @@ def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
         found.append(f"{o.name}: starts on {o.start}, before today")
     if chain.bucket(o.start) < chain.frozen:
         found.append(f"{o.name}: starts on {o.start}, in the frozen horizon")
+    fence = next((r["release_fence_days"] for r in chain.rows("products") if r["product"] == o.product), None)
+    if o.start < chain.today + timedelta(days=int(fence or 0)):
+        found.append(f"{o.name}: starts on {o.start}, within the release fence of {fence:g} days")
     if o.due < o.start + timedelta(days=math.ceil((way.get("lead_days") or 0.0) - 1e-9)):
         found.append(f"{o.name}: due on {o.due}, sooner than its lead time after {o.start}")
     least = way.get("min_lot_units") or way.get("min_order_units") or 0.0

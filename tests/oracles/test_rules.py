@@ -171,7 +171,8 @@ def random_target(random, facts, points, buckets, names):
     largest = smallest + np.floor(random.uniform(0, 20, buckets))
     if "largest stock" not in names:
         largest = np.full(buckets, np.inf)
-    return StockTarget(points[0], None, points, smallest, largest, below, random.uniform(0.0, 1.5, buckets) * late)
+    above = random.uniform(0.0, 1.5, buckets) * late
+    return StockTarget(points[0], None, points, smallest, largest, below, above, np.zeros(buckets))
 
 
 def parts(solution):
@@ -321,4 +322,6 @@ def only_own(rule):
     some = np.isin(rule.stock.target, at)
     stock = StockHeld(np.searchsorted(at, rule.stock.target[some]), rule.stock.product[some])
     limit = "smallest" if rule.name == "safety stock" else "largest"
-    return type(rule)(stock, getattr(rule, limit)[at], rule.cost[at], rule.own[at])
+    leads = {"lead_days": rule.lead_days[at]} if rule.name == "safety stock" else {}
+    own = {"stock": stock, limit: getattr(rule, limit)[at], "cost": rule.cost[at], "own": rule.own[at]}
+    return type(rule)(**own, **leads)

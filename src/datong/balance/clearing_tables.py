@@ -19,7 +19,7 @@ from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
 from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
-from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, soonest_ways, units_of
+from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, fence_of, soonest_ways, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
 
@@ -74,6 +74,7 @@ GAPS_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("fenced_until", pa.date32()),
     ]
 )
 # Share of an amount, or of a unit, that a difference of sums may be off by.
@@ -430,7 +431,7 @@ def _gaps(
     what each asks for.
     """
     demanded, units = _by_product(market, units_of(market, outcome))
-    buckets, count = market.buckets, len(demanded)
+    buckets, count, days_of = market.buckets, len(demanded), day_numbers(market.bucket_starts)
     at = {market.products.names[p]: d for d, p in enumerate(demanded)}
     asked_at = [market.places.label_of(item) for item in demand.items]
     named = sorted((at[p], demand.items[i].market, i) for i, p in enumerate(asked_at) if p in at)
@@ -474,7 +475,7 @@ def _gaps(
         {
             "product": products.take(name),
             "market": pa.array([name for _, name, _ in named], pa.string()).take(name),
-            "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
+            "bucket": _dates(days_of[bucket]),
             "demand_units": flat.asked,
             "on_time_units": flat.on_time,
             "late_units": flat.late,
@@ -484,19 +485,42 @@ def _gaps(
             "waiting_units": flat.waiting,
             "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
             "binding_price": pa.array(binding.price[cell], from_pandas=True),
-            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
+            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(days_of[start]), None),
             "needed_amount": pa.array(needed, mask=~is_needed),
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
             "kept_for": whom,
-            "soonest_start": pc.if_else(
-                pa.array(no_time & (soonest[:, 0] > 0)), _dates(day_numbers(market.bucket_starts)[soonest[:, 0]]), None
-            ),
+            "soonest_start": pc.if_else(pa.array(no_time & (soonest[:, 0] > 0)), _dates(days_of[soonest[:, 0]]), None),
             "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
+            "fenced_until": _fenced(market, demanded, binding, cell, no_time, missing),
         },
         schema=GAPS_SCHEMA,
     )
+
+
+def _fenced(
+    market: Market,
+    demanded: IntArray,
+    binding: Binding,
+    cell: tuple[IntArray, IntArray],
+    no_time: BoolArray,
+    missing: FloatArray,
+) -> pa.Array:
+    """(row) the end of the release fence without which what is short, or the scarce product behind it, could have been
+    there in time. cell: (row) product asked for, and bucket; no_time: (row) no start is left in time; missing: (row)
+    units late or lost."""
+    found: list[date | None] = [None] * len(no_time)
+    if not any(way.fenced_until for way in market.ways.facts):
+        return pa.array(found, pa.date32())
+    at = {name: p for p, name in enumerate(market.products.names)}
+    names = binding.name.to_pylist()
+    for row in np.flatnonzero(missing > NOTHING).tolist():
+        d, t = int(cell[0][row]), int(cell[1][row])
+        thing = int(demanded[d]) if no_time[row] else at.get(names[d * market.buckets + t], -1)
+        if thing >= 0:
+            found[row] = fence_of(market, thing, t if no_time[row] else int(binding.bucket[d, t]))
+    return pa.array(found, pa.date32())
 
 
 def _expected(units: Units, demand: Forecast, of: IntArray, item: IntArray) -> FloatArray:

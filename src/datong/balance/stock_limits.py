@@ -150,7 +150,7 @@ def stock_told(market: Market, stock: FloatArray, settings: ChainSettings) -> tu
     if not rule.is_there:
         return ()
     unit, starts = settings.calendar.unit, market.bucket_starts
-    names = [_called(*_place(market, rule.stock, k)) for k in range(len(rule.smallest))]
+    names = [_called(*_place(market, rule.stock, k), float(rule.lead_days[k])) for k in range(len(rule.smallest))]
     missing = rule.missing(stock)
     short = np.argsort(-missing.max(axis=1, initial=0.0), kind="stable").tolist()
     below = [
@@ -186,11 +186,15 @@ def _listed(words: Sequence[Message]) -> Message:
     return reduce(lambda before, following: message("netting.parts", before=before, following=following), some)
 
 
-def _called(product: str, site: str | None) -> str:
-    return product if site is None else f"{product} ({site})"
+def _called(product: str, site: str | None, lead_days: float) -> str | Message:
+    """lead_days: of the safety lead time that its smallest stock holds."""
+    name = product if site is None else f"{product} ({site})"
+    return name if lead_days <= 0 else message("stock_rules.with_lead", what=name, days=shown(lead_days))
 
 
-def _below(name: str, missing: FloatArray, smallest: FloatArray, unit: str, starts: Sequence[date]) -> Message:
+def _below(
+    name: str | Message, missing: FloatArray, smallest: FloatArray, unit: str, starts: Sequence[date]
+) -> Message:
     """A: 8 short of 20 in the week of 2026-01-05, there from the week of 2026-01-12 on."""
     short = np.flatnonzero(missing >= LEAST_TOLD)
     most, after = int(np.argmax(missing)), int(short[-1]) + 1

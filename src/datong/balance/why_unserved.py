@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -487,6 +488,16 @@ def soonest_ways(market: Market) -> IntArray:
     in_turn = np.lexsort((days, first + lead))[::-1]  # the soonest is written last
     found[market.ways.product[may[in_turn]]] = np.column_stack([first, days])[in_turn]
     return found
+
+
+def fence_of(market: Market, product: int, bucket: int) -> date | None:
+    """The end of the release fence that closes the start of a way of a product that would be there in a bucket; None:
+    there is none."""
+    for way in np.flatnonzero(market.ways.product == product).tolist():
+        until, start = market.ways.facts[way].fenced_until, bucket - int(market.ways.lead[way])
+        if until is not None and start >= 0 and market.bucket_starts[start] < until:
+            return until
+    return None
 
 
 def _normal_cost(market: Market) -> FloatArray:

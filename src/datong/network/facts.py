@@ -30,6 +30,7 @@ from datong.network.line_hours import line_hours, shares_by_day
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
 from datong.network.refusals import RECALLED, Refusal, refusals
+from datong.network.release_fence import behind_fences, release_fences
 from datong.network.routes import Routes
 from datong.network.start_and_arrival_days import in_working_days
 from datong.network.way_arrays import WayArrays, unit_costs
@@ -144,9 +145,11 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         items = [*asked, *asked_items(state)]
         facts = _with_lanes(state, prices, ways, hours, lanes, items, bucket_starts, between)
         ways = with_closed_days(facts.ways, refused, facts.product_of)
+        ways = behind_fences(ways, release_fences(state), facts.becomes)
         return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today, groups=names)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
+    ways = behind_fences(ways, release_fences(state), lambda label: between.get(label, label))
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)

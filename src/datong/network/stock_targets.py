@@ -2,7 +2,9 @@
 `products`, with every default filled in.
 
 Days of cover are the demand expected in so many days after the bucket's end, of a component what its usual parents
-need of it when they start; beyond the horizon its mean goes on. What a unit below the smallest stock costs, where no
+need of it when they start; beyond the horizon its mean goes on. A safety lead time (`products.safety_lead_days`) is a
+cover of so many days on top, of what is known to be needed: with it in stock at a bucket's end, what is needed in the
+days after has come so many days before. What a unit below the smallest stock costs, where no
 row says it, with h of holding and b of lateness per unit and bucket, T buckets, l of a lost sale and e of a unit at
 the end:
 
@@ -52,6 +54,10 @@ class StockTarget:
     below: FloatArray
     # (bucket) money per unit above the largest at its end.
     above: FloatArray
+    # (bucket) of `smallest`, the units that are there ahead of their need, for a safety lead time.
+    ahead: FloatArray
+    # The safety lead time in days; 0: none.
+    lead_days: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,16 +78,16 @@ def stock_targets(
     state: State, demand: Forecast, asked: Mapping[str, FloatArray], facts: ChainFacts
 ) -> tuple[StockTarget, ...]:
     """The targets of the open buckets, by product and site. asked: product -> (path, bucket) units."""
-    rows = _rows(state)
-    if not rows:
+    rows, leads = _rows(state), safety_leads(state)
+    if not rows and not leads:
         return ()
     starts, calendar = demand.bucket_starts, state.settings.calendar
     needed = _needed(facts, asked, starts, state)
     prices = _prices(facts, asked, starts)
     whole = whole_products(state, demand, facts)
     found = []
-    for product, of_site in sorted(rows.items()):
-        names = facts.names_by_product.get(product, {})
+    for product in sorted({*rows, *leads}):
+        of_site, names = rows.get(product, {}), facts.names_by_product.get(product, {})
         groups: list[tuple[str | None, tuple[str, ...], list[list[dict[str, Any]]]]] = []
         if facts.places is None:
             if names:
@@ -92,14 +98,53 @@ def stock_targets(
             for site, versions in sorted(of_site.items(), key=_by_site):
                 points = tuple(names.values()) if site is None else tuple(names[s] for s in (site,) if s in names)
                 groups.append((site, points, [versions]))
+        lead = leads.get(product, 0.0)
+        early = _needed_early(names, facts, needed, groups) if lead > 0 else {}
         for site, points, several in groups:
             if points:
                 cover = sum((needed[p].of(len(points) > 1) for p in points), np.zeros(len(starts)))
                 limits = [_limits(v, cover, starts, calendar.bucket_days) for v in several]
                 target = _target(product, site, points, limits, prices, all(whole[p] for p in points))
+                if (own := early.pop(points, None)) is not None:
+                    target = _ahead_of_need(target, own, lead, calendar.bucket_days, all(whole[p] for p in points))
                 if target.smallest.any() or np.isfinite(target.largest).any():
                     found.append(target)
     return _within_lateness(found, prices)
+
+
+def safety_leads(state: State) -> dict[str, float]:
+    """Product -> days of its safety lead time, of those that have one."""
+    table = state.table("products").select(["product", "safety_lead_days"])
+    told = table.filter(pc.greater(pc.fill_null(table["safety_lead_days"], 0.0), 0.0))
+    return dict(zip(*(told[name].to_pylist() for name in told.column_names), strict=True))
+
+
+def _needed_early(
+    names: Mapping[str, str],
+    facts: ChainFacts,
+    needed: Mapping[str, "_Needed"],
+    groups: list[tuple[str | None, tuple[str, ...], list[list[dict[str, Any]]]]],
+) -> dict[tuple[str, ...], FloatArray]:
+    """By the points of a target, (bucket) units that a product with a safety lead time is needed for there: at each
+    site at which it is asked for or used, as what only goes on to another one is no need. Its targets without any other
+    rule are written to `groups`."""
+    found: dict[tuple[str, ...], FloatArray] = {}
+    for site, point in sorted(names.items()):
+        units = needed[point].not_moved
+        if units.any():
+            found[point,] = units
+            if all(points != (point,) for _, points, _ in groups):
+                groups.append((None if facts.places is None else site, (point,), [[]]))
+    return found
+
+
+def _ahead_of_need(target: StockTarget, needed: FloatArray, lead: float, days: int, whole: bool) -> StockTarget:
+    """The target with what is needed within the safety lead time on top. Beyond the horizon nothing is known to be
+    needed. lead: days; days: in a bucket."""
+    ahead = demand_ahead(needed, lead / days, beyond=0.0)
+    ahead = np.ceil(ahead - 1e-9) if whole else ahead
+    smallest = target.smallest + ahead
+    return replace(target, smallest=smallest, largest=np.maximum(target.largest, smallest), ahead=ahead, lead_days=lead)
 
 
 def _within_lateness(targets: Sequence[StockTarget], prices: _Prices) -> tuple[StockTarget, ...]:
@@ -254,11 +299,11 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def demand_ahead(units: FloatArray, buckets: float) -> FloatArray:
-    """(bucket) units in so many buckets after the end of each; beyond the horizon the mean of all but the first one,
-    in which what is owed is due, goes on."""
+def demand_ahead(units: FloatArray, buckets: float, beyond: float | None = None) -> FloatArray:
+    """(bucket) units in so many buckets after the end of each; beyond the horizon so many in each, None: the mean of
+    all but the first one, in which what is owed is due, goes on."""
     whole = int(buckets)
-    beyond = float((units[1:] if len(units) > 1 else units).mean())
+    beyond = float((units[1:] if len(units) > 1 else units).mean()) if beyond is None else beyond
     longer = np.concatenate([units, np.full(whole + 1, beyond)])
     so_far = np.concatenate([[0.0], np.cumsum(longer)])
     after = np.arange(1, len(units) + 1)
@@ -287,4 +332,4 @@ def _target(
     bucket = first.days / 7
     below = np.where(np.isnan(first.below), usual, first.below * bucket)
     above = np.where(np.isnan(first.above), usual, first.above * bucket)
-    return StockTarget(product, site, points, smallest, largest, below, above)
+    return StockTarget(product, site, points, smallest, largest, below, above, np.zeros(len(smallest)))

@@ -192,17 +192,21 @@ class Reasons:
 
     def _kept_causes(self, lot: Lot) -> list[Cause]:
         """That the product's stock would be below its smallest at the end of the bucket in which the lot is there, by
-        so many units, without it: what of it is not wanted by then."""
-        product = lot.way.product
+        so many units, without it: what of it is not wanted by then, or is there ahead of its need."""
+        product, own = lot.way.product, self.work.facts.product_of(lot.way.product)
         if product not in self.work.asked.kept:
             return []
-        smallest = float(self.work.asked.kept[product].target.smallest[lot.arrive])
+        target = self.work.asked.kept[product].target
+        smallest, ahead = float(target.smallest[lot.arrive]), float(target.ahead[lot.arrive])
         closing = float(self.closing[product][lot.arrive])
         units = min(closing, smallest) - max(closing - lot.units * lot.way.yield_share, 0.0)
         if units < LEAST_TOLD:
             return []
-        words = {"units": shown(units), "smallest": shown(smallest), "when": self.when(lot.arrive)}
-        return [Cause("plan", message("plan.cause.kept", **words), "stock_rules")]
+        words = {"units": shown(units), "smallest": shown(smallest - ahead), "when": self.when(lot.arrive)}
+        if ahead < LEAST_TOLD:
+            return [Cause("plan", message("plan.cause.kept", **words), "stock_rules")]
+        key = "plan.cause.kept_ahead" if smallest - ahead >= LEAST_TOLD else "plan.cause.ahead"
+        return [Cause("plan", message(key, **words, days=shown(target.lead_days)), "products", (f"products:{own}",))]
 
     def _lies_at_end(self, lot: Lot) -> float:
         """Units of its product that lie at the end for its smallest stock."""

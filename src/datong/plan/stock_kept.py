@@ -41,6 +41,7 @@ def stock_kept(
             is_limited = np.isfinite(target.largest)
             largest = np.where(is_limited, np.where(is_limited, target.largest, 0.0) * share, np.inf)
             own = replace(target, points=(point,), smallest=target.smallest * share, largest=largest)
+            own = replace(own, ahead=target.ahead * share)
             found[point] = _both(found[point], own) if point in found else own
     return {p: StockKept(target, np.minimum(target.smallest, closing[p])) for p, target in sorted(found.items())}
 
@@ -52,6 +53,8 @@ def _both(one: StockTarget, other: StockTarget) -> StockTarget:
         largest=np.minimum(one.largest, other.largest),
         below=np.maximum(one.below, other.below),
         above=np.maximum(one.above, other.above),
+        ahead=np.maximum(one.ahead, other.ahead),
+        lead_days=max(one.lead_days, other.lead_days),
     )
 
 

@@ -23,7 +23,16 @@ Row = Mapping[str, Any]
 
 # Columns of `gaps` that tell why; the first three name a row.
 _NAMES = ("product", "market", "bucket")
-COLUMNS = (*_NAMES, "binding", "binding_bucket", "needed_unit", "kept_for", "soonest_start", "soonest_days")
+COLUMNS = (
+    *_NAMES,
+    "binding",
+    "binding_bucket",
+    "needed_unit",
+    "kept_for",
+    "soonest_start",
+    "soonest_days",
+    "fenced_until",
+)
 
 
 # Kinds of what keeps something from being there sooner that would else pay.
@@ -134,7 +143,10 @@ class WhyLate:
         hours = self.words.lines.get((name, bucket))
         is_line = row["needed_unit"] == "hour" or (row["needed_unit"] is None and name not in self.words.names)
         if hours is None or not is_line:
-            return None, message("plan.why_late.short", name=self.words.thing(name), when=when)
+            words = {"name": self.words.thing(name), "when": when}
+            if row["fenced_until"] is not None:
+                return None, message("plan.why_late.fenced", **words, until=row["fenced_until"])
+            return None, message("plan.why_late.short", **words)
         kind = "shut" if self.words.is_shut(name, bucket) else "full" if self.words.is_full(name, bucket) else "few"
         figures = {"hours": shown(hours["available"]), "used": shown(hours["used"])}
         figures["free"] = shown(self.words.free(name, bucket))

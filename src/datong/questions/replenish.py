@@ -22,7 +22,7 @@ from datong.network.forecast_netting import with_orders
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 from datong.network.stock_targets import StockTarget, also_of_what_it_makes, stock_targets
-from datong.network.ways import Way, lead_buckets
+from datong.network.ways import EVER, Way, lead_buckets
 from datong.network.whole_units import whole_products
 from datong.network.working_days import LONGEST_GAP
 from datong.plan.lots_along_clearing import step_of
@@ -380,8 +380,9 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
             continue
         own = [way for way in facts.ways if way.product == label and not way.serves]
         refused = [way for way in own if way.course is None]
-        closed = [after for way in refused for begin, after in way.closed if begin <= first < after]
+        closed = [after for way in refused for begin, after in way.closed if EVER < begin <= first < after]
         days = [way.valid_from for way in own if way.valid_from is not None and way.valid_from > first]
+        days += [way.fenced_until for way in own if way.fenced_until is not None]
         product = facts.product_of(label)
         rows.append(
             {

@@ -32,6 +32,7 @@ _CAUSE = (
     "kept_for",
     "soonest_start",
     "soonest_days",
+    "fenced_until",
 )
 
 LATE_SCHEMA = pa.schema(
@@ -55,6 +56,7 @@ LATE_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("fenced_until", pa.date32()),
     ]
 )
 
@@ -233,7 +235,9 @@ def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: Chai
     if cause in ("kept", "sent"):
         return say(f"report.gap.{cause}", language, who=row["kept_for"])
     if cause == "scarce":
-        return names.thing(name, row["needed_unit"])
+        thing = names.thing(name, row["needed_unit"])
+        until = row.get("fenced_until")
+        return thing if until is None else say("report.gap.fenced_part", language, name=thing, until=until)
     if cause == "was_due":
         return say("report.late.cause_was_due", language)
     if cause == "no_time":

@@ -48,6 +48,8 @@ class SafetyStock(Rule):
     cost: FloatArray
     # (target) the class of demand in whose curve it stands (`own_demand`), -1: none.
     own: IntArray
+    # (target) days of the safety lead time that is in it; 0: none.
+    lead_days: FloatArray
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "SafetyStock":
@@ -57,7 +59,8 @@ class SafetyStock(Rule):
             np.array([getattr(target, name) for target in targets]).reshape(shape) for name in ("smallest", "below")
         )
         stock = StockHeld.of(targets, chain)
-        return cls(stock, smallest, cost, own_demand(stock, len(targets), chain.classes))
+        lead_days = np.array([target.lead_days for target in targets], dtype=np.float64)
+        return cls(stock, smallest, cost, own_demand(stock, len(targets), chain.classes), lead_days)
 
     def in_no_pool(self, is_pooled: BoolArray, demanded: IntArray) -> Self:
         """The same, in the curves of demand for products alone that lie in no pool. is_pooled: (product); demanded:
@@ -75,12 +78,13 @@ class SafetyStock(Rule):
 
     def part(self, part: Part) -> Self:
         stock, kept = self.stock.part(part)
-        return type(self)(stock, self.smallest[kept], self.cost[kept], np.full(len(kept), -1))
+        none = np.full(len(kept), -1)
+        return type(self)(stock, self.smallest[kept], self.cost[kept], none, self.lead_days[kept])
 
     def without(self) -> Self:
         """The rule of no target."""
         none = np.zeros(0, dtype=np.int64)
-        return type(self)(StockHeld(none, none), self.smallest[:0], self.cost[:0], none)
+        return type(self)(StockHeld(none, none), self.smallest[:0], self.cost[:0], none, self.lead_days[:0])
 
     def most(self, products: int) -> FloatArray:
         """(product) units that the rule can want in stock at most: supply may go so far beyond the largest demand."""
