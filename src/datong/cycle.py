@@ -20,6 +20,7 @@ from datong.balance.exact_lots import lot_rules
 from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack
 from datong.balance.picks import picked
+from datong.balance.shares_told import shares_told
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import (
     Cleared,
@@ -55,7 +56,7 @@ STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _CALENDARS = ("calendars", "calendar_days", "line_calendar")
 _RECIPES = ("recipes", "recipe_steps", "recipe_lines", "components")
-_MASTER = ("products", "sites", "lines", *_CALENDARS, *_RECIPES, "offers", "lanes", "economics")
+_MASTER = ("products", "sites", "lines", *_CALENDARS, *_RECIPES, "offers", "offer_price_breaks", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares", "stock_rules")
 # What products are, as buyers see them.
 _LOOKED_AT = ("products", "product_attributes")
@@ -154,6 +155,7 @@ def decide(
         whole = in_whole_units(market.market)
     if not whole:
         found = (*of_demand(head), *stock_told(market.market, market.outcome.stock, head.state.settings))
+        found = (*found, *shares_told(market.market, market.solution.started))
         return Decision(market, market, market.tables(head.demand), None, found)
     on_stage("plan")
     state, demand = head.state, head.demand
@@ -172,7 +174,8 @@ def decide(
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
     stock = stock_told(given_out.market, given_out.outcome.stock, state.settings)
-    found = (*of_demand(head), *stock, *unformed(given_out, rules))
+    shares = shares_told(given_out.market, given_out.solution.started)
+    found = (*of_demand(head), *stock, *shares, *unformed(given_out, rules))
     return Decision(market, given_out, given_out.tables(demand), chosen, found)
 
 

@@ -69,6 +69,8 @@ BILL_FEATURES: Mapping[str, float] = {
 PRODUCT_FEATURES: Mapping[str, float] = {
     "release fence": 0.2,
     "safety lead time": 0.25,
+    "price breaks": 0.3,
+    "sourcing shares": 0.3,
 }
 
 
@@ -361,11 +363,32 @@ class _Maker:
             for row in self.tables["products"]:
                 row["release_fence_days"] = self.pick(0, 0, 1, self.day, 2 * self.day)
 
+        if "sourcing shares" in more:
+            for table in ("recipes", "offers"):
+                for row in self.tables[table]:
+                    row["sourcing_share"] = self.pick(None, 0.3, 0.5)
+                    row["sourcing_share_cost_per_unit"] = self.pick(None, 0.5, 4.0)
+        if "price breaks" in more:
+            self._price_breaks()
         if "safety lead time" in more:  # with lanes, of what no other rule of stock is of
             ruled = {row["product"] for row in self.tables.get("stock_rules", ()) if "lanes" in self.has}
             for row in self.tables["products"]:
                 if row["product"] in self.finished and row["product"] not in ruled:
                     row["safety_lead_days"] = self.pick(0.0, 0.5, 1.0, 2.0) * self.day
+
+    def _price_breaks(self) -> None:
+        """One or two breaks of some offers, some from a day on; one may be none, as it costs no less."""
+        rows = []
+        for offer in self.tables["offers"]:
+            price, least = offer["price"], 0.0
+            for _ in range(self.pick(0, 1, 2)):
+                least += self.whole(5, 25)
+                price -= self.pick(-1.0, 0.5, 1.0, 0.25 * price)
+                row = {"offer": offer["offer"], "min_units": least, "cost_per_unit": max(price, 0.0)}
+                row["applies_to"] = self.pick("all", "above")
+                row["valid_from"] = self.start_of(2) if self.with_chance(0.2) else None
+                rows.append(row)
+        self.tables["offer_price_breaks"] = rows
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""

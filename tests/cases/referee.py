@@ -105,6 +105,7 @@ EMPTY = {
         "alternate_cost_per_unit": 0.0,
     },
     "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0, "cost_per_order": 0.0},
+    "offer_price_breaks": {"applies_to": "all"},
     "lanes": {
         "lead_days": 0.0,
         "cost_per_unit": 0.0,
@@ -747,7 +748,7 @@ def _source_cost(chain: Chain, product: str, day: date, above: tuple[str, ...] =
     for offer in {r["offer"] for r in chain.rows("offers") if r["product"] == product}:
         row = in_force(ways(chain, "offers", offer), day)
         if row is not None and row["product"] == product:
-            found.append(row["price"])
+            found.append(least_price(chain, row, day))
     return min(found)
 
 
@@ -825,6 +826,51 @@ def _price_below(chain: Chain, product: str, site: str | None) -> float:
     return min(max(usual, 2.0 * holding), holding + 0.9 * each.late)
 
 
+@dataclass(frozen=True)
+class Share:
+    """The share of its product that a recipe or an offer is to bring, and money for a good unit that it is short."""
+
+    chain: Chain
+    kind: str
+    code: str
+    product: str
+    share: float
+    cost: float
+
+    def short(self, orders: Sequence["Order"]) -> float:
+        """Good units short of the share, of the orders of a plan."""
+        own = every = 0.0
+        for o in orders:
+            if o.product != self.product or o.kind not in ("make", "buy"):
+                continue
+            if o.kind == "make" and brings(self.chain, o.product, o.way) != o.product:  # a step that is not the last
+                continue
+            step = step_of(self.chain, o.way) if o.kind == "make" else None
+            good = o.units * (_way(self.chain, o) or {}).get("yield_share", 1.0)
+            every += good
+            if (o.kind, o.way if step is None else step["recipe"]) == (self.kind, self.code):
+                own += good
+        return max(self.share * every - own, 0.0)
+
+
+def sourcing_shares(chain: Chain) -> list[Share]:
+    """Of each recipe and offer that has one: the mean of what its versions say over the buckets."""
+    found = []
+    for kind, table, key in (("make", "recipes", "recipe"), ("buy", "offers", "offer")):
+        for code in sorted({r[key] for r in chain.rows(table)}):
+            rows = ways(chain, table, code)
+            held = [(in_force(rows, chain.starts(t)) or {}).get("sourcing_share") or 0.0 for t in range(chain.buckets)]
+            product = rows[0]["product"]
+            price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
+            price = chain.shares["price"] if price is None else price
+            stated = [r.get("sourcing_share_cost_per_unit") for r in rows]
+            stated = [money for money in stated if money is not None]
+            if any(held):
+                mean = sum(held) / len(held)
+                found.append(Share(chain, kind, code, product, mean, max(stated, default=price)))
+    return found
+
+
 def _places(chain: Chain, product: str) -> list[Place]:
     sites = [r["site"] for r in chain.rows("sites")] if chain.has_lanes else [""]
     return [(product, site) for site in sites if math.isfinite(_least_cost(chain, (product, site)))]
@@ -847,7 +893,7 @@ def _cost_on(chain: Chain, place: Place, day: date) -> float:
     for r in held("recipes", "recipe"):
         if chain.site(r.get("site") or _line_site(chain, r)) == site:
             found.append(made_of(chain, product, r, day, lambda part: _cost_on(chain, (part, site), day)))
-    found += [r["price"] for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
+    found += [least_price(chain, r, day) for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
             on_the_way = chain.on_the_way(product, r)
@@ -1009,6 +1055,7 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
             out.cost["largest_stock"] = out.cost.get("largest_stock", 0.0) + kept.above[t] * max(
                 lies - kept.largest[t], 0.0
             )
+    out.cost["sourcing_shares"] = sum(share.cost * share.short(orders) for share in sourcing_shares(chain))
     out.broken += conserved(out)
     return out
 
@@ -1287,11 +1334,36 @@ def _pay(chain: Chain, o: Order, way: Row, cost: dict[str, float]) -> None:
         scrap = way.get("setup_scrap_units", 0.0)
         cost["setup"] += way.get("setup_cost", 0.0) + scrap * way.get("cost_per_unit", 0.0)
     elif o.kind == "buy":
-        cost["purchase"] += o.units * way.get("price", 0.0)
+        cost["purchase"] += paid_for(chain, way, o.units, max(o.start, chain.first))
         cost["ordering"] += way.get("cost_per_order", 0.0)
     else:
         cost["transport"] += o.units * (way.get("cost_per_unit", 0.0) + chain.on_the_way(o.product, way))
         cost["ordering"] += way.get("cost_per_order", 0.0)
+
+
+def price_breaks(chain: Chain, offer: Row, day: date) -> list[tuple[float, float, float]]:
+    """The prices of an offer on a day: units of an order from which each counts, what the units before it cost more,
+    and money for a unit. A break that is not below what holds before it is none."""
+    found = [(0.0, 0.0, offer.get("price", 0.0))]
+    breaks = [r for r in chain.rows("offer_price_breaks") if r["offer"] == offer.get("offer")]
+    for units in sorted({r["min_units"] for r in breaks}):
+        row = in_force([r for r in breaks if r["min_units"] == units], day)
+        if row is not None and row["cost_per_unit"] < found[-1][2]:
+            saved = found[-1][2] - row["cost_per_unit"]
+            more = found[-1][1] + saved * units if row["applies_to"] == "above" else 0.0
+            found.append((units, more, row["cost_per_unit"]))
+    return found
+
+
+def least_price(chain: Chain, offer: Row, day: date) -> float:
+    return min(price for _, _, price in price_breaks(chain, offer, day))
+
+
+def paid_for(chain: Chain, offer: Row, units: float, day: date) -> float:
+    """Money for an order of so many units."""
+    reached = [b for b in price_breaks(chain, offer, day) if b[0] <= units * (1 + NOTHING)]
+    _, more, price = reached[-1]
+    return more + units * price
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ SEEDS = range(40)
 # An order that is out begins two days later than agreed, and a component of its bill ends in between.
 PUT_OFF = 102
 # What a planner's lots leave out, so that the market without lots is the plan.
-IN_LOTS = ("lots", "multiples", "set-up hours", "set-up cost", "smallest purchase", "per lot", "scrap at set-up")
+IN_LOTS = (
+    *("lots", "multiples", "set-up hours", "set-up cost", "smallest purchase", "per lot", "scrap at set-up"),
+    "price breaks",
+)
 NEAR = {"rel": 1e-6, "abs": 1e-6}
 
 

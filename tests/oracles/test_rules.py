@@ -20,6 +20,7 @@ from datong.network.facts import ChainFacts
 from datong.network.lines_at_once import OnLine
 from datong.network.position import Position, UnderWay
 from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
+from datong.network.sourcing_shares import SourcingShare
 from datong.network.stock_targets import StockTarget
 from datong.network.way_arrays import unit_costs
 from datong.network.ways import Way
@@ -37,6 +38,7 @@ RULES = (
     "safety stock",
     "largest stock",
     "lines at once",
+    "sourcing shares",
 )
 
 
@@ -147,6 +149,9 @@ def random_rules(random, facts, sold, asked, buckets, names):
         rules = replace(
             rules, shares=shares, firm_of_line=firm_of_line, hour_worth_factor=float(random.uniform(0.05, 1))
         )
+    if "sourcing shares" in names:
+        made = [w for w in facts.ways if w.kind != "move"]
+        rules = replace(rules, sourcing=tuple(random_share(random, made, way) for way in made[:3]))
     if "overtime" in names:
         extra = {lines[0]: facts.line_hours[lines[0]] * random.uniform(0, 0.5, buckets)}
         rules = replace(rules, overtime_hours=extra, overtime_cost={lines[0]: random.uniform(0, 30, buckets)})
@@ -156,6 +161,13 @@ def random_rules(random, facts, sold, asked, buckets, names):
         targets = [random_target(random, facts, points, buckets, names) for points in groups]
         rules = replace(rules, stock_targets=tuple(targets))
     return rules
+
+
+def random_share(random, ways, way):
+    """A share of a way's product, at more or less than what its ways differ by."""
+    every = frozenset(w.name for w in ways if w.product == way.product)
+    share, cost = float(random.uniform(0.1, 0.9)), float(random.uniform(0.0, 10.0))
+    return SourcingShare(way.kind, way.name, way.product, share, cost, frozenset({way.name}), every)
 
 
 def random_target(random, facts, points, buckets, names):

@@ -83,11 +83,17 @@ class Ways:
         return np.array([w.setup_cost for w in self.facts], dtype=np.float64)
 
     @cached_property
+    def paid_more(self) -> FloatArray:
+        """(way) of `setup_cost`, what the units before a price break cost more."""
+        return np.array([w.paid_more for w in self.facts], dtype=np.float64)
+
+    @cached_property
     def with_fixed_cost(self) -> Mapping[str, IntArray]:
         """By term of the cost, indices of the ways of which an order has a fixed cost; without terms that none has."""
         is_made = np.array([w.kind == "make" for w in self.facts], dtype=bool)
         by_term = {"setup": is_made, "ordering": ~is_made}
-        found = {term: np.flatnonzero(of & (self.setup_cost > 0)) for term, of in by_term.items()}
+        fixed = self.setup_cost > self.paid_more
+        found = {term: np.flatnonzero(of & fixed) for term, of in by_term.items()}
         return {term: of for term, of in found.items() if len(of)}
 
 

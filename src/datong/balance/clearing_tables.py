@@ -22,6 +22,8 @@ from datong.balance.stock_limits import stock_limits
 from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, fence_of, soonest_ways, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
+from datong.network.price_breaks import break_of
+from datong.network.ways import Way
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -39,6 +41,7 @@ QUANTITIES_SCHEMA = pa.schema(
         ("lane", pa.string()),
         ("from_site", pa.string()),
         ("to_site", pa.string()),
+        ("from_units", pa.float64()),
     ]
 )
 PRICES_SCHEMA = pa.schema(
@@ -212,9 +215,9 @@ def row_keys(quantities: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(quantities["kind"], name, quantities["product"], *sites, "\t")
 
 
-def ways_of_rows(market: Market, keys: pa.ChunkedArray, start: pa.ChunkedArray) -> IntArray:
+def ways_of_rows(market: Market, keys: pa.ChunkedArray, start: pa.ChunkedArray, units: FloatArray) -> IntArray:
     """(row) the way of each row, -1 where the market has none. keys: `row_keys`; start: the day it starts, which tells
-    the versions of one way apart."""
+    the versions of one way apart; units: of an order, or from which its price break counts, which tell breaks apart."""
     names = way_keys(market)
     unique = pc.unique(names)
     code = pc.index_in(names, unique).to_numpy().astype(np.int64)
@@ -229,7 +232,31 @@ def ways_of_rows(market: Market, keys: pa.ChunkedArray, start: pa.ChunkedArray) 
     if not len(order):
         return row
     way = np.where(row >= 0, order[np.minimum(at, len(order) - 1)], -1)
-    return _of_their_days(market, code * span + first, way, day)
+    return _of_their_break(market, _of_their_days(market, code * span + first, way, day), units)
+
+
+def units_of_break(quantities: pa.Table) -> FloatArray:
+    """(row) units that tell the price breaks of an offer apart: those from which one counts, else those started."""
+    started = quantities["started_units"]
+    told = quantities["from_units"] if "from_units" in quantities.column_names else pa.nulls(len(started), pa.float64())
+    return pc.coalesce(told, started).to_numpy()
+
+
+def _of_their_break(market: Market, way: IntArray, units: FloatArray) -> IntArray:
+    """(row) of the ways of one offer that differ by their price break, the one of the row's units."""
+    facts, alike = market.ways.facts, defaultdict[tuple[object, ...], list[int]](list)
+    for w in np.flatnonzero([f.price_break is not None for f in facts]).tolist():
+        alike[_but_for_its_break(facts[w])].append(w)
+    found = way.copy()
+    for i in np.flatnonzero(way >= 0) if alike else ():
+        own = alike.get(_but_for_its_break(facts[way[i]]), [])
+        if own:
+            found[i] = own[break_of([facts[w].price_break for w in own], float(units[i]))]
+    return found
+
+
+def _but_for_its_break(way: Way) -> tuple[object, ...]:
+    return way.row or way.name, way.product, way.valid_from, way.lead_days
 
 
 def _of_their_days(market: Market, version: IntArray, way: IntArray, day: IntArray) -> IntArray:
@@ -298,6 +325,7 @@ def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start
             "lane": named("lane"),
             "from_site": told([w.from_site if w.kind == "move" else None for w in facts]),
             "to_site": told([(w.site or None) if market.places.stock_points else None for w in facts]),
+            "from_units": pa.array([w.from_units for w in facts], pa.float64()).take(at),
         },
         schema=QUANTITIES_SCHEMA,
     )

@@ -85,6 +85,7 @@ WAYS_SCHEMA = pa.schema(
         ("multiple_units", pa.float64()),
         ("valid_from", pa.date32()),
         ("valid_to", pa.date32()),
+        ("from_units", pa.float64()),
     ]
 )
 PARTS_SCHEMA = pa.schema(
@@ -204,8 +205,11 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     if lots is not None:
         for term, ways in market.ways.with_fixed_cost.items():
             of = ways[lots[ways].any(axis=1)]
-            count, cost = lots[of].sum(axis=1), market.ways.setup_cost[of]
+            count, cost = lots[of].sum(axis=1), (market.ways.setup_cost - market.ways.paid_more)[of]
             rows.append(_rows(market, term, way_product[of], way_names, of, count, "order", cost))
+        of = np.flatnonzero((market.ways.paid_more > 0) & lots.any(axis=1))
+        count, cost = lots[of].sum(axis=1), market.ways.paid_more[of]
+        rows.append(_rows(market, "purchase", way_product[of], way_names, of, count, "order", cost))
     every, labels = np.arange(len(market.products)), list(market.products.names)
     held, left = outcome.stock.sum(axis=1), outcome.stock[:, -1]
     rows.append(_some(market, "holding", every, labels, held, "unit_bucket", market.money.holding))
@@ -302,7 +306,7 @@ def ways(market: Market) -> pa.Table:
         "lead_buckets": market.ways.lead[told],
         "span_buckets": market.ways.span[told],
     }
-    rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units")
+    rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units", "from_units")
     columns |= {name: [getattr(w, name) for w in of] for name in rest}
     columns |= {"valid_from": [first for _, first, _ in holds], "valid_to": [after for _, _, after in holds]}
     return pa.table({name: columns[name] for name in WAYS_SCHEMA.names}, schema=WAYS_SCHEMA)

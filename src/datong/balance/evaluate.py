@@ -104,7 +104,8 @@ def evaluate(
     cost["salvage"] -= float((pool[:, -1] * market.money.salvage).sum())
     if lots is not None:
         for term, of in market.ways.with_fixed_cost.items():
-            cost[term] = float(lots[of].sum(axis=1) @ market.ways.setup_cost[of])
+            cost[term] = float(lots[of].sum(axis=1) @ (market.ways.setup_cost - market.ways.paid_more)[of])
+        cost["purchase"] += float(lots.sum(axis=1) @ market.ways.paid_more)
     return Outcome(
         cost=_in_order(cost),
         hours_used=hours + market.lines.hours_taken,

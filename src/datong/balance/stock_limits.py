@@ -160,7 +160,7 @@ def stock_told(market: Market, stock: FloatArray, settings: ChainSettings) -> tu
     ]
     found = []
     if below:
-        found.append(finding("warning", "stock_rules.below", "stock_rules", count=len(below), names=_listed(below)))
+        found.append(finding("warning", "stock_rules.below", "stock_rules", count=len(below), names=listed(below)))
     economic, difference = beside_economics(market)
     weeks = settings.calendar.bucket_days / 7
     beside = [
@@ -174,11 +174,11 @@ def stock_told(market: Market, stock: FloatArray, settings: ChainSettings) -> tu
         )
         for k in np.argsort(-difference.sum(axis=1), kind="stable").tolist()
     ]
-    found.append(finding("note", "stock_rules.beside", "stock_rules", count=len(beside), names=_listed(beside)))
+    found.append(finding("note", "stock_rules.beside", "stock_rules", count=len(beside), names=listed(beside)))
     return tuple(found)
 
 
-def _listed(words: Sequence[Message]) -> Message:
+def listed(words: Sequence[Message]) -> Message:
     """The first few, and how many more there are."""
     some = list(words[:MOST_NAMED])
     if len(words) > MOST_NAMED:

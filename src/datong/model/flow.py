@@ -344,7 +344,8 @@ class Clearing:
     flow, hours, money: the plan's books in units, hours and money (balance/cost_and_flow_tables.py).
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
-        overtime, changes (of the plan before), firm_shares (missed), safety_stock (below it) and largest_stock (above).
+        overtime, changes (of the plan before), firm_shares and sourcing_shares (missed), safety_stock
+        (below it) and largest_stock (above).
     substitutions: product, substitute (with lanes, their labels), bucket, units of the substitute that are set aside
         for the product's demand.
     stock_limits: by target of stock_rules and bucket (STOCK_LIMITS_SCHEMA).

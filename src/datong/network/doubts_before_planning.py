@@ -19,6 +19,7 @@ from datong.network.bills import phantoms
 from datong.network.facts import chain_facts
 from datong.network.forecast_netting import forecast_products
 from datong.network.horizon import rows_of
+from datong.network.price_breaks import rising
 from datong.network.rows_in_plan import rows_in_plan
 from datong.network.stock_on_hand import last_counts
 
@@ -43,6 +44,7 @@ def review(state: State) -> tuple[Finding, ...]:
         *markets_at_no_site(state, starts),
         *changes_nothing(state, held),
         *kept_in_buckets(state),
+        *no_breaks(state),
     )
 
 
@@ -281,6 +283,20 @@ def kept_in_buckets(state: State) -> list[Finding]:
     figures: dict[str, Any] = {"count": len(stretched), "names": named(sorted(stretched))}
     column, count = "shelf_life_days", len(stretched)
     return [finding("note", "review.kept_in_buckets", "products", column=column, rows_affected=count, **figures)]
+
+
+def no_breaks(state: State) -> list[Finding]:
+    """Rows of price breaks that cost no less than what holds before them: the plan leaves them out."""
+    rows = state.versions("offer_price_breaks").to_pylist()
+    if not rows:
+        return []
+    prices = dict(rows_of(state.table("offers"), ("offer", "price")))
+    names = [f"{row['offer']} ({row['min_units']:g})" for row in rising(rows, prices)]
+    if not names:
+        return []
+    figures: dict[str, Any] = {"count": len(names), "names": named(sorted(names))}
+    table, column, count = "offer_price_breaks", "cost_per_unit", len(names)
+    return [finding("warning", "review.no_break", table, column=column, rows_affected=count, **figures)]
 
 
 def _are_markets(state: State) -> bool:

@@ -24,6 +24,7 @@ from datong.network.lanes import (
     sites_of,
     ways_at_sites,
     with_holding,
+    with_one_limit,
 )
 from datong.network.lead_times_in_buckets import has_parts, timed
 from datong.network.line_hours import line_hours, shares_by_day
@@ -147,6 +148,8 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         ways = with_closed_days(facts.ways, refused, facts.product_of)
         ways = behind_fences(ways, release_fences(state), facts.becomes)
         return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today, groups=names)
+    limits = SharedLimits(hours, bucket_starts, state.settings.calendar.bucket_days)
+    ways = with_one_limit(ways, limits)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
     ways = behind_fences(ways, release_fences(state), lambda label: between.get(label, label))
@@ -154,8 +157,8 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)
     economics = held_as_components(economics, ways)
-    facts = ChainFacts(products, economics, ways, hours, arrays, refusals=refused, between=between)
-    return replace(facts, shares_by_day=by_day, today=state.today, groups=names)
+    facts = ChainFacts(products, economics, ways, limits.hours, arrays, refusals=refused, between=between)
+    return replace(facts, shares_by_day=by_day, today=state.today, groups=names, shared=limits.shared)
 
 
 def _with_lanes(
@@ -183,6 +186,7 @@ def _with_lanes(
         wanted_at[item.product].add(places.points[name].site)
     calendar = state.settings.calendar
     limits = SharedLimits(hours, bucket_starts, calendar.bucket_days)
+    ways = with_one_limit(ways, limits)
     found = [located for way in ways for located in ways_at_sites(way, places.label, delivered, wanted_at, limits)]
     found += moves(places, limits, {w.name for w in found})
     ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))

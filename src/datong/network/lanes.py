@@ -97,6 +97,16 @@ class SharedLimits:
         return key
 
 
+def with_one_limit(ways: Sequence[Way], limits: SharedLimits) -> tuple[Way, ...]:
+    """The ways, those of an offer and of its price breaks under one limit of units a week."""
+
+    def limited(way: Way) -> Way:
+        key = None if way.price_break is None else limits.key("offer", way.row or way.name, way)
+        return way if key is None else replace(way, line=key, hours_per_unit=1.0, units_per_week=math.inf)
+
+    return tuple(map(limited, ways))
+
+
 def ways_at_sites(
     way: Way,
     label: Mapping[tuple[str, str], str],

@@ -24,8 +24,9 @@ from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
 from datong.network.shelf_life import shelf_life_buckets
+from datong.network.sourcing_shares import SourcingShare, sourcing_shares
 from datong.network.stock_targets import StockTarget, stock_targets
-from datong.network.ways import way_on
+from datong.network.ways import of_units, way_on
 
 # Less demand than this is rounding.
 NOTHING = 1e-9
@@ -95,6 +96,7 @@ class RuleFacts:
     overtime_hours: Mapping[str, FloatArray] = field(default_factory=dict)
     overtime_cost: Mapping[str, FloatArray] = field(default_factory=dict)
     stock_targets: tuple[StockTarget, ...] = ()
+    sourcing: tuple[SourcingShare, ...] = ()
 
 
 NO_RULES = RuleFacts()
@@ -124,6 +126,7 @@ def rule_facts(
         overtime_hours=overtime_hours,
         overtime_cost=overtime_cost,
         stock_targets=stock_targets(state, demand, asked, facts),
+        sourcing=sourcing_shares(state, facts, starts),
     )
 
 
@@ -325,7 +328,7 @@ def _earlier_plan(state: State, facts: ChainFacts, starts: Sequence[date]) -> tu
         row = r["recipe"] if r["kind"] == "make" else r["offer"]
         bucket = state.settings.calendar.index(r["start"], starts[0])
         if row and not r["locked"] and state_now(stands.get(r["order"])) == "proposed":
-            ways = facts.ways_of_row.get((r["kind"], row), ())
+            ways = of_units(facts.ways_of_row.get((r["kind"], row), ()), r["units"])
             if 0 <= bucket < len(starts):
                 before[way_on(ways, r["start"]).name if ways else row][bucket] += r["units"]
             reach = max(reach, min(bucket + 1, len(starts)))

@@ -17,10 +17,12 @@ from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
-from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
+from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on
 from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.order_takes import of_plans
 from datong.network.overdue_arrivals import LEAD_QUANTILE
+from datong.network.places import unlike
+from datong.network.price_breaks import PriceBreak, PriceBreaks, break_of
 from datong.network.refusals import Refusal, closed_days
 from datong.network.routes import Routes
 from datong.network.working_days import Course
@@ -53,7 +55,7 @@ class Way:
     beside: what it holds besides `line`. place: of a routing step, its place, how many there are, and what comes of the
     last. picks: the component that it takes of alternatives. lot_uses: components that each order takes, whatever its
     size, and units of each. yield_records: reports on which a yield that was learnt rests (0: not known how many),
-    None: it is that of the row.
+    None: it is that of the row. price_break: what its orders pay, of an offer that has such.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Way:
     picks: str | None = None
     lot_uses: tuple[tuple[str, float], ...] = ()
     yield_records: int | None = None
+    price_break: PriceBreak | None = None
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -114,6 +117,16 @@ class Way:
     def fenced_until(self) -> date | None:
         """The end of the release fence of what it brings: the first day on which it may start; None: there is none."""
         return next((after for first, after in self.closed if first == EVER), None)
+
+    @property
+    def from_units(self) -> float | None:
+        """Units of an order from which its price break counts, 0 of the price of its offer; None: it has no breaks."""
+        return None if self.price_break is None else self.price_break.from_units
+
+    @property
+    def paid_more(self) -> float:
+        """Of its set-up cost, what the units before its price break cost more."""
+        return 0.0 if self.price_break is None else self.price_break.paid_more
 
     def times_closed(self, day: date) -> int:
         """Of its `closed` days, how often a day is among them."""
@@ -212,9 +225,13 @@ def recipe_and_offer_ways(
                 own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
                 recipes.append(of_plans(row | own_step | of_days, summed(uses), on_lines))
     ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
-    for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
+    breaks = PriceBreaks(state.versions("offer_price_breaks"))
+    offers = (r for row in state.versions("offers").to_pylist() for r in breaks.over_time(row))
+    names = set(state.versions("offers")["offer"].to_pylist())
+    for r in (r for r in held_rows(offers, "offer", horizon) if r["product"] in prices):
         lead = lead_time_of(learnt, r["offer"], r["lead_days"])
-        ways.append(_buy(r["offer"], r["product"], r["price"], lead, r, _in_working(learnt, r["offer"], r)))
+        way = _buy(r["offer"], r["product"], r["price"], lead, r, _in_working(learnt, r["offer"], r))
+        ways += [way] if not r["breaks"] else _with_breaks(way, r["breaks"], names)
     known = {w.product for w in ways}
     shares = state.settings.defaults
     for product in sorted(prices):
@@ -296,6 +313,35 @@ def _buy(offer: str, product: str, price: float, lead_time: float, row: Row, in_
         calendar=row.get("calendar"),
         in_working=in_working,
     )
+
+
+def _with_breaks(way: Way, breaks: Sequence[PriceBreak], names: set[str]) -> list[Way]:
+    """The way of an offer, and one for each of its price breaks. names: those that are taken; written over."""
+    found = []
+    for one in breaks:
+        name = way.name if one.from_units <= 0 else unlike(f"{way.name} (from {one.from_units:g})", names)
+        names.add(name)
+        found.append(
+            replace(
+                way,
+                name=name,
+                row=way.row if name == way.name else way.row or way.name,
+                cost_per_unit=one.price,
+                setup_cost=way.setup_cost + one.paid_more,
+                min_units=max(way.min_units, one.from_units),
+                price_break=one,
+            )
+        )
+    return found
+
+
+def of_units(ways: Sequence[Way], units: float) -> Sequence[Way]:
+    """Of the ways that one row is, those of which an order of so many units is: where its offer has price breaks, the
+    last that it reaches."""
+    if all(way.price_break is None for way in ways):
+        return ways
+    reached = ways[break_of([way.price_break for way in ways], units)].price_break
+    return [way for way in ways if way.price_break == reached]
 
 
 def long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days: int) -> tuple[Way, ...]:

@@ -60,7 +60,8 @@ def takes_turns(
     if facts.stock_points or chooses or not any(lots_matter(w) for w in facts.ways):
         return False
     rules = rule_facts(state, demand, where, demanded, facts)
-    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
+    shares = rules.shares or rules.sourcing
+    return not (rules.substitutes or rules.shelf_life_buckets or shares or any(rules.change_cost.values()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -218,10 +218,10 @@ def _cleared(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> d
         ways_of[_way_key(way, facts)].append(way)
     cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(len(starts))))
     named = ("kind", "recipe", "offer", "lane", "product", "from_site", "to_site")
-    for kind, recipe, offer, lane, product, from_site, to_site, start, units in tuples(
-        clearing.quantities, *named, "start", "started_units"
+    for kind, recipe, offer, lane, product, from_site, to_site, start, units, from_units in tuples(
+        clearing.quantities, *named, "start", "started_units", "from_units"
     ):
-        key = (kind, recipe or offer or lane or "", product, from_site or "", to_site or "")
+        key = (kind, recipe or offer or lane or "", product, from_site or "", to_site or "", f"{from_units}")
         way = way_on(ways_of[key], start)
         cleared[way.product][way.name][at[start]] += units
     return cleared
@@ -264,6 +264,7 @@ def _way_key(way: Way, facts: ChainFacts) -> tuple[str, ...]:
         facts.product_of(way.product),
         (way.from_site or "") if moves else "",
         (way.site or "") if located_there else "",
+        f"{way.from_units}",
     )
 
 

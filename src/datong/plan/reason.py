@@ -26,6 +26,8 @@ from datong.model.words import Message, message, say, shown
 from datong.network.committed import Comes
 from datong.network.forecast_netting import PartOrdered, parts_ordered
 from datong.network.netting_told import part_words
+from datong.network.price_breaks import PriceBreak, break_of
+from datong.network.sourcing_shares import sourcing_shares
 from datong.network.stock_on_hand import SinceCount
 from datong.network.ways import OnLine, Way, lead_buckets
 from datong.network.working_days import Course, OpenDays
@@ -86,6 +88,7 @@ class Reasons:
         for (product, market, bucket), part in parts_ordered(demand.netting).items():
             self.parts_ordered[product].append((market, bucket, part))
         self.totals: dict[str, SortedDemand] = {}
+        self.sourcing = sourcing_shares(state, work.facts, work.starts)
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         self.picked: dict[Lot, list[tuple[str, float]]] = defaultdict(list)
         self.takes: dict[Lot, list[tuple[Lot, Sequence[Peg]]]] = defaultdict(list)
@@ -105,6 +108,7 @@ class Reasons:
         causes += [
             *self._picks(lot),
             *self._lot_causes(lot, pegs),
+            *self._break_causes(lot, pegs),
             *self._refusals(lot),
             *self._alternative_causes(lot),
         ]
@@ -533,20 +537,40 @@ class Reasons:
         parts = []
         if way.setup_hours > 0:
             parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
-        if way.setup_cost > 0:
+        if (fixed := way.setup_cost - way.paid_more) > 0:
             words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
-            parts.append(message(words, money=shown(saved * way.setup_cost), currency=self.currency))
+            parts.append(message(words, money=shown(saved * fixed), currency=self.currency))
         for component, units in way.lot_uses:
             parts.append(message("plan.taken", units=shown(saved * units), component=self.words.component(component)))
         for held in way.beside:
             if held.setup_hours > 0:
                 hours = shown(saved * held.setup_hours)
                 parts.append(message("plan.set_up_hours_on", hours=hours, line=held.line))
+        if not parts:  # what joins them is a price break
+            return []
         rule = {"make": "plan.cause.merged", "move": "plan.cause.merged_transfer"}.get(
             way.kind, "plan.cause.merged_order"
         )
         text = message(rule, saved=self.words.listed(parts), weeks=weeks)
         return [Cause("plan", text)]
+
+    def _break_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
+        """The price break that an order reaches, and how many units fewer would be needed in its bucket, and at what
+        price."""
+        own = lot.way.price_break
+        if own is None or own.from_units <= 0:
+            return []
+        others = [w for w in self.work.ways_of[lot.way.product] if w.row == lot.way.row or w.name == lot.way.row]
+        needed = sum(peg.units for peg in pegs if peg.use.bucket <= lot.arrive) / lot.way.yield_share
+        breaks = sorted((w.price_break for w in others if w.price_break is not None), key=lambda b: b.from_units)
+        before = breaks[break_of(breaks, needed)] if needed < own.from_units else _below(breaks, own)
+        figures = {"units": shown(lot.units), "needed": shown(needed), "from_units": shown(own.from_units)}
+        less = shown(before.price - own.price)
+        key = "break" if needed >= own.from_units or needed < LEAST_TOLD else "break_up"
+        text = message(
+            f"plan.cause.{key}{'_above' if own.is_above else ''}", **figures, less=less, currency=self.currency
+        )
+        return [Cause("plan", text, "offer_price_breaks")]
 
     def _lots_spared(self, lot: Lot, pegs: Sequence[Peg], weeks: Set[int]) -> int:
         """How many lots more there would be, were this one for its first week alone: one in each of the weeks that
@@ -596,7 +620,8 @@ class Reasons:
         return causes
 
     def _alternative_causes(self, lot: Lot) -> list[Cause]:
-        """The next best way to have the units in the same bucket, where it is dearer by its own cost."""
+        """The next best way to have the units in the same bucket, where it is dearer by its own cost; where it is not,
+        the share of its product that this one is to bring."""
         own, row = self._way_cost(lot.way), lot.way.row or lot.way.name
         others = []
         for way in self.work.ways_of[lot.way.product]:
@@ -608,11 +633,20 @@ class Reasons:
             return []
         more, name, way = min(others, key=lambda o: o[:2])
         if more <= NOTHING:
-            return []
+            return self._share_causes(lot)
         line = None if way.line in self.work.facts.shared else way.line
         key = "plan.cause.dearer" if line is None else "plan.cause.dearer_line"
         text = message(key, way=name, line=line or "", more=shown(more), currency=self.currency)
         return [Cause("balance", text, "recipes", (f"recipes:{name}",)) if line else Cause("balance", text)]
+
+    def _share_causes(self, lot: Lot) -> list[Cause]:
+        """The share of its product that an order's recipe or offer is to bring."""
+        for one in self.sourcing:
+            if lot.way.name in one.ways:
+                product = self.words.called(one.product)
+                text = message("plan.cause.share", way=one.code, product=product, share=round(one.share, 3))
+                return [Cause("balance", text)]
+        return []
 
     def _way_cost(self, way: Way) -> float:
         """Money for a good unit, its components at what they cost where nothing is scarce."""
@@ -672,6 +706,11 @@ class Reasons:
             return [Cause("forecast", message("plan.cause.forecast", method=words))]
         windows = int(self.demand.backtest_windows[first])
         return [Cause("forecast", message("plan.cause.backtest", method=words, windows=windows))]
+
+
+def _below(breaks: Sequence[PriceBreak], one: PriceBreak) -> PriceBreak:
+    """The break before one, or the price of the offer. breaks: by units."""
+    return max((b for b in breaks if b.from_units < one.from_units), key=lambda b: b.from_units)
 
 
 def _there(source: Lot | Comes | None) -> int:

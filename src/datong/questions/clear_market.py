@@ -14,7 +14,14 @@ import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.clearing_tables import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
+from datong.balance.clearing_tables import (
+    GAPS_SCHEMA,
+    PRICES_SCHEMA,
+    QUANTITIES_SCHEMA,
+    row_keys,
+    units_of_break,
+    ways_of_rows,
+)
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.solvers import Cleared, Door, cleared
@@ -253,7 +260,7 @@ def orders_in_fractions(given_out: Cleared, clearing: Clearing, calendar: Calend
     lots: on the last working day of the bucket in which it is there."""
     market = given_out.market
     rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
-    way = ways_of_rows(market, row_keys(rows), rows["start"])
+    way = ways_of_rows(market, row_keys(rows), rows["start"], units_of_break(rows))
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
     is_made = pc.equal(rows["kind"], "make")
     buckets = pc.unique(rows["due"])

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from datong.ledger.standings import only_orders, only_recipes, order_standings, state_now
 from datong.ledger.state import State
 from datong.network.horizon import valid_on
+from datong.network.price_breaks import row_of_units
 from datong.questions.paired_orders import same_units
 
 Row = Mapping[str, Any]
@@ -141,10 +142,11 @@ class _Prices:
             lanes = [lane for lane in self.lanes if lane["lane"] == name and _holds(lane, day)]
             return (lanes[-1]["cost_per_unit"], lanes[-1]["cost_per_order"]) if lanes else None
         for run in (order["run"], None):
-            for way in self.ways.get(run, ()):
-                is_own = (way["kind"], way["product"], way["way"]) == (order["kind"], order["product"], name)
-                if is_own and _holds(way, day):
-                    return way["cost_per_unit"], way["setup_cost"]
+            key = order["kind"], order["product"], name
+            own = (w for w in self.ways.get(run, ()) if (w["kind"], w["product"], w["way"]) == key and _holds(w, day))
+            way = row_of_units(list(own), order["units"])
+            if way is not None:
+                return way["cost_per_unit"], way["setup_cost"]
         return None
 
 

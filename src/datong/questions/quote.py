@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
-from datong.balance.clearing_tables import prices_where_full, row_keys, ways_of_rows
+from datong.balance.clearing_tables import prices_where_full, row_keys, units_of_break, ways_of_rows
 from datong.balance.pack import pack
 from datong.balance.plan_with_order_added import with_more
 from datong.balance.scarcity import NOTHING
@@ -530,7 +530,8 @@ def _started(market: Market, rows: pa.Table, keys: pa.ChunkedArray, column: str)
     """(way, bucket) units started; rows of other ways and days are left out."""
     if not market.places.stock_points:  # an order may name the site of its line
         keys = pc.replace_substring_regex(keys, r"\t[^\t]*\t[^\t]*$", "\t\t")
-    way = ways_of_rows(market, keys, rows["start"])
+    units = units_of_break(rows) if "started_units" in rows.column_names else rows[column].to_numpy()
+    way = ways_of_rows(market, keys, rows["start"], units)
     starts, day = day_numbers(market.bucket_starts), rows["start"].cast(pa.int32()).to_numpy()
     t = np.searchsorted(starts, day, side="right") - 1
     known = (way >= 0) & (t >= 0)

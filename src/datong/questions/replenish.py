@@ -422,7 +422,7 @@ def _cheapest(
     wanted = set(labels)
     for w, way in enumerate(facts.ways):
         opens = day if way.course is None else calendar.bucket_start(_begins(way, start))
-        if way.product not in wanted or way.serves or not way.is_open(opens):
+        if way.product not in wanted or way.serves or way.from_units or not way.is_open(opens):  # breaks: not here
             continue
         before = best.get(way.product)
         if before is None or cost[w] < before.unit_cost:

@@ -21,7 +21,7 @@ from datong.model.flow import Item
 from datong.model.words import Message, message
 from datong.network.facts import ChainFacts
 from datong.network.places import ANYWHERE
-from datong.network.ways import Way, way_on
+from datong.network.ways import Way, of_units, way_on
 from datong.replay.scene_and_batches import NOTHING, Batch
 from datong.replay.unit_worth import cheapest_ways
 
@@ -140,7 +140,7 @@ def company_flows(actual: State, facts: ChainFacts, buckets: Sequence[date]) -> 
         ways = [w for w in facts.ways_of_row.get(("buy", offer), ()) if facts.product_of(w.product) == row["product"]]
         site = row["site"] or _only_site(facts, row["product"], ways)
         label = _label(facts, row["product"], site)
-        own = [w for w in ways if w.product == label]
+        own = of_units([w for w in ways if w.product == label], row["units"])
         yield Flow(day, "buy", label, row["units"], 0.0, way_on(own, as_day(day)) if own else None)
     if facts.places is None:
         return

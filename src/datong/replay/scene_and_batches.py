@@ -16,7 +16,7 @@ from datong.model.settings import ChainSettings
 from datong.network.economics import Economics
 from datong.network.places import ANYWHERE, Places
 from datong.network.position import UnderWay
-from datong.network.ways import Way, way_on, ways_by_row
+from datong.network.ways import Way, of_units, way_on, ways_by_row
 
 # Below this many units there is nothing left.
 NOTHING = 1e-9
@@ -76,7 +76,7 @@ class Scene:
             site = order.site or next((w.site for w in own), None)
             there = [w for w in own if (w.site or ANYWHERE) == (order.site or ANYWHERE)]
             versions = there or [w for w in own if w.site == site and order.site is None]
-        return way_on(versions, order.start) if versions else None
+        return way_on(of_units(versions, order.units), order.start) if versions else None
 
     def product_of(self, label: str) -> str:
         return self.places.points[label].product if self.places and label in self.places.points else label

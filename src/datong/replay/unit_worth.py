@@ -37,9 +37,10 @@ def unit_costs(facts: ChainFacts, buckets: Sequence[date]) -> dict[str, float]:
 
 def _cheapest(facts: ChainFacts, buckets: Sequence[date]) -> tuple[dict[str, Way], dict[str, float]]:
     """The cheapest ways and their costs, from components up to what they go into (WayArrays.turns_of_level)."""
-    usable = [way for way in facts.ways if any(way.is_open(bucket) for bucket in buckets)]
+    usual = [way for way in facts.ways if not way.from_units]  # at the prices of offers, whatever their breaks
+    usable = [way for way in usual if any(way.is_open(bucket) for bucket in buckets)]
     in_use = {way.product for way in usable}
-    usable += [way for way in facts.ways if way.product not in in_use]
+    usable += [way for way in usual if way.product not in in_use]
     level = dict(zip(facts.products, facts.arrays.level.tolist(), strict=True))
     of_level: dict[int, list[Way]] = defaultdict(list)
     for way in sorted(usable, key=lambda w: (PREFERRED.index(w.kind), w.name)):

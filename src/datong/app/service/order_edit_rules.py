@@ -16,6 +16,7 @@ from datong.ledger.state import State
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.words import message
+from datong.network.price_breaks import row_of_units
 from datong.network.working_days import BEFORE, working_days
 
 # Tables of a state that the checks read.
@@ -158,13 +159,13 @@ def _paid(known: _Known, row: Mapping[str, Any], parts: Sequence[Mapping[str, An
 
 
 def _way(known: _Known, row: Mapping[str, Any], name: str | None) -> Mapping[str, Any] | None:
-    """The version of a way that holds when the order starts."""
-    start = known.bucket.bucket_start(row["start"])
+    """The version of a way that holds when the order starts; of an offer with price breaks the one that it reaches."""
+    start, held = known.bucket.bucket_start(row["start"]), []
     for way in known.ways:
         begun = way["valid_from"] is None or way["valid_from"] <= start
         if way["way"] == name and begun and (way["valid_to"] is None or start < way["valid_to"]):
-            return way
-    return None
+            held.append(way)
+    return row_of_units(held, row["units"])
 
 
 # what is wrong with it ---------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from datong.balance.rules.rule import Chain, Charges, Part, Rule
 from datong.balance.rules.safety_stock import SafetyStock
 from datong.balance.rules.shelf_life import ShelfLife
 from datong.balance.rules.smallest_delivery import SmallestDelivery
+from datong.balance.rules.sourcing_shares import SourcingShares
 from datong.balance.rules.stock_held import StockCurve
 from datong.balance.rules.substitutes import Substitutes
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -48,6 +49,7 @@ class Rules:
     long_lots: LongLots
     lines_at_once: LinesAtOnce
     per_lot: PerLot
+    sourcing_shares: SourcingShares
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "Rules":
@@ -66,6 +68,7 @@ class Rules:
             long_lots=LongLots.of(facts, chain),
             lines_at_once=LinesAtOnce.of(facts, chain),
             per_lot=PerLot.of(facts, chain),
+            sourcing_shares=SourcingShares.of(facts, chain),
         )
 
     @cached_property
@@ -156,6 +159,7 @@ def charges(market: "Market", prices: "Prices") -> Charges:
     return Charges(
         change=rules.change_charge.price(market, prices),
         hour=rules.firm_shares.price(market, prices),
+        way=rules.sourcing_shares.price(prices),
         shelf_life=rules.shelf_life.price(market, prices),
         safety_stock=safety,
         off_holding=rules.safety_stock.stock.by_product(safety, count),

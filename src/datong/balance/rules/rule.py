@@ -119,6 +119,8 @@ class Charges:
     change: FloatArray
     # (line) money per hour: the firm shares'.
     hour: FloatArray
+    # (way) money per unit started: the sourcing shares'.
+    way: FloatArray
     # (product, bucket) money per unit in stock: the shelf life's.
     shelf_life: FloatArray
     # (target, bucket) money per unit in stock that is not below the smallest: the safety stock's.

@@ -67,6 +67,7 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工艺占用": "recipe_lines",
     "物料清单": "components",
     "报价": "offers",
+    "阶梯价": "offer_price_breaks",
     "运输线路": "lanes",
     "成本参数": "economics",
     "需求": "demand",

@@ -1,0 +1,100 @@
+"""Sourcing shares (`sourcing_share` of recipes and offers): each of them brings its share of all that is started of its
+product.
+
+    sum over its rows of  price_r x max(share_r Q - q_r, 0)
+
+with q_r the good units that row r starts in the horizon, Q those of all recipes and offers of its product, at all
+sites together. Orders that are out, and transfers, do not count.
+
+HiGHS:  q_r - share_r Q + short >= 0.
+Bound:  price max(share Q - q, 0) >= phi (share Q - q) for phi in [0, price]: each unit started of the product costs
+phi share more, of the row itself phi less.
+What the tables say of it: `network/sourcing_shares.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from datong.balance.rules.rule import Chain, Found, Part, Reader, Rule, Walk
+from datong.balance.tolerance import TOLERANCE
+from datong.model.flow import FloatArray, IntArray
+from datong.network.rule_facts import RuleFacts
+
+if TYPE_CHECKING:
+    from datong.balance.arrays import Market
+    from datong.balance.highs import Programme
+    from datong.balance.solution import Prices
+
+
+@dataclass(frozen=True, eq=False)
+class SourcingShares(Rule):
+    name: ClassVar[str] = "sourcing shares"
+    leaves_over: ClassVar[bool] = True
+    earns: ClassVar[bool] = True
+
+    # (row) of recipes and offers: their kind, code and product.
+    rows: tuple[tuple[str, str, str], ...]
+    # (row) the share that it is to bring, 0 to 1.
+    share: FloatArray
+    # (row) money for a good unit that it is short of that.
+    cost: FloatArray
+    # (row, way) good units that count for the row where a unit is started.
+    own: FloatArray
+    # (row, way) good units that count for all of its product.
+    every: FloatArray
+
+    @classmethod
+    def of(cls, facts: RuleFacts, chain: Chain) -> "SourcingShares":
+        shape = (len(facts.sourcing), len(chain.ways))
+        own, every = np.zeros(shape), np.zeros(shape)
+        for r, row in enumerate(facts.sourcing):
+            for w, way in enumerate(chain.ways):
+                own[r, w] = way.yield_share if way.name in row.ways else 0.0
+                every[r, w] = way.yield_share if way.name in row.of_product else 0.0
+        return cls(
+            rows=tuple((row.kind, row.code, row.product) for row in facts.sourcing),
+            share=np.array([row.share for row in facts.sourcing], dtype=np.float64),
+            cost=np.array([row.cost for row in facts.sourcing], dtype=np.float64),
+            own=own,
+            every=every,
+        )
+
+    @property
+    def is_there(self) -> bool:
+        return len(self.rows) > 0
+
+    def part(self, part: Part) -> Self:
+        """None: deliveries start nothing."""
+        none = np.zeros((0, len(part.ways)))
+        return type(self)((), np.zeros(0), np.zeros(0), none, none)
+
+    @property
+    def missed_by(self) -> FloatArray:
+        """(row, way) what a unit started adds to what the row is short of."""
+        return self.share[:, None] * self.every - self.own
+
+    def add_to(self, programme: "Programme", column_of: IntArray) -> Reader:
+        count = len(self.rows)
+        rows = programme.add_rows(np.zeros(count), np.full(count, np.inf))
+        programme.add_entries(rows, programme.add_columns(self.cost, np.full(count, np.inf)), 1.0)
+        for row, missed in zip(rows.tolist(), self.missed_by, strict=True):
+            way, bucket = np.nonzero((column_of >= 0) & (missed != 0)[:, None])
+            programme.add_entries(np.full(len(way), row), column_of[way, bucket], -missed[way])
+        return lambda _value, dual: Found(dual[rows])
+
+    def short(self, started: FloatArray) -> FloatArray:
+        """(row) good units that it is short of its share. started: (way, bucket) units."""
+        units = started.sum(axis=1)
+        short = self.missed_by @ units
+        return np.where(short > TOLERANCE * np.maximum(self.every @ units, 1.0), short, 0.0)
+
+    def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
+        return {"sourcing_shares": float(self.cost @ self.short(walk.started))} if self.is_there else {}
+
+    def price(self, prices: "Prices") -> FloatArray:
+        """(way) money per unit started, in the bound."""
+        given = np.clip(prices.rule.get(self.name, np.zeros(len(self.rows))), 0.0, self.cost)
+        return given @ self.missed_by

@@ -1,0 +1,64 @@
+"""Sourcing shares of recipes and offers (`sourcing_share`, `sourcing_share_cost_per_unit`), defaults filled in."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from datong.ledger.state import State
+from datong.network.facts import ChainFacts
+from datong.network.horizon import valid_on
+from datong.network.routes import Routes
+from datong.network.ways import Way
+
+
+@dataclass(frozen=True, slots=True)
+class SourcingShare:
+    """A recipe or an offer that is to bring a share of its product."""
+
+    # 'make' or 'buy', its code, and its product.
+    kind: str
+    code: str
+    product: str
+    # Of all that is started of the product, 0 to 1; the mean over the buckets, in which its rows may say another.
+    share: float
+    # Money for a good unit that it is short of that.
+    cost: float
+    # Names of its ways, and of all that bring its product otherwise than by a lane.
+    ways: frozenset[str]
+    of_product: frozenset[str]
+
+
+def sourcing_shares(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[SourcingShare, ...]:
+    """By product, then kind and code. A unit that is short costs the price of its product where no row says what."""
+    told: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for kind, table, key in (("make", "recipes", "recipe"), ("buy", "offers", "offer")):
+        for row in state.versions(table).to_pylist():
+            told[row["product"], kind, row[key]].append(row)
+    told = {key: rows for key, rows in told.items() if any(row["sourcing_share"] for row in rows)}
+    if not told:
+        return ()
+    routes, brings = Routes.of(state), defaultdict[str, list[Way]](list)
+    for way in facts.ways:
+        is_last = way.place is None or way.place[0] == way.place[1]
+        if way.kind != "move" and way.picks is None and is_last:
+            brings[facts.product_of(way.product)].append(way)
+    price = {facts.product_of(label): economics.price for label, economics in facts.economics.items()}
+    found = []
+    for (product, kind, code), rows in sorted(told.items()):
+        row_of_way = routes.last(code) or code if kind == "make" else code
+        own = frozenset(w.name for w in brings[product] if (w.kind, w.row or w.name) == (kind, row_of_way))
+        shares = [_share_on(rows, start) for start in starts]
+        stated = [money for row in rows if (money := row["sourcing_share_cost_per_unit"]) is not None]
+        cost = max(stated, default=price.get(product, 0.0))
+        every = frozenset(w.name for w in brings[product])
+        if own and any(shares):
+            found.append(SourcingShare(kind, code, product, sum(shares) / len(shares), cost, own, every))
+    return tuple(found)
+
+
+def _share_on(rows: Sequence[Mapping[str, Any]], day: date) -> float:
+    """What the version of a row that holds on a day says; 0: nothing."""
+    held = (row["sourcing_share"] or 0.0 for row in rows if valid_on(day, row["valid_from"], row["valid_to"]))
+    return next(held, 0.0)

@@ -1,0 +1,102 @@
+"""Sourcing shares of recipes and offers: who brings how much of a product, by hand."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from datong.cycle import CycleResult, run_cycle
+from datong.ledger.state import State, in_state_schema, state_of_tables
+from datong.model.flow import nothing_learnt
+from datong.model.settings import ChainSettings
+
+MONDAY = date(2026, 1, 5)
+
+
+def state(a: dict[str, Any], b: dict[str, Any], *asked: float, **more: list[dict[str, Any]]) -> State:
+    """P bought at 2 by a or at 3 by b, there in the week of its order; late 50 a week, lost 1,000."""
+    offers = [{"offer": "a", "product": "P", "price": 2.0}, {"offer": "b", "product": "P", "price": 3.0}]
+    columns = ("sourcing_share", "sourcing_share_cost_per_unit", "min_order_units", "units_per_week", "lead_days")
+    rows = {
+        "products": [{"product": "P", "price": 100.0}],
+        "offers": [dict.fromkeys(columns) | row | said for row, said in zip(offers, (a, b), strict=True)],
+        "economics": [
+            {"product": "P", "holding_cost_per_unit_week": 0.1, "late_cost_per_unit_week": 50.0}
+            | {"lost_sale_cost_per_unit": 1000.0}
+        ],
+        "demand": [
+            {"demand": f"d{t}", "product": "P", "due": MONDAY + timedelta(weeks=t), "units": units}
+            for t, units in enumerate(asked)
+        ],
+    } | more
+    tables = {name: in_state_schema(name, pa.Table.from_pylist(own)) for name, own in rows.items()}
+    chain = ChainSettings("t", horizon_buckets=len(asked), path_count=1)
+    return state_of_tables(chain, chain.calendar.midnight(MONDAY), tables)
+
+
+def run(of: State) -> CycleResult:
+    return run_cycle(of, nothing_learnt(), (), 0)
+
+
+def brought(result: CycleResult) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for order in result.plan.orders:
+        found[order.offer or order.recipe or ""] = found.get(order.offer or order.recipe or "", 0.0) + order.units
+    return found
+
+
+def costs(result: CycleResult) -> dict[str, float]:
+    return {term: money for term, money in result.clearing.cost.items() if money}
+
+
+def test_each_brings_its_share() -> None:
+    """20 in all, 12 by a at 2 and 8 by b at 3."""
+    result = run(state({"sourcing_share": 0.6}, {"sourcing_share": 0.4}, 10.0, 10.0))
+    assert brought(result) == {"a": 12.0, "b": 8.0}
+    assert costs(result) == pytest.approx({"purchase": 48})
+    assert result.clearing.lower_bound == pytest.approx(48)
+    assert not [f for f in result.decision.findings if "sourcing share" in f.text("en")]
+
+
+def test_a_share_gives_way_where_it_costs_more_than_it_counts() -> None:
+    """A unit by b instead of a costs 1 more, and one short of the share counts 0.5: all by a, 8 short."""
+    result = run(state({}, {"sourcing_share": 0.4, "sourcing_share_cost_per_unit": 0.5}, 10.0, 10.0))
+    assert brought(result) == {"a": 20.0}
+    assert costs(result) == pytest.approx({"purchase": 40, "sourcing_shares": 4})
+    assert result.clearing.lower_bound == pytest.approx(44)
+    (told,) = (f for f in result.decision.findings if "sourcing share" in f.text("en"))
+    assert "b brings 0% of P instead of 40%, 8 too few" in told.text("en")
+    assert "b 供应 P 的 0%，应为 40%，少 8" in told.text("zh")
+
+
+def test_lots_come_before_shares() -> None:
+    """b has lots of 10: of 20 it brings 10, and a is short of 2 at 0.5 each; all by a would be short of 8 at 4 each."""
+    a = {"sourcing_share": 0.6, "sourcing_share_cost_per_unit": 0.5}
+    b = {"sourcing_share": 0.4, "sourcing_share_cost_per_unit": 4.0, "min_order_units": 10.0}
+    result = run(state(a, b, 10.0, 10.0))
+    assert brought(result) == {"a": 10.0, "b": 10.0}
+    assert costs(result) == pytest.approx({"purchase": 50, "sourcing_shares": 1})
+
+
+def test_nobody_waits_for_a_share() -> None:
+    """b brings 2 a week: 4 of the 8 of its share, by default at 100 each; what is missing comes on time by a."""
+    result = run(state({}, {"sourcing_share": 0.4, "units_per_week": 2.0}, 10.0, 10.0))
+    assert brought(result) == {"a": 16.0, "b": 4.0}
+    assert costs(result) == pytest.approx({"purchase": 44, "sourcing_shares": 400})
+
+
+def test_recipes_and_offers_share_one_product() -> None:
+    """Half is to be made, at 5 and with a yield of 0.5: good units count. 10 good of 20 started."""
+    made = [{"recipe": "r", "product": "P", "cost_per_unit": 5.0, "yield_share": 0.5, "sourcing_share": 0.5}]
+    result = run(state({}, {}, 10.0, 10.0, recipes=made))
+    assert brought(result) == {"a": 10.0, "r": 20.0}
+    assert costs(result) == pytest.approx({"purchase": 20, "production": 100})
+
+
+def test_the_reason_of_the_dearer_order_is_its_share() -> None:
+    result = run(state({}, {"sourcing_share": 0.4}, 10.0, 10.0))
+    by_b = [o for o in result.plan.orders if o.offer == "b"]
+    english, chinese = (" ".join(c.text.text(lang) for o in by_b for c in o.causes) for lang in ("en", "zh"))
+    assert "b is to bring 40% of P" in english
+    assert "b 应供应 P 的 40%" in chinese
