@@ -17,6 +17,7 @@ import pyarrow as pa
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.cost_and_flow_tables import futures
 from datong.balance.exact_lots import lot_rules
+from datong.balance.expiry_told import expiry_told
 from datong.balance.lots_not_formed import unformed
 from datong.balance.pack import pack
 from datong.balance.picks import picked
@@ -41,6 +42,7 @@ from datong.ledger.state import REFUSED, State
 from datong.lots_put_off import lots_of, started_by, with_costs, within_days
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, Forecast, Learnt, OrderMessage, Plan, Sensed
+from datong.model.settings import ChainSettings
 from datong.network.forecast_netting import with_orders
 from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
@@ -155,7 +157,7 @@ def decide(
         whole = in_whole_units(market.market)
     if not whole:
         found = (*of_demand(head), *stock_told(market.market, market.outcome.stock, head.state.settings))
-        found = (*found, *shares_told(market.market, market.solution.started))
+        found = (*found, *_told(market, head.state.settings))
         return Decision(market, market, market.tables(head.demand), None, found)
     on_stage("plan")
     state, demand = head.state, head.demand
@@ -174,9 +176,14 @@ def decide(
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))
     given_out = with_set_up_prices(given_out)
     stock = stock_told(given_out.market, given_out.outcome.stock, state.settings)
-    shares = shares_told(given_out.market, given_out.solution.started)
-    found = (*of_demand(head), *stock, *shares, *unformed(given_out, rules))
+    found = (*of_demand(head), *stock, *_told(given_out, state.settings), *unformed(given_out, rules))
     return Decision(market, given_out, given_out.tables(demand), chosen, found)
+
+
+def _told(plan: Cleared, settings: ChainSettings) -> tuple[Finding, ...]:
+    """Which shares of a product are missed, and which stock goes bad."""
+    shares = shares_told(plan.market, plan.solution.started)
+    return (*shares, *expiry_told(plan.market, plan.solution.wasted, settings))
 
 
 def of_demand(head: Head) -> tuple[Finding, ...]:

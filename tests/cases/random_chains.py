@@ -71,6 +71,7 @@ PRODUCT_FEATURES: Mapping[str, float] = {
     "safety lead time": 0.25,
     "price breaks": 0.3,
     "sourcing shares": 0.3,
+    "expiry of stock": 0.3,
 }
 
 
@@ -375,6 +376,8 @@ class _Maker:
             for row in self.tables["products"]:
                 if row["product"] in self.finished and row["product"] not in ruled:
                     row["safety_lead_days"] = self.pick(0.0, 0.5, 1.0, 2.0) * self.day
+        if "expiry of stock" in more and "lanes" not in self.has:
+            self._expiry()
 
     def _price_breaks(self) -> None:
         """One or two breaks of some offers, some from a day on; one may be none, as it costs no less."""
@@ -389,6 +392,21 @@ class _Maker:
                 row["valid_from"] = self.start_of(2) if self.with_chance(0.2) else None
                 rows.append(row)
         self.tables["offer_price_breaks"] = rows
+
+    def _expiry(self) -> None:
+        """Stock of what is sold falls into lots, one that has gone bad or one that keeps among them; where no rule asks
+        for stock of it."""
+        ruled = {row["product"] for row in self.tables.get("stock_rules", ())}
+        ruled |= {row["product"] for row in self.tables["products"] if row.get("safety_lead_days")}
+        rows = []
+        for row in self.tables["stock"]:
+            if row["product"] not in self.finished or row["product"] in ruled:
+                rows.append(row)
+                continue
+            for n in range(self.pick(1, 2, 3)):
+                day = self.pick(None, *(self.start_of(t) - timedelta(days=1) for t in range(5)))
+                rows.append(row | {"lot": f"L{n}", "units": self.whole(1, 12), "expires_on": day})
+        self.tables["stock"] = rows
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""

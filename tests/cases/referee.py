@@ -249,7 +249,9 @@ def _row(table: str, row: Row) -> Row:
     return cells | {name: value for name, value in EMPTY.get(table, {}).items() if cells.get(name) is None}
 
 
-DAYS = frozenset({"due", "start", "from", "to", "valid_from", "valid_to", "happened_at", "known_at", "needed_by"})
+DAYS = frozenset(
+    {"expires_on", "due", "start", "from", "to", "valid_from", "valid_to", "happened_at", "known_at", "needed_by"}
+)
 CODES = frozenset(
     {"product", "component", "recipe", "offer", "line", "lane", "order", "demand", "market", "lot", "name"}
 )
@@ -552,7 +554,9 @@ def opening(chain: Chain) -> dict[Place, float]:
         for lot in {r.get("lot") for r in today}:
             own = [r for r in today if r.get("lot") == lot]
             last = max(_moment(r["happened_at"]) for r in own)
-            units[place] += max(sum(r["units"] for r in own if _moment(r["happened_at"]) == last), 0.0)
+            gone = [r for r in own if r.get("expires_on") and r["expires_on"] < _last_day(chain, 0)]
+            kept = [r for r in own if r not in gone]
+            units[place] += max(sum(r["units"] for r in kept if _moment(r["happened_at"]) == last), 0.0)
         counted[place] = max(
             [_moment(r["happened_at"]) for r in today] + ([counted[place]] if place in counted else [])
         )
@@ -582,6 +586,19 @@ def opening(chain: Chain) -> dict[Place, float]:
                 site = r["market"] if chain.has_lanes and _is_site(chain, r["market"]) else ""
                 move(r["product"], site, -r["units"], r["happened_at"])
     return {place: max(units[place], 0.0) for place in sorted(units)}
+
+
+def _last_day(chain: Chain, bucket: int) -> date:
+    return chain.starts(bucket + 1) - timedelta(days=1)
+
+
+def goes_bad(chain: Chain, place: Place) -> list[float]:
+    """By bucket, units of the stock when the plan begins that cannot be used after it, so far: of what is counted with
+    a day of expiry and has not moved since."""
+    product, site = place
+    rows = [r for r in chain.rows("stock") if (r["product"], chain.site(r.get("site"))) == (product, site)]
+    dated = [r for r in rows if r.get("expires_on") and r["expires_on"] >= _last_day(chain, 0)]
+    return [sum(r["units"] for r in dated if r["expires_on"] < _last_day(chain, t + 1)) for t in range(chain.buckets)]
 
 
 # demand and money ---------------------------------------------------------------------------------
@@ -1002,12 +1019,15 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
     left: dict[Place, float] = defaultdict(float, opening(chain))
     places = sorted(set(goods.places) | {(d.want.product, d.site) for d in told if d.bucket is not None} | set(left))
     out.stock = {place: [] for place in places}
+    bad = {place: goes_bad(chain, place) for place in places}
+    gone, thrown = dict.fromkeys(places, 0.0), dict.fromkeys(places, 0.0)
     waits = dict.fromkeys(wants(chain), 0.0)
     each = {p: money(chain, p) for p in {p for p, _ in places} | {w.product for w in waits}}
     for t in range(chain.buckets):
         # receive, make, move: what comes and what is taken
         for place in places:
             left[place] += goods.into[place, t] - goods.out_of[place, t]
+            gone[place] += goods.out_of[place, t]
         # serve
         for w in waits:
             if w.bucket == t:
@@ -1022,13 +1042,17 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
             elif d.bucket == t:
                 waits[d.want] -= d.units
                 left[d.want.product, d.site] -= d.units
+                gone[d.want.product, d.site] += d.units
                 out.served[d.want.product, t] += d.units
                 (out.on_time if t == d.want.due else out.late)[d.want.product] += d.units
                 out.unit_days_late[d.want.product] += d.units * (t - d.want.due) * chain.days
                 if not d.want.bucket <= t <= d.want.last:
                     out.broken.append(f"{d.want.name} is served in bucket {t}, out of its time")
-        # count
+        # count: what expires first went first, and what of it is left after its day is thrown away
         for place in places:
+            more = max(bad[place][t] - gone[place] - thrown[place], 0.0)
+            thrown[place] += more
+            left[place] -= more
             if left[place] < -NOTHING * max(1.0, goods.most[place]):
                 out.broken.append(f"{place[0]} {place[1]} is {-left[place]:g} short in the bucket of {chain.starts(t)}")
             out.stock[place].append(left[place])
@@ -1491,10 +1515,20 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
                         count += 1
         own = [w for w in queue if w.product == product]
         for place in sorted(p for p in free if p[0] == product):
+            bad = goes_bad(chain, place)
+            first = count
+            for t in range(chain.buckets if any(bad) else 0):  # what is thrown away is held no longer
+                held = each.holding * chain.holding_factor(place[1]) * (chain.buckets - t) - each.salvage
+                cost.append(-held)
+                count += 1
             for t in range(chain.buckets):
                 inside = [i for i, (_, p, u) in enumerate(columns) if p == place and u is not None and u <= t]
-                rows += [(len(right), i) for i in inside]
+                thrown = list(range(first, first + t + 1)) if any(bad) else []
+                rows += [(len(right), i) for i in (*inside, *thrown)]
                 right.append(free[place][t])
+                if any(bad):
+                    beside += [(len(right), i, -1.0) for i in (*inside, *thrown)]
+                    right.append(-bad[t])
         entries = [*((r, i, 1.0) for r, i in rows), *beside]
         limits = {} if not entries else {"A_ub": _matrix(coo_array, entries, len(right), count), "b_ub": right}
         sums = [(own.index(w), i, 1.0) for i, (w, _, _) in enumerate(columns)]

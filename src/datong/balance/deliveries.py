@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from datong.balance import highs
 from datong.balance.arrays import Demand, Lines, Market, Uses, Ways
-from datong.balance.evaluate import Outcome, arrived_units, gone_bad, used_units
+from datong.balance.evaluate import Outcome, arrived_units, gone_bad, used_units, with_fewest_dated
 from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -73,9 +73,10 @@ def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
         substituted[kept], wasted = found.substituted, found.wasted
     rest = ~_involved(market, chosen, serves)
     wasted[rest] = gone_bad(market, arrived, taken)[rest]
-    return replace(
+    found = replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
     )
+    return with_fewest_dated(market, found, lots)
 
 
 def _involved(market: Market, chosen: BoolArray, serves: BoolArray) -> BoolArray:

@@ -14,6 +14,7 @@ from datong.balance.arrays import Market
 from datong.balance.bound import shifted
 from datong.balance.long_lot_spans import hours_worked
 from datong.balance.rules.rule import Walk
+from datong.balance.solution import Solution
 from datong.balance.tolerance import TOLERANCE, assert_within
 from datong.model.demand_layers import expected_over_and_short
 from datong.model.flow import FloatArray, IntArray
@@ -126,11 +127,36 @@ def fewest_wasted(market: Market, started: FloatArray, issued: FloatArray, subst
     )
 
 
+def with_fewest_dated(market: Market, solution: Solution, lots: FloatArray | None = None) -> Solution:
+    """The solution in which of stock with a day of expiry the fewest units go bad: a programme that throws away what it
+    need not keep would say of good units that they do. What is set aside for demand lies until that takes it. lots:
+    (way, bucket) orders started."""
+    dated = market.rules.shelf_life.is_dated
+    if not dated.any():
+        return solution
+    started, none = solution.started, np.zeros(market.stock.fixed.shape)
+    substituted = solution.substituted
+    if not substituted.size:
+        substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
+    arrived, taken = arrived_units(market, started), used_units(market, started)
+    if lots is not None:
+        market.rules.per_lot.take_off(taken, -lots)
+    taken = _taken(market, taken, solution.issued, substituted)
+    _, came = _supplied(market, arrived, taken, solution.issued, substituted, none)
+    over, _, _ = _course(market, came, solution.turned_away)
+    set_aside = np.zeros(none.shape)
+    np.add.at(set_aside, market.demand.product, over)
+    bad = gone_bad(market, arrived, taken - np.diff(set_aside, axis=1, prepend=0.0))
+    wasted = solution.wasted if solution.wasted.size else none
+    return replace(solution, wasted=np.where(dated[:, None], bad, wasted))
+
+
 def gone_bad(market: Market, arrived: FloatArray, taken: FloatArray) -> FloatArray:
     """(product, bucket) the fewest units that go bad where these (product, bucket) arrive and are taken."""
     found, life = np.zeros(market.stock.fixed.shape), market.rules.shelf_life.life
+    spoils = market.rules.shelf_life.spoiling(market)
     for p in np.flatnonzero(life >= 0).tolist():
-        found[p] = wasted_units(market.stock.fixed[p], arrived[p], taken[p], int(life[p]))
+        found[p] = wasted_units(market.stock.fixed[p], arrived[p], taken[p], int(life[p]), spoils[p])
     return found
 
 

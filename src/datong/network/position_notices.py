@@ -60,6 +60,7 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_sales_end(state),
         *_refused_counts(state),
         *_counts_below_nothing(state),
+        *_expired(where),
         *_firm_rows(state, where),
         *_old_sales(state),
         *_overdue(found, out),
@@ -182,6 +183,18 @@ def _counts_below_nothing(state: State) -> Iterator[Finding]:
     names = named(f"{row['product']} {amount(row['units'])}" for row in below.to_pylist())
     key = "position.counted_below_nothing"
     yield finding("warning", key, "stock", column="units", count=below.num_rows, names=names)
+
+
+def _expired(where: Position) -> Iterator[Finding]:
+    """Counted units that are no stock, since the plan's first bucket ends after their day of expiry."""
+    gone = [
+        f"{product}{f' ({site})' if site else ''} {units:g} ({day})"
+        for (product, site), lots in sorted(where.expiring.gone.items())
+        for day, units in lots
+    ]
+    if gone:
+        count, names = len(gone), named(gone)
+        yield finding("warning", "position.expired", "stock", column="expires_on", count=count, names=names)
 
 
 # demand --------------------------------------------------------------------------------------------

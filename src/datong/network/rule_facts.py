@@ -23,7 +23,7 @@ from datong.network.facts import ChainFacts
 from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
-from datong.network.shelf_life import shelf_life_buckets
+from datong.network.shelf_life import shelf_life_buckets, spoiling_stock
 from datong.network.sourcing_shares import SourcingShare, sourcing_shares
 from datong.network.stock_targets import StockTarget, stock_targets
 from datong.network.ways import of_units, way_on
@@ -73,13 +73,14 @@ class FirmShare:
 
 @dataclass(frozen=True, eq=False)
 class RuleFacts:
-    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: by product, as a DemandClass
-    has them, of all its classes. classes: product -> its classes, dearest first, of products that have
-    others than the plain one.
+    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: by product, as a DemandClass has
+    them, of all its classes. classes: product -> its classes, dearest first, of products that have others than the
+    plain one.
 
-    shelf_life_buckets by product. before: way -> (bucket) units started in the earlier plan, which reaches over
-    `before_buckets`; change_cost: product -> money per unit changed. firm_of_line; hour_worth_factor: what an hour
-    short of a floor costs, in most that an hour can earn. overtime_hours, overtime_cost: line -> (bucket).
+    shelf_life_buckets by product; spoils: `spoiling_stock`. before: way -> (bucket) units started in the earlier
+    plan, which reaches over `before_buckets`; change_cost: product -> money per unit changed. firm_of_line;
+    hour_worth_factor: what an hour short of a floor costs, in most that an hour can earn. overtime_hours,
+    overtime_cost: line -> (bucket).
     """
 
     late_buckets: int | None = None
@@ -97,6 +98,7 @@ class RuleFacts:
     overtime_cost: Mapping[str, FloatArray] = field(default_factory=dict)
     stock_targets: tuple[StockTarget, ...] = ()
     sourcing: tuple[SourcingShare, ...] = ()
+    spoils: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 NO_RULES = RuleFacts()
@@ -110,13 +112,14 @@ def rule_facts(
     late_buckets = settings.max_late_days // settings.calendar.bucket_days
     before, reach = _earlier_plan(state, facts, starts) if settings.defaults.change_cost_share > 0 else ({}, 0)
     overtime_hours, overtime_cost = overtime(state, starts)
-    shares = _firm_shares(state, starts)
+    shares, spoils = _firm_shares(state, starts), spoiling_stock(state, facts, where, starts)
     return RuleFacts(
         late_buckets=late_buckets,
         owed=_owed_until(where.owed_units, starts, settings, facts),
         classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
-        shelf_life_buckets=shelf_life_buckets(state, facts),
+        shelf_life_buckets={p: len(starts) for p in spoils} | shelf_life_buckets(state, facts),
+        spoils=spoils,
         before=before,
         before_buckets=reach,
         change_cost={p: settings.defaults.change_cost_share * e.price for p, e in facts.economics.items()},

@@ -2,8 +2,13 @@
 
 A unit may lie over the ends of L buckets. The oldest are taken first, so that what is left is the youngest: nothing
 older is left exactly when no more is left than came in the last L buckets. What orders under way will still take is
-kept for them.
+kept for them. Stock with a day of expiry (network/expiry.py) goes first, and no more of it is left after its last
+bucket: what lay there at first counts as new without it. Of a product without a shelf life the rest keeps.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow.compute as pc
@@ -11,6 +16,43 @@ import pyarrow.compute as pc
 from datong.ledger.state import State
 from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts
+from datong.network.position import Position
+
+
+@dataclass(frozen=True, eq=False)
+class Keeps:
+    """For how long units of a product keep."""
+
+    # Ends of buckets over which a new unit may lie.
+    buckets: int
+    # (bucket) units that lie there at first and go bad by its end, if nothing takes them: cumulative.
+    spoils: FloatArray
+
+
+def spoiling_stock(state: State, facts: ChainFacts, where: Position, starts: Sequence[date]) -> dict[str, FloatArray]:
+    """By label of a product or stock point, (bucket) units on hand that go bad by its end, cumulative, of those of
+    which any does before the last one. where: as `position` gives it."""
+    calendar, found = state.settings.calendar, {}
+    after = [*starts[1:], *(calendar.shift(starts[-1], n) for n in (1, 2))]
+    last_days = [day - timedelta(days=1) for day in after]
+    for (product, site), lots in where.expiring.lots.items():
+        label = facts.names_by_product.get(product, {}).get(site)
+        bad = np.array([sum(units for day, units in lots if _last(day, last_days) <= t) for t in range(len(starts))])
+        if label is not None and bad[:-1].any():
+            found[label] = bad
+    return found
+
+
+def _last(day: date, last_days: Sequence[date]) -> int:
+    """The last bucket in which what expires on a day can be used. last_days: of the buckets, and of the one after."""
+    return sum(last <= day for last in last_days) - 1
+
+
+def spoiling(spoils: FloatArray, comes: FloatArray, taken: FloatArray) -> FloatArray:
+    """(..., bucket) of what lies there at first, the units that go bad by the end of each: what orders under way take
+    at once they take of those that go first. comes: (..., bucket) what comes anyway less what these orders take;
+    taken: (..., bucket) what they take."""
+    return np.minimum(np.maximum(spoils - taken[..., :1], 0.0), np.maximum(comes[..., :1], 0.0))
 
 
 def shelf_life_buckets(state: State, facts: ChainFacts) -> dict[str, int]:
@@ -32,10 +74,13 @@ def shelf_life_buckets(state: State, facts: ChainFacts) -> dict[str, int]:
     return found | {way.product: 0 for way in picks if way.uses[0].component in found}
 
 
-def wasted(comes: FloatArray, arrived: FloatArray, taken: FloatArray, life: int) -> FloatArray:
+def wasted(
+    comes: FloatArray, arrived: FloatArray, taken: FloatArray, life: int, spoils: FloatArray | None = None
+) -> FloatArray:
     """(bucket) units of one product that go bad, the fewest that may.
 
     comes: (bucket) what comes anyway, less what orders under way take; arrived, taken: by other orders; life: buckets.
+    spoils: (bucket) `spoiling`; None: nothing has a day of its own.
     """
     came = np.cumsum(np.maximum(comes, 0.0) + arrived)
     out = np.maximum(-comes, 0.0)
@@ -43,7 +88,7 @@ def wasted(comes: FloatArray, arrived: FloatArray, taken: FloatArray, life: int)
     bad, lies = np.zeros(len(comes)), 0.0
     for t in range(len(comes)):
         lies += comes[t] + arrived[t] - taken[t]
-        fresh = came[t] - (came[t - life] if t >= life else 0.0)
+        fresh = came[t] - (came[t - life] if t >= life else 0.0 if spoils is None else spoils[t])
         bad[t] = max(lies - max(fresh + kept_for[t], 0.0), 0.0)
         lies -= bad[t]
     return bad

@@ -9,7 +9,7 @@ the rest is still to take (`Counts.taken`). Good units come in as they are repor
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -166,17 +166,10 @@ def last_counts(state: State) -> pa.Table:
     on. A count with a date alone is that of the end of the day: what moved on that day is in it, unless planning starts
     on it.
     """
-    rows = state.table("stock").select(["happened_at", "site", "product", "lot", "bin", "units"])
-    rows = rows.filter(pc.is_valid(rows["units"]))
+    rows = _of_last_counts(state)
     product, products = codes(rows["product"])
     site, sites = codes(rows["site"].fill_null(""))
-    place = product * max(len(sites), 1) + site
-    of_day = _of_last(place, local_days(rows, state))
-    lot, bin_ = (codes(rows[name].fill_null(""))[0] for name in ("lot", "bin"))
-    part = distinct(distinct(place * (lot.max(initial=0) + 1) + lot)[0] * (bin_.max(initial=0) + 1) + bin_)[0]
-    moment = microseconds(rows)
-    kept = np.flatnonzero(of_day)
-    kept = kept[_of_last(part[kept], moment[kept])]
+    place, moment, kept = product * max(len(sites), 1) + site, microseconds(rows), np.arange(rows.num_rows)
     places, at = np.unique(place[kept], return_inverse=True)
     last = np.full(len(places), _NEVER)
     np.maximum.at(last, at, moment[kept])
@@ -188,6 +181,32 @@ def last_counts(state: State) -> pa.Table:
             "units": pa.array(np.bincount(at, rows["units"].to_numpy()[kept], len(places)).astype(np.float64)),
         }
     )
+
+
+def _of_last_counts(state: State) -> pa.Table:
+    """The rows of `stock` that are of a last count: all of the last day of a product and site, and of each lot, bin and
+    day of expiry the last."""
+    rows = state.table("stock").select(["happened_at", "site", "product", "lot", "bin", "expires_on", "units"])
+    rows = rows.filter(pc.is_valid(rows["units"]))
+    part, _ = pairs(rows["product"], rows["site"].fill_null(""))
+    of_day = np.flatnonzero(_of_last(part, local_days(rows, state)))
+    for name in ("lot", "bin", "expires_on"):
+        code, _ = codes(rows[name].cast(pa.string()).fill_null(""))
+        part = distinct(part * (code.max(initial=0) + 1) + code)[0]
+    return rows.take(of_day[_of_last(part[of_day], microseconds(rows)[of_day])])
+
+
+def counted_lots(state: State) -> dict[tuple[str, str], list[tuple[date, float]]]:
+    """By product and site, the units of the last counts that have a day of expiry, with it, the first to go first."""
+    if not pc.any(pc.is_valid(state.table("stock")["expires_on"])).as_py():
+        return {}
+    rows = _of_last_counts(state)
+    found: dict[tuple[str, str], list[tuple[date, float]]] = defaultdict(list)
+    named = rows.filter(pc.is_valid(rows["expires_on"])).sort_by([("expires_on", "ascending")])
+    columns = (named[name].to_pylist() for name in ("product", "site", "expires_on", "units"))
+    for product, site, day, units in zip(*columns, strict=True):
+        found[product, site or ""].append((day, max(units, 0.0)))
+    return found
 
 
 def _of_last(group: IntArray, when: IntArray) -> BoolArray:

@@ -13,7 +13,7 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
 from datong.network.committed import covered
 from datong.network.horizon import valid_on
 from datong.network.position import Position, position
-from datong.network.shelf_life import shelf_life_buckets, wasted
+from datong.network.shelf_life import Keeps, shelf_life_buckets, spoiling, spoiling_stock, wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, round_up, size_lots, step_of
@@ -38,13 +38,27 @@ def choose(
     """
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
-    life = {p: n for p, n in shelf_life_buckets(state, work.facts).items() if p in work.components}
+    life = _keeps(state, work, where)
     lots = _chosen(work, on_turn, {}, life)
     if work.promised.covering and not _orders_out_have_components(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
         beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life)
         lots = _joined([*beside, *_covering_lots(work)])
     return Chosen(work, tuple(lots))
+
+
+def _keeps(state: State, work: Work, where: Position) -> dict[str, Keeps]:
+    """Component that goes bad -> how long it keeps."""
+    none, spoils = np.zeros(len(work.starts)), spoiling_stock(state, work.facts, where, work.starts)
+    taken: dict[str, FloatArray] = defaultdict(lambda: none.copy())
+    for pull in work.promised.pulls:
+        taken[pull.component][pull.bucket] += pull.units
+    life = {p: len(work.starts) for p in spoils} | shelf_life_buckets(state, work.facts)
+    return {
+        p: Keeps(n, spoiling(spoils.get(p, none), work.promised.units[p], taken[p]))
+        for p, n in life.items()
+        if p in work.components
+    }
 
 
 def _orders_out_have_components(work: Work, lots: Sequence[Lot]) -> bool:
@@ -81,9 +95,9 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
     return sorted(found.values(), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: Mapping[str, int]) -> list[Lot]:
+def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: Mapping[str, Keeps]) -> list[Lot]:
     """Lots in turn, or along the cleared quantities, within what there is. begun: way name -> (bucket) units that start
-    beside them, whose hours and components count as promised. life: component that goes bad -> buckets."""
+    beside them, whose hours and components count as promised. life: component that goes bad -> how long it keeps."""
     lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life)
     room = Room(
         bucket_starts=work.starts,
@@ -100,7 +114,7 @@ def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: 
     return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)), life)
 
 
-def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, int]) -> list[Lot]:
+def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> list[Lot]:
     """Lots without what of a component nothing takes any more within the horizon, the last to arrive first: what it was
     to go into found no room. In whole multiples, and no less than a smallest lot is left. Those of what goes bad stay:
     what lies until the end may not be what came last."""
@@ -230,8 +244,8 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
 # lots along the cleared quantities, from the product that is sold down to the material --------------
 
 
-def _lots(work: Work, life: Mapping[str, int]) -> list[Lot]:
-    """Lots along the cleared quantities. life: component that goes bad -> buckets for which it keeps."""
+def _lots(work: Work, life: Mapping[str, Keeps]) -> list[Lot]:
+    """Lots along the cleared quantities. life: component that goes bad -> how long it keeps."""
     buckets = len(work.starts)
     used = {c: np.maximum(work.asked.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
     lots: list[Lot] = []
@@ -273,13 +287,13 @@ def _add_uses(work: Work, used: Mapping[str, FloatArray], lots: Sequence[Lot]) -
             used[component][lot.start] += units
 
 
-def _fresh_lots(work: Work, product: str, used: FloatArray, life: int) -> list[Lot]:
+def _fresh_lots(work: Work, product: str, used: FloatArray, life: Keeps) -> list[Lot]:
     """Lots of a component that goes bad, each for the first bucket that would lack some: what is left of one serves
     later buckets while it keeps. used: (bucket) units that lots take of it."""
     comes, came = work.promised.units[product], np.zeros(len(work.starts))
     lots: list[Lot] = []
     for t in range(len(work.starts)):
-        lies = np.cumsum(comes + came - used - wasted(comes, came, used, life))
+        lies = np.cumsum(comes + came - used - wasted(comes, came, used, life.buckets, life.spoils))
         short = -float(lies[t]) - float(came[t + 1 :].sum())
         for way, start, share in _split(work, product, t) if short > NOTHING else ():
             units = max(share * short / way.yield_share, way.min_units)

@@ -15,7 +15,7 @@ import numpy as np
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.horizon import valid_on
-from datong.network.shelf_life import wasted
+from datong.network.shelf_life import Keeps, wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, round_up, step_of
@@ -29,7 +29,7 @@ class Room:
     product -> place in the order of components first. whole: products that come in whole units. following: way name ->
     the next version of it, where it ends. alike: way name -> those of its row with other lengths of its working days.
     begun: way name -> (bucket) units that it starts in any case, whose hours and components are off those; lots join.
-    life: component that goes bad -> buckets for which it keeps.
+    life: component that goes bad -> how long it keeps.
     """
 
     bucket_starts: Sequence[date]
@@ -41,7 +41,7 @@ class Room:
     calendar: Calendar
     alike: Mapping[str, Sequence[Way]]
     begun: Mapping[str, FloatArray]
-    life: Mapping[str, int]
+    life: Mapping[str, Keeps]
 
 
 def make_feasible(
@@ -165,12 +165,13 @@ class _Left:
         most = float(self.there[part][t:].min())
         if part not in self.came:
             return most
-        comes, came, life = self.room.stock[part], self.came[part], self.room.life[part]
+        comes, came, keeps = self.room.stock[part], self.came[part], self.room.life[part]
 
         def left(more: float) -> float:
             taken = self.taken[part].copy()
             taken[t] += more
-            return float(np.cumsum(comes + came - taken - wasted(comes, came, taken, life))[t:].min())
+            bad = wasted(comes, came, taken, keeps.buckets, keeps.spoils)
+            return float(np.cumsum(comes + came - taken - bad)[t:].min())
 
         least, most = 0.0, max(float(self.there[part][t]), 0.0)
         if left(most) >= -NOTHING:

@@ -22,6 +22,7 @@ from datong.network.committed import Comes
 from datong.network.horizon import valid_on
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.planning_inputs import Work
+from datong.plan.stock_spoiled import spoiled_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     uses = _uses(work, clearing, lots)
     out = {one.product for one in work.promised.comes}
     taken = [p for p, own in uses.items() if p in out or any(use.kind == "order" for use in own)]
-    comes = _comes(work, lots, taken)
+    comes = _comes(work, lots, taken, spoiled_units(clearing, work.facts, work.position))
     pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
     of_out: list[tuple[Comes, Peg]] = []
     before: dict[Lot, Before] = {}
@@ -186,8 +187,11 @@ def _whole_parts(units: Sequence[float]) -> list[float]:
 Source = tuple[Lot | Comes | None, float]
 
 
-def _comes(work: Work, lots: Sequence[Lot], taken: Iterable[str]) -> dict[str, list[Source]]:
-    """By product of a lot, or that lots take, what comes in the order in which it is there."""
+def _comes(
+    work: Work, lots: Sequence[Lot], taken: Iterable[str], spoiled: Mapping[str, float]
+) -> dict[str, list[Source]]:
+    """By product of a lot, or that lots take, what comes in the order in which it is there. spoiled: product -> units
+    of its stock that nothing takes before they go bad."""
     result: dict[str, list[Source]] = {}
     of_product: dict[str, list[Lot]] = {product: [] for product in taken}
     out: dict[str, list[Comes]] = defaultdict(list)
@@ -196,7 +200,8 @@ def _comes(work: Work, lots: Sequence[Lot], taken: Iterable[str]) -> dict[str, l
     for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name, x.part)):
         of_product.setdefault(lot.way.product, []).append(lot)
     for product, own in of_product.items():
-        sources: list[Source] = [(None, max(work.position.on_hand_units.get(product, 0.0), 0.0))]
+        stock = work.position.on_hand_units.get(product, 0.0) - spoiled.get(product, 0.0)
+        sources: list[Source] = [(None, max(stock, 0.0))]
         for t in range(len(work.starts)):
             sources += [(one, one.units) for one in out[product] if one.bucket == t and one.units > NOTHING]
             sources += [(lot, lot.units * lot.way.yield_share) for lot in own if lot.arrive == t]

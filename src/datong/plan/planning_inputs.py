@@ -99,6 +99,8 @@ class ByMarket:
     cleared: Mapping[str, Mapping[str, FloatArray]]
     # What units cost at its prices.
     price: CostOfUnits
+    # Product -> (bucket) units that go bad in it, of those of which any do.
+    wasted: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,9 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
     whole = whole_products(state, demand, facts)
     in_turn = takes_turns(state, demand, demanded, facts, where)
     kept = stock_kept(stock_targets(state, demand, demanded, facts), clearing, facts, starts)
-    comes = {p: units + promised.units[p] for p, units in _arrivals(facts, cleared, calendar, len(starts)).items()}
+    bad = _wasted(clearing, facts, starts)
+    arrivals = _arrivals(facts, cleared, calendar, len(starts))
+    comes = {p: units + promised.units[p] - bad.get(p, 0.0) for p, units in arrivals.items()}
     # Along the cleared quantities hours cost what they are worth to parts of a unit, which no lot of whole ones earns.
     whole_asked = [p for p in facts.products if whole[p]] if in_turn else ()
     return Work(
@@ -165,7 +169,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         whole=whole,
         plain_cost=_plain_costs(facts, starts),
         asked=_with_kept(_asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar), kept),
-        by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared)),
+        by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared), bad),
         takes_turns=in_turn,
     )
 
@@ -238,6 +242,16 @@ def _arrivals(
             lead = lead_buckets(ways[name], calendar)
             arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
     return arrivals
+
+
+def _wasted(clearing: Clearing, facts: ChainFacts, starts: Sequence[date]) -> dict[str, FloatArray]:
+    """Product, or label of a stock point -> (bucket) units that go bad."""
+    at = {s: t for t, s in enumerate(starts)}
+    found: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
+    rows = clearing.flow.filter(pc.greater(clearing.flow["wasted_units"], 0.0))
+    for product, site, bucket, units in tuples(rows, "product", "site", "bucket", "wasted_units"):
+        found[facts.names_by_product[product].get(site or "", product)][at[bucket]] += units
+    return found
 
 
 def _plain_costs(facts: ChainFacts, starts: Sequence[date]) -> dict[str, float]:
@@ -333,8 +347,8 @@ def lots_by_product(lots: Iterable[Lot]) -> dict[str, list[Lot]]:
 
 
 def supply_of(work: Work, product: str, lots: Sequence[Lot]) -> FloatArray:
-    """Cumulative units of a product by bucket: stock, what comes anyway, and its lots."""
-    units = work.promised.units[product].copy()
+    """Cumulative units of a product by bucket: stock, what comes anyway, and its lots, less what goes bad."""
+    units = work.promised.units[product] - work.by_market.wasted.get(product, 0.0)
     for lot in lots:
         units[lot.arrive] += lot.units * lot.way.yield_share
     return np.cumsum(units)

@@ -39,6 +39,7 @@ from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.planning_inputs import Work
 from datong.plan.signals_behind import SignalsBehind
 from datong.plan.stock_kept import closing_units
+from datong.plan.stock_spoiled import spoiled_units
 from datong.plan.why_late import LateFor, WhyLate
 
 # What moved since a count.
@@ -88,6 +89,7 @@ class Reasons:
         for (product, market, bucket), part in parts_ordered(demand.netting).items():
             self.parts_ordered[product].append((market, bucket, part))
         self.totals: dict[str, SortedDemand] = {}
+        self.spoiled = spoiled_units(clearing, work.facts, work.position)
         self.sourcing = sourcing_shares(state, work.facts, work.starts)
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         self.picked: dict[Lot, list[tuple[str, float]]] = defaultdict(list)
@@ -278,10 +280,18 @@ class Reasons:
         causes = [Cause("plan", text, "stock" if rows else "", rows)]
         if moved := self._moved(before.stock_units, self._since_count(lot)):
             causes.append(Cause("plan", moved))
+        if (bad := self.spoiled.get(lot.way.product, 0.0)) >= LEAST_PART:
+            place = self.work.facts.product_of(lot.way.product), self._site_of(lot)
+            days = [day for day, _ in self.work.position.expiring.lots.get(place, ())]
+            causes.append(Cause("plan", message("plan.cause.spoils", units=shown(bad), day=days[0]), "stock"))
         for key, units in (("on_order", before.on_order_units), ("planned", before.planned_units)):
             if units > NOTHING:
                 causes.append(Cause("plan", message(f"plan.cause.{key}", units=shown(units))))
         return causes
+
+    def _site_of(self, lot: Lot) -> str:
+        """Where it arrives, in a chain with lanes; '' in any other."""
+        return (lot.way.site or "") if self.work.facts.stock_points else ""
 
     @staticmethod
     def _moved(units: float, since: SinceCount) -> Message | None:

@@ -1,10 +1,11 @@
 """Shelf life (`products.shelf_life_days`): a unit may lie over the ends of L buckets, L whole buckets.
 
-    I_p(t) + sum over its classes of E stock set aside for d  <=  sum of arrivals in (t - L, t]  + promised_p(t)
+    I_p(t) + sum over classes d of E stock set aside  <=  sum of arrivals in (t - L, t] + promised_p(t) - bad_p(t)
 
 As the oldest go first, what is left is the youngest: nothing older is left exactly when no more is left than came in
 the last L buckets. What would be older is wasted: it leaves stock, and has cost what it cost. Stock counts as new in
-the first bucket; what orders under way will still take, promised_p(t), is theirs. A substitute that is set aside counts
+the first bucket, but for what of it has a day of expiry by then, bad_p(t); what orders under way will still take,
+promised_p(t), is theirs. A substitute that is set aside counts
 as stock of what it stands in for, not as an arrival. With several paths the rule holds for the stock that is expected.
 
 Bound: 0 >= mu (stock - fresh) for mu >= 0: the price mu(p, t) adds to holding in t, and a unit's arrival earns the mu
@@ -22,6 +23,7 @@ from datong.balance.rules.rule import Chain, Charges, Found, Part, Reader, Rule,
 from datong.balance.tolerance import TOLERANCE, assert_within
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
+from datong.network.shelf_life import spoiling
 
 if TYPE_CHECKING:
     from datong.balance.arrays import Market
@@ -36,10 +38,16 @@ class ShelfLife(Rule):
 
     # (product) buckets, -1 where a unit keeps.
     life: IntArray
+    # (product, bucket) units of stock with a day of expiry that go bad by its end, cumulative.
+    spoils: FloatArray
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "ShelfLife":
-        return cls(np.array([facts.shelf_life_buckets.get(p, -1) for p in chain.products], dtype=np.int64))
+        none = np.zeros(chain.buckets)
+        return cls(
+            np.array([facts.shelf_life_buckets.get(p, -1) for p in chain.products], dtype=np.int64),
+            np.array([facts.spoils.get(p, none) for p in chain.products]).reshape(len(chain.products), chain.buckets),
+        )
 
     @property
     def is_there(self) -> bool:
@@ -47,7 +55,7 @@ class ShelfLife(Rule):
 
     def only(self, product: BoolArray) -> Self:
         """The rule for some products (product) alone."""
-        return type(self)(np.where(product, self.life, -1))
+        return type(self)(np.where(product, self.life, -1), np.where(product[:, None], self.spoils, 0.0))
 
     def part(self, part: Part) -> Self:
         return self.only(part.products)
@@ -130,7 +138,19 @@ class ShelfLife(Rule):
         product = np.flatnonzero(self.life >= 0)
         came = np.cumsum(arrived[product] + np.maximum(market.stock.fixed[product], 0.0), axis=1)
         most[product] = came - _ago(came, self.life[product]) + _promised(market, product)
+        most[product] -= self.spoiling(market)[product]
         return most
+
+    def spoiling(self, market: "Market") -> FloatArray:
+        """(product, bucket) units of the first stock that go bad by its end, while any of it counts as new."""
+        bad = spoiling(self.spoils, market.stock.fixed, market.stock.taken)
+        return np.where(np.arange(market.buckets) < self.life[:, None], bad, 0.0)
+
+    @property
+    def is_dated(self) -> BoolArray:
+        """(product) whether units of it lie there that have a day of expiry."""
+        found: BoolArray = (self.spoils > 0).max(axis=1, initial=False)
+        return found
 
     def credit(self, price: FloatArray) -> FloatArray:
         """(product, bucket) what a unit's arrival is worth by making room: the prices of its next L buckets.
