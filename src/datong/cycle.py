@@ -70,7 +70,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "forecast": (),
     "balance": (*_MASTER, *_RULES, *_MOVED),
     "plan": (*_MASTER, *_RULES, *_MOVED),
-    "dispatch": ("sites", "lines", "recipes", "recipe_steps", "offers", "orders", "order_events"),
+    "dispatch": ("products", "sites", "lines", "recipes", "recipe_steps", "offers", "orders", "order_events"),
     "learn": ("products", "recipes", "stock", "shipments", "production", "orders", "order_events"),
 }
 

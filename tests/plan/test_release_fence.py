@@ -85,6 +85,12 @@ def test_orders_that_are_out_stay() -> None:
     assert [o.start for o in result.plan.orders] == [MONDAY + timedelta(weeks=t) for t in (1, 2)]
 
 
+def test_orders_are_due_for_release_before_they_come_within_the_fence() -> None:
+    """The next cycle would not propose them any more. Without a fence only those of the first week are due."""
+    due = {days: [m.order.start for m in run(state({"P": days})).messages] for days in (0, 7, 8)}
+    assert due == {days: [MONDAY + timedelta(weeks=week)] for days, week in ((0, 0), (7, 1), (8, 2))}
+
+
 def test_replenish_orders_nothing_within_the_fence() -> None:
     of = state({"P": 7})
     found = replenishment(of, run(of).forecast, 0)

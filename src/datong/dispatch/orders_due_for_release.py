@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from datong.ledger.order_life import events_of_table, standing
 from datong.ledger.state import State
 from datong.model.flow import OrderMessage, Plan, PlannedOrder
 from datong.model.settings import ChainSettings
+from datong.network.release_fence import release_fences
 
 _TEXT = pa.string()
 
@@ -27,15 +28,25 @@ def due_before(settings: ChainSettings, first_open_bucket: date) -> date:
 def dispatch(state: State, plan: Plan) -> tuple[OrderMessage, ...]:
     """The orders of a plan that are due for release, each to its counterparty, by counterparty, start and number.
 
-    Due for release: the order starts before `due_before`; a later one waits for the next cycle, which knows more. An
-    order that is out with the same key is not sent again.
+    Due for release: the order starts before `due_before`, or, of a product with a release fence, before the end of the
+    first bucket after that, since the next cycle may not propose it any more; a later one waits for the next cycle,
+    which knows more. An order that is out with the same key is not sent again.
     """
-    end = due_before(state.settings, state.first_open_bucket)
+    end, after_fence = due_before(state.settings, state.first_open_bucket), _due_before_by_fence(state)
     out = _keys_out(state)
-    due = [order for order in plan.orders if order.start < end and order_key(order) not in out]
+    due = [o for o in plan.orders if o.start < max(end, after_fence.get(o.product, end)) and order_key(o) not in out]
     to = counterparties(state, _table(due)).to_pylist()
     messages = [OrderMessage(order_key(order), party, order) for order, party in zip(due, to, strict=True)]
     return tuple(sorted(messages, key=lambda m: (m.counterparty, m.order.start, m.order.order)))
+
+
+def _due_before_by_fence(state: State) -> dict[str, date]:
+    """Of products with a release fence, the end of the first bucket in which a new order may start."""
+    calendar = state.settings.calendar
+    return {
+        p: calendar.shift(calendar.bucket_start(until - timedelta(days=1)), 2)
+        for p, until in release_fences(state).items()
+    }
 
 
 # Columns that tell whose an order is.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import pyarrow.compute as pc
+
 from datong.ledger.state import State
 from datong.network.facts import ChainFacts
 from datong.network.horizon import valid_on
@@ -34,7 +36,10 @@ def sourcing_shares(state: State, facts: ChainFacts, starts: Sequence[date]) -> 
     """By product, then kind and code. A unit that is short costs the price of its product where no row says what."""
     told: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for kind, table, key in (("make", "recipes", "recipe"), ("buy", "offers", "offer")):
-        for row in state.versions(table).to_pylist():
+        rows = state.versions(table)
+        if not pc.any(pc.greater(rows["sourcing_share"], 0.0)).as_py():
+            continue
+        for row in rows.to_pylist():
             told[row["product"], kind, row[key]].append(row)
     told = {key: rows for key, rows in told.items() if any(row["sourcing_share"] for row in rows)}
     if not told:

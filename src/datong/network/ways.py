@@ -47,15 +47,16 @@ class Way:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
     site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
     What changes within the horizon, the row itself or its bill of materials, makes a way of its own from that day on.
-    closed: days (first, after) on which nothing is started, because it was refused then, lies within a release fence,
-    or because another of the ways of its row is the one of these days. A row with working days is as many ways as its
-    lead time has lengths in calendar days (start_and_arrival_days.py). lead_time: days before they are rounded up; buckets: the
-    lead time in buckets, None: `lead_days` rounded up (lead_times_in_buckets.py). calendar: code of its own working
-    days; in_working: whether its lead time counts these; course: on which days it starts and arrives, None: on any.
-    beside: what it holds besides `line`. place: of a routing step, its place, how many there are, and what comes of the
-    last. picks: the component that it takes of alternatives. lot_uses: components that each order takes, whatever its
-    size, and units of each. yield_records: reports on which a yield that was learnt rests (0: not known how many),
-    None: it is that of the row. price_break: what its orders pay, of an offer that has such.
+    closed: days (first, after) on which nothing is started, because it was refused then, lies within a release
+    fence, or because another of the ways of its row is the one of these days. A row with working days is as many
+    ways as its lead time has lengths in calendar days (start_and_arrival_days.py). lead_time: days before they are
+    rounded up; buckets: the lead time in buckets, None: `lead_days` rounded up (lead_times_in_buckets.py).
+    calendar: code of its own working days; in_working: whether its lead time counts these; course: on which days it
+    starts and arrives, None: on any. beside: what it holds besides `line`. place: of a routing step, its place, how
+    many there are, and what comes of the last. picks: the component that it takes of alternatives. lot_uses:
+    components that each order takes, whatever its size, and units of each. yield_records: reports on which a yield
+    that was learnt rests (0: not known how many), None: it is that of the row. price_break: what its orders pay, of
+    an offer that has such.
     """
 
     name: str
