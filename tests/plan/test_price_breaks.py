@@ -110,6 +110,9 @@ def test_a_limit_of_a_week_is_one_for_all_breaks() -> None:
     result = run(state([(50.0, 1.5, "all")], 0.0, 140.0, units_per_week=60.0, holding=0.01))
     assert sum(o.units for o in result.plan.orders) == 120.0
     assert max(o.units for o in result.plan.orders) == 60.0
+    far = run(state([(50.0, 1.5, "all"), (500.0, 1.0, "all")], 0.0, 140.0, units_per_week=60.0, holding=0.01))
+    assert sum(o.units for o in far.plan.orders) == 120.0
+    assert not [f for f in far.decision.findings if "500" in f.text("en")]  # nobody has to reach a break
 
 
 def test_a_break_counts_from_its_day_on() -> None:

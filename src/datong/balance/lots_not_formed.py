@@ -45,6 +45,8 @@ def _of_way(market: Market, rules: LotRules, way: int) -> Iterator[Finding]:
     is_open = market.ways.is_open[way]
     if smallest <= 0 or (facts.min_units <= 1 and facts.multiple_units <= 1 and facts.span == 1):
         return
+    if facts.from_units:  # nobody has to reach a price break
+        return
     name = facts.row or facts.name
     words: dict[str, Any] = {"way": name, "product": product_of(market, facts.product), "units": smallest}
     if not is_open.any():
