@@ -18,6 +18,7 @@ from datong.network.economics import Economics
 from datong.network.facts import ChainFacts
 from datong.network.position import Position
 from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
+from datong.network.shelf_life import Keeps
 from datong.network.ways import Way
 
 WEEKS = 5
@@ -105,7 +106,7 @@ def with_rule(facts: RuleFacts, rule: str, paths: dict[str, FloatArray], random:
         instead = (Substitute("A", "B", float(random.uniform(0, 4))), Substitute("B", "A", 3.0))
         return replace(facts, substitutes=instead)
     if rule == "shelf life":
-        return replace(facts, shelf_life_buckets={p: int(random.integers(0, 3)) for p in ("A", "C")})
+        return replace(facts, shelf_life={p: Keeps(int(random.integers(0, 3))) for p in ("A", "C")})
     if rule == "firm shares":
         shares = (FirmShare("F", float(random.uniform(0, 0.7)), float(random.uniform(0.7, 1))),)
         return replace(facts, shares=shares, firm_of_line={"L": "F", "K": "G"})

@@ -20,6 +20,7 @@ from datong.network.facts import ChainFacts
 from datong.network.lines_at_once import OnLine
 from datong.network.position import Position, UnderWay
 from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
+from datong.network.shelf_life import Keeps
 from datong.network.sourcing_shares import SourcingShare
 from datong.network.stock_targets import StockTarget
 from datong.network.way_arrays import unit_costs
@@ -135,7 +136,7 @@ def random_rules(random, facts, sold, asked, buckets, names):
             rules, substitutes=tuple(Substitute(str(a), str(b), float(random.uniform(0, 5))) for a, b in sorted(pairs))
         )
     if "shelf life" in names:
-        rules = replace(rules, shelf_life_buckets={p: int(random.integers(0, 3)) for p in [*sold[1:], "Q"]})
+        rules = replace(rules, shelf_life={p: Keeps(int(random.integers(0, 3))) for p in [*sold[1:], "Q"]})
     if "change charge" in names:
         before = {w.name: random.choice([0.0, 0.0, 6.0, 20.0], buckets) for w in facts.ways}
         cost = {p: e.price * float(random.uniform(0.01, 0.6)) for p, e in facts.economics.items()}

@@ -23,7 +23,7 @@ from datong.network.facts import ChainFacts
 from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
-from datong.network.shelf_life import shelf_life_buckets, spoiling_stock
+from datong.network.shelf_life import Keeps, shelf_life
 from datong.network.sourcing_shares import SourcingShare, sourcing_shares
 from datong.network.stock_targets import StockTarget, stock_targets
 from datong.network.ways import of_units, way_on
@@ -77,7 +77,7 @@ class RuleFacts:
     them, of all its classes. classes: product -> its classes, dearest first, of products that have others than the
     plain one.
 
-    shelf_life_buckets by product; spoils: `spoiling_stock`. before: way -> (bucket) units started in the earlier
+    shelf_life by product. before: way -> (bucket) units started in the earlier
     plan, which reaches over `before_buckets`; change_cost: product -> money per unit changed. firm_of_line;
     hour_worth_factor: what an hour short of a floor costs, in most that an hour can earn. overtime_hours,
     overtime_cost: line -> (bucket).
@@ -87,7 +87,7 @@ class RuleFacts:
     owed: Mapping[str, FloatArray] = field(default_factory=dict)
     classes: Mapping[str, tuple[DemandClass, ...]] = field(default_factory=dict)
     substitutes: tuple[Substitute, ...] = ()
-    shelf_life_buckets: Mapping[str, int] = field(default_factory=dict)
+    shelf_life: Mapping[str, Keeps] = field(default_factory=dict)
     before: Mapping[str, FloatArray] = field(default_factory=dict)
     before_buckets: int = 0
     change_cost: Mapping[str, float] = field(default_factory=dict)
@@ -98,7 +98,6 @@ class RuleFacts:
     overtime_cost: Mapping[str, FloatArray] = field(default_factory=dict)
     stock_targets: tuple[StockTarget, ...] = ()
     sourcing: tuple[SourcingShare, ...] = ()
-    spoils: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 NO_RULES = RuleFacts()
@@ -112,14 +111,13 @@ def rule_facts(
     late_buckets = settings.max_late_days // settings.calendar.bucket_days
     before, reach = _earlier_plan(state, facts, starts) if settings.defaults.change_cost_share > 0 else ({}, 0)
     overtime_hours, overtime_cost = overtime(state, starts)
-    shares, spoils = _firm_shares(state, starts), spoiling_stock(state, facts, where, starts)
+    shares = _firm_shares(state, starts)
     return RuleFacts(
         late_buckets=late_buckets,
         owed=_owed_until(where.owed_units, starts, settings, facts),
         classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
-        shelf_life_buckets={p: len(starts) for p in spoils} | shelf_life_buckets(state, facts),
-        spoils=spoils,
+        shelf_life=shelf_life(state, facts, where, starts),
         before=before,
         before_buckets=reach,
         change_cost={p: settings.defaults.change_cost_share * e.price for p, e in facts.economics.items()},

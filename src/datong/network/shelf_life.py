@@ -25,8 +25,15 @@ class Keeps:
 
     # Ends of buckets over which a new unit may lie.
     buckets: int
-    # (bucket) units that lie there at first and go bad by its end, if nothing takes them: cumulative.
-    spoils: FloatArray
+    # (bucket) units that lie there at first and go bad by its end, if nothing takes them, cumulative; None: none does.
+    spoils: FloatArray | None = None
+
+
+def shelf_life(state: State, facts: ChainFacts, where: Position, starts: Sequence[date]) -> dict[str, Keeps]:
+    """How long units of each product or stock point keep, of those that go bad within the horizon. where: as `position`
+    gives it."""
+    spoils, life = spoiling_stock(state, facts, where, starts), shelf_life_buckets(state, facts)
+    return {p: Keeps(life.get(p, len(starts)), spoils.get(p)) for p in sorted({*life, *spoils})}
 
 
 def spoiling_stock(state: State, facts: ChainFacts, where: Position, starts: Sequence[date]) -> dict[str, FloatArray]:

@@ -13,7 +13,7 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
 from datong.network.committed import covered
 from datong.network.horizon import valid_on
 from datong.network.position import Position, position
-from datong.network.shelf_life import Keeps, shelf_life_buckets, spoiling, spoiling_stock, wasted
+from datong.network.shelf_life import Keeps, shelf_life, spoiling, wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, round_up, size_lots, step_of
@@ -49,14 +49,13 @@ def choose(
 
 def _keeps(state: State, work: Work, where: Position) -> dict[str, Keeps]:
     """Component that goes bad -> how long it keeps."""
-    none, spoils = np.zeros(len(work.starts)), spoiling_stock(state, work.facts, where, work.starts)
-    taken: dict[str, FloatArray] = defaultdict(lambda: none.copy())
+    taken: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(work.starts)))
     for pull in work.promised.pulls:
         taken[pull.component][pull.bucket] += pull.units
-    life = {p: len(work.starts) for p in spoils} | shelf_life_buckets(state, work.facts)
+    found = shelf_life(state, work.facts, where, work.starts)
     return {
-        p: Keeps(n, spoiling(spoils.get(p, none), work.promised.units[p], taken[p]))
-        for p, n in life.items()
+        p: k if k.spoils is None else replace(k, spoils=spoiling(k.spoils, work.promised.units[p], taken[p]))
+        for p, k in found.items()
         if p in work.components
     }
 

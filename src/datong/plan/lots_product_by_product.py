@@ -61,7 +61,7 @@ def takes_turns(
         return False
     rules = rule_facts(state, demand, where, demanded, facts)
     shares = rules.shares or rules.sourcing
-    return not (rules.substitutes or rules.shelf_life_buckets or shares or any(rules.change_cost.values()))
+    return not (rules.substitutes or rules.shelf_life or shares or any(rules.change_cost.values()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,11 +43,13 @@ class ShelfLife(Rule):
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "ShelfLife":
-        none = np.zeros(chain.buckets)
-        return cls(
-            np.array([facts.shelf_life_buckets.get(p, -1) for p in chain.products], dtype=np.int64),
-            np.array([facts.spoils.get(p, none) for p in chain.products]).reshape(len(chain.products), chain.buckets),
-        )
+        life = np.full(len(chain.products), -1, dtype=np.int64)
+        spoils = np.zeros((len(chain.products), chain.buckets))
+        for p, product in enumerate(chain.products):
+            keeps = facts.shelf_life.get(product)
+            life[p] = -1 if keeps is None else keeps.buckets
+            spoils[p] = 0.0 if keeps is None or keeps.spoils is None else keeps.spoils
+        return cls(life, spoils)
 
     @property
     def is_there(self) -> bool:
