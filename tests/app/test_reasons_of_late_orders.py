@@ -19,10 +19,10 @@ SEEDS = range(40)
 KINDS = {
     "report.gap.kept": "kept",
     "report.gap.sent": "sent",
-    **dict.fromkeys(("report.gap.no_time_days", "report.gap.no_time_start"), "no_time"),
+    **dict.fromkeys(("report.gap.no_time_days", "report.gap.no_time_start", "report.gap.fenced"), "no_time"),
     "report.gap.no_binding": "dearer",
     "plan.why_late.was_due": "was_due",
-    **{f"plan.why_late.{key}": "scarce" for key in ("short", "shut", "full", "few", "few_overtime")},
+    **{f"plan.why_late.{key}": "scarce" for key in ("short", "fenced", "shut", "full", "few", "few_overtime")},
 }
 
 
