@@ -73,8 +73,11 @@ def test_a_component_within_its_fence_is_the_cause() -> None:
     }
     result = run(state({"M": 7}, **made))
     assert min(o.start for o in result.plan.orders) == MONDAY + timedelta(weeks=1)
-    assert "M is short in" in told(result, "P", "en")
-    assert "lies within its release fence until 2026-01-12" in told(result, "P", "en")
+    assert (
+        "there is too little of M, which lies within its release fence: no new order of it starts before 2026-01-12"
+        in told(result, "P", "en")
+    )
+    assert "缺M，其处于下达围栏内：2026-01-12 之前不下新订单" in told(result, "P", "zh")
 
 
 def test_orders_that_are_out_stay() -> None:

@@ -14,7 +14,7 @@ from datong.ledger.products_held_back import Held, held_back, held_findings, nam
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
-from datong.model.words import message
+from datong.model.words import amount, message
 from datong.network.bills import phantoms
 from datong.network.facts import chain_facts
 from datong.network.forecast_netting import forecast_products
@@ -291,7 +291,7 @@ def no_breaks(state: State) -> list[Finding]:
     if not rows:
         return []
     prices = dict(rows_of(state.table("offers"), ("offer", "price")))
-    names = [f"{row['offer']} ({row['min_units']:g})" for row in rising(rows, prices)]
+    names = [f"{row['offer']} ({amount(row['min_units'])})" for row in rising(rows, prices)]
     if not names:
         return []
     figures: dict[str, Any] = {"count": len(names), "names": named(sorted(names))}

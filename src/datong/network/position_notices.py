@@ -188,7 +188,7 @@ def _counts_below_nothing(state: State) -> Iterator[Finding]:
 def _expired(where: Position) -> Iterator[Finding]:
     """Counted units that are no stock, since the plan's first bucket ends after their day of expiry."""
     gone = [
-        f"{product}{f' ({site})' if site else ''} {units:g} ({day})"
+        f"{product}{f' ({site})' if site else ''} {amount(units)} ({day})"
         for (product, site), lots in sorted(where.expiring.gone.items())
         for day, units in lots
     ]

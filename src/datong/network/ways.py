@@ -320,7 +320,7 @@ def _with_breaks(way: Way, breaks: Sequence[PriceBreak], names: set[str]) -> lis
     """The way of an offer, and one for each of its price breaks. names: those that are taken; written over."""
     found = []
     for one in breaks:
-        name = way.name if one.from_units <= 0 else unlike(f"{way.name} (from {one.from_units:g})", names)
+        name = way.name if one.from_units <= 0 else unlike(f"{way.name} (from {one.from_units:.10g})", names)
         names.add(name)
         found.append(
             replace(
