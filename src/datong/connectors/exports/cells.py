@@ -9,6 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BLANKS = " \t\r\n\u3000\u00a0\ufeff\u200b"
+# What spreadsheets write into a cell whose formula has no value, in English and in German.
+ERRORS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+     "#NV", "#BEZUG!", "#WERT!", "#ZAHL!"}
+)  # fmt: skip
+ERROR_CELL = "#N/A"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,12 @@ class Cells:
     def filled(self) -> np.ndarray:
         """(row,) bool."""
         return pc.is_valid(self.text).to_numpy(zero_copy_only=False)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(row,) bool: a spreadsheet's error stands there, or stood for a formula without its value."""
+        found = pc.is_in(self.text, pa.array(sorted(ERRORS)))
+        return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
 
 
 def woven(parts: Sequence[Cells]) -> Cells:

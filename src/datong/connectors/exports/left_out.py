@@ -43,6 +43,7 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
     goods = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
     services = export.rows.services(goods) | _taken_off(export, numbers, goods, product)
     export.rows.drop("service", services, None, _names(goods, services & export.rows.inside))
+    _leave_errors_out(export, numbers)
     _leave_components_out(export, numbers)
     _ask_for_mixed_rows(export, numbers)
     empty = np.isnan(units) & ~numbers.unread.get("units", np.zeros(size, bool))
@@ -143,6 +144,20 @@ def leave_extra_cells_out(export: Export) -> None:
     samples = quoted_of(export.columns[extra[0]], rows, names_people(export.columns))
     if export.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
         export.rows.drop("extra_cells", rows, None)
+
+
+def _leave_errors_out(export: Export, numbers: Numbers) -> None:
+    """Rows with an error of a spreadsheet where their day, product or quantity should stand; one with a name needs no
+    code."""
+    named = export.cells("name")
+    for wanted in ("date", "product", "units"):
+        column = export.choice.column(wanted) or ""
+        cells = export.table.columns.get(column)
+        if cells is not None:
+            rows = cells.errors
+            if wanted == "product" and named is not None:
+                rows &= ~named.filled
+            _drop(export, numbers, "error_cells", rows, column)
 
 
 def _leave_sums_out(

@@ -61,11 +61,9 @@ class Rows:
         self._left.append(LeftOut(reason, rows if not all_rows else self.table.height, units))
 
     def left(self, unreadable: int) -> tuple[LeftOut, ...]:
-        """All that was left out. unreadable: rows that could not be cut into cells; of a workbook, that have a cell
-        without a value."""
+        """All that was left out. unreadable: rows that could not be cut into cells."""
         first = [LeftOut("header", self.table.repeated, None)] if self.table.repeated else []
-        why = "damaged" if self.table.separator else "error_cells"
-        more = [LeftOut(why, unreadable, None)] if unreadable else []
+        more = [LeftOut("damaged", unreadable, None)] if unreadable else []
         return (*first, *_added_up(self._left), *more)
 
     def totals(self, keys: Sequence[Cells]) -> np.ndarray:

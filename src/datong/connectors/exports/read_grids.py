@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from python_calamine import CalamineSheet
 
 from datong.connectors.exports.broken_rows import is_cut, is_cut_within_cell, mended
-from datong.connectors.exports.cells import BLANKS, Cells, cells_of, trimmed
+from datong.connectors.exports.cells import BLANKS, ERROR_CELL, Cells, cells_of, trimmed
 from datong.connectors.exports.delimiter import delimiter_and_width
 from datong.connectors.exports.encodings import one_byte_encoding, without_mark
 from datong.connectors.files.changed_while_read import UnreadableError, holding_still, looks, read_steadily
@@ -33,7 +33,6 @@ from datong.connectors.files.read import (
     SUFFIXES,
     TEXT_SUFFIXES,
     WORKBOOK_SUFFIXES,
-    cells_without_value,
     filled_sheets,
     read_source,
 )
@@ -277,18 +276,19 @@ def _sheet_grid(
     zeros: Mapping[tuple[int, int], str],
     hidden: Container[int],
 ) -> Grid:
-    tally = DamageTally(name, max(map(len, rows)))
-    damaged = cells_without_value(rows, -1, empty)
-    lost = {d.number for d in damaged}
-    kept = [i for i, row in enumerate(rows) if i + 1 not in lost and i + 1 not in hidden and any(v != "" for v in row)]
+    lost = {(row - 1, column) for row, column in empty}
+    with_error = {row for row, _ in lost}
+    kept = [i for i, row in enumerate(rows) if i + 1 not in hidden and (i in with_error or any(v != "" for v in row))]
     columns = []
     for c in range(len(rows[0])):
         values = [zeros.get((i, c), rows[i][c]) if zeros else rows[i][c] for i in kept]
+        if lost:
+            values = [ERROR_CELL if (i, c) in lost else v for i, v in zip(kept, values, strict=True)]
         columns.append(_sheet_cells(values))
     spans = tuple((kept.index(t) if t in kept else -1, left, b - t, right) for t, left, b, right in merged)
     spans = tuple((t, left, t + height, right) for t, left, height, right in spans if t >= 0)
     numbers = np.array([i + 1 for i in kept], np.int64)
-    return Grid(name, tuple(columns), numbers, None, spans, rejected=tally.rejected(damaged))
+    return Grid(name, tuple(columns), numbers, None, spans)
 
 
 def _sheet_cells(values: Sequence[Any]) -> Cells:

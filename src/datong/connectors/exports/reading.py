@@ -68,6 +68,7 @@ from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message
 
+_NAMED = 0.5  # of a header's score, so that it names a quantity
 _NAMED_DATE = 0.6  # of a header's score, so that its cells should be dates
 # Columns that were made of the table's shape.
 _MADE = {
@@ -184,12 +185,26 @@ def _chosen_of(table: Table, columns: Mapping[str, Cells], profile: Profile | No
 def _missing(export: Export) -> tuple[str, ...]:
     """Fields without which nothing can be read, and that no column fits; "sales" for a list of something else."""
     missing = tuple(f for f in REQUIRED if export.choice.column(f) is None)
+    if not missing and (all_errors := _quantities_of_errors(export)) is not None:
+        export.findings.append(all_errors)
+        return ("units",)
     columns = shown(", ".join(export.columns))
     unread = _unread_dates(export) if "date" in missing else None
     export.findings += [] if unread is None else [unread]
     missing_of = [f for f in missing if f != "date" or unread is None]
     export.findings += [finding("error", f"export.no_{f}", export.name, columns=columns) for f in missing_of]
     return missing or (("sales",) if is_no_list_of_sales(export) else ())
+
+
+def _quantities_of_errors(export: Export) -> Finding | None:
+    """What is said of a column that is named as one of quantities, where no other one is and all its cells are errors
+    of a spreadsheet."""
+    for name, cells in export.columns.items() if export.choice.column("units") is None else ():
+        errors = int(cells.errors.sum())
+        if errors and errors == cells.filled.sum() and header_score("units", name) >= _NAMED:
+            words = {"count": f"{errors:,}", "units": "0"}
+            return finding("error", "export.error_cells_cell", export.name, column=name, rows_affected=errors, **words)
+    return None
 
 
 def _unread_dates(export: Export) -> Finding | None:
