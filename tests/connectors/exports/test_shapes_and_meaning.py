@@ -401,3 +401,57 @@ def test_a_name_merged_over_two_rows_of_a_header_is_that_of_its_column(tmp_path:
     reading = read_export(path)
     assert not reading.questions and not reading.findings
     assert reading.column("date") == "Week" and reading.sold == sum(range(2, 26))
+
+
+WEEKS_OF_MONTHS = [
+    ("March 2026", "KW {week}"), ("März 2026", "KW {week}"), ("2026年3月", "第{week}周"), ("Mar 2026", "W{week}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("month", "week"), WEEKS_OF_MONTHS)
+def test_weeks_under_merged_months_are_weeks(tmp_path: Path, month: str, week: str) -> None:
+    later = {"March 2026": "April 2026", "März 2026": "April 2026", "2026年3月": "2026年4月", "Mar 2026": "Apr 2026"}
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(1, 0, ["SKU", "Name", *(week.format(week=n) for n in range(10, 19))])
+        sheet.merge_range(0, 2, 0, 6, month)
+        sheet.merge_range(0, 7, 0, 10, later[month])
+        for row, product in enumerate(("A1", "B2", "C3")):
+            sheet.write_row(2 + row, 0, [product, f"Pot {product}", *(10 * row + n for n in range(9))])
+    reading = read_export(tmp_path / "export.xlsx")
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (3 * 36 + 9 * 30, ()) and sales is not None
+    days = {str(day)[:10] for day in sales["happened_at"].to_pylist()}
+    assert min(days) >= "2026-03-02" and max(days) <= "2026-05-03"
+
+
+def test_days_under_merged_months_are_days(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(1, 0, ["SKU", "Name", *range(1, 15)])
+        sheet.merge_range(0, 2, 0, 15, "May 2026")
+        for row, product in enumerate(("A1", "B2")):
+            sheet.write_row(2 + row, 0, [product, f"Pot {product}", *range(14)])
+    assert read_export(tmp_path / "export.xlsx").sold == 2 * 91
+
+
+TITLES = [
+    ("Sales May 2026", "S", "{n}"), ("2026年5月 销售日报表", "S", "{n}日"), ("Shop", "May 2026", "{n:02}"),
+    ("x 2026", "5月", "{n}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "name", "day"), TITLES)
+def test_numbers_of_days_as_columns_are_days_of_the_month_that_the_file_names(
+    tmp_path: Path, title: str, name: str, day: str
+) -> None:
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet(name)
+        sheet.write(0, 0, title)
+        for row, product in enumerate(("SKU", "A1", "B2")):
+            cells = [day.format(n=n) for n in range(1, 32)] if product == "SKU" else list(range(31))
+            sheet.write_row(1 + row, 0, [product, *cells, "Total" if product == "SKU" else 465])
+    reading = read_export(tmp_path / "export.xlsx")
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (2 * 465, ()) and sales is not None
+    assert {str(day)[:10] for day in sales["happened_at"].to_pylist()} == {f"2026-05-{n:02}" for n in range(2, 32)}

@@ -11,7 +11,14 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.numbers import written
-from datong.connectors.exports.periods_across import LEAST_PERIODS, bare_month, period_of, periods_down, with_years
+from datong.connectors.exports.periods_across import (
+    LEAST_PERIODS,
+    are_days_of_month,
+    bare_month,
+    period_of,
+    periods_down,
+    with_years,
+)
 from datong.connectors.exports.periods_of_markets import periods_of_markets_down
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, Table
@@ -187,6 +194,8 @@ def _header_likeness(row: Sequence[str]) -> float:
             numbers += 1
         elif any(c.isalpha() for c in cell) and len(cell) < 80:
             labels += 1
+    if are_days_of_month(filled):
+        labels, numbers = labels + numbers, 0
     several = periods if periods >= LEAST_PERIODS else -periods
     return 2 * len(named_fields(filled)) + labels + 0.5 * several - 2 * numbers
 

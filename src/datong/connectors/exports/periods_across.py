@@ -14,6 +14,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse, with_year
 from datong.connectors.exports.day_month_order import day_of, decide_order, not_a_day, read_dates
+from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain, words
@@ -24,6 +25,17 @@ _MOST_PERIODS, _MOSTLY = 400, 0.8
 YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
 NOTHING_SOLD = re.compile(r"^(?:[-–—]|0+(?:[.,]0+)?)$")
 _PARTS_OF_NAMES = re.compile(r"[^\W_]+|[$€£¥]")
+_MONTH_OVER = (
+    r"(?P<month>[^\W\d_]+\.?,? \d{4}|\d{4} [^\W\d_]+\.?|\d{4}年 ?\d{1,2}月"
+    r"|\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{4}|[^\W\d_]+\.?)"
+)
+_WITHIN_MONTH = re.compile(
+    rf"{_MONTH_OVER} (?:(?P<day>\d{{1,2}})[日号.]?"
+    r"|(?:cw|kw|wk|week|woche|semaine|semana|sem|w|第)[-_. ]?(?P<week>\d{1,2}) ?[周週]?)",
+    re.IGNORECASE,
+)
+_DAY_OF_MONTH = re.compile(r"(?:(?:day|tag|jour|dia) ?)?0?(\d{1,2})[日号.]?", re.IGNORECASE)
+_LEAST_DAYS, _MOST_DAYS = 7, 31
 _PERIOD_KINDS = ("day", "numeric", "stretch", "month", "week", "quarter")
 
 
@@ -99,12 +111,35 @@ def with_years(table: Table, hints: Sequence[str]) -> Table:
     return table
 
 
+def are_days_of_month(cells: Sequence[str]) -> bool:
+    """Whether some of a row's cells are the numbers of the days of a month, from the first on."""
+    found = [int(day[1]) for cell in cells if (day := _DAY_OF_MONTH.fullmatch(cell))]
+    return _LEAST_DAYS <= len(found) <= _MOST_DAYS and found == [*range(1, len(found) + 1)]
+
+
+def month_said(hints: Sequence[str]) -> tuple[int, int] | None:
+    """The year and month that the first of some texts names that names one alone; None where none does."""
+    year = year_said(hints)
+    for hint in hints:
+        dated = f"{year}年{hint}" if bare_month(hint) and hint[:1].isdigit() else f"{hint} {year}"
+        for text in (hint, dated) if bare_month(hint) and year else (hint,):
+            said = {(day.year, day.month) for day in days_within((text,))}
+            if len(said) == 1:
+                return said.pop()
+    return None
+
+
 def periods_of(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
     """Columns that are named after days, weeks or months, each with its first day; of one kind, the commonest."""
+    month = month_said(hints) if are_days_of_month(names) else None
+    if month is not None:
+        names_of = {name: int(day[1]) for name in names if (day := _DAY_OF_MONTH.fullmatch(name))}
+        texts = {name: f"{month[0]}-{month[1]:02}-{day:02}" for name, day in names_of.items()}
+        return {name: (Period(text, "day"), date.fromisoformat(text)) for name, text in texts.items() if day_of(text)}
     year = year_said(hints)
     found: dict[str, Period] = {}
     for name in names:
-        period = period_of(name)
+        period = _within_month(name, year) or period_of(name)
         if period is None and year and (dated := with_year(name, year)) is not None:
             period = period_of(dated)
         if period is not None:
@@ -129,6 +164,26 @@ def periods_of(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Pe
     if numbers and len(set(numbers)) > 12:  # Jan-01, Jan-02 ...: days without a year
         return {}
     return result
+
+
+def _within_month(name: str, year: str) -> Period | None:
+    """A week or a day whose column stands under its month: 'March 2026 KW 10', '2026年5月 3日'; None for anything else,
+    also for a week that does not lie in the month. year: of a month without one, '' where nothing says it."""
+    found = _WITHIN_MONTH.fullmatch(name.strip())
+    if found is None or (found["day"] and not YEAR.search(found["month"])):
+        return None
+    month = parse(found["month"]) or parse(with_year(found["month"], year) or "" if year else "")
+    if month is None or month.kind not in ("month", "month_or_day"):
+        return None
+    if found["day"]:
+        text = f"{month.a}-{month.b:02}-{int(found['day']):02}"
+        return Period(text, "day") if day_of(text) is not None else None
+    for of_year in (month.a, month.a - 1, month.a + 1):  # of the first days of January, and the last of December
+        monday = day_of(text := f"{of_year}-W{int(found['week']):02}")
+        days = [] if monday is None else [date(1970, 1, 1) + timedelta(days=monday + i) for i in range(7)]
+        if any((day.year, day.month) == (month.a, month.b) for day in days):
+            return Period(text, "week")
+    return None
 
 
 def periods_down(table: Table, hints: Sequence[str]) -> Table:

@@ -47,6 +47,9 @@ def units_column(export: Export) -> str | None:
                 return name
     named = tuple(n for n in export.columns if header_score("units", n) >= 0.5 and n not in spare)
     if not spare and not named:
+        if export.table.wide:
+            _ask_for_periods_without_units(export)
+            return None
         if not _ask_for_only_money(export):
             export.notes.append(message("export.one_unit_a_row"))
         return None
@@ -65,6 +68,13 @@ def _ask_for_money(export: Export, found: str, asks: Message) -> None:
     """Figures that seem to be money count as units only where somebody says so."""
     options = (Option("units", message("export.reading.units_money", units=sum_text(export.columns[found]))),)
     export.asking.ask(Question("money_units", asks, (found,), samples_of(export.columns[found]), options))
+
+
+def _ask_for_periods_without_units(export: Export) -> None:
+    """Periods stand as columns, and no column of their figures was made: that each row is one unit only somebody
+    says."""
+    option = Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}"))
+    export.asking.ask(Question("units_column", message("export.asks.units_column"), (), (), (option,)))
 
 
 def _ask_for_only_money(export: Export) -> bool:
