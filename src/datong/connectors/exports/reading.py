@@ -237,7 +237,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     when = read_moments(export, numbers.comma_decimals)
     numbers = with_units_of_returns(export, numbers)
     numbers = without_running_totals(export, numbers, when)
-    leave_out(export, numbers, when, told)
+    numbers = leave_out(export, numbers, when, told)
     leave_bundles_out(export, numbers)
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
