@@ -91,7 +91,7 @@ class Rows:
         for cells in keys:
             found = self._known.get((id(cells), holds))
             if found is None or found[0] is not cells:
-                found = self._known[id(cells), holds] = (cells, _rows_where(cells, holds))
+                found = self._known[id(cells), holds] = (cells, rows_where(cells, holds))
             result |= found[1]
         return result
 
@@ -145,7 +145,7 @@ def _added_up(left: Sequence[LeftOut]) -> list[LeftOut]:
     return list(found.values())
 
 
-def _rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:
+def rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:
     """(row,) bool: a rule holds for the text of a cell."""
     encoded = cells.text.dictionary_encode()
     known = encoded.dictionary.to_pylist()

@@ -26,6 +26,7 @@ from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.figures_down import figures_down
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
+from datong.connectors.exports.group_heads import groups_down
 from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.last_bucket import OfChain, with_last_bucket
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
@@ -117,6 +118,7 @@ def read_from(
         reading = read_market_list(found, name, asking, country, grids.from_1904, today)
         return replace(reading, findings=(*grids.findings, *reading.findings), notes=(*grids.notes, *reading.notes))
     table, rejected, more = one_table(grids.grids, name, asking)
+    table = groups_down(table, asking)
     profile = recognised(profiles, list(table.columns))
     if profile is None:
         ask_for_file(name, asking)
