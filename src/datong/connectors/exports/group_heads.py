@@ -17,7 +17,6 @@ from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _LEAST_GROUPS = 2
-_NAMED = 0.4  # of a header's score, so that it names a field
 GROUPS, PRODUCTS, REFUSE = "groups", "products", "refuse"
 
 
@@ -73,7 +72,7 @@ def _meant(table: Table, name: str, texts: Sequence[str], asking: Asking) -> str
         return PERIOD_COLUMN
     if found & {"product", "name"}:
         return None
-    if max(header_score(field, table.above) for field in ("product", "name")) < _NAMED:
+    if not any(header_score(field, table.above) for field in ("product", "name")):
         options = (
             Option(PRODUCTS, message("export.reading.groups_products", count=f"{len(texts):,}")),
             Option(REFUSE, message("export.reading.groups_refuse")),

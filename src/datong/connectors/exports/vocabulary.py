@@ -11,6 +11,8 @@ from datong.ledger.product_names.comparable_words import plain
 
 MARKET_LIST_HEADERS, MARKET_LIST_CELLS = "market_lists/header_words.toml", "market_lists/cell_words.toml"
 _FIGURES = re.compile(r"[-+]?\d[\d.,]*|[%‰€$£¥]|\b(?:eur|usd|gbp|cny|rmb)\b|元")
+# Between the parts of one name: postage & packing.
+_BETWEEN_SERVICES = re.compile(r"\s*[&+/,、]\s*|\s+(?:and|und|et|y|e|i)\s+")
 MARKET_LISTS = ("reviews", "interest", "promotions", "prices")
 
 
@@ -73,7 +75,12 @@ def is_total(text: str) -> bool:
 def is_service(text: str) -> bool:
     """Whether a cell is the name of a line that is no goods, with a figure or without: shipping, a discount of 5 %."""
     bare = plain(text).strip(" :：.()*")
-    return bare in words("services", "words") or _without_figures(bare) in words("services", "words")
+    known = words("services", "words")
+    if bare in known or _without_figures(bare) in known:
+        return True
+    parts = [part for part in _BETWEEN_SERVICES.split(bare) if part]
+    beside = known | words("services", "beside")
+    return len(parts) > 1 and all(part in beside for part in parts) and any(part in known for part in parts)
 
 
 def _without_figures(text: str) -> str:
