@@ -45,6 +45,7 @@ from datong.connectors.exports.profiles import Profile, as_profiled, built_in, p
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
+from datong.connectors.exports.reversals import leave_reversed_out
 from datong.connectors.exports.running_totals import without_running_totals
 from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, part_spoiled_numbers
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
@@ -243,6 +244,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     leave_bundles_out(export, numbers)
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
+    leave_reversed_out(export, numbers, when)
     product = product_codes(export)
     earlier = leave_earlier_states_out(export, numbers, when)
     lines = lines_of(export, numbers, when, product, earlier)
