@@ -205,8 +205,10 @@ def _quantities_of_errors(export: Export) -> Finding | None:
     for name, cells in export.columns.items() if export.choice.column("units") is None else ():
         errors = int(cells.errors.sum())
         if errors and errors == cells.filled.sum() and header_score("units", name) >= _NAMED:
-            words = {"count": f"{errors:,}", "units": "0"}
-            return finding("error", "export.error_cells_cell", export.name, column=name, rows_affected=errors, **words)
+            return finding(
+                "error", "export.error_cells_cell", export.name, column=name, rows_affected=errors,
+                count=f"{errors:,}", units="0",
+            )  # fmt: skip
     return None
 
 

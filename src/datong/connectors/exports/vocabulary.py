@@ -47,6 +47,12 @@ def _read(name: str) -> Mapping[str, Any]:
 
 
 @cache
+def units_of_measure() -> Mapping[str, Mapping[str, float]]:
+    """measures.toml: for each kind of measure, how much one of each unit is, plain."""
+    return {kind: {plain(name): float(f) for name, f in of.items()} for kind, of in _read("measures.toml").items()}
+
+
+@cache
 def words(area: str, name: str) -> frozenset[str]:
     """One list of words.toml or order_state_words.toml, plain."""
     return frozenset(plain(word) for word in vocabulary()[area][name])
