@@ -190,3 +190,33 @@ def test_a_product_on_the_first_row_of_its_group_holds_for_all_days_of_it(
     lines = ["Product;Date;Quantity", *(f"{product};{day.strftime(written)};3" for product, day in rows)]
     reading = read(tmp_path / "list.csv", lines)
     assert (asked(reading), reading.sold) == ([], 3 * (40 + last))
+
+
+WAYS_OF_DAYS = {
+    "six digits": "{day:%y%m%d}", "Thai years": "{day.day:02}/{day.month:02}/{thai}",
+    "Thai years first": "{thai}-{day:%m-%d}",
+    "hs.": "{day.day} de {es} de {day.year} 09:05 hs.", "24:00": "{day:%Y-%m-%d} 24:00:00",
+    "h": "{day:%d/%m/%Y} 9:05 h",
+}  # fmt: skip
+_ES = ["enero", "febrero", "marzo", "abril", "mayo", "junio"]
+
+
+@pytest.mark.parametrize("way", WAYS_OF_DAYS)
+def test_days_are_read_as_shops_write_them(way: str, tmp_path: Path) -> None:
+    wanted = [date(2024, 1, 3) + timedelta(days=4 * i) for i in range(25)]
+    texts = [WAYS_OF_DAYS[way].format(day=d, thai=d.year + 543, es=_ES[d.month - 1]) for d in wanted]
+    reading = listed(tmp_path / "list.csv", texts)
+    assert asked(reading) == [] and [datetime.fromisoformat(str(d)).date() for d in days(reading)] == wanted
+
+
+@pytest.mark.parametrize("digits", ["٠١٢٣٤٥٦٧٨٩", "๐๑๒๓๔๕๖๗๘๙", "०१२३४५६७८९"])
+def test_digits_of_another_script_are_digits(digits: str, tmp_path: Path) -> None:
+    wanted = [date(2024, 1, 13) + timedelta(days=4 * i) for i in range(25)]
+    texts = [f"{d:%d/%m/%Y}".translate(str.maketrans("0123456789", digits)) for d in wanted]
+    assert days(listed(tmp_path / "list.csv", texts)) == wanted
+
+
+def test_six_digits_are_no_days_where_nothing_says_so(tmp_path: Path) -> None:
+    rows = [f"2603{d:02};2024-01-{d:02};KA;3" for d in range(1, 29)]
+    reading = read(tmp_path / "list.csv", ["Order;When;SKU;Quantity", *rows])
+    assert (reading.column("date"), reading.column("order")) == ("When", "Order")

@@ -195,7 +195,7 @@ def _header_likeness(row: Sequence[str]) -> float:
         elif any(c.isalpha() for c in cell) and len(cell) < 80:
             labels += 1
     if are_days_of_month(filled):
-        labels, numbers = labels + numbers, 0
+        periods, numbers = periods + numbers, 0
     several = periods if periods >= LEAST_PERIODS else -periods
     return 2 * len(named_fields(filled)) + labels + 0.5 * several - 2 * numbers
 

@@ -59,7 +59,7 @@ def period_of(name: str) -> Period | None:
     name = name.strip().removesuffix(" 00:00:00")
     for text, measure in ((name, ""), *_without_measure(name)):
         found = parse(text)
-        if found is not None and not found.clock and found.kind not in ("serial", "epoch", "republic"):
+        if found is not None and not found.clock and found.kind not in ("serial", "epoch", "short_day", "republic"):
             kind = {"month_or_day": "month", "month_or_week": "month"}.get(found.kind, found.kind)
             return Period(text, kind, measure)
     return None
