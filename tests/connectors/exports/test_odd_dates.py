@@ -220,3 +220,42 @@ def test_six_digits_are_no_days_where_nothing_says_so(tmp_path: Path) -> None:
     rows = [f"2603{d:02};2024-01-{d:02};KA;3" for d in range(1, 29)]
     reading = read(tmp_path / "list.csv", ["Order;When;SKU;Quantity", *rows])
     assert (reading.column("date"), reading.column("order")) == ("When", "Order")
+
+
+BARE_DAYS = ["{d:%d.%m.}", "{d.day}/{d.month}", "{d:%m-%d}", "{d:%d-%b}", "{d:%b} {d.day}", "{d.month}月{d.day}日"]
+
+
+def bare(way: str, first: date = date(2024, 1, 13)) -> tuple[list[date], list[str]]:
+    wanted = [first + timedelta(days=5 * i) for i in range(25)]
+    return wanted, [way.format(d=day) for day in wanted]
+
+
+@pytest.mark.parametrize("way", BARE_DAYS)
+def test_days_without_a_year_are_of_the_year_that_the_title_says(way: str, tmp_path: Path) -> None:
+    wanted, texts = bare(way)
+    lines = ["Sales 2024;;", "Date;SKU;Quantity", *(f"{text};KA-10;3" for text in texts)]
+    reading = read(tmp_path / "list.csv", lines)
+    assert asked(reading) == [] and days(reading) == wanted
+
+
+@pytest.mark.parametrize("way", BARE_DAYS)
+def test_a_year_that_nothing_says_is_asked(way: str, tmp_path: Path) -> None:
+    wanted, texts = bare(way)
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["Date;SKU;Quantity", *(f"{text};KA-10;3" for text in texts)]), encoding="utf-8")
+    today = date(2024, 8, 1)
+    (question,) = read_export(path, today=today).questions
+    assert question.key == "year" and [option.name for option in question.options] == ["2024", "2023", "2022"]
+    assert days(read_export(path, {"year": "2024"}, today=today)) == wanted
+
+
+def test_dates_over_the_turn_of_a_year_are_of_no_one_year(tmp_path: Path) -> None:
+    _, texts = bare("{d:%d.%m.}", date(2023, 11, 3))
+    reading = read(tmp_path / "list.csv", ["Sales 2024;;", "Date;SKU;Quantity", *(f"{text};KA-10;3" for text in texts)])
+    assert reading.missing == ("date",)
+
+
+def test_months_without_their_day_stay_months(tmp_path: Path) -> None:
+    texts = ["Jan-24", "Feb-24", "Mar-24", "Apr-24"]
+    reading = read(tmp_path / "list.csv", ["Sales 2024;;", "Month;SKU;Quantity", *(f"{t};KA-10;3" for t in texts)])
+    assert asked(reading) == [] and min(days(reading)) == date(2024, 1, 1)

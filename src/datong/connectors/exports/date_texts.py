@@ -56,6 +56,9 @@ _BARE_DAY = re.compile(
     r"\d{1,2}[/.]\d{1,2}\.?\s*[-–~至]\s*\d{1,2}[/.]\d{1,2}\.?"
     r"|\d{1,2}月\d{1,2}日?(?:\s*[-–~至到]\s*(?:\d{1,2}月)?\d{1,2}日?)?"
 )
+# A day without a year: 02.03., 3/14, 03-14; 2-Mar, Mar 14.
+_ONE_DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\.?")
+_NAMED_DAY = re.compile(r"\d{1,2}\.?[-\s]?([^\W\d_]{3,}\.?)|([^\W\d_]{3,}\.?)[-\s]\d{1,2}\.?")
 # Between the first and the last day of a stretch.
 _UNTIL = re.compile(r"\s*[–—~～]\s*|\s+[-−]\s+|\s+(?:bis|to|until|through|thru|au|al|a|hasta|till)\s+|\s*[至到]\s*")
 _BARE_HYPHEN = re.compile(r"([^-]*(?:\d[/.月日]|\d{8})[^-]*)-([^-]*(?:[/.月日]\d?|\d{8})[^-]*)")
@@ -287,6 +290,10 @@ def with_year(text: str, year: str) -> str | None:
         return f"{year} Q{'一二三四'.find(found[2] or '-') + 1 or found[1] or found[2]}"
     if plain(text).rstrip(".") in months() or re.fullmatch(r"(?:0?[1-9]|1[0-2])月份?", text):
         return f"{year} {text}" if not text[0].isdigit() else f"{year}年{text}"
+    if found := _ONE_DAY.fullmatch(text):
+        return f"{found[1]}{found[2]}{found[3]}{found[2]}{year}"
+    if found := _NAMED_DAY.fullmatch(text):
+        return f"{text.rstrip('.')} {year}" if plain(found[1] or found[2]).rstrip(".") in months() else None
     if _BARE_DAY.fullmatch(text):
         return f"{year}年{text}" if "月" in text else f"{text.rstrip('.')}{'.' if '.' in text else '/'}{year}"
     return None

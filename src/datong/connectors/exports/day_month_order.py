@@ -115,7 +115,7 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
     texts = encoded.dictionary.to_pylist()
     distinct = [parse(text) for text in texts]
     weeks = weeks or any(p is not None and p.kind == "month_or_week" and p.b > 12 for p in distinct)
-    if _are_days({p.a for p in distinct if p is not None and p.kind == "month_or_day"}):
+    if are_days({p.a for p in distinct if p is not None and p.kind == "month_or_day"}):
         distinct = [None if p is not None and p.kind == "month_or_day" else p for p in distinct]
     at = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     nothing = Parsed("nothing", 0)
@@ -145,7 +145,7 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
     )
 
 
-def _are_days(years: Collection[int]) -> bool:
+def are_days(years: Collection[int]) -> bool:
     """Whether numbers beside names of months are days: as years they would lie long ago, or far apart."""
     return bool(years) and (max(years) - min(years) > _MOST_YEARS or min(years) < _FIRST_SHORT_YEAR)
 

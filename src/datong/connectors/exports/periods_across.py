@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse, with_year
-from datong.connectors.exports.day_month_order import day_of, decide_order, not_a_day, read_dates
+from datong.connectors.exports.day_month_order import are_days, day_of, decide_order, not_a_day, read_dates
 from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
@@ -36,6 +36,7 @@ _WITHIN_MONTH = re.compile(
 )
 _DAY_OF_MONTH = re.compile(r"(?:(?:day|tag|jour|dia) ?)?0?(\d{1,2})[日号.]?", re.IGNORECASE)
 _LEAST_DAYS, _MOST_DAYS = 7, 31
+_HALF_A_YEAR = 183  # days
 _PERIOD_KINDS = ("day", "numeric", "stretch", "month", "week", "quarter")
 
 
@@ -95,20 +96,48 @@ def year_said(hints: Sequence[str]) -> str:
 
 
 def with_years(table: Table, hints: Sequence[str]) -> Table:
-    """A table whose dates are weeks, quarters, months or stretches without a year, with the year that the file says."""
+    """A table whose dates are days, weeks, quarters, months or stretches without a year, with the year that the file
+    says."""
     year = year_said(hints)
-    for name, cells in table.columns.items() if year else ():
+    found = without_year(table) if year else None
+    if found is None:
+        return table
+    note = message("export.year_of_file", column=found, year=year)
+    return replace(of_year(table, found, year), notes=(*table.notes, note))
+
+
+def without_year(table: Table) -> str | None:
+    """The column of dates that are written without a year, and lie in one; None where there is none."""
+    for name, cells in table.columns.items():
         texts = cells.text.unique().drop_null().to_pylist()
-        if header_score("date", name) < 0.4 or not texts or len(texts) > _MOST_PERIODS or any(map(parse, texts[:1])):
+        if header_score("date", name) < 0.4 or not texts or len(texts) > _MOST_PERIODS or _have_years(texts[:20]):
             continue
-        dated = {text: made for text in texts if (made := with_year(text, year)) is not None and parse(made)}
-        if len(dated) >= _MOSTLY * len(texts):
-            encoded = cells.text.dictionary_encode()
-            made = pa.array([dated.get(text, text) for text in encoded.dictionary.to_pylist()], pa.string())
-            columns = {**table.columns, name: Cells(made.take(encoded.indices))}
-            note = message("export.year_of_file", column=name, year=year)
-            return replace(table, columns=columns, notes=(*table.notes, note))
-    return table
+        made = [day for text in texts if (dated := with_year(text, "2024")) is not None and (day := parse(dated))]
+        if len(made) >= _MOSTLY * len(texts) and not _turns(cells):
+            return name
+    return None
+
+
+def _have_years(texts: Sequence[str]) -> bool:
+    """Whether texts are dates as they stand. A number beside a month's name may be a day, as 14-Mar."""
+    read = [found for text in texts if (found := parse(text)) is not None]
+    perhaps = {found.a for found in read if found.kind == "month_or_day"}
+    return bool(read) and not (len(perhaps) and all(p.kind == "month_or_day" for p in read) and are_days(perhaps))
+
+
+def _turns(cells: Cells) -> bool:
+    """Whether dates without a year go over the turn of one: their rows fall from its end to its beginning."""
+    texts = [text for text in cells.text.drop_null().to_pylist() if with_year(text, "2024") is not None]
+    column = read_dates(Cells(pa.array([with_year(text, "2024") for text in texts], pa.string())), False)
+    falls = [np.diff(days[~not_a_day(days)]).min(initial=0) < -_HALF_A_YEAR for days in column.days.values()]
+    return bool(falls) and all(falls)
+
+
+def of_year(table: Table, name: str, year: str) -> Table:
+    """A table with a year in each of its dates that has none."""
+    encoded = table.columns[name].text.dictionary_encode()
+    made = pa.array([with_year(text, year) or text for text in encoded.dictionary.to_pylist()], pa.string())
+    return replace(table, columns={**table.columns, name: Cells(made.take(encoded.indices))})
 
 
 def are_days_of_month(cells: Sequence[str]) -> bool:

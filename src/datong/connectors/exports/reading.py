@@ -64,6 +64,7 @@ from datong.connectors.exports.table import (
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_of_returns import with_units_of_returns
 from datong.connectors.exports.units_sold import units_sold
+from datong.connectors.exports.year_of_list import year_of_list
 from datong.connectors.files.read import RawSource
 from datong.ledger.customer_tokens import findings_without_texts
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown
@@ -119,7 +120,7 @@ def read_from(
         reading = read_market_list(found, name, asking, country, grids.from_1904, today)
         return replace(reading, findings=(*grids.findings, *reading.findings), notes=(*grids.notes, *reading.notes))
     table, rejected, more = one_table(grids.grids, name, asking)
-    table = groups_down(table, asking)
+    table = year_of_list(groups_down(table, asking), today, asking)
     profile = recognised(profiles, list(table.columns))
     if profile is None:
         ask_for_file(name, asking)
