@@ -455,3 +455,35 @@ def test_numbers_of_days_as_columns_are_days_of_the_month_that_the_file_names(
     sales = reading.part("sales")
     assert (reading.sold, reading.questions) == (2 * 465, ()) and sales is not None
     assert {str(day)[:10] for day in sales["happened_at"].to_pylist()} == {f"2026-05-{n:02}" for n in range(2, 32)}
+
+
+def sheets_of(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    with xlsxwriter.Workbook(path) as made:
+        for name, rows in sheets.items():
+            sheet = made.add_worksheet(name)
+            for row, cells in enumerate(rows):
+                sheet.write_row(row, 0, cells)
+    return path
+
+
+@pytest.mark.parametrize("head", ["Day", "Tag", "日"])
+def test_numbers_of_days_are_of_the_month_that_their_sheet_names(tmp_path: Path, head: str) -> None:
+    rows = {m: [[head, "SKU", "Qty"], *([d, KITS[d % 3], 2] for d in DAYS)] for m in ("March 2026", "April 2026")}
+    reading = read_export(sheets_of(tmp_path / "export.xlsx", rows))
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (112, ()) and sales is not None
+    days = {str(day)[:10] for day in sales["happened_at"].to_pylist()}
+    assert days == {f"2026-{m:02}-{d:02}" for m in (3, 4) for d in DAYS}
+
+
+def test_sheets_without_a_column_of_products_may_be_products(tmp_path: Path) -> None:
+    sheets = {
+        kit: [["Date", "Order", "Qty"], *([f"2026-03-{d:02}", 100 * i + d, 2] for d in DAYS)]
+        for i, kit in enumerate(KITS)
+    }
+    path = sheets_of(tmp_path / "export.xlsx", sheets)
+    assert [question.key for question in read_export(path).questions] == ["sheets"]
+    reading = read_export(path, {"sheets": "products"})
+    sales = reading.part("sales")
+    assert reading.sold == 168 and sales is not None and set(sales["product"].to_pylist()) == {*KITS}
+    assert "product" in read_export(path, {"sheets": "refuse"}).missing

@@ -14,11 +14,12 @@ from datong.connectors.exports.find_table import find_table
 from datong.connectors.exports.periods_across import YEAR, bare_month, period_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.read_grids import Grid
-from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
+from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import plain, words
 from datong.model.words import Message, message
 
 KIND_COLUMN = "type (sheet)"  # of documents, by the names of sheets
+SHEETS, PRODUCTS, REFUSE = "sheets", "products", "refuse"
 _LEAST_COPIED = 5  # rows of a sheet that stand in another one too
 
 
@@ -60,9 +61,29 @@ def one_table(
     if len(parts) > 1:
         sheets = ", ".join(grids[i].sheet for i in alike)
         notes.append(message("export.sheets", count=len(parts), sheets=sheets))
+        parts = _of_products(parts, [grids[i].sheet for i in alike], asking)
     rejected = pa.concat_tables([grids[i].rejected for i in alike])
     table = _stacked(parts)
     return replace(table, separator=grids[main].delimiter), rejected, notes
+
+
+def _of_products(tables: Sequence[Table], sheets: Sequence[str], asking: Asking) -> list[Table]:
+    """Tables without a column of products, each with the name of its sheet as the product, where somebody says that
+    the sheets are some."""
+    if named_fields([name for name, cells in tables[0].columns.items() if cells.filled.any()]) & {"product", "name"}:
+        return [*tables]
+    options = (
+        Option(PRODUCTS, message("export.reading.sheets_products", count=f"{len(sheets):,}")),
+        Option(REFUSE, message("export.reading.sheets_refuse")),
+    )
+    if any(period_of(sheet) is not None or bare_month(sheet) for sheet in sheets) or (
+        asking.ask(Question(SHEETS, message("export.asks.sheets"), (), tuple(sheets), options)) == REFUSE
+    ):
+        return [*tables]
+    return [
+        replace(table, columns={**table.columns, PRODUCT_COLUMN: Cells(pa.array([sheet] * table.height, pa.string()))})
+        for table, sheet in zip(tables, sheets, strict=True)
+    ]
 
 
 def _hidden(grid: Grid, table: Table) -> Message:

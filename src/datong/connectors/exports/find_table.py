@@ -17,6 +17,7 @@ from datong.connectors.exports.periods_across import (
     bare_month,
     period_of,
     periods_down,
+    with_days_of_month,
     with_years,
 )
 from datong.connectors.exports.periods_of_markets import periods_of_markets_down
@@ -66,7 +67,7 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
 
 def _as_rows(table: Table, hints: Sequence[str]) -> Table:
     """A table with one column of dates, whatever the file has."""
-    dated = with_years(_with_date(table), hints)
+    dated = with_years(with_days_of_month(_with_date(table), hints), hints)
     down = periods_down(dated, hints)
     return periods_of_markets_down(dated, hints) if down is dated else down
 

@@ -106,6 +106,25 @@ def with_years(table: Table, hints: Sequence[str]) -> Table:
     return replace(of_year(table, found, year), notes=(*table.notes, note))
 
 
+def with_days_of_month(table: Table, hints: Sequence[str]) -> Table:
+    """A table whose dates are the numbers of days alone, with the month that the file names."""
+    for name, cells in table.columns.items():
+        texts = cells.text.unique().drop_null().to_pylist()
+        found = {text: int(day[1]) for text in texts if (day := _DAY_OF_MONTH.fullmatch(text))}
+        if header_score("date", name) < 0.4 or not texts or len(found) < _MOSTLY * len(texts):
+            continue
+        month = month_said(hints) if max(found.values()) <= _MOST_DAYS and 0 not in found.values() else None
+        if month is None or any(header_score("date", n) >= 0.4 for n in table.columns if n != name):
+            return table
+        encoded = cells.text.dictionary_encode()
+        days = {text: f"{month[0]}-{month[1]:02}-{day:02}" for text, day in found.items()}
+        made = pa.array([days.get(text, text) for text in encoded.dictionary.to_pylist()], pa.string())
+        columns = {**table.columns, name: Cells(made.take(encoded.indices))}
+        note = message("export.month_of_file", column=name, month=f"{month[0]}-{month[1]:02}")
+        return replace(table, columns=columns, notes=(*table.notes, note))
+    return table
+
+
 def without_year(table: Table) -> str | None:
     """The column of dates that are written without a year, and lie in one; None where there is none."""
     for name, cells in table.columns.items():
