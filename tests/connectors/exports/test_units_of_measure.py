@@ -85,3 +85,13 @@ def test_a_measure_for_each_product_is_no_doubt(tmp_path: Path) -> None:
     rows = [f"2026-03-{d:02},K{d % 2},{d},{('kg', 'box')[d % 2]}" for d in range(1, 29)]
     reading = read(tmp_path / "list.csv", "Date,Item,Quantity,UOM", rows)
     assert reading.sold == sum(range(1, 29)) and not reading.questions
+
+
+@pytest.mark.parametrize("headers", ["Cases,Units per case", "Cartons,Pcs per carton", "箱,装箱数"])
+def test_cases_times_what_is_in_one_is_a_reading(headers: str, tmp_path: Path) -> None:
+    rows = [f"A{d},2026-03-{d:02},K{d % 2},{1 + d % 4},{(12, 24)[d % 2]}" for d in range(1, 29)]
+    (question,) = read(tmp_path / "list.csv", f"Order,Date,SKU,{headers}", rows).questions
+    name = " × ".join(headers.split(","))
+    pieces = sum((1 + d % 4) * (12, 24)[d % 2] for d in range(1, 29))
+    assert question.options[0].name == name and f"{pieces:,}" in question.options[0].says.text("en")
+    assert read(tmp_path / "list.csv", f"Order,Date,SKU,{headers}", rows, {"units_column": name}).sold == pieces

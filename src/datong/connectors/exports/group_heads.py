@@ -46,6 +46,8 @@ def groups_down(table: Table, asking: Asking) -> Table:
 def _heads(cells: Cells, alone: np.ndarray) -> np.ndarray | None:
     """(row,) bool: a row of a group's name, where all that a column holds are such names and those of sums, and each
     name has rows below it; None where that is not so. alone: (row,) bool, nothing else stands in the row."""
+    if (cells.filled & alone).sum() < _LEAST_GROUPS:
+        return None
     sums = rows_where(cells, is_total) | rows_where(cells, names_total)
     heads = cells.filled & alone & ~sums
     if heads.sum() < _LEAST_GROUPS or (cells.filled & ~heads & ~sums).any():

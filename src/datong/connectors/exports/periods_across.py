@@ -109,9 +109,9 @@ def with_years(table: Table, hints: Sequence[str]) -> Table:
 def with_days_of_month(table: Table, hints: Sequence[str]) -> Table:
     """A table whose dates are the numbers of days alone, with the month that the file names."""
     for name, cells in table.columns.items():
-        texts = cells.text.unique().drop_null().to_pylist()
+        texts = [] if header_score("date", name) < 0.4 else cells.text.unique().drop_null().to_pylist()
         found = {text: int(day[1]) for text in texts if (day := _DAY_OF_MONTH.fullmatch(text))}
-        if header_score("date", name) < 0.4 or not texts or len(found) < _MOSTLY * len(texts):
+        if not texts or len(found) < _MOSTLY * len(texts):
             continue
         month = month_said(hints) if max(found.values()) <= _MOST_DAYS and 0 not in found.values() else None
         if month is None or any(header_score("date", n) >= 0.4 for n in table.columns if n != name):
@@ -128,8 +128,8 @@ def with_days_of_month(table: Table, hints: Sequence[str]) -> Table:
 def without_year(table: Table) -> str | None:
     """The column of dates that are written without a year, and lie in one; None where there is none."""
     for name, cells in table.columns.items():
-        texts = cells.text.unique().drop_null().to_pylist()
-        if header_score("date", name) < 0.4 or not texts or len(texts) > _MOST_PERIODS or _have_years(texts[:20]):
+        texts = [] if header_score("date", name) < 0.4 else cells.text.unique().drop_null().to_pylist()
+        if not texts or len(texts) > _MOST_PERIODS or _have_years(texts[:20]):
             continue
         made = [day for text in texts if (dated := with_year(text, "2024")) is not None and (day := parse(dated))]
         if len(made) >= _MOSTLY * len(texts) and not _turns(cells):
