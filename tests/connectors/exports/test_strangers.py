@@ -429,6 +429,10 @@ LANGUAGES = {
     "pl": ("Data zakupu,Numer zamówienia,Sygnatura,Liczba sztuk,Status", "Wysłane", "Anulowane"),
     "ko": ("주문일,주문번호,업체상품코드,구매수(수량),주문상태", "배송완료", "취소완료"),
     "ja": ("注文日時,注文番号,商品管理番号,個数,ステータス", "発送済", "キャンセル確定"),
+    "ru": ("Дата,Номер заказа,Артикул,Кол-во,Статус", "Доставлен", "Отменён"),
+    "tr": ("Sipariş Tarihi,Sipariş No,Stok Kodu,Adet,Sipariş Durumu", "Teslim Edildi", "İptal Edildi"),
+    "fi": ("Päivämäärä,Tilausnumero,Tuotekoodi,Määrä,Tila", "Toimitettu", "Peruttu"),
+    "cs": ("Datum,Číslo objednávky,SKU,Množství,Stav", "Doručeno", "Zrušeno"),
     "ar": ("التاريخ,رقم الطلب,رمز المنتج,الكمية,حالة الطلب", "تم التسليم", "ملغي"),
 }
 
