@@ -487,3 +487,11 @@ def test_sheets_without_a_column_of_products_may_be_products(tmp_path: Path) -> 
     sales = reading.part("sales")
     assert reading.sold == 168 and sales is not None and set(sales["product"].to_pylist()) == {*KITS}
     assert "product" in read_export(path, {"sheets": "refuse"}).missing
+
+
+def test_sheets_of_shops_beside_a_sheet_of_all_are_counted_once(tmp_path: Path) -> None:
+    head = ["Date", "Order", "SKU", "Qty"]
+    rows = [[f"2026-03-{d:02}", d, KITS[d % 3], 2] for d in DAYS]
+    of_shops = {f"Shop {i}": [head, *(r for r in rows if r[1] % 2 == i), ["Total", "", "", 28]] for i in (0, 1)}  # type: ignore[operator]
+    reading = read_export(sheets_of(tmp_path / "export.xlsx", {**of_shops, "All": [head, *rows]}))
+    assert reading.sold == 56

@@ -15,7 +15,7 @@ from datong.connectors.exports.periods_across import YEAR, bare_month, period_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
-from datong.connectors.exports.vocabulary import plain, words
+from datong.connectors.exports.vocabulary import is_total, plain, words
 from datong.model.words import Message, message
 
 KIND_COLUMN = "type (sheet)"  # of documents, by the names of sheets
@@ -108,14 +108,20 @@ def _copies(tables: Sequence[Table]) -> list[int]:
     if len(tables) < 2:
         return []
     names = [n for n in tables[0].columns if all(n in t.columns for t in tables)]
-    rows = [Counter(zip(*(t.columns[n].text.to_pylist() for n in names), strict=True)) for t in tables]
+    rows = [Counter(_rows_of(t, names)) for t in tables]
     left: list[int] = []
     for i, own in reversed(list(enumerate(rows))):
-        if tables[i].height >= _LEAST_COPIED and any(
+        if own.total() >= _LEAST_COPIED and any(
             own <= other for j, other in enumerate(rows) if j != i and j not in left
         ):
             left.append(i)
     return sorted(left)
+
+
+def _rows_of(table: Table, names: Sequence[str]) -> list[tuple[str | None, ...]]:
+    """The cells of the rows of a table, without rows of sums."""
+    rows = zip(*(table.columns[n].text.to_pylist() for n in names), strict=True)
+    return [row for row in rows if not any(cell is not None and is_total(cell) for cell in row)]
 
 
 def _of_kind(table: Table, kind: str) -> Table:
