@@ -294,3 +294,16 @@ def test_a_document_that_reverses_a_sale_leaves_it_out_or_is_a_return(
     assert asked(read(tmp_path / "list.csv", lines)) == ["reversed"]
     reading = read(tmp_path / "list.csv", lines, {"reversed": answer})
     assert (reading.sold, reading.returned) == (sold, returned)
+
+
+@pytest.mark.parametrize(("answer", "sold"), [("undone", 24 * 3), ("sold", 28 * 3)])
+@pytest.mark.parametrize("word", ["VOID", "取消"])
+def test_a_void_line_below_zero_takes_its_sale_back(word: str, answer: str, sold: float, tmp_path: Path) -> None:
+    lines = ["Receipt,Type,Date,Item,Qty,Amount"]
+    for day in range(1, 29):
+        lines.append(f"{700 + day},SALE,2026-03-{day:02},K{day % 3},3,{30 + day % 3}")
+        if day % 7 == 0:
+            lines.append(f"{700 + day},{word},2026-03-{day:02},K{day % 3},-3,{-30 - day % 3}")
+    assert "reversed" in asked(read(tmp_path / "list.csv", lines))
+    reading = read(tmp_path / "list.csv", lines, {"reversed": answer})
+    assert (reading.sold, reading.returned) == (sold, 0)
