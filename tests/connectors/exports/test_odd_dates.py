@@ -259,3 +259,28 @@ def test_months_without_their_day_stay_months(tmp_path: Path) -> None:
     texts = ["Jan-24", "Feb-24", "Mar-24", "Apr-24"]
     reading = read(tmp_path / "list.csv", ["Sales 2024;;", "Month;SKU;Quantity", *(f"{t};KA-10;3" for t in texts)])
     assert asked(reading) == [] and min(days(reading)) == date(2024, 1, 1)
+
+
+@pytest.mark.parametrize("heads", ["Jahr;KW", "Year;Week", "年;周"])
+def test_a_year_and_a_week_in_columns_of_their_own_are_a_week(heads: str, tmp_path: Path) -> None:
+    rows = [f"2024;{week};KA-10;3" for week in range(1, 21)]
+    reading = read(tmp_path / "list.csv", [f"{heads};SKU;Quantity", *rows])
+    assert (asked(reading), reading.sold, min(days(reading))) == ([], 60, date(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "way", ["W/E {end:%d-%b}", "Week ending {end:%d.%m.}", "W/C {start:%d-%b}", "week of {start:%b %d}"]
+)
+def test_weeks_that_are_named_after_a_day_are_weeks(way: str, tmp_path: Path) -> None:
+    names = [way.format(start=d, end=d + timedelta(days=6)) for d in MONDAYS[:8]]
+    lines = ["Sell-through 2024" + ";" * 8, ";".join(["SKU", *names]), "KA;1;2;3;4;5;6;7;8", "KB;2;2;2;2;2;2;2;2"]
+    reading = read(tmp_path / "list.csv", lines)
+    assert (asked(reading), reading.sold) == ([], 52)
+    assert (min(days(reading)), max(days(reading))) == (date(2024, 1, 1), MONDAYS[7])
+
+
+@pytest.mark.parametrize("names", [("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), tuple("一二三四五六日")])
+def test_names_of_weekdays_are_no_products(names: tuple[str, ...], tmp_path: Path) -> None:
+    rows = [f"{names[d % 7]};2024-01-{d:02};{d % 3};2;1" for d in range(1, 29)]
+    reading = read(tmp_path / "list.csv", ["Wd;Date;Kettle;Mug;Bowl", *rows])
+    assert asked(reading) == ["products_across"]

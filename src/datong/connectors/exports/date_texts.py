@@ -59,6 +59,11 @@ _BARE_DAY = re.compile(
 # A day without a year: 02.03., 3/14, 03-14; 2-Mar, Mar 14.
 _ONE_DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\.?")
 _NAMED_DAY = re.compile(r"\d{1,2}\.?[-\s]?([^\W\d_]{3,}\.?)|([^\W\d_]{3,}\.?)[-\s]\d{1,2}\.?")
+# Before the last or the first day of a week.
+_WEEK_BY_DAY = re.compile(
+    r"(?:w/?e|w/?c|w\.[ec]\.|(?:wk|week) ?(?:ending|commencing|starting|of)|woche (?:bis|ab))[ .:]+(?=\d|[a-z]+ ?\d)",
+    re.IGNORECASE,
+)
 # Between the first and the last day of a stretch.
 _UNTIL = re.compile(r"\s*[–—~～]\s*|\s+[-−]\s+|\s+(?:bis|to|until|through|thru|au|al|a|hasta|till)\s+|\s*[至到]\s*")
 _BARE_HYPHEN = re.compile(r"([^-]*(?:\d[/.月日]|\d{8})[^-]*)-([^-]*(?:[/.月日]\d?|\d{8})[^-]*)")
@@ -294,6 +299,8 @@ def with_year(text: str, year: str) -> str | None:
         return f"{found[1]}{found[2]}{found[3]}{found[2]}{year}"
     if found := _NAMED_DAY.fullmatch(text):
         return f"{text.rstrip('.')} {year}" if plain(found[1] or found[2]).rstrip(".") in months() else None
+    if (week := _WEEK_BY_DAY.match(text)) and (day := with_year(text[week.end() :], year)) is not None:
+        return f"{week[0]}{day}"
     if _BARE_DAY.fullmatch(text):
         return f"{year}年{text}" if "月" in text else f"{text.rstrip('.')}{'.' if '.' in text else '/'}{year}"
     return None

@@ -37,6 +37,12 @@ _DATE_PARTS = (
 )
 
 
+_WEEKS = frozenset(
+    {"kw", "cw", "week", "week no", "week number", "week no.", "iso week", "calendar week", "wk", "woche",
+     "kalenderwoche", "semaine", "semana", "settimana", "tydzien", "周", "周次", "周数", "第几周", "週"}
+)  # fmt: skip
+
+
 def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
     """The table of a grid. hints: texts that may name the year of months without one, after what stands above it."""
     if grid.header is not None:
@@ -73,7 +79,11 @@ def _as_rows(table: Table, hints: Sequence[str]) -> Table:
 
 
 def _with_date(table: Table) -> Table:
-    """A table with columns for the year, the month and perhaps the day, with a column of dates made of them."""
+    """A table with columns for the year, and the month and perhaps the day or the week, with a column of dates made of
+    them."""
+    of_weeks = _with_weeks(table)
+    if of_weeks is not None:
+        return of_weeks
     parts = []
     for wanted in _DATE_PARTS:
         found = [name for name in table.columns if plain(name) in wanted]
@@ -87,6 +97,24 @@ def _with_date(table: Table) -> Table:
     made = Cells(pc.binary_join_element_wise(*texts, "-" if _are_numbers(texts[1]) else " "))
     columns = {name: cells for name, cells in table.columns.items() if name not in parts}
     note = message("export.date_parts", columns=", ".join(name for name in parts if name is not None))
+    return replace(table, columns={PERIOD_COLUMN: made, **columns}, notes=(*table.notes, note))
+
+
+def _with_weeks(table: Table) -> Table | None:
+    """A table with a column for the year and one for the number of the week, with a column of weeks made of them; None
+    for any other."""
+    names = [[n for n in table.columns if plain(n) in wanted] for wanted in (_DATE_PARTS[0], _WEEKS)]
+    if any(len(found) != 1 for found in names):
+        return None
+    (year,), (week,) = names
+    others = [n for n in table.columns if n not in (year, week) and header_score("date", n) >= 0.5]
+    texts = [table.columns[name].text for name in (year, week)]
+    fitting = (r"^(19|20)\d\d$", r"^(0?[1-9]|[1-4]\d|5[0-3])$")
+    if others or not all(pc.all(pc.match_substring_regex(t, p)).as_py() for t, p in zip(texts, fitting, strict=True)):
+        return None
+    made = Cells(pc.binary_join_element_wise(texts[0], pc.utf8_lpad(texts[1], 2, "0"), "-W"))
+    columns = {name: cells for name, cells in table.columns.items() if name not in (year, week)}
+    note = message("export.date_parts", columns=f"{year}, {week}")
     return replace(table, columns={PERIOD_COLUMN: made, **columns}, notes=(*table.notes, note))
 
 

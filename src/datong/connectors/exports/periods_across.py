@@ -34,6 +34,11 @@ _WITHIN_MONTH = re.compile(
     r"|(?:cw|kw|wk|week|woche|semaine|semana|sem|w|第)[-_. ]?(?P<week>\d{1,2}) ?[周週]?)",
     re.IGNORECASE,
 )
+_WEEK_BY_A_DAY = re.compile(
+    r"(?:(?P<ends>w/?e|wk ?ending|week ?ending|w\.e\.|woche bis|周末)"
+    r"|w/?c|wk ?commencing|week ?(?:commencing|of|starting)|w\.c\.|woche ab)[ .:]*(?P<day>\d.*|[^\W\d_]+ ?\d.*)",
+    re.IGNORECASE,
+)
 _DAY_OF_MONTH = re.compile(r"(?:(?:day|tag|jour|dia) ?)?0?(\d{1,2})[日号.]?", re.IGNORECASE)
 _LEAST_DAYS, _MOST_DAYS = 7, 31
 _HALF_A_YEAR = 183  # days
@@ -58,12 +63,24 @@ def bare_month(text: str) -> bool:
 def period_of(name: str) -> Period | None:
     """The period that a column is named after, None where there is none."""
     name = name.strip().removesuffix(" 00:00:00")
+    if (week := _week_by_a_day(name)) is not None:
+        return week
     for text, measure in ((name, ""), *_without_measure(name)):
         found = parse(text)
         if found is not None and not found.clock and found.kind not in ("serial", "epoch", "short_day", "republic"):
             kind = {"month_or_day": "month", "month_or_week": "month"}.get(found.kind, found.kind)
             return Period(text, kind, measure)
     return None
+
+
+def _week_by_a_day(name: str) -> Period | None:
+    """A week that is named after its last day or its first: W/E 08-Mar-2026, week commencing 2 March 2026."""
+    found = _WEEK_BY_A_DAY.fullmatch(name)
+    day = None if found is None else day_of(found["day"].strip())
+    if found is None or day is None:
+        return None
+    first = date(1970, 1, 1) + timedelta(days=day - (6 if found["ends"] else 0))
+    return Period(f"{first} - {first + timedelta(days=6)}", "stretch")
 
 
 def _without_measure(name: str) -> list[tuple[str, str]]:
