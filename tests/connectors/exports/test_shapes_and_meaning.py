@@ -495,3 +495,19 @@ def test_sheets_of_shops_beside_a_sheet_of_all_are_counted_once(tmp_path: Path) 
     of_shops = {f"Shop {i}": [head, *(r for r in rows if r[1] % 2 == i), ["Total", "", "", 28]] for i in (0, 1)}  # type: ignore[operator]
     reading = read_export(sheets_of(tmp_path / "export.xlsx", {**of_shops, "All": [head, *rows]}))
     assert reading.sold == 56
+
+
+@pytest.mark.parametrize("title", ["Retouren", "Returns", "退货"])
+def test_a_part_of_a_list_whose_title_says_returns_came_back(tmp_path: Path, title: str) -> None:
+    head = "Date,Order,SKU,Qty"
+    rows = [f"2026-03-{d:02},{d},{KITS[d % 3]},2" for d in DAYS]
+    text = "\n".join(["Sales,,,", head, *rows, ",,,", f"{title},,,", head, *rows[::7]]) + "\n"
+    reading = read(tmp_path, text)
+    assert (reading.sold, reading.returned, reading.questions) == (56, 8, ())
+
+
+def test_a_header_on_each_page_says_nothing_of_returns(tmp_path: Path) -> None:
+    head = "Date,Order,SKU,Qty"
+    rows = [f"2026-03-{d:02},{d},{KITS[d % 3]},2" for d in DAYS]
+    reading = read(tmp_path, "\n".join([head, *rows[:14], "Page 2,,,", head, *rows[14:]]) + "\n")
+    assert (reading.sold, reading.returned, reading.questions) == (56, 0, ())

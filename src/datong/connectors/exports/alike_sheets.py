@@ -1,6 +1,5 @@
 """Several sheets of a workbook as one table: those that are alike are read together, the others are named."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from datong.connectors.exports.periods_across import YEAR, bare_month, period_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
-from datong.connectors.exports.vocabulary import is_total, plain, words
+from datong.connectors.exports.vocabulary import is_total, kind_named
 from datong.model.words import Message, message
 
 KIND_COLUMN = "type (sheet)"  # of documents, by the names of sheets
@@ -38,7 +37,7 @@ def one_table(
         alike = [i for i in alike if i not in hidden]
         notes = [_hidden(grids[i], tables[i]) for i in hidden]
     main = main if main in alike else alike[0]
-    said = {i: kind_of_sheet(grids[i].sheet) for i in alike}
+    said = {i: kind_named(grids[i].sheet) for i in alike}
     if any(kind == "" for kind in said.values()):
         alike = [i for i in alike if said[i] != "other"]
     if len(alike) > 1:
@@ -88,19 +87,6 @@ def _of_products(tables: Sequence[Table], sheets: Sequence[str], asking: Asking)
 
 def _hidden(grid: Grid, table: Table) -> Message:
     return message("export.hidden_sheet", sheet=grid.sheet, count=f"{table.height:,}")
-
-
-def kind_of_sheet(sheet: str) -> str:
-    """What the name of a sheet says of its rows: 'return', 'other' for something else than sales, or ''."""
-    bare = plain(sheet)
-    said = set(re.findall(r"[^\W\d_]+", bare))
-
-    def named(known: frozenset[str]) -> bool:
-        return any(word in said or (not word.isascii() and word in bare) for word in known)
-
-    if named(words("files", "returns")):
-        return "return"
-    return "other" if named(words("files", "other")) else ""
 
 
 def _copies(tables: Sequence[Table]) -> list[int]:

@@ -23,7 +23,7 @@ from datong.connectors.exports.periods_across import (
 from datong.connectors.exports.periods_of_markets import periods_of_markets_down
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, Table
-from datong.connectors.exports.vocabulary import plain
+from datong.connectors.exports.vocabulary import kind_named, plain
 from datong.model.words import message
 
 _HEAD_ROWS = 60
@@ -37,6 +37,7 @@ _DATE_PARTS = (
 )
 
 
+KIND_OF_TITLE = "type (title)"  # of documents, by the titles above parts of the list
 _WEEKS = frozenset(
     {"kw", "cw", "week", "week no", "week number", "week no.", "iso week", "calendar week", "wk", "woche",
      "kalenderwoche", "semaine", "semana", "settimana", "tydzien", "周", "周次", "周数", "第几周", "週"}
@@ -66,7 +67,8 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
     table = Table(grid.name, columns, grid.numbers[body], notes=tuple(notes), above=above)
     again = _header_again(table, dict(zip(_unique(names), head[last] if head else [], strict=True)))
     repeated = int(again.sum())
-    table = table.keep(~again) if repeated else table
+    if repeated:
+        table = _of_titles(table, again)
     table = replace(table, repeated=repeated)
     return _as_rows(table, (above, *hints))
 
@@ -143,6 +145,25 @@ def _header_again(table: Table, header: Mapping[str, str]) -> np.ndarray:
         if not again.any():
             break
     return again & bool(told)
+
+
+def _of_titles(table: Table, again: np.ndarray) -> Table:
+    """A table without the rows that are its header again; where a title above one says that what follows came back,
+    with a column that says so. again: (row,) bool."""
+    filled = np.sum([cells.filled for cells in table.columns.values()], axis=0)
+    back, titles = np.zeros(table.height, bool), np.zeros(table.height, bool)
+    for at in np.flatnonzero(again).tolist():
+        above = at - 1
+        is_title = above >= 0 and filled[above] == 1 and not again[above]
+        text = next((t for c in table.columns.values() if (t := c.text[above].as_py())), "") if is_title else ""
+        kind = kind_named(text)
+        titles[above] |= bool(kind)
+        back[at:] = kind == "return" or (not is_title and back[at])
+    kept = table.keep(~again & ~titles)
+    if not back.any():
+        return kept
+    kinds = pa.array(np.where(back[~again & ~titles], "return", "sale"), pa.string())
+    return replace(kept, columns={**kept.columns, KIND_OF_TITLE: Cells(kinds)})
 
 
 # --- the header --------------------------------------------------------------------------------------------------

@@ -78,6 +78,20 @@ def is_total(text: str) -> bool:
     return plain(text).strip(" :：.()*") in words("totals", "words")
 
 
+def kind_named(title: str) -> str:
+    """What the name of a sheet or a title says of the rows below it: 'return', 'other' for something else than sales,
+    or ''."""
+    bare = plain(title)
+    said = set(re.findall(r"[^\W\d_]+", bare))
+
+    def named(known: frozenset[str]) -> bool:
+        return any(word in said or (not word.isascii() and word in bare) for word in known)
+
+    if named(words("files", "returns")):
+        return "return"
+    return "other" if named(words("files", "other")) else ""
+
+
 def is_service(text: str) -> bool:
     """Whether a cell is the name of a line that is no goods, with a figure or without: shipping, a discount of 5 %."""
     bare = plain(text).strip(" :：.()*")
