@@ -73,3 +73,13 @@ def test_groups_of_groups_are_left_as_they_are(tmp_path: Path) -> None:
     lines.insert(1, "Kitchen,,,")
     reading = read(tmp_path / "list.csv", lines)
     assert not any("groups" in note.text("en") for note in reading.notes) and reading.questions
+
+
+def test_days_above_rows_of_products_are_their_days(tmp_path: Path) -> None:
+    lines = ["Item,Qty,Amount"]
+    for d in range(1, 15):
+        lines += [f'"Sunday, March {d}, 2026",,', "KA,2,20.00", "KB,3,36.00"]
+    reading = read(tmp_path / "list.csv", lines)
+    sales = reading.part("sales")
+    assert (units(reading), reading.questions) == ({"KA": 28.0, "KB": 42.0}, ()) and sales is not None
+    assert len(set(sales["happened_at"].to_pylist())) == 14

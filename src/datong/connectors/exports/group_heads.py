@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
@@ -17,6 +18,8 @@ from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _LEAST_GROUPS = 2
+_MOSTLY = 0.8
+_WHOLE_DAYS = frozenset({"day", "numeric"})
 GROUPS, PRODUCTS, REFUSE = "groups", "products", "refuse"
 
 
@@ -26,6 +29,9 @@ def groups_down(table: Table, asking: Asking) -> Table:
     if not filled.size or table.wide:
         return table
     alone = filled.sum(axis=0) == 1
+    dated = _below_dates(table, alone)
+    if dated is not None:
+        return dated
     for name, cells in table.columns.items():
         heads = _heads(cells, alone)
         if heads is None:
@@ -41,6 +47,27 @@ def groups_down(table: Table, asking: Asking) -> Table:
         note = message("export.groups", count=f"{len(texts):,}", names=shown(", ".join(texts[:3])))
         return replace(table, columns=columns, notes=(*table.notes, note)).keep(~heads)
     return table
+
+
+def _below_dates(table: Table, alone: np.ndarray) -> Table | None:
+    """A table whose days stand in rows of their own above their rows, in a column that holds something else there, with
+    a column of dates; None for any other. alone: (row,) bool, nothing else stands in the row."""
+    if alone.sum() < _LEAST_GROUPS or "date" in named_fields(list(table.columns)):
+        return None
+    for cells in table.columns.values():
+        rows = cells.filled & alone
+        texts = cells.text.filter(rows).to_pylist()
+        days = np.array([(day := parse(text)) is not None and day.kind in _WHOLE_DAYS for text in texts], bool)
+        if days.sum() < max(_LEAST_GROUPS, _MOSTLY * alone.sum()) or (cells.filled & ~rows).sum() < days.sum():
+            continue
+        heads = np.zeros(table.height, bool)
+        heads[np.flatnonzero(rows)[days]] = True
+        of_day = np.maximum.accumulate(np.where(heads, np.arange(table.height), 0))
+        dates = only_where(cells.take(of_day), Cells(pa.nulls(table.height, pa.string())), np.cumsum(heads) > 0)
+        names = shown(", ".join(dict.fromkeys(np.array(texts, dtype=object)[days][:3])))
+        note = message("export.groups", count=f"{int(days.sum()):,}", names=names)
+        return replace(table, columns={PERIOD_COLUMN: dates, **table.columns}, notes=(*table.notes, note)).keep(~heads)
+    return None
 
 
 def _heads(cells: Cells, alone: np.ndarray) -> np.ndarray | None:
