@@ -33,6 +33,8 @@ def in_one_measure(
     known = _known_factors(names)
     if known is not None:
         if len(set(known)) > 1:
+            largest = max(known)
+            known = known if 1.0 in known else [factor / largest for factor in known]
             factors = np.array([*known, 1.0])[of_row]
             told = ", ".join(f"1 {shown(n)} = {f:.10g}" for n, f in zip(names, known, strict=True))
             export.notes.append(
@@ -90,8 +92,8 @@ def _known_factors(names: Sequence[str]) -> list[float] | None:
 
 
 def _base(names: Sequence[str], factors: Sequence[float]) -> str:
-    """The unit of measure that the others are converted to, by its name where the list has it."""
-    return next((n for n, f in zip(names, factors, strict=True) if f == 1), "1")
+    """The unit of measure that the others are converted to."""
+    return next(n for n, f in zip(names, factors, strict=True) if f == 1)
 
 
 def _factors_by_price(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from datong.connectors.exports.day_month_order import read_dates
+from datong.connectors.exports.day_month_order import decide_order, read_dates
 from datong.connectors.exports.periods_across import of_year, without_year
 from datong.connectors.exports.price_units_amount import samples_of, span_of
 from datong.connectors.exports.questions import Asking, Option, Question
@@ -21,7 +21,8 @@ def year_of_list(table: Table, today: date | None, asking: Asking) -> Table:
         return table
     options = []
     for year in (today.year, today.year - 1, today.year - 2):
-        days = next(iter(read_dates(of_year(table, name, str(year)).columns[name], False).days.values()))
+        column = read_dates(of_year(table, name, str(year)).columns[name], False)
+        days = column.days[decide_order(column, (), False).order]
         span = span_of(days)
         if span["first"] <= str(today):
             options.append(Option(str(year), message("export.reading.year", **span)))
