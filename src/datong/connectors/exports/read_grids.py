@@ -16,7 +16,7 @@ from python_calamine import CalamineSheet
 from datong.connectors.exports.broken_rows import has_fewer_figures, is_cut, is_cut_within_cell, mended
 from datong.connectors.exports.cells import BLANKS, ERROR_CELL, Cells, cells_of, trimmed
 from datong.connectors.exports.delimiter import delimiter_and_width
-from datong.connectors.exports.encodings import one_byte_encoding, without_mark
+from datong.connectors.exports.encodings import chinese_encoding, one_byte_encoding, without_mark
 from datong.connectors.files.changed_while_read import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.csv_rows import (
     MOST_COLUMNS,
@@ -150,6 +150,9 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
     if text.broken and text.encoding == "utf-8-sig":
         text = replace(text, encoding=one_byte_encoding(path), broken=False)
         notes.append(message("export.encoding", encoding=text.encoding))
+    if text.encoding == "gb18030" and (encoding := chinese_encoding(path)) != text.encoding:
+        text = replace(text, encoding=encoding)
+        notes.append(message("export.encoding_read", encoding=encoding))
     sample = start_of(path, text)
     if text.long_line and not {"\n", "\r"} & set(sample):
         return [], [finding("error", "check.no_line_ends", path.name)]
