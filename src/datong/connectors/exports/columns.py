@@ -262,6 +262,11 @@ def _is_returned_quantity(header: str) -> bool:
     )
 
 
+def says_return(header: str) -> bool:
+    """Whether a header has a word for a return."""
+    return bool(set(re.findall(r"[^\W\d_]+", plain(header))) & _plain_words("words_of_return"))
+
+
 def _is_code_of_market(header: str) -> bool:
     """Whether a header says nothing but a word for a market, and that it is a code: then numbers may stand for one."""
     whole = "".join(found for found in tokens(header) if found not in _CODES_OF_MARKETS)
