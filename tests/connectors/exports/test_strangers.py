@@ -443,3 +443,23 @@ def test_headers_and_states_of_shops_in_other_languages(tmp_path: Path, language
     reading = read(tmp_path, header, f"2024-01-{{d}},X{{d}},A1|B2,3|2,{done}|{done}|{done}|{undone}")
     assert (keys(reading), reading.returned) == ([], 0)
     assert reading.sold == sum((3, 2)[d % 2] for d in range(1, 29) if d % 4 != 3)
+
+
+def test_a_reference_of_the_order_is_no_product(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Order,Reference,Date,Product,Qty", "N{d},XK{d},2024-01-{d},A1|B2,3")
+    assert reading.column("product") == "Product" and reading.sold == 84
+
+
+def test_a_type_of_return_beside_a_sale_is_of_goods_that_came_back(tmp_path: Path) -> None:
+    header = "Order,Date,SKU,Qty,Status,return_type"
+    row = "N{d},2024-01-{d},A1|B2,3,DELIVERED|DELIVERED|DELIVERED|RETURNED,NA|NA|NA|customer_return"
+    reading = read(tmp_path, header, row)
+    assert (keys(reading), reading.sold, reading.returned) == ([], 84, 21)
+
+
+def test_traditional_chinese_is_not_read_as_simplified(tmp_path: Path) -> None:
+    rows = [f"113/03/{d:02},S{d},A{d % 2},3" for d in DAYS]
+    path = tmp_path / "export.csv"
+    path.write_bytes("\n".join(["日期(民國),單號,品號,數量", *rows]).encode("big5"))
+    reading = read_export(path)
+    assert (keys(reading), reading.sold, reading.column("product")) == ([], 84, "品號")

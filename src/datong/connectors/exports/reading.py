@@ -39,7 +39,13 @@ from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of
-from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
+from datong.connectors.exports.product_column import (
+    ask_for_product,
+    name_variants,
+    names_orders,
+    product_codes,
+    without_empty_codes,
+)
 from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking
@@ -165,11 +171,19 @@ def read_from(
 
 def _chosen(table: Table, columns: Mapping[str, Cells], profile: Profile | None, known: Mapping[str, str]) -> Choice:
     """Which column is which: as the platform, somebody or the shape of the table says, else by words and cells. What
-    stands on the first line of each order only is an amount of the order, and the next best is that of the row."""
+    stands on the first line of each order only is an amount of the order, and the next best is that of the row; what
+    names each order by another number is none of a product, where another column may be."""
     of_order: list[str] = []
+    others: list[str] = []
     while True:
-        choice = _chosen_of(table, {n: c for n, c in columns.items() if n not in of_order}, profile, known)
-        amount, order = choice.column("amount"), choice.column("order")
+        left = {n: c for n, c in columns.items() if n not in of_order and n not in others}
+        choice = _chosen_of(table, left, profile, known)
+        amount, order, product = (choice.column(f) for f in ("amount", "order", "product"))
+        if profile is None and "product" not in known and order is not None and product is not None:
+            rest = [n for n in left if n not in (product, order) and header_score("product", n) >= _NAMED]
+            if rest and names_orders(columns[product], columns[order]):
+                others.append(product)
+                continue
         if amount is None or order is None or not is_of_order(columns[amount], columns[order]):
             return with_order_amounts(choice, {name: columns[name] for name in of_order})
         of_order.append(amount)
