@@ -83,3 +83,20 @@ def test_days_above_rows_of_products_are_their_days(tmp_path: Path) -> None:
     sales = reading.part("sales")
     assert (units(reading), reading.questions) == ({"KA": 28.0, "KB": 42.0}, ()) and sales is not None
     assert len(set(sales["happened_at"].to_pylist())) == 14
+
+
+def test_remarks_in_rows_of_their_own_are_no_groups(tmp_path: Path) -> None:
+    lines = ["Remark,Date,SKU,Qty"]
+    for d in range(1, 15):
+        lines += [f",2026-03-{d:02},KA,2", *(["cancelled,,,"] if d in (5, 9) else [])]
+    assert read(tmp_path / "list.csv", lines).sold == 28
+
+
+def test_what_stands_once_above_the_lines_of_an_order_is_of_them(tmp_path: Path) -> None:
+    lines = ["Order,Date,Customer,SKU,Qty"]
+    for d in range(1, 15):
+        lines += [f"A{d},2026-03-{d:02},C{d},,", ",,,KA,2", *([",,,KB,3"] if d != 7 else [])]
+    reading = read(tmp_path / "list.csv", lines)
+    sales = reading.part("sales")
+    assert (units(reading), reading.questions) == ({"KA": 28.0, "KB": 39.0}, ()) and sales is not None
+    assert len(set(sales["happened_at"].to_pylist())) == 14 and sales["customer"].to_pylist()[0] == "C1"

@@ -359,6 +359,7 @@ def test_errors_where_something_is_needed_are_asked_about(tmp_path: Path, column
 def test_an_error_in_a_column_that_nothing_needs_loses_no_row(tmp_path: Path) -> None:
     reading = book_with_errors(tmp_path / "export.xlsx", 3, (5, 9, 11))
     assert (reading.sold, keys(reading)) == (56, [])
+    assert "3 cells with an error" in notes(reading) and "Category" in notes(reading)
 
 
 def test_errors_of_a_spreadsheet_in_a_text_file_are_the_same(tmp_path: Path) -> None:
@@ -396,3 +397,9 @@ def test_amounts_that_are_net_of_returns_are_of_what_stayed(tmp_path: Path, amou
     header = "Date,SKU,Gross units,Returned units,Net sales"
     reading = read(tmp_path, header, f"2026-03-{{d}},KT-1,3|4|5|5,0|0|0|1,{amounts}")
     assert (prices(reading), reading.returned, keys(reading)) == ({10.0}, 7, [])
+
+
+def test_errors_in_numbers_of_orders_join_no_rows(tmp_path: Path) -> None:
+    row = "2026-03-{d},#N/A|X1|X2|X3,KT-1|KT-2,2,12.5"
+    reading = read(tmp_path, "Date,Order,SKU,Qty,Price", row)
+    assert (reading.sold, [key for key in keys(reading) if key == "repeated"]) == (56, [])

@@ -40,7 +40,7 @@ def test_fractions_are_parts_of_one(text: str, value: float) -> None:
     assert found is not None and (found.point, found.comma) == (value, value)
 
 
-@pytest.mark.parametrize("text", ["3/2", "1/2/2026", "5/17", "4/4", "12/24"])
+@pytest.mark.parametrize("text", ["3/2", "3/5", "1/2/2026", "5/17", "4/4", "12/24"])
 def test_what_is_no_part_of_one_is_no_fraction(text: str) -> None:
     assert written(text) is None
 

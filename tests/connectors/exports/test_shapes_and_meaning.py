@@ -469,11 +469,12 @@ def sheets_of(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
 @pytest.mark.parametrize("head", ["Day", "Tag", "日"])
 def test_numbers_of_days_are_of_the_month_that_their_sheet_names(tmp_path: Path, head: str) -> None:
     rows = {m: [[head, "SKU", "Qty"], *([d, KITS[d % 3], 2] for d in DAYS)] for m in ("March 2026", "April 2026")}
-    reading = read_export(sheets_of(tmp_path / "export.xlsx", rows))
+    few: list[list[object]] = [[head, "SKU", "Qty"], [1, "A1", 2], ["Total", "", 2]]
+    reading = read_export(sheets_of(tmp_path / "export.xlsx", {**rows, "May 2026": few}))
     sales = reading.part("sales")
-    assert (reading.sold, reading.questions) == (112, ()) and sales is not None
+    assert (reading.sold, reading.questions) == (114, ()) and sales is not None
     days = {str(day)[:10] for day in sales["happened_at"].to_pylist()}
-    assert days == {f"2026-{m:02}-{d:02}" for m in (3, 4) for d in DAYS}
+    assert days == {f"2026-{m:02}-{d:02}" for m in (3, 4) for d in DAYS} | {"2026-05-01"}
 
 
 def test_sheets_without_a_column_of_products_may_be_products(tmp_path: Path) -> None:

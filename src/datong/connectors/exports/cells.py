@@ -1,6 +1,6 @@
 """A column of a file as it came: its texts, and of what type a workbook had its cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +45,16 @@ class Cells:
         """(row,) bool: a spreadsheet's error stands there, or stood for a formula without its value."""
         found = pc.is_in(self.text, pa.array(sorted(ERRORS)))
         return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+
+
+def without_errors(columns: Mapping[str, Cells]) -> dict[str, Cells]:
+    """Columns whose cells are empty where an error of a spreadsheet stands: it is no order, no state, no name."""
+    result = dict(columns)
+    for name, cells in columns.items():
+        errors = cells.errors
+        if errors.any():
+            result[name] = Cells(pc.if_else(pa.array(errors), pa.scalar(None, pa.string()), cells.text), cells.kind)
+    return result
 
 
 def woven(parts: Sequence[Cells]) -> Cells:

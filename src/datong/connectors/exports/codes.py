@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.exports.cells import ERRORS, Cells
+from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import is_destroyed
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.row_checks import shown
@@ -59,7 +59,7 @@ def without_placeholders(cells: Cells) -> tuple[Cells, int]:
     known = cells.text.unique().drop_null().to_pylist()
     zeros = {text for text in known if set(text) == {"0"}}
     numbered = any(text.isdigit() and len(text) < 3 for text in known if text not in zeros)
-    nothing = [t for t in known if plain(t) in words("codes", "nothing") or not plain(t) or t in ERRORS] + (
+    nothing = [t for t in known if plain(t) in words("codes", "nothing") or not plain(t)] + (
         [] if numbered else [*zeros]
     )
     if not nothing or len(nothing) == len(known):

@@ -1,4 +1,5 @@
-"""Groups whose name stands once, in a row of its own above their rows: each row gets the name of its group."""
+"""Groups whose name stands once, in a row of its own above their rows, as do orders with what is of the whole order:
+each row gets what stands in the row of its group."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +14,12 @@ from datong.connectors.exports.filled_down import only_where
 from datong.connectors.exports.left_out_counts import rows_where
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, Table
-from datong.connectors.exports.vocabulary import is_total, names_total
+from datong.connectors.exports.vocabulary import is_total, names_total, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _LEAST_GROUPS = 2
+_LEAST_CELLS = 2  # of a row below a group's name
 _MOSTLY = 0.8
 _WHOLE_DAYS = frozenset({"day", "numeric"})
 GROUPS, PRODUCTS, REFUSE = "groups", "products", "refuse"
@@ -32,19 +34,22 @@ def groups_down(table: Table, asking: Asking) -> Table:
     dated = _below_dates(table, alone)
     if dated is not None:
         return dated
-    for name, cells in table.columns.items():
-        heads = _heads(cells, alone)
+    for place, (name, cells) in enumerate(table.columns.items()):
+        heads = None if plain(name) in words("lists", "remarks") else _heads(cells, place, filled)
         if heads is None:
             continue
+        of_heads = [[*table.columns][i] for i in np.flatnonzero(filled[:, heads].any(axis=1)).tolist()]
         texts = cells.text.filter(heads).unique().to_pylist()
-        wanted = _meant(table, name, texts, asking)
+        wanted = name if len(of_heads) > 1 else _meant(table, name, texts, asking)
         if wanted is None:
             continue
         of_group = np.maximum.accumulate(np.where(heads, np.arange(table.height), 0))
         rows = ~cells.filled & (np.cumsum(heads) > 0)
-        made = only_where(cells.take(of_group), cells, rows)
-        columns = {(wanted if n == name else n): (made if n == name else c) for n, c in table.columns.items()}
-        note = message("export.groups", count=f"{len(texts):,}", names=shown(", ".join(texts[:3])))
+        columns = {
+            (wanted if n == name else n): only_where(c.take(of_group), c, rows) if n in of_heads else c
+            for n, c in table.columns.items()
+        }
+        note = message("export.groups", count=f"{int(heads.sum()):,}", names=shown(", ".join(texts[:3])))
         return replace(table, columns=columns, notes=(*table.notes, note)).keep(~heads)
     return table
 
@@ -70,23 +75,30 @@ def _below_dates(table: Table, alone: np.ndarray) -> Table | None:
     return None
 
 
-def _heads(cells: Cells, alone: np.ndarray) -> np.ndarray | None:
-    """(row,) bool: a row of a group's name, where all that a column holds are such names and those of sums, and each
-    name has rows below it; None where that is not so. alone: (row,) bool, nothing else stands in the row."""
-    if (cells.filled & alone).sum() < _LEAST_GROUPS:
+def _heads(cells: Cells, place: int, filled: np.ndarray) -> np.ndarray | None:
+    """(row,) bool: a row of a group's name, where all that a column holds are such names and those of sums, what else
+    stands in their rows stands in no row of a group, and each name has rows below it; None where that is not so.
+    place: of the column in filled, (column, row) bool."""
+    own = filled[place]
+    if own.all() or own.sum() < _LEAST_GROUPS:
         return None
-    sums = rows_where(cells, is_total) | rows_where(cells, names_total)
-    heads = cells.filled & alone & ~sums
-    if heads.sum() < _LEAST_GROUPS or (cells.filled & ~heads & ~sums).any():
+    heads = own & ~filled[filled[:, ~own].any(axis=1)].any(axis=0)
+    if heads.sum() < _LEAST_GROUPS:
         return None
-    rows = ~cells.filled & ~alone
-    count = np.bincount(np.cumsum(heads), rows, minlength=int(heads.sum()) + 1)
+    rest = cells.text.filter(pa.array(own & ~heads)).unique().to_pylist()
+    if not all(is_total(text) or names_total(text) for text in rest):
+        return None
+    heads &= ~(rows_where(cells, is_total) | rows_where(cells, names_total))
+    count = np.bincount(np.cumsum(heads), ~own & filled.any(axis=0), minlength=int(heads.sum()) + 1)
     notes = [int(i) for i in np.flatnonzero(count[1:] == 0)]
-    last = int(heads.sum()) - 1
-    if count[0] or any(i < last for i in notes):  # rows above the first group, or groups of groups
+    last, alone = int(heads.sum()) - 1, filled[:, heads].any(axis=1).sum() == 1
+    if count[0] or (alone and any(i < last for i in notes)):  # rows above the first group, or groups of groups
         return None
-    at = np.flatnonzero(heads)
-    heads[at[notes]] = False
+    cells_below = np.median(filled.sum(axis=0)[~own & filled.any(axis=0)])
+    if cells_below < _LEAST_CELLS or (not alone and len(notes) > (1 - _MOSTLY) * (last + 1)):
+        return None
+    if alone:
+        heads[np.flatnonzero(heads)[notes]] = False
     return heads if heads.sum() >= _LEAST_GROUPS else None
 
 

@@ -32,6 +32,8 @@ _READINGS = {
     )
     for mark, other in ((".", ","), (",", "."))
 }
+# Fractions without a whole number before them; 3/5 is rather a day.
+_USUAL = frozenset({(1, 2), (1, 3), (2, 3), (1, 4), (3, 4)})
 _FRACTION_SIGN = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 _FRACTION = re.compile(r"(?P<sign>-?) *(?:(?P<whole>\d{1,4}) +)?(?P<above>\d)/(?P<below>[2-9]|1[026])(?![\d/])")
 _PLAIN = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"
@@ -147,7 +149,7 @@ def _with_fraction(text: str, part: re.Match[str]) -> Written | None:
     """A number with a fraction: 1 1/2, 3/4 kg."""
     above, below, rest = int(part["above"]), int(part["below"]), text[part.end() :].strip()
     unit = _unit("", rest)
-    if unit is None or not 0 < above < below:
+    if unit is None or not 0 < above < below or (part["whole"] is None and (above, below) not in _USUAL):
         return None
     value = (int(part["whole"] or 0) + above / below) * (-1 if part["sign"] else 1)
     return Written(value, value, unit[0], money=unit[1])

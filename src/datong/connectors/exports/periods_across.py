@@ -127,6 +127,7 @@ def with_days_of_month(table: Table, hints: Sequence[str]) -> Table:
     """A table whose dates are the numbers of days alone, with the month that the file names."""
     for name, cells in table.columns.items():
         texts = [] if header_score("date", name) < 0.4 else cells.text.unique().drop_null().to_pylist()
+        texts = [text for text in texts if not is_total(text)]
         found = {text: int(day[1]) for text in texts if (day := _DAY_OF_MONTH.fullmatch(text))}
         if not texts or len(found) < _MOSTLY * len(texts):
             continue

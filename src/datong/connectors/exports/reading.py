@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from datong.connectors.exports.alike_sheets import one_table
 from datong.connectors.exports.bundles import leave_bundles_out
-from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.cells import Cells, without_errors
 from datong.connectors.exports.columns import (
     REQUIRED,
     Choice,
@@ -138,12 +138,16 @@ def read_from(
     if figures is not None:
         notes += figures[0].notes[len(table.notes) :]
         table, known = figures[0], {**known, "units": figures[1]}
-    columns, placeholders = without_empty_codes(table.columns, profile)
+    columns, placeholders = without_empty_codes(without_errors(table.columns), profile)
+    errors = {name: int(cells.errors.sum()) for name, cells in table.columns.items()}
+    if any(errors.values()):
+        named = shown(", ".join(name for name, count in errors.items() if count))
+        notes.append(message("export.errors_empty", count=f"{sum(errors.values()):,}", columns=named))
     across = products_down(table, _chosen(table, columns, profile, known), asking)
     if across is not None:
         notes += across.notes[len(table.notes) :]
         table = across
-        columns = dict(table.columns)
+        columns = without_errors(table.columns)
     choice = _chosen(table, columns, profile, known)
     if choice.column("date") is None and (dates := day_of_list(table, choice, name, today, asking)) is not None:
         columns = {PERIOD_COLUMN: dates, **columns}
@@ -154,7 +158,7 @@ def read_from(
         if of_markets is not None:
             notes += of_markets[0].notes[len(table.notes) :]
             table, known = of_markets[0], {**known, "units": of_markets[1]}
-            columns = dict(table.columns)
+            columns = without_errors(table.columns)
             choice = _chosen(table, columns, profile, known)
     export = Export(
         name, table, columns, choice, Rows(table), asking, profile, known, country,
@@ -217,7 +221,7 @@ def _missing(export: Export) -> tuple[str, ...]:
 def _quantities_of_errors(export: Export) -> Finding | None:
     """What is said of a column that is named as one of quantities, where no other one is and all its cells are errors
     of a spreadsheet."""
-    for name, cells in export.columns.items() if export.choice.column("units") is None else ():
+    for name, cells in export.table.columns.items() if export.choice.column("units") is None else ():
         errors = int(cells.errors.sum())
         if errors and errors == cells.filled.sum() and header_score("units", name) >= _NAMED:
             return finding(
