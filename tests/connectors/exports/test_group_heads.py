@@ -100,3 +100,8 @@ def test_what_stands_once_above_the_lines_of_an_order_is_of_them(tmp_path: Path)
     sales = reading.part("sales")
     assert (units(reading), reading.questions) == ({"KA": 28.0, "KB": 39.0}, ()) and sales is not None
     assert len(set(sales["happened_at"].to_pylist())) == 14 and sales["customer"].to_pylist()[0] == "C1"
+
+
+def test_names_above_nothing_are_no_groups(tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", ["Product,Date,Qty", "KA,,", "KB,,", ",,", "KC,,"])
+    assert not any("groups" in note.text("en") for note in reading.notes)

@@ -94,8 +94,8 @@ def _heads(cells: Cells, place: int, filled: np.ndarray) -> np.ndarray | None:
     last, alone = int(heads.sum()) - 1, filled[:, heads].any(axis=1).sum() == 1
     if count[0] or (alone and any(i < last for i in notes)):  # rows above the first group, or groups of groups
         return None
-    cells_below = np.median(filled.sum(axis=0)[~own & filled.any(axis=0)])
-    if cells_below < _LEAST_CELLS or (not alone and len(notes) > (1 - _MOSTLY) * (last + 1)):
+    below = filled.sum(axis=0)[~own & filled.any(axis=0)]
+    if not len(below) or np.median(below) < _LEAST_CELLS or (not alone and len(notes) > (1 - _MOSTLY) * (last + 1)):
         return None
     if alone:
         heads[np.flatnonzero(heads)[notes]] = False
