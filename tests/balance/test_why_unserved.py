@@ -474,3 +474,58 @@ def test_hours_that_are_lacking_beside_overtime_that_is_too_dear_are_not_what_is
     rows = cleared(state_of(**tables, line_calendar=more, late_days=21)).gaps.to_pylist()
     (late,) = [r for r in rows if r["late_units"] > 0]
     assert (late["late_units"], late["binding"], late["needed_amount"]) == (1.0, "", None)
+
+
+def short_of_two(hours: float, limit: float) -> Clearing:
+    """60 A are wanted a week; each takes an hour of L, and a P, which O brings."""
+    return cleared(
+        state_of(
+            asked=60.0,
+            products=[{"product": "A", "price": 100.0}, {"product": "P", "kind": "component", "price": 1.0}],
+            recipes=[{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 1.0}],
+            components=[{"product": "A", "component": "P", "units_per_unit": 1.0}],
+            lines=[{"line": "L", "hours_per_week": hours}],
+            offers=[{"offer": "O", "product": "P", "price": 1.0, "units_per_week": limit, "lead_days": 0.0}],
+        )
+    )
+
+
+def test_where_two_things_are_short_both_are_named():
+    """40 hours and 45 P a week: with the hours that are short alone 45 are made, with the P alone none more."""
+    found = short_of_two(40.0, 45.0)
+    told = [(r["binding"], r["short_too"], r["needed_amount"]) for r in found.gaps.to_pylist()]
+    assert told == [("L", ["O"], None)] * 3
+    cost = sum(found.cost.values())
+    assert sum(short_of_two(40.0, 60.0).cost.values()) == pytest.approx(cost)
+    alone = short_of_two(60.0, 45.0).gaps.to_pylist()
+    assert [(r["binding"], r["short_too"], r["needed_amount"]) for r in alone] == [("O", None, 15.0)] * 3
+    assert [r["lost_units"] for r in short_of_two(60.0, 60.0).gaps.to_pylist()] == [0.0] * 3
+
+
+def test_what_an_order_takes_whatever_its_size_is_counted_before_more_is_promised():
+    """One A of the first week is late, for 2: an order of its own would take a P, of which none is there, and three N
+    at 5 each that nobody would pay for it."""
+    recipes = [{"recipe": "R", "product": "A", "cost_per_unit": 1.0, "setup_cost": 0.5}]
+    parts = [
+        {"product": "A", "component": "P", "units_per_unit": 1.0, "units_per_lot": 0.0},
+        {"product": "A", "component": "N", "units_per_unit": 1.0, "units_per_lot": 3.0},
+    ]
+    found = cleared(
+        state_of(
+            weeks=2,
+            late_days=14,
+            demand=[request("d0", 1.0, 0), request("d1", 10.0, 1)],
+            products=[
+                {"product": "A", "price": 100.0},
+                *({"product": p, "kind": "material", "price": price} for p, price in (("P", 1.0), ("N", 5.0))),
+            ],
+            economics=[{"product": "A", "late_cost_per_unit_week": 2.0, "holding_cost_per_unit_week": 0.1}],
+            recipes=recipes,
+            components=parts,
+            offers=[
+                {"offer": f"O{p}", "product": p, "price": price, "lead_days": lead}
+                for p, price, lead in (("P", 1.0, 7.0), ("N", 5.0, 0.0))
+            ],
+        )
+    ).gaps.to_pylist()
+    assert [(r["late_units"], r["binding"]) for r in found if r["late_units"] > 0] == [(1.0, "")]

@@ -74,6 +74,7 @@ GAPS_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("short_too", pa.list_(pa.string())),
     ]
 )
 # Share of an amount, or of a unit, that a difference of sums may be off by.
@@ -494,6 +495,7 @@ def _gaps(
                 pa.array(no_time & (soonest[:, 0] > 0)), _dates(day_numbers(market.bucket_starts)[soonest[:, 0]]), None
             ),
             "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
+            "short_too": binding.beside.take(pa.array(cell[0] * buckets + bucket, mask=missing <= NOTHING)),
         },
         schema=GAPS_SCHEMA,
     )

@@ -337,7 +337,8 @@ class Clearing:
         and are kept for later requests or orders, kept_for: the first of these with their days, or, where no start is
         left in time and no binding is told, what took units from there until then ('units → product (bucket)'); where
         no start is left in time, soonest_days of the way that is there soonest, and soonest_start, the bucket in which
-        it can first start, where that is not the plan's first.
+        it can first start, where that is not the plan's first; short_too: what is short beside binding, without which
+        more of that alone would not do.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
     flow, hours, money: the plan's books in units, hours and money (balance/cost_and_flow_tables.py).

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
 # Fewer units than these are no gap: of expected demand, of which each product and time has a little; and in all.
 LEAST_SHORT, ANY_SHORT = 0.5, 0.005
+# What parts names in one text.
+BETWEEN = "\0"
 
 
 def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
@@ -77,24 +79,34 @@ def lacking_of_run(tables: Mapping[str, pa.Table]) -> dict[str, str]:
 
 
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
-    """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price), the
-    most first; those that nothing scarce stands in the way of are not counted. `kept_for` of the most units, where it
-    is that what lies there is kept for others."""
+    """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price, and
+    what is short beside it), the most first; those that nothing scarce stands in the way of are not counted. `kept_for`
+    of the most units, where it is that what lies there is kept for others."""
     short = pc.add(gaps["late_units"], gaps["lost_units"])
     told = pc.and_(pc.greater(short, 0.0), pc.not_equal(pc.fill_null(gaps["binding"], ""), ""))
-    rows = gaps.append_column("short", short).append_column("kept", pc.is_valid(gaps["kept_for"])).filter(told)
+    rows = gaps.append_column("short", short).append_column("kept", pc.is_valid(gaps["kept_for"]))
+    rows = rows.append_column("together", together(gaps)).filter(told)
     rows = rows.sort_by([("short", "descending"), ("bucket", "ascending"), ("kept_for", "ascending")])
-    names = [*keys, "binding", "kept"]
+    names = [*keys, "binding", "together", "kept"]
     by = rows.group_by(names, use_threads=False).aggregate(
         [("short", "sum"), ("binding_price", "max"), ("needed_unit", "max"), ("kept_for", "first")]
     )
     found = [
-        {name: r[name] for name in names}
+        {name: r[name] for name in names if name != "together"}
+        | {"beside": tuple(r["together"].split(BETWEEN)) if r["together"] else ()}
         | {"units": r["short_sum"], "price": r["binding_price_max"], "unit": r["needed_unit_max"]}
         | {"kept_for": r["kept_for_first"]}
         for r in by.to_pylist()
     ]
-    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"], r["kept"]))
+    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"], r["kept"], r["beside"]))
+
+
+def together(gaps: pa.Table) -> pa.Array | pa.ChunkedArray:
+    """(row) what is short beside the scarce thing, as one text, '' where nothing is; an earlier version did not keep
+    it."""
+    if "short_too" not in gaps.column_names:
+        return pa.repeat(pa.scalar(""), gaps.num_rows)
+    return pc.fill_null(pc.binary_join(gaps["short_too"], BETWEEN), "")
 
 
 def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> list[Row]:
