@@ -451,12 +451,14 @@ AFTER_DUE_SCHEMA = pa.schema(
 class Plan:
     """Orders to give out, and the orders already out that the plan counts on (locked, with state).
 
-    after_due: rows of AFTER_DUE_SCHEMA, of requests that customers made.
+    gaps: those of the clearing, with the numbers of the orders that took what is missing. after_due: rows of
+    AFTER_DUE_SCHEMA, of requests that customers made.
     """
 
     orders: tuple[PlannedOrder, ...]
     kept: pa.Table
     after_due: pa.Table = field(default_factory=AFTER_DUE_SCHEMA.empty_table)
+    gaps: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 # dispatch ----------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from datong.plan.out_by_day import dated
 from datong.plan.pegging import Peg, Use, hurt
 from datong.plan.planning_inputs import Work, lots_by_product, supply_of
 from datong.plan.reason import Reasons
+from datong.plan.sent_by_orders import with_numbers
 from datong.plan.worth_behind import worth_behind
 
 
@@ -48,7 +49,8 @@ def orders_of(
     work, found, days = with_days.work, with_days.found, with_days.days
     ours, pegs = sorted(days, key=place), found.pegs
     numbers = order_numbers(state, work, ours, proposed)
-    reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
+    gaps = with_numbers(clearing.gaps, numbers, work.starts)
+    reasons = Reasons(state, sensed, demand, replace(clearing, gaps=gaps), work, numbers, found)
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
     begun = {row["order"]: row["start"] for row in state.table("orders").select(["order", "start"]).to_pylist()}
@@ -80,7 +82,7 @@ def orders_of(
             )
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
-    return Plan(tuple(orders), kept, after_due(work, found, days))
+    return Plan(tuple(orders), kept, after_due(work, found, days), gaps)
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

@@ -156,7 +156,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "netting": result.forecast.netting,
         "clearing": clearing.quantities,
         "prices": clearing.prices,
-        "gaps": clearing.gaps,
+        "gaps": result.plan.gaps,
         "deliveries": clearing.deliveries,
         "flow": clearing.flow,
         "stock_limits": clearing.stock_limits,
