@@ -13,6 +13,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Clearing, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network import facts as network_facts
+from datong.questions.demand_totals import short_by_cause
 
 MONDAY = date(2026, 1, 5)
 MARKETS = {"product": "A", "market": "all"}
@@ -529,3 +530,32 @@ def test_what_an_order_takes_whatever_its_size_is_counted_before_more_is_promise
         )
     ).gaps.to_pylist()
     assert [(r["late_units"], r["binding"]) for r in found if r["late_units"] > 0] == [(1.0, "")]
+
+
+def test_what_is_lost_for_its_price_is_told_apart_from_what_is_late_for_want_of_hours():
+    """15 hours a week, and 20 R lie there, and an order of more costs 400. Of 22 A, which wait for two weeks,
+    15 are made at once, 5 a week later for want of hours, and 2, at 10 each, do not pay for that."""
+    found = cleared(
+        state_of(
+            late_days=14,
+            demand=[request("d", 22.0, 0)],
+            products=[{"product": "A", "price": 10.0}, {"product": "R", "kind": "material", "price": 1.0}],
+            economics=[
+                {"product": "A", "late_cost_per_unit_week": 0.5, "holding_cost_per_unit_week": 0.1}
+                | {"lost_sale_cost_per_unit": 10.0}
+            ],
+            recipes=[{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 1.0}],
+            components=[{"product": "A", "component": "R", "units_per_unit": 1.0}],
+            lines=[{"line": "L", "hours_per_week": 15.0}],
+            offers=[{"offer": "O", "product": "R", "price": 1.0, "cost_per_order": 400.0, "lead_days": 0.0}],
+            stock=stock_of(20.0, product="R"),
+        )
+    )
+    (row,) = (r for r in found.gaps.to_pylist() if r["demand_units"] > 0)
+    assert [row[f"{name}_units"] for name in ("on_time", "late", "lost")] == [15.0, 5.0, 2.0]
+    assert (row["binding"], row["needed_amount"], row["lost_dearer"]) == ("L", 5.0, True)
+    told = short_by_cause({"gaps": found.gaps}, {})
+    assert {(r["cause"], r["binding"]): r["units"] for r in told if r["units"]} == {
+        ("scarce", "L"): 5.0,
+        ("dearer", ""): 2.0,
+    }

@@ -15,7 +15,7 @@ from datong.balance.cost_and_flow_tables import flow, hours, money
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
-from datong.balance.served_later import served_later
+from datong.balance.served_later import Later, served_later
 from datong.balance.solution import Prices, Solution
 from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
@@ -75,6 +75,7 @@ GAPS_SCHEMA = pa.schema(
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
         ("short_too", pa.list_(pa.string())),
+        ("lost_dearer", pa.bool_()),
     ]
 )
 # Share of an amount, or of a unit, that a difference of sums may be off by.
@@ -108,9 +109,11 @@ def read_back(
             return by_prices(market, product, units, ways, scarcity)
         return by_orders(market, product, units, outcome, told, solution.started, lots)
 
-    def why(product: IntArray, units: Units) -> tuple[Binding, Kept, IntArray]:
+    def why(product: IntArray, units: Units) -> tuple[Binding, Kept, Later]:
         lying = kept(market, product, units, outcome, solution.started, found)
         later = served_later(market, product, units.lost, outcome, solution.started, lots)
+        later = replace(later, dearer=later.dearer & ~(lying.units > 0))
+        units = replace(units, lost=np.where(later.dearer, 0.0, units.lost))
         binding = where_kept(market, product, units, in_the_way(product, units), lying)
         sent = sent_elsewhere(market, product, units, solution.started, binding)
         return binding, with_sent(market, lying, sent), later
@@ -422,7 +425,7 @@ def _gaps(
     market: Market,
     outcome: Outcome,
     demand: Forecast,
-    why: Callable[[IntArray, Units], tuple[Binding, Kept, IntArray]],
+    why: Callable[[IntArray, Units], tuple[Binding, Kept, Later]],
     found: Delivered | None,
 ) -> pa.Table:
     """Units by product, market and bucket.
@@ -454,7 +457,7 @@ def _gaps(
     late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
     blamed = replace(units, late=late)
     binding, lying, could = why(demanded, blamed)
-    days = _days_more(market, blamed, could)
+    days = _days_more(market, blamed, could.bucket)
     at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
@@ -462,8 +465,11 @@ def _gaps(
     cell = of[row // buckets], bucket
     flat = own.map(lambda amount: amount.ravel()[row])
     products = pa.array([product_of(market, market.products.names[demanded[d]]) for d in of], pa.string())
-    missing, start = flat.late + flat.lost, binding.bucket[cell]
-    of_all = (units.late + units.lost)[cell]
+    is_dear = could.dearer[cell] & (flat.lost > NOTHING)
+    # What is lost because it is dear waits for nothing.
+    missing, start = flat.late + np.where(is_dear, 0.0, flat.lost), binding.bucket[cell]
+    start = np.where(is_dear & (flat.late <= NOTHING), bucket, start)
+    of_all = (units.late + np.where(could.dearer, 0.0, units.lost))[cell]
     share = missing / np.where(of_all > 0, of_all, 1.0)
     needed = binding.needed[cell] * share
     is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
@@ -496,6 +502,7 @@ def _gaps(
             ),
             "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
             "short_too": binding.beside.take(pa.array(cell[0] * buckets + bucket, mask=missing <= NOTHING)),
+            "lost_dearer": is_dear,
         },
         schema=GAPS_SCHEMA,
     )

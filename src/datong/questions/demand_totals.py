@@ -78,10 +78,43 @@ def lacking_of_run(tables: Mapping[str, pa.Table]) -> dict[str, str]:
     )
 
 
+def by_cause(gaps: pa.Table) -> pa.Table:
+    """The table `gaps` with rows of their own for what is lost because it costs more than it is worth, where something
+    else stands in the way of what is late; an earlier version did not tell them apart."""
+    if "lost_dearer" not in gaps.column_names:
+        return gaps
+    apart = pc.and_(pc.fill_null(gaps["lost_dearer"], False), pc.greater(gaps["late_units"], 0.0))
+    both = gaps.filter(apart)
+    if not both.num_rows:
+        return gaps
+    nothing = pa.repeat(pa.scalar(0.0), both.num_rows)
+    late = _with(both, {"lost_units": nothing, "refused_units": nothing})
+    dear = _with(both, {name: nothing for name in ("demand_units", "on_time_units", "late_units", *_HAPPENS)})
+    return pa.concat_tables([gaps.filter(pc.invert(apart)), late, dearer_rows(dear)])
+
+
+# Of a row of gaps: what happens in its bucket, whenever it was due.
+_HAPPENS = ("served_units", "waiting_units")
+# What tells of a cause, of which nothing is to be told.
+_TOLD = ("needed_amount", "needed_unit", "kept_units", "kept_for", "soonest_start", "soonest_days", "short_too")
+
+
+def dearer_rows(rows: pa.Table) -> pa.Table:
+    """Rows of `gaps`, or of what is late, as of units that cost more than they are worth."""
+    bucket = rows["bucket"] if "bucket" in rows.column_names else rows["due_in"]
+    empty = {name: pa.nulls(rows.num_rows, rows[name].type) for name in _TOLD if name in rows.column_names}
+    return _with(rows, {"binding": pa.repeat(pa.scalar(""), rows.num_rows), "binding_bucket": bucket} | empty)
+
+
+def _with(rows: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
+    return pa.table({name: columns.get(name, rows[name]) for name in rows.column_names}, schema=rows.schema)
+
+
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
     """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price, and
     what is short beside it), the most first; those that nothing scarce stands in the way of are not counted. `kept_for`
     of the most units, where it is that what lies there is kept for others."""
+    gaps = by_cause(gaps)
     short = pc.add(gaps["late_units"], gaps["lost_units"])
     told = pc.and_(pc.greater(short, 0.0), pc.not_equal(pc.fill_null(gaps["binding"], ""), ""))
     rows = gaps.append_column("short", short).append_column("kept", pc.is_valid(gaps["kept_for"]))
@@ -121,7 +154,7 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     """
     gaps = tables["gaps"]
     waits = pc.is_in(gaps["product"], pa.array(list(lacks), pa.string()))
-    own = gaps.filter(pc.invert(waits))
+    own = by_cause(gaps.filter(pc.invert(waits)))
     found = [row | {"cause": "kept" if row["kept"] else "scarce"} for row in binding_units(own)]
     short = pc.add(own["late_units"], own["lost_units"])
     unbound, no_way = pc.equal(pc.fill_null(own["binding"], ""), ""), pc.is_null(own["binding_bucket"])

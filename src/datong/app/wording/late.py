@@ -14,7 +14,7 @@ from datong.app.wording.report_inputs import ReportInputs
 from datong.model.late_causes import LateCause, cause_of, no_time_words, short_together
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.questions.demand_totals import LEAST_SHORT
+from datong.questions.demand_totals import LEAST_SHORT, dearer_rows
 
 Row = dict[str, Any]
 
@@ -80,7 +80,10 @@ def late_rows(inputs: ReportInputs) -> pa.Table:
     at = pc.index_in(_cells(rows["product"], rows["market"], rows["due_in"]), cells)
     missing = [LATE_SCHEMA.field(name) for name in _CAUSE if name not in short.column_names]
     short = _with(short, {field.name: pa.nulls(short.num_rows, field.type) for field in missing})
+    dear = short["lost_dearer"] if "lost_dearer" in short.column_names else pa.repeat(pa.scalar(False), short.num_rows)
     rows = _with(rows, {name: short[name].take(at) for name in _CAUSE} | {"product_name": _names(inputs, rows)})
+    is_dear = pc.and_(pc.not_equal(rows["service"], "late"), pc.fill_null(dear.take(at), False))
+    rows = pa.concat_tables([rows.filter(pc.invert(is_dear)), dearer_rows(rows.filter(is_dear))])
     # Of what is served in a bucket the days are those until then; else of what is lost there, if anything is.
     days = pc.days_between(rows["due_in"], rows["served_in"])
     rows = _with(rows, {"needed_days": pc.coalesce(days, rows["needed_days"])}).select(LATE_SCHEMA.names)
