@@ -157,6 +157,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "clearing": clearing.quantities,
         "prices": clearing.prices,
         "gaps": result.plan.gaps,
+        "taken": result.plan.taken,
         "deliveries": clearing.deliveries,
         "flow": clearing.flow,
         "stock_limits": clearing.stock_limits,
