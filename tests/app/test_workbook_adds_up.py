@@ -389,7 +389,7 @@ def test_expected_demand_adds_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_chains_add_up(seed: int) -> None:
-    """Lots, set-ups, lanes, components, yields, calendars, days for weeks, orders that are out; alternatives, what orders
+    """Lots, set-ups, lanes, components, yields, calendars, days for weeks, orders out; alternatives, what orders
     take whatever their size, steps and bills that change: every sheet adds up."""
     state = random_chain(seed, without=("locked", "lines at once")).state  # hours beside those of an order's own line
     learnt = nothing_learnt()

@@ -89,7 +89,7 @@ def by_cause(gaps: pa.Table) -> pa.Table:
         return gaps
     nothing = pa.repeat(pa.scalar(0.0), both.num_rows)
     late = _with(both, {"lost_units": nothing, "refused_units": nothing})
-    dear = _with(both, {name: nothing for name in ("demand_units", "on_time_units", "late_units", *_HAPPENS)})
+    dear = _with(both, dict.fromkeys(("demand_units", "on_time_units", "late_units", *_HAPPENS), nothing))
     return pa.concat_tables([gaps.filter(pc.invert(apart)), late, dearer_rows(dear)])
 
 
