@@ -451,11 +451,8 @@ def _gaps(
         rest = _less(units, known, of)
         expected = np.maximum(_expected(units, demand, of, item) - known.asked, 0.0)
         own = _added(_split(rest, of, expected), known)
-    # What was due before and is served at once could not come sooner: nothing stands in its way.
-    soonest = np.minimum(market.demand.owed, outcome.served_by[:, 0])
-    late = units.late.copy()
-    late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
-    blamed = replace(units, late=late)
+    blamed = _to_blame(market, outcome, demanded, units)
+    late = blamed.late
     binding, lying, could = why(demanded, blamed)
     days = _days_more(market, blamed, could.bucket)
     at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
@@ -463,7 +460,7 @@ def _gaps(
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
     bucket, name = row % buckets, pa.array(row // buckets)
     cell = of[row // buckets], bucket
-    flat = own.map(lambda amount: amount.ravel()[row])
+    place, flat = cell[0] * buckets + bucket, own.map(lambda amount: amount.ravel()[row])
     products = pa.array([product_of(market, market.products.names[demanded[d]]) for d in of], pa.string())
     is_dear = could.dearer[cell] & (flat.lost > NOTHING)
     # What is lost because it is dear waits for nothing.
@@ -473,7 +470,7 @@ def _gaps(
     share = missing / np.where(of_all > 0, of_all, 1.0)
     needed = binding.needed[cell] * share
     is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
-    whom = lying.whom.take(pa.array(cell[0] * buckets + bucket, mask=(missing <= NOTHING) | at_once[cell]))
+    whom = lying.whom.take(pa.array(place, mask=(missing <= NOTHING) | at_once[cell]))
     is_needed = (needed > 0) & (missing > NOTHING)
     soonest = soonest_ways(market)[demanded[cell[0]]]
     no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell] & (soonest[:, 0] >= 0)
@@ -489,23 +486,33 @@ def _gaps(
             "refused_units": flat.refused,
             "served_units": flat.served,
             "waiting_units": flat.waiting,
-            "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
+            "binding": binding.name.take(pa.array(place)),
             "binding_price": pa.array(binding.price[cell], from_pandas=True),
-            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
+            "binding_bucket": _when(market, start >= 0, start),
             "needed_amount": pa.array(needed, mask=~is_needed),
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
             "kept_for": whom,
-            "soonest_start": pc.if_else(
-                pa.array(no_time & (soonest[:, 0] > 0)), _dates(day_numbers(market.bucket_starts)[soonest[:, 0]]), None
-            ),
+            "soonest_start": _when(market, no_time & (soonest[:, 0] > 0), soonest[:, 0]),
             "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
-            "short_too": binding.beside.take(pa.array(cell[0] * buckets + bucket, mask=missing <= NOTHING)),
+            "short_too": binding.beside.take(pa.array(place, mask=missing <= NOTHING)),
             "lost_dearer": is_dear,
         },
         schema=GAPS_SCHEMA,
     )
+
+
+def _to_blame(market: Market, outcome: Outcome, demanded: IntArray, units: Units) -> Units:
+    """Units without what was due before and is served at once: it could not come sooner, nothing stands in its way."""
+    soonest, late = np.minimum(market.demand.owed, outcome.served_by[:, 0]), units.late.copy()
+    late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
+    return replace(units, late=late)
+
+
+def _when(market: Market, told: BoolArray, bucket: IntArray) -> pa.Array:
+    """First days of buckets, null where they are not told."""
+    return pc.if_else(pa.array(told), _dates(day_numbers(market.bucket_starts)[bucket]), None)
 
 
 def _expected(units: Units, demand: Forecast, of: IntArray, item: IntArray) -> FloatArray:
