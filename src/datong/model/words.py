@@ -164,9 +164,15 @@ def amount(value: float) -> str:
 def digits_of(value: float) -> int:
     """Digits after the point that a number asks for: none from 100 on, one from 10 on, else two, and of whole numbers
     none; whole tenths and quarters, as parts of units mostly are, have theirs whatever their size."""
-    if not math.isfinite(value) or abs(value - round(value)) <= ROUNDING:
-        return 0
     size = abs(value)
-    by_size = 0 if size >= 100 else 1 if size >= 10 else 2
-    parts = next((digits for digits, of in ((1, 10), (2, 4)) if abs(size * of - round(size * of)) <= ROUNDING), 0)
-    return max(by_size, parts)
+    if not math.isfinite(size) or _is_whole(size):
+        return 0
+    if size < 10:
+        return 2
+    if _is_whole(size * 10):
+        return 1
+    return 2 if _is_whole(size * 4) else 1 if size < 100 else 0
+
+
+def _is_whole(size: float) -> bool:
+    return abs(size - round(size)) <= ROUNDING

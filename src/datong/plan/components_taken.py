@@ -30,7 +30,8 @@ def components_taken(work: Work, numbers: Mapping[Lot, str], pegs: Mapping[Lot, 
     them it takes whatever its size, and money for taking that one of alternatives. Of orders that are out, what is
     picked for them in this plan."""
     picked = _picked(pegs)
-    rows = [row for lot, order in numbers.items() if lot.way.is_order for row in _of_lot(work, lot, order, picked)]
+    takes = [(lot, order) for lot, order in numbers.items() if lot.way.is_order and (lot.way.uses or lot.way.lot_uses)]
+    rows = [row for lot, order in takes for row in _of_lot(work, lot, order, picked)]
     rows += _of_orders_out(work, pegs)
     columns = {name: [row[name] for row in rows] for name in TAKEN_SCHEMA.names}
     return pa.table(columns, schema=TAKEN_SCHEMA)
