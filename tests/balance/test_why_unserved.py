@@ -559,3 +559,38 @@ def test_what_is_lost_for_its_price_is_told_apart_from_what_is_late_for_want_of_
         ("scarce", "L"): 5.0,
         ("dearer", ""): 2.0,
     }
+
+
+def test_a_component_that_others_would_leave_for_another_one_is_not_short():
+    """20 hours make 20 of 30 A, a P each. B takes the last 10 P, for Q is a little dearer; but Q lies there, so that
+    hours alone are short: with ten more B takes Q."""
+
+    def told(hours: float) -> list[tuple[Any, ...]]:
+        uses = [("A", "P", None, 0.0), ("B", "P", "g", 0.0), ("B", "Q", "g", 0.5)]
+        found = cleared(
+            state_of(
+                weeks=2,
+                demand=[request("a", 30.0, 0), request("b", 10.0, 0, product="B")],
+                products=[
+                    *({"product": p, "price": 100.0, "kind": "finished"} for p in "AB"),
+                    *({"product": p, "price": 1.0, "kind": "material"} for p in "PQ"),
+                ],
+                recipes=[
+                    {"recipe": f"{p}/{line}", "product": p, "line": line, "hours_per_unit": 1.0, "setup_cost": 1.0}
+                    for p, line in ("AL", "BK")
+                ],
+                components=[
+                    {"product": p, "component": c, "units_per_unit": 1.0, "alternate_group": group}
+                    | {"alternate_cost_per_unit": cost}
+                    for p, c, group, cost in uses[::-1]
+                ],
+                lines=[{"line": "L", "hours_per_week": hours}, {"line": "K", "hours_per_week": 40.0}],
+                offers=[{"offer": f"O{p}", "product": p, "price": 1.0, "lead_days": 28.0} for p in "PQ"],
+                stock=[*stock_of(30.0, product="P"), *stock_of(50.0, product="Q")],
+            )
+        )
+        rows = [r for r in found.gaps.to_pylist() if r["product"] == "A" and r["demand_units"] > 0]
+        return [(r["lost_units"], r["binding"], r["short_too"], r["needed_amount"]) for r in rows]
+
+    assert told(20.0) == [(10.0, "L", None, 10.0)]
+    assert [lost for lost, *_ in told(30.0)] == [0.0]

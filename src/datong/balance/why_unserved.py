@@ -452,13 +452,13 @@ class _Left:
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])
             # What is taken now may be missing later: it must be there by the first bucket that is short of it.
-            short = lot * each - self.pool[part, start : None if buckets is None else start + buckets]
+            short = lot * each - self._there(part, start, buckets)
             lacks = float(short.max())
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
                 found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
         for part, units in market.rules.per_lot.of_way(way) if self.lots[way, start] == 0 else ():
-            short = units - self.pool[part, start : None if buckets is None else start + buckets]
+            short = units - self._there(part, start, buckets)
             if float(short.max()) > NOTHING:
                 first = start + int(np.flatnonzero(short > NOTHING)[0])
                 found.append((0.0, part, self._missing(part, first, float(short.max()))))
@@ -467,6 +467,49 @@ class _Left:
             price = float(self.prices.limit[way, start])
             found.append((room, -1, _Obstacle(facts.name, False, price, start, lot - room)))
         return found
+
+    def _there(self, part: int, start: int, buckets: int | None) -> FloatArray:
+        """(bucket) units of a component from a start on that the orders leave, or would with others of alternatives."""
+        until = slice(start, None if buckets is None else start + buckets)
+        there = self.pool[part, until]
+        return there + self.freed[part][until] if part in self.freed else there
+
+    @cached_property
+    def freed(self) -> dict[int, FloatArray]:
+        """By component (bucket) units more that would lie at its end, were others of alternatives picked where they lie
+        there for good: for each component by itself."""
+        picks: dict[int, list[int]] = defaultdict(list)
+        for way in np.flatnonzero([facts.picks is not None for facts in self.market.ways.facts]).tolist():
+            picks[int(self.market.ways.product[way])].append(way)
+        found: dict[int, FloatArray] = {}
+        for own in picks.values():
+            for way in own if len(own) > 1 else ():
+                picked = np.cumsum(self.started[way])
+                for part, each in self._takes(way):
+                    others = [w for w in own if w != way and part not in dict(self._takes(w))]
+                    instead = [self._picked_instead(way, other) for other in others]
+                    freed = found.setdefault(part, np.zeros(self.market.buckets))
+                    freed += each * np.minimum(np.sum(instead, axis=0), picked)
+        return found
+
+    def _takes(self, way: int) -> list[tuple[int, float]]:
+        uses = self.uses_of[self.first_use[way] : self.first_use[way + 1]]
+        return [(int(self.market.uses.component[use]), float(self.market.uses.units[use])) for use in uses]
+
+    def _picked_instead(self, way: int, other: int) -> FloatArray:
+        """(bucket) picks until then for which another alternative lies there from then on, and nobody takes it."""
+        takes = self._takes(other)
+        left = {part: np.minimum.accumulate(self.pool[part, ::-1])[::-1].copy() for part, _ in takes}
+        moved = np.zeros(self.market.buckets)
+        for t in np.flatnonzero(self.started[way] > NOTHING).tolist():
+            if not self.market.ways.is_open[other, t]:
+                continue
+            units = min(float(self.started[way, t]), *(float(left[part][t]) / each for part, each in takes))
+            if units > NOTHING:
+                moved[t:] += units
+                for part, each in takes:
+                    left[part] -= units * each
+        return moved
 
     def _missing(self, part: int, bucket: int, lacks: float) -> _Obstacle:
         """A component, and what one more unit of it there would save: nothing where some lies idle."""
