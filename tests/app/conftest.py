@@ -230,7 +230,7 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
             given_out=SimpleNamespace(market_bound=84_000.0, lots=None), findings=(), clearing=clearing
         ),
         futures=FUTURES_SCHEMA.empty_table(),
-        plan=Plan(orders, kept),
+        plan=Plan(orders, kept, gaps=gaps),
         messages=(OrderMessage("M1", "works", orders[0]),),
         learnt=Learnt({}, {}, {}, {}, scores),
     )

@@ -9,7 +9,7 @@ from cases.random_chains import random_chain
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.model.errors import NoPlan
-from datong.model.late_causes import cause_of
+from datong.model.late_causes import cause_of, short_together
 from datong.model.words import Message
 from datong.questions.run import RunAsked
 from datong.questions.tables_out import message_of
@@ -22,7 +22,10 @@ KINDS = {
     **dict.fromkeys(("report.gap.no_time_days", "report.gap.no_time_start", "report.gap.fenced"), "no_time"),
     "report.gap.no_binding": "dearer",
     "plan.why_late.was_due": "was_due",
-    **{f"plan.why_late.{key}": "scarce" for key in ("short", "fenced", "shut", "full", "few", "few_overtime")},
+    **{
+        f"plan.why_late.{key}": "scarce"
+        for key in ("short", "fenced", "shut", "full", "few", "few_overtime", "short_too")
+    },
 }
 
 
@@ -67,7 +70,11 @@ def test_an_order_names_the_cause_that_the_sheet_late_names(seed: int) -> None:
             if KINDS[why.key] == "scarce":
                 words = why.text("en")
                 rows = by_request[name]
-                same = [view.cause(row) in words and str(row["binding_bucket"]) in words for row in rows]
+                named = [[row["binding"], *short_together(row)] for row in rows]
+                same = [
+                    all(name in words for name in names) and str(row["binding_bucket"]) in words
+                    for row, names in zip(rows, named, strict=True)
+                ]
                 assert any(same), (order, words, [(view.cause(row), row["binding_bucket"]) for row in rows])
     # And each order says so of everything that it serves late, three of a kind by name.
     late = {r["order"]: set(r["hurts"]) for r in view.inputs.tables["orders"].to_pylist() if r["hurts"]}

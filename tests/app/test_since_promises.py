@@ -66,3 +66,32 @@ def test_an_order_that_starts_as_before_has_not_moved(start: str, due: str, unit
     now = pa.Table.from_pylist([columns | {"units": units, "start": days[2], "due": days[3]}])
     (change,) = order_changes(was, now, ChainSettings("works").calendar.bucket_start).to_pylist()
     assert change["change"] == kind
+
+
+def test_a_new_day_of_an_order_that_is_out_is_told(tmp_path: Path) -> None:
+    """PO is due on the 16th; then its supplier says the 23rd. Nothing else of it is new, and K stands as it was."""
+    orders = (
+        "order,kind,product,offer,units,start,due\nPO,buy,M,O,5,2026-01-02,{due}\nK,buy,M,O,3,2026-01-02,2026-01-20\n"
+    )
+    events = "happened_at,order,state\n2026-01-02,PO,accepted\n2026-01-02,K,accepted\n"
+    files = FILES | {
+        "products.csv": "product,price,kind\nA,100,finished\nM,1,material\n",
+        "components.csv": "product,component,units_per_unit\nA,M,1\n",
+        "offers.csv": "offer,product,price,lead_days\nO,M,1,7\n",
+        "orders.csv": orders.format(due="2026-01-16"),
+        "order_events.csv": events,
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        chain.run(parse_moment("2026-01-05", chain.settings))
+    (tmp_path / "orders.csv").write_text(orders.format(due="2026-01-23"), encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        table = chain.run(parse_moment("2026-01-12", chain.settings)).tables["since"]
+    rows = [r for r in table.to_pylist() if r["part"] == "came_back" and r["subject"] in ("PO", "K")]
+    assert [(r["kind"], r["subject"], r["day_before"], r["day_after"]) for r in rows] == [
+        ("new_day", "PO", date(2026, 1, 16), date(2026, 1, 23))
+    ]
+    text = message_of(rows[0]["text_key"], rows[0]["text_params"])
+    assert text.text("en") == "PO: 5 of M due 2026-01-23 now, before 2026-01-16"
+    assert "2026-01-23" in text.text("zh")

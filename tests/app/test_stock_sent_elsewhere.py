@@ -47,9 +47,9 @@ def causes(folder: Path) -> tuple[str, str, str, str]:
 
 
 def test_stock_that_is_sent_to_another_site_is_told(tmp_path: Path) -> None:
-    """All 100 go to DE: NEAR does without them, though they lay there."""
+    """All 100 go to DE, by the transfer that is named: NEAR does without them, though they lay there."""
     late, week, told, reasons = causes(roastery(tmp_path / "m"))
-    where = "100 → ES@DE (2026-06-01)"
+    where = "100 → ES@DE (2026-06-01, T20260601-001)"
     assert late.startswith(f"what lay there is sent on or goes into something else ({where}), and nothing ordered now")
     assert f"in time for 50 of them (such as {where})" in week
     assert f"goes into something else ({where}), and nothing else can be there by then" in told

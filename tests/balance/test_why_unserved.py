@@ -13,6 +13,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Clearing, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network import facts as network_facts
+from datong.questions.demand_totals import short_by_cause
 
 MONDAY = date(2026, 1, 5)
 MARKETS = {"product": "A", "market": "all"}
@@ -474,3 +475,122 @@ def test_hours_that_are_lacking_beside_overtime_that_is_too_dear_are_not_what_is
     rows = cleared(state_of(**tables, line_calendar=more, late_days=21)).gaps.to_pylist()
     (late,) = [r for r in rows if r["late_units"] > 0]
     assert (late["late_units"], late["binding"], late["needed_amount"]) == (1.0, "", None)
+
+
+def short_of_two(hours: float, limit: float) -> Clearing:
+    """60 A are wanted a week; each takes an hour of L, and a P, which O brings."""
+    return cleared(
+        state_of(
+            asked=60.0,
+            products=[{"product": "A", "price": 100.0}, {"product": "P", "kind": "component", "price": 1.0}],
+            recipes=[{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 1.0}],
+            components=[{"product": "A", "component": "P", "units_per_unit": 1.0}],
+            lines=[{"line": "L", "hours_per_week": hours}],
+            offers=[{"offer": "O", "product": "P", "price": 1.0, "units_per_week": limit, "lead_days": 0.0}],
+        )
+    )
+
+
+def test_where_two_things_are_short_both_are_named():
+    """40 hours and 45 P a week: with the hours that are short alone 45 are made, with the P alone none more."""
+    found = short_of_two(40.0, 45.0)
+    told = [(r["binding"], r["short_too"], r["needed_amount"]) for r in found.gaps.to_pylist()]
+    assert told == [("L", ["O"], None)] * 3
+    cost = sum(found.cost.values())
+    assert sum(short_of_two(40.0, 60.0).cost.values()) == pytest.approx(cost)
+    alone = short_of_two(60.0, 45.0).gaps.to_pylist()
+    assert [(r["binding"], r["short_too"], r["needed_amount"]) for r in alone] == [("O", None, 15.0)] * 3
+    assert [r["lost_units"] for r in short_of_two(60.0, 60.0).gaps.to_pylist()] == [0.0] * 3
+
+
+def test_what_an_order_takes_whatever_its_size_is_counted_before_more_is_promised():
+    """One A of the first week is late, for 2: an order of its own would take a P, of which none is there, and three N
+    at 5 each that nobody would pay for it."""
+    recipes = [{"recipe": "R", "product": "A", "cost_per_unit": 1.0, "setup_cost": 0.5}]
+    parts = [
+        {"product": "A", "component": "P", "units_per_unit": 1.0, "units_per_lot": 0.0},
+        {"product": "A", "component": "N", "units_per_unit": 1.0, "units_per_lot": 3.0},
+    ]
+    found = cleared(
+        state_of(
+            weeks=2,
+            late_days=14,
+            demand=[request("d0", 1.0, 0), request("d1", 10.0, 1)],
+            products=[
+                {"product": "A", "price": 100.0},
+                *({"product": p, "kind": "material", "price": price} for p, price in (("P", 1.0), ("N", 5.0))),
+            ],
+            economics=[{"product": "A", "late_cost_per_unit_week": 2.0, "holding_cost_per_unit_week": 0.1}],
+            recipes=recipes,
+            components=parts,
+            offers=[
+                {"offer": f"O{p}", "product": p, "price": price, "lead_days": lead}
+                for p, price, lead in (("P", 1.0, 7.0), ("N", 5.0, 0.0))
+            ],
+        )
+    ).gaps.to_pylist()
+    assert [(r["late_units"], r["binding"]) for r in found if r["late_units"] > 0] == [(1.0, "")]
+
+
+def test_what_is_lost_for_its_price_is_told_apart_from_what_is_late_for_want_of_hours():
+    """15 hours a week, and 20 R lie there, and an order of more costs 400. Of 22 A, which wait for two weeks,
+    15 are made at once, 5 a week later for want of hours, and 2, at 10 each, do not pay for that."""
+    found = cleared(
+        state_of(
+            late_days=14,
+            demand=[request("d", 22.0, 0)],
+            products=[{"product": "A", "price": 10.0}, {"product": "R", "kind": "material", "price": 1.0}],
+            economics=[
+                {"product": "A", "late_cost_per_unit_week": 0.5, "holding_cost_per_unit_week": 0.1}
+                | {"lost_sale_cost_per_unit": 10.0}
+            ],
+            recipes=[{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 1.0}],
+            components=[{"product": "A", "component": "R", "units_per_unit": 1.0}],
+            lines=[{"line": "L", "hours_per_week": 15.0}],
+            offers=[{"offer": "O", "product": "R", "price": 1.0, "cost_per_order": 400.0, "lead_days": 0.0}],
+            stock=stock_of(20.0, product="R"),
+        )
+    )
+    (row,) = (r for r in found.gaps.to_pylist() if r["demand_units"] > 0)
+    assert [row[f"{name}_units"] for name in ("on_time", "late", "lost")] == [15.0, 5.0, 2.0]
+    assert (row["binding"], row["needed_amount"], row["lost_dearer"]) == ("L", 5.0, True)
+    told = short_by_cause({"gaps": found.gaps}, {})
+    assert {(r["cause"], r["binding"]): r["units"] for r in told if r["units"]} == {
+        ("scarce", "L"): 5.0,
+        ("dearer", ""): 2.0,
+    }
+
+
+def test_a_component_that_others_would_leave_for_another_one_is_not_short():
+    """20 hours make 20 of 30 A, a P each. B takes the last 10 P, for Q is a little dearer; but Q lies there, so that
+    hours alone are short: with ten more B takes Q."""
+
+    def told(hours: float) -> list[tuple[Any, ...]]:
+        uses = [("A", "P", None, 0.0), ("B", "P", "g", 0.0), ("B", "Q", "g", 0.5)]
+        found = cleared(
+            state_of(
+                weeks=2,
+                demand=[request("a", 30.0, 0), request("b", 10.0, 0, product="B")],
+                products=[
+                    *({"product": p, "price": 100.0, "kind": "finished"} for p in "AB"),
+                    *({"product": p, "price": 1.0, "kind": "material"} for p in "PQ"),
+                ],
+                recipes=[
+                    {"recipe": f"{p}/{line}", "product": p, "line": line, "hours_per_unit": 1.0, "setup_cost": 1.0}
+                    for p, line in ("AL", "BK")
+                ],
+                components=[
+                    {"product": p, "component": c, "units_per_unit": 1.0, "alternate_group": group}
+                    | {"alternate_cost_per_unit": cost}
+                    for p, c, group, cost in uses[::-1]
+                ],
+                lines=[{"line": "L", "hours_per_week": hours}, {"line": "K", "hours_per_week": 40.0}],
+                offers=[{"offer": f"O{p}", "product": p, "price": 1.0, "lead_days": 28.0} for p in "PQ"],
+                stock=[*stock_of(30.0, product="P"), *stock_of(50.0, product="Q")],
+            )
+        )
+        rows = [r for r in found.gaps.to_pylist() if r["product"] == "A" and r["demand_units"] > 0]
+        return [(r["lost_units"], r["binding"], r["short_too"], r["needed_amount"]) for r in rows]
+
+    assert told(20.0) == [(10.0, "L", None, 10.0)]
+    assert [lost for lost, *_ in told(30.0)] == [0.0]

@@ -99,6 +99,9 @@ def test_demand_that_ends_before_the_horizon_leaves_weeks_that_look_free() -> No
     rows = [*wanted(due=date(2024, 1, 19)), {"demand": "E", "product": "B", "due": MONDAY, "units": 1.0}]
     (told,) = found(chain(3, **press() | {"products": two, "demand": rows}), "demand_ends_for_some")
     assert told.severity == "note" and "B 2024-01-01" in told.text("en")
+    # A row a month: that of the next is due after the horizon, so that the demand for B goes on.
+    monthly = [*rows, {"demand": "N", "product": "B", "due": date(2024, 2, 1), "units": 1.0}]
+    assert "demand_ends_for_some" not in codes(chain(3, **press() | {"products": two, "demand": monthly}))
     # What is wanted of nothing, or after the horizon, covers none of it; a chain without any has nothing to say.
     late = chain(3, **press() | {"demand": wanted(due=date(2024, 1, 22))})
     assert [f.rows_affected for f in found(late, "demand_beyond")] == [1]

@@ -1,6 +1,7 @@
 """Components that go bad: lots are bought anew for what no longer keeps, by hand; chains at random run under the rules
 that the referee of tests/cases does not know."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -11,12 +12,13 @@ import pyarrow as pa
 import pytest
 
 from cases.random_chains import RandomChain, random_chain
-from datong.cycle import run_cycle
+from datong.cycle import CycleResult, run_cycle
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.errors import NoPlan
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.shelf_life import wasted
+from datong.plan.reason import sentence
 
 MONDAY = date(2026, 1, 5)
 
@@ -91,6 +93,29 @@ def test_flour_is_bought_anew_where_it_no_longer_keeps(
     assert flour(bakery(days, stock, **offer)) == (bought, bad, 0.0)
 
 
+def told_bad(result: CycleResult, product: str) -> dict[tuple[str, str], float]:
+    """What the reasons of a product's orders say goes bad: units by the day they start and the bucket at whose end."""
+    found: dict[tuple[str, str], float] = {}
+    for order in result.plan.orders:
+        for cause in order.causes if order.product == product else ():
+            if cause.text.key == "plan.cause.goes_bad":
+                params = dict(cause.text.params)
+                found[str(order.start), dict(params["when"].params)["day"].isoformat()] = params["units"]
+    return found
+
+
+def test_an_order_says_what_of_it_goes_bad_and_when() -> None:
+    """Of 30 that come in the first week 10 are used in each of two, and of 30 of the third in each of two."""
+    result = run_cycle(bakery(7.0, min_order_units=30.0), nothing_learnt(), (), 0)
+    weeks = [(MONDAY + timedelta(weeks=t)).isoformat() for t in range(4)]
+    assert told_bad(result, "flour") == {(weeks[0], weeks[1]): 10.0, (weeks[2], weeks[3]): 10.0}
+    (first, *_) = (o for o in result.plan.orders if o.product == "flour")
+    assert "of these 10 will have gone bad at the end of the week of 2026-01-12" in sentence(first, "en")
+    assert "报废" in sentence(first, "zh")
+    # All 80 that go bad lay there already: no order is for them.
+    assert told_bad(run_cycle(bakery(7.0, 100.0), nothing_learnt(), (), 0), "flour") == {}
+
+
 def with_rules(made: RandomChain) -> RandomChain | None:
     """A random chain with smallest deliveries, groups, shelf lives and substitutes, or some of them; None: none."""
     random = np.random.default_rng(made.seed)
@@ -118,8 +143,15 @@ def test_a_chain_runs_whatever_its_rules(seed: int) -> None:
     if made is None:
         return
     try:
-        clearing = run_cycle(made.state, nothing_learnt(), (), 0).clearing
+        result = run_cycle(made.state, nothing_learnt(), (), 0)
     except NoPlan:
         return
+    clearing = result.clearing
+    gone: dict[str, float] = defaultdict(float)
+    for row in clearing.flow.to_pylist():
+        gone[row["product"]] += row["wasted_units"]
+    for row in made.tables["products"]:
+        said = sum(told_bad(result, row["product"]).values())
+        assert said <= gone[row["product"]] + 0.05 * len(result.plan.orders), row["product"]
     total = sum(clearing.cost.values())
     assert clearing.lower_bound <= total + 1e-6 * max(abs(total), 1.0)

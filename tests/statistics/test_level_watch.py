@@ -134,3 +134,19 @@ def test_a_small_group_takes_the_movement_of_all_and_few_series_have_none():
     factors = [common.look(units[:, t]) for t in range(40)]
     assert factors[30][7] == pytest.approx(factors[30][0], rel=0.02)
     assert all(few.look(units[:4, t]).tolist() == [1.0] * 4 for t in range(40))
+
+
+def test_a_rise_by_half_is_found_in_eleven_weeks_on_average():
+    """After two years of history, 10 of 200 series, of counts between 10 and 100 a week; one that is not found counts
+    as 40 weeks."""
+    late = []
+    for mean, size in ((10.0, None), (20.0, None), (50.0, 20.0), (100.0, 20.0)):
+        for seed in range(3):
+            random = np.random.default_rng([seed, int(mean), 9])
+            level = np.full((200, 150), mean)
+            level[:10, 110:] *= 1.5
+            units = random.poisson(level) if size is None else random.negative_binomial(size, size / (size + level))
+            found = watch(units.astype(float), ALONE, WEEKS, 0.1)
+            since = [found.since[(found.series == i) & (found.since >= 110)] for i in range(10)]
+            late += [int(one[0]) - 109 if len(one) else 40 for one in since]
+    assert np.mean(late) < 11.4

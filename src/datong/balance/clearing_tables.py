@@ -15,7 +15,7 @@ from datong.balance.cost_and_flow_tables import flow, hours, money
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
-from datong.balance.served_later import served_later
+from datong.balance.served_later import Later, served_later
 from datong.balance.solution import Prices, Solution
 from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
@@ -77,6 +77,8 @@ GAPS_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("short_too", pa.list_(pa.string())),
+        ("lost_dearer", pa.bool_()),
         ("fenced_until", pa.date32()),
     ]
 )
@@ -111,9 +113,11 @@ def read_back(
             return by_prices(market, product, units, ways, scarcity)
         return by_orders(market, product, units, outcome, told, solution.started, lots)
 
-    def why(product: IntArray, units: Units) -> tuple[Binding, Kept, IntArray]:
+    def why(product: IntArray, units: Units) -> tuple[Binding, Kept, Later]:
         lying = kept(market, product, units, outcome, solution.started, found)
         later = served_later(market, product, units.lost, outcome, solution.started, lots)
+        later = replace(later, dearer=later.dearer & ~(lying.units > 0))
+        units = replace(units, lost=np.where(later.dearer, 0.0, units.lost))
         binding = where_kept(market, product, units, in_the_way(product, units), lying)
         sent = sent_elsewhere(market, product, units, solution.started, binding)
         return binding, with_sent(market, lying, sent), later
@@ -450,7 +454,7 @@ def _gaps(
     market: Market,
     outcome: Outcome,
     demand: Forecast,
-    why: Callable[[IntArray, Units], tuple[Binding, Kept, IntArray]],
+    why: Callable[[IntArray, Units], tuple[Binding, Kept, Later]],
     found: Delivered | None,
 ) -> pa.Table:
     """Units by product, market and bucket.
@@ -476,26 +480,25 @@ def _gaps(
         rest = _less(units, known, of)
         expected = np.maximum(_expected(units, demand, of, item) - known.asked, 0.0)
         own = _added(_split(rest, of, expected), known)
-    # What was due before and is served at once could not come sooner: nothing stands in its way.
-    soonest = np.minimum(market.demand.owed, outcome.served_by[:, 0])
-    late = units.late.copy()
-    late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
-    blamed = replace(units, late=late)
+    blamed = _to_blame(market, outcome, demanded, units)
+    late = blamed.late
     binding, lying, could = why(demanded, blamed)
-    days = _days_more(market, blamed, could)
+    days = _days_more(market, blamed, could.bucket)
     at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
     bucket, name = row % buckets, pa.array(row // buckets)
     cell = of[row // buckets], bucket
-    flat = own.map(lambda amount: amount.ravel()[row])
+    place, flat = cell[0] * buckets + bucket, own.map(lambda amount: amount.ravel()[row])
     products = pa.array([product_of(market, market.products.names[demanded[d]]) for d in of], pa.string())
-    missing, start = flat.late + flat.lost, binding.bucket[cell]
-    of_all = (units.late + units.lost)[cell]
+    is_dear = could.dearer[cell] & (flat.lost > NOTHING)
+    # What is lost because it is dear waits for nothing.
+    missing, start = flat.late + np.where(is_dear, 0.0, flat.lost), binding.bucket[cell]
+    start = np.where(is_dear & (flat.late <= NOTHING), bucket, start)
+    of_all = (units.late + np.where(could.dearer, 0.0, units.lost))[cell]
     share = missing / np.where(of_all > 0, of_all, 1.0)
     needed = binding.needed[cell] * share
-    is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
-    whom = lying.whom.take(pa.array(cell[0] * buckets + bucket, mask=(missing <= NOTHING) | at_once[cell]))
+    whom = lying.whom.take(pa.array(place, mask=(missing <= NOTHING) | at_once[cell]))
     is_needed = (needed > 0) & (missing > NOTHING)
     soonest = soonest_ways(market)[demanded[cell[0]]]
     no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell] & (soonest[:, 0] >= 0)
@@ -511,16 +514,18 @@ def _gaps(
             "refused_units": flat.refused,
             "served_units": flat.served,
             "waiting_units": flat.waiting,
-            "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
+            "binding": binding.name.take(pa.array(place)),
             "binding_price": pa.array(binding.price[cell], from_pandas=True),
-            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(days_of[start]), None),
+            "binding_bucket": _when(market, start >= 0, start),
             "needed_amount": pa.array(needed, mask=~is_needed),
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
-            "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
+            "kept_units": pa.array(share * lying.units[cell], mask=(lying.units[cell] <= 0) | (missing <= NOTHING)),
             "kept_for": whom,
-            "soonest_start": pc.if_else(pa.array(no_time & (soonest[:, 0] > 0)), _dates(days_of[soonest[:, 0]]), None),
+            "soonest_start": _when(market, no_time & (soonest[:, 0] > 0), soonest[:, 0]),
             "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
+            "short_too": binding.beside.take(pa.array(place, mask=missing <= NOTHING)),
+            "lost_dearer": is_dear,
             "fenced_until": _fenced(market, demanded, binding, cell, no_time, missing),
         },
         schema=GAPS_SCHEMA,
@@ -549,6 +554,18 @@ def _fenced(
         if thing >= 0:
             found[row] = fence_of(market, thing, t if no_time[row] else int(binding.bucket[d, t]))
     return pa.array(found, pa.date32())
+
+
+def _to_blame(market: Market, outcome: Outcome, demanded: IntArray, units: Units) -> Units:
+    """Units without what was due before and is served at once: it could not come sooner, nothing stands in its way."""
+    soonest, late = np.minimum(market.demand.owed, outcome.served_by[:, 0]), units.late.copy()
+    late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
+    return replace(units, late=late)
+
+
+def _when(market: Market, told: BoolArray, bucket: IntArray) -> pa.Array:
+    """First days of buckets, null where they are not told."""
+    return pc.if_else(pa.array(told), _dates(day_numbers(market.bucket_starts)[bucket]), None)
 
 
 def _expected(units: Units, demand: Forecast, of: IntArray, item: IntArray) -> FloatArray:

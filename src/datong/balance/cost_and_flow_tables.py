@@ -139,14 +139,15 @@ def futures(market: Market) -> pa.Table:
 def flow(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
     as nothing; `received` is what is bought and what orders out bring, `taken` what those use or send; `used` and
-    `moved_out` are of new orders."""
+    `moved_out` are of new orders. What is picked of alternatives is used; the choice itself is no thing that flows."""
     kind = np.array([w.told_kind for w in market.ways.facts], dtype=np.str_)
     arrives, starts = _arrivals(market, solution.started), solution.started
     made, bought, moved_in = (
         _by_product(market, np.where((kind == k)[:, None], arrives, 0.0)) for k in ("make", "buy", "move")
     )
     served_in = _by_product(market, np.where((kind == "serve")[:, None], arrives, 0.0))
-    moves = np.isin(kind, ("move", "serve"))
+    picks = np.array([w.picks is not None for w in market.ways.facts], dtype=bool)
+    moves = np.isin(kind, ("move", "serve")) & ~picks
     moved_out, used = (_uses(market, np.where(of[:, None], starts, 0.0)) for of in (moves, ~moves))
     if lots is not None:
         market.rules.per_lot.take_off(used, -lots)
@@ -164,7 +165,9 @@ def flow(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray 
     wasted = solution.wasted if solution.wasted.size else np.zeros(market.stock.fixed.shape)
     opening = np.concatenate([opening_stock[:, None], outcome.stock[:, :-1]], axis=1)
     columns = [opening, made, received, moved_in + served_in, used, moved_out, taken, delivered, wasted, outcome.stock]
-    product, t = np.nonzero(np.max([np.abs(c) for c in columns], axis=0) > NOTHING)
+    flows = np.max([np.abs(c) for c in columns], axis=0) > NOTHING
+    flows[market.ways.product[picks]] = False
+    product, t = np.nonzero(flows)
     products, sites = _places(market)
     told = [np.where(np.abs(column) > NOTHING, column, 0.0) for column in columns]  # sums leave parts of rounding
     return pa.table(

@@ -108,7 +108,7 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
             rules=replace(
                 rules,
                 priorities=Priorities(none),
-                max_lateness=MaxLateness(np.zeros((0, market.buckets))),
+                max_lateness=MaxLateness(np.zeros((0, market.buckets)), np.zeros(0, dtype=np.int64)),
                 smallest_delivery=SmallestDelivery(none, (), ()),
                 safety_stock=rules.safety_stock.without(),
                 largest_stock=rules.largest_stock.without(),

@@ -3,30 +3,48 @@
 The orders and deliveries of the plan stay as they are. Asked for in a later bucket the units come of stock that nobody
 takes from then on, or of one lot more (its components of such stock, or of lots of theirs), on regular hours that the
 orders leave and within the limits of ways. That counts where it costs less than losing them: then there is a plan that
-serves them, beside everybody else, and is cheaper than refusing them.
+serves them, beside everybody else, and is cheaper than refusing them. Where it costs more, within the time for which
+they wait, nothing is scarce: they are lost because they are dearer than they are worth.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome
 from datong.balance.room_left import Room
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 
 NOTHING = 1e-6
 # So many products and buckets are looked into, those with most units first; of the others nothing is told.
 MOST_LOOKED_INTO = 500
 
 
+@dataclass(frozen=True, eq=False)
+class Later:
+    """Of what is lost in each bucket, all of it together."""
+
+    # (product asked for, bucket) the first later bucket in which it could be served, asked for then; -1: none.
+    bucket: IntArray
+    # (product asked for, bucket) whether it could come later within the time for which it waits, and nothing but what
+    # that costs is in the way.
+    dearer: BoolArray
+
+
 def served_later(
     market: Market, demanded: IntArray, lost: FloatArray, outcome: Outcome, started: FloatArray, lots: FloatArray | None
-) -> IntArray:
-    """(product asked for, bucket) the first later bucket in which all the units lost there could be served; -1: none.
+) -> Later:
+    """When what is lost could be served, and whether it is lost because that is dear: of given demand, and of orders in
+    lots.
 
     demanded: (product asked for) its index. lost: (product asked for, bucket) units. started, lots: (way, bucket) units
     and orders.
     """
-    later = np.full(lost.shape, -1, dtype=np.int64)
+    later, dearer = np.full(lost.shape, -1, dtype=np.int64), np.zeros(lost.shape, dtype=bool)
+    wait = np.full(len(market.products), np.iinfo(np.int64).max)
+    np.minimum.at(wait, market.demand.product, market.rules.max_lateness.wait)
+    is_known = lots is not None and market.given_demand is not None
     room = Room(market, outcome, started, lots)
     each = _least_lost_cost(market)
     cells = [(-float(lost[d, t]), int(d), int(t)) for d, t in zip(*np.nonzero(lost > NOTHING), strict=True)]
@@ -34,10 +52,11 @@ def served_later(
         product = int(demanded[d])
         for bucket in range(t + 1, market.buckets):
             money = room.cost(product, bucket, -units)
+            dearer[d, t] |= is_known and money is not None and bucket - t <= wait[product]
             if money is not None and money < -units * float(each[product]) - NOTHING:
                 later[d, t] = bucket
                 break
-    return later
+    return Later(later, dearer)
 
 
 def _least_lost_cost(market: Market) -> FloatArray:

@@ -66,7 +66,10 @@ def where_kept(market: Market, demanded: IntArray, units: Units, binding: Bindin
         names[d * market.buckets + t] = market.products.names[int(demanded[d])]
     hours[of, bucket], price[of, bucket], when[of, bucket] = False, 0.0, bucket
     needed[of, bucket] = missing[of, bucket]
-    return replace(binding, name=pa.array(names, pa.string()), hours=hours, price=price, bucket=when, needed=needed)
+    told = pa.array(names, pa.string())
+    cells = np.arange(units.asked.size)
+    beside = binding.beside.take(pa.array(cells, mask=(lying.units > 0).ravel()))
+    return replace(binding, name=told, hours=hours, price=price, bucket=when, needed=needed, beside=beside)
 
 
 def sent_elsewhere(

@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
 from datong.balance.arrays import Market
+from datong.balance.bound import unit_prices
 from datong.balance.evaluate import Outcome, service
 from datong.balance.scarcity import IDLE, LINE, NOTHING, PRODUCT, Scarcity, name_of
 from datong.balance.solution import Prices
@@ -62,7 +64,7 @@ class Binding:
 
     hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which it is short, or a
     way would start, -1 where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce
-    or more of it alone would not do.
+    or more of it alone would not do; beside: flat, names of what is short as well, null where nothing is.
     """
 
     name: pa.StringArray
@@ -70,6 +72,7 @@ class Binding:
     price: FloatArray
     bucket: IntArray
     needed: FloatArray
+    beside: pa.ListArray
 
 
 def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
@@ -95,7 +98,8 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
     prices, needed, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
     prices[d, t], buckets[d, t] = top.price, bucket
     needed[d, t] = per_unit * (units.late + units.lost)[d, t]
-    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed)
+    alone = pa.nulls(len(cells), pa.list_(pa.string()))
+    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed, alone)
 
 
 def _last_there(cheapest: IntArray) -> IntArray:
@@ -193,7 +197,7 @@ class _Obstacle:
     """What keeps a way from bringing more.
 
     name: of a line, component or offer, counted in hours or in units; price: money per unit of it; bucket: in which it
-    is short; amount: of it that would do, 0 where more of it alone would not.
+    is short; amount: of it that would do, 0 where more of it alone would not; beside: names of what is short as well.
     """
 
     name: str
@@ -201,6 +205,7 @@ class _Obstacle:
     price: float
     bucket: int
     amount: float
+    beside: tuple[str, ...] = ()
 
 
 def by_orders(
@@ -220,11 +225,12 @@ def by_orders(
     started, lots: (way, bucket) units and orders started.
     """
     left = _Left(market, outcome, prices, started, lots)
-    worth = _worth_on_time(market, demanded, outcome)
+    worth = _worth_on_time(market, demanded, units, outcome)
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
     buckets = np.full(shape, -1, dtype=np.int64)
+    beside: list[tuple[str, ...] | None] = [None] * units.asked.size
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
         product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
@@ -236,21 +242,27 @@ def by_orders(
         if obstacle is not None:
             cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
             price[d, t], needed[d, t] = obstacle.price, obstacle.amount
-    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed)
+            beside[d * market.buckets + t] = obstacle.beside or None
+    together = pa.array(beside, pa.list_(pa.string()))
+    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, together)
 
 
-def _worth_on_time(market: Market, demanded: IntArray, outcome: Outcome) -> FloatArray:
+def _worth_on_time(market: Market, demanded: IntArray, units: Units, outcome: Outcome) -> FloatArray:
     """(product asked for, bucket) money that the late and lost units due there would save if they came on time: their
-    lateness, at the mean time that those of their class wait, and what a lost one costs above being made."""
+    lateness, at the mean time that those of their class wait, and what a lost one costs above being made. units: of
+    them, without what could not come sooner."""
     told, product = service(market, outcome), market.demand.product
     late, lost = told.late.sum(axis=1), told.refused + told.never
     waits = np.maximum(outcome.waiting.sum(axis=1) / np.where(late > NOTHING, late, 1.0), 1.0)
     plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)[product]
     per_lost = np.maximum(market.lost_cost - plain, 0.0)
-    worth = told.late * (market.late_cost * waits)[:, None] + lost * per_lost[:, None]
-    by_product = np.zeros((len(market.products), market.buckets))
-    np.add.at(by_product, product, worth)
-    return by_product[demanded]
+    found = []
+    for money in (told.late * (market.late_cost * waits)[:, None], told.late, lost * per_lost[:, None]):
+        by_product = np.zeros((len(market.products), market.buckets))
+        np.add.at(by_product, product, money)
+        found.append(by_product[demanded])
+    of_late, all_late, of_lost = found
+    return of_late * units.late / np.where(all_late > NOTHING, all_late, 1.0) + of_lost
 
 
 _Found = tuple[_Obstacle | None, int, str]
@@ -375,11 +387,41 @@ class _Left:
         order of the way starts there, holding until the bucket, overtime, and what the way costs above the cheapest."""
         market, facts = self.market, self.market.ways.facts[way]
         product = int(market.ways.product[way])
-        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost
+        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost + self._per_lot_cost(way)
         early = bucket - int(market.ways.lead[way]) - start
-        above = max(float(self.normal[way] - market.products.plain_cost[product]), 0.0)
+        above = max(self._own_cost(way, start, missing) - float(market.products.plain_cost[product]), 0.0)
         overtime = self._overtime(way, start, self._more(way, start, missing), is_new=bool(self.lots[way, start] == 0))
         return setup + overtime + missing * (early * float(market.money.holding[product]) + above)
+
+    def _own_cost(self, way: int, start: int, missing: float) -> float:
+        """Money for a good unit of a way that starts then: its components at their normal cost where so many lie there,
+        else at what the cheapest of their ways that is in time costs."""
+        market, dearer = self.market, 0.0
+        for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
+            part, each = int(market.uses.component[use]), float(market.uses.units[use])
+            plain, in_time = float(market.products.plain_cost[part]), float(self.in_time[part, start])
+            lies = float(self.pool[part, start:].min()) >= missing * each - NOTHING
+            if not lies and market.uses.is_open[use, start] and np.isfinite(plain) and np.isfinite(in_time):
+                dearer += each * max(in_time - plain, 0.0)
+        return float(self.normal[way]) + dearer / float(market.ways.yield_share[way])
+
+    @cached_property
+    def in_time(self) -> FloatArray:
+        """(product, bucket) money for a unit there, were nothing scarce, by the ways that are in time."""
+        market = self.market
+        no_line, no_limit = np.zeros(market.lines.hours.shape), np.zeros(market.ways.limit.shape)
+        none = Prices(
+            line=no_line,
+            limit=no_limit,
+            turned_away=np.zeros((len(market.demand), market.buckets)),
+            component=np.full((len(market.products), market.buckets), np.inf),
+        )
+        return unit_prices(market, none)[1]
+
+    def _per_lot_cost(self, way: int) -> float:
+        """Money for what an order of the way takes whatever its size, at its normal cost."""
+        plain = np.nan_to_num(self.market.products.plain_cost, posinf=0.0)
+        return float(sum(units * plain[part] for part, units in self.market.rules.per_lot.of_way(way)))
 
     def _more(self, way: int, start: int, missing: float) -> float:
         """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
@@ -411,13 +453,13 @@ class _Left:
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])
             # What is taken now may be missing later: it must be there by the first bucket that is short of it.
-            short = lot * each - self.pool[part, start : None if buckets is None else start + buckets]
+            short = lot * each - self._there(part, start, buckets)
             lacks = float(short.max())
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
                 found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
         for part, units in market.rules.per_lot.of_way(way) if self.lots[way, start] == 0 else ():
-            short = units - self.pool[part, start : None if buckets is None else start + buckets]
+            short = units - self._there(part, start, buckets)
             if float(short.max()) > NOTHING:
                 first = start + int(np.flatnonzero(short > NOTHING)[0])
                 found.append((0.0, part, self._missing(part, first, float(short.max()))))
@@ -426,6 +468,49 @@ class _Left:
             price = float(self.prices.limit[way, start])
             found.append((room, -1, _Obstacle(facts.name, False, price, start, lot - room)))
         return found
+
+    def _there(self, part: int, start: int, buckets: int | None) -> FloatArray:
+        """(bucket) units of a component from a start on that the orders leave, or would with others of alternatives."""
+        until = slice(start, None if buckets is None else start + buckets)
+        there = self.pool[part, until]
+        return there + self.freed[part][until] if part in self.freed else there
+
+    @cached_property
+    def freed(self) -> dict[int, FloatArray]:
+        """By component (bucket) units more that would lie at its end, were others of alternatives picked where they lie
+        there for good: for each component by itself."""
+        picks: dict[int, list[int]] = defaultdict(list)
+        for way in np.flatnonzero([facts.picks is not None for facts in self.market.ways.facts]).tolist():
+            picks[int(self.market.ways.product[way])].append(way)
+        found: dict[int, FloatArray] = {}
+        for own in picks.values():
+            for way in own if len(own) > 1 else ():
+                picked = np.cumsum(self.started[way])
+                for part, each in self._takes(way):
+                    others = [w for w in own if w != way and part not in dict(self._takes(w))]
+                    instead = [self._picked_instead(way, other) for other in others]
+                    freed = found.setdefault(part, np.zeros(self.market.buckets))
+                    freed += each * np.minimum(np.sum(instead, axis=0), picked)
+        return found
+
+    def _takes(self, way: int) -> list[tuple[int, float]]:
+        uses = self.uses_of[self.first_use[way] : self.first_use[way + 1]]
+        return [(int(self.market.uses.component[use]), float(self.market.uses.units[use])) for use in uses]
+
+    def _picked_instead(self, way: int, other: int) -> FloatArray:
+        """(bucket) picks until then for which another alternative lies there from then on, and nobody takes it."""
+        takes = self._takes(other)
+        left = {part: np.minimum.accumulate(self.pool[part, ::-1])[::-1].copy() for part, _ in takes}
+        moved = np.zeros(self.market.buckets)
+        for t in np.flatnonzero(self.started[way] > NOTHING).tolist():
+            if not self.market.ways.is_open[other, t]:
+                continue
+            units = min(float(self.started[way, t]), *(float(left[part][t]) / each for part, each in takes))
+            if units > NOTHING:
+                moved[t:] += units
+                for part, each in takes:
+                    left[part] -= units * each
+        return moved
 
     def _missing(self, part: int, bucket: int, lacks: float) -> _Obstacle:
         """A component, and what one more unit of it there would save: nothing where some lies idle."""
@@ -449,7 +534,9 @@ class _Left:
         _, worst = min(short, key=lambda one: (one[0], one[1].name))
         same = all((other.name, other.bucket) == (worst.name, worst.bucket) for _, other in short)
         alone = same and all(other.amount > 0 for _, other in short)
-        return replace(worst, amount=sum(other.amount for _, other in short) if alone else 0.0)
+        names = [name for _, other in sorted(short, key=lambda one: one[0]) for name in (other.name, *other.beside)]
+        beside = tuple(name for name in dict.fromkeys(names) if name != worst.name)
+        return replace(worst, amount=sum(other.amount for _, other in short) if alone else 0.0, beside=beside)
 
     def _behind(self, part: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
         """What keeps more of a component from being there: what its own ways lack, or, where none could bring it by

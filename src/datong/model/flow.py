@@ -337,8 +337,10 @@ class Clearing:
         and are kept for later requests or orders, kept_for: the first of these with their days, or, where no start is
         left in time and no binding is told, what took units from there until then ('units → product (bucket)'); where
         no start is left in time, soonest_days of the way that is there soonest, and soonest_start, the bucket in which
-        it can first start, where that is not the plan's first; fenced_until: the end of the release fence without
-        which it, or the binding product, could have been there in time.
+        it can first start, where that is not the plan's first; short_too: what is short beside binding, without which
+        more of that alone would not do; lost_dearer: all that is of what is late alone, and what is lost could come
+        later, at more than it is worth; fenced_until: the end of the release fence without which it, or the binding
+        product, could have been there in time.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
     flow, hours, money: the plan's books in units, hours and money (balance/cost_and_flow_tables.py).
@@ -452,12 +454,15 @@ AFTER_DUE_SCHEMA = pa.schema(
 class Plan:
     """Orders to give out, and the orders already out that the plan counts on (locked, with state).
 
-    after_due: rows of AFTER_DUE_SCHEMA, of requests that customers made.
+    gaps: those of the clearing, with the numbers of the orders that took what is missing. after_due: rows of
+    AFTER_DUE_SCHEMA, of requests that customers made. taken: what each order takes (plan/components_taken.py).
     """
 
     orders: tuple[PlannedOrder, ...]
     kept: pa.Table
     after_due: pa.Table = field(default_factory=AFTER_DUE_SCHEMA.empty_table)
+    gaps: pa.Table = field(default_factory=lambda: pa.table({}))
+    taken: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 # dispatch ----------------------------------------------------------------------------------------

@@ -22,6 +22,11 @@ def cause_of(row: Mapping[str, Any]) -> tuple[LateCause, str]:
     return ("no_time" if row["binding_bucket"] is None else "dearer"), ""
 
 
+def short_together(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is short beside the scarce thing of a row of `gaps`; an earlier version of Datong did not keep it."""
+    return tuple(row.get("short_too") or ())
+
+
 def lacks(product: str, held: Mapping[str, str], bound: Collection[str]) -> str | None:
     """The product that is held back and for want of which this one runs short; None where it is not that.
 

@@ -1,5 +1,6 @@
 """Every text that a user reads, in English and Chinese, from one catalogue: the TOML files in words/."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from string import Formatter
 from typing import Any
 
 LANGUAGES = ("en", "zh")
+# Below this, a difference of numbers that are shown is rounding.
+ROUNDING = 1e-6
 
 
 @cache
@@ -149,11 +152,27 @@ def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def shown(value: float) -> float:
-    """A number as a person reads it: whole from 100 on, one decimal from 10 on, else two."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return round(float(value), digits) + 0.0
+    """A number as a person reads it, with `digits_of` it."""
+    return round(float(value), digits_of(value)) + 0.0
 
 
 def amount(value: float) -> str:
     """A number in a sentence: as a person reads it, its digits in groups of three."""
     return f"{shown(value):,.10g}"
+
+
+def digits_of(value: float) -> int:
+    """Digits after the point that a number asks for: none from 100 on, one from 10 on, else two, and of whole numbers
+    none; whole tenths and quarters, as parts of units mostly are, have theirs whatever their size."""
+    size = abs(value)
+    if not math.isfinite(size) or _is_whole(size):
+        return 0
+    if size < 10:
+        return 2
+    if _is_whole(size * 10):
+        return 1
+    return 2 if _is_whole(size * 4) else 1 if size < 100 else 0
+
+
+def _is_whole(size: float) -> bool:
+    return abs(size - round(size)) <= ROUNDING

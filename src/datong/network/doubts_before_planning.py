@@ -164,6 +164,13 @@ def _due_in(state: State, starts: Sequence[date]) -> pa.Table:
     return demand.filter(pc.and_(inside, pc.greater(demand["units"], 0.0)))
 
 
+def _asked_after(state: State, starts: Sequence[date]) -> set[str]:
+    """Products of which something is wanted after the horizon."""
+    demand, end = rows_in_plan(state), state.settings.calendar.shift(starts[-1], 1)
+    after = pc.and_(pc.greater_equal(demand["due"], pa.scalar(end)), pc.greater(demand["units"], 0.0))
+    return set(demand.filter(after)["product"].to_pylist())
+
+
 def _given_products(state: State, starts: Sequence[date]) -> set[str]:
     """Products of which all demand is given."""
     return set(_due_in(state, starts)["product"].to_pylist()) - _sold(state)
@@ -193,8 +200,10 @@ def _heaviest_weight(state: State, starts: Sequence[date]) -> dict[str, float]:
 
 
 def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
-    """Given demand that stops before the horizon does: the last weeks look free. What is forecast beside it goes on."""
-    due, goes_on = _due_in(state, starts), pa.array(sorted(forecast_products(state)), pa.string())
+    """Given demand that stops before the horizon does: the last weeks look free. What is forecast beside it goes on,
+    and so does what has rows after the horizon."""
+    due, forecast = _due_in(state, starts), forecast_products(state)
+    goes_on = pa.array(sorted(forecast | _asked_after(state, starts)), pa.string())
     due = due.filter(pc.invert(pc.is_in(due["product"], value_set=goes_on)))
     if not due.num_rows:
         return []

@@ -13,6 +13,7 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
+from datong.plan.components_taken import components_taken
 from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.earliest_due_first import worked_hours
 from datong.plan.lots_along_clearing import Lot
@@ -22,6 +23,7 @@ from datong.plan.out_by_day import dated
 from datong.plan.pegging import Peg, Use, hurt
 from datong.plan.planning_inputs import Work, lots_by_product, supply_of
 from datong.plan.reason import Reasons
+from datong.plan.sent_by_orders import with_numbers
 from datong.plan.worth_behind import worth_behind
 
 
@@ -48,7 +50,8 @@ def orders_of(
     work, found, days = with_days.work, with_days.found, with_days.days
     ours, pegs = sorted(days, key=place), found.pegs
     numbers = order_numbers(state, work, ours, proposed)
-    reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
+    gaps = with_numbers(clearing.gaps, numbers, work.starts)
+    reasons = Reasons(state, sensed, demand, replace(clearing, gaps=gaps), work, numbers, found)
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
     begun = {row["order"]: row["start"] for row in state.table("orders").select(["order", "start"]).to_pylist()}
@@ -80,7 +83,7 @@ def orders_of(
             )
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
-    return Plan(tuple(orders), kept, after_due(work, found, days))
+    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, components_taken(work, numbers, pegs))
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

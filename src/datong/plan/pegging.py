@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pyarrow.compute as pc
 
 from datong.ledger.columns import tuples
 from datong.model.flow import Clearing, Item
@@ -29,8 +30,9 @@ from datong.plan.stock_spoiled import spoiled_units
 class Use:
     """Units of a product that are used in a bucket."""
 
-    # A customer's request, expected demand, a planned order, or an order that is out already.
-    kind: Literal["request", "forecast", "order", "out"]
+    # A customer's request, expected demand, a planned order, or an order that is out already; or they go bad when the
+    # bucket ends, which is told apart (`Pegged.bad`).
+    kind: Literal["request", "forecast", "order", "out", "bad"]
     bucket: int
     units: float
     # Day on which they are wanted.
@@ -85,7 +87,8 @@ class Wait:
 class Pegged:
     """pegs: the uses of each lot in the order in which they come. before: what there was before it. waits: what it
     takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring. uses,
-    comes: by product, everything that uses it, and what comes of it in the order in which it is there."""
+    comes: by product, everything that uses it, and what comes of it in the order in which it is there. bad: what of
+    each lot goes bad, by the bucket at whose end it does."""
 
     pegs: dict[Lot, list[Peg]]
     before: dict[Lot, Before]
@@ -93,6 +96,7 @@ class Pegged:
     of_out: list[tuple[Comes, Peg]]
     uses: Mapping[str, Sequence[Use]]
     comes: "Mapping[str, Sequence[Source]]"
+    bad: Mapping[Lot, Mapping[int, float]]
 
 
 def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
@@ -105,12 +109,13 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     of_out: list[tuple[Comes, Peg]] = []
     before: dict[Lot, Before] = {}
     waits: dict[Lot, list[Wait]] = defaultdict(list)
+    gone, bad = _bad(work, clearing), defaultdict[Lot, dict[int, float]](dict)
     for product, sources in comes.items():
-        queue = _queue(uses.get(product, ()), sources)
+        queue = _queue([*uses.get(product, ()), *gone.get(product, ())], sources)
         place = 0
         left = queue[0].units if queue else 0.0
         stock = on_order = planned = 0.0
-        usable = _whole_parts([units for _, units in sources]) if _in_whole_units(queue) else None
+        usable = _whole_parts([units for _, units in sources]) if _in_whole_units(uses.get(product, ())) else None
         for i, (source, units) in enumerate(sources):
             lot = source if isinstance(source, Lot) else None
             if lot is not None:
@@ -118,9 +123,12 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
             good = units if usable is None else usable[i]
             while good > NOTHING and place < len(queue):
                 taken = min(good, left)
-                if lot is not None and taken > NOTHING:
+                is_bad, bucket = queue[place].kind == "bad", queue[place].bucket
+                if lot is not None and taken > NOTHING and is_bad:
+                    bad[lot][bucket] = bad[lot].get(bucket, 0.0) + taken
+                if lot is not None and taken > NOTHING and not is_bad:
                     pegs[lot].append(Peg(queue[place], taken))
-                if isinstance(source, Comes) and taken > NOTHING:
+                if isinstance(source, Comes) and taken > NOTHING and not is_bad:
                     of_out.append((source, Peg(queue[place], taken)))
                 parent = queue[place].parent
                 comes_then = isinstance(source, Comes) and parent is not None and source.bucket == parent.start
@@ -145,12 +153,24 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
         through,
         uses,
         comes,
+        bad,
     )
+
+
+def _bad(work: Work, clearing: Clearing) -> Mapping[str, list[Use]]:
+    """By product, or label of a stock point, what goes bad: after everything else of its bucket."""
+    at, names = {s: t for t, s in enumerate(work.starts)}, work.facts.names_by_product
+    found: dict[str, list[Use]] = defaultdict(list)
+    rows = clearing.flow.filter(pc.greater(clearing.flow["wasted_units"], NOTHING))
+    for product, site, bucket, units in tuples(rows, "product", "site", "bucket", "wasted_units"):
+        label = names[product].get(site or "", product)
+        found[label].append(Use("bad", at[bucket], units, bucket))
+    return found
 
 
 def _queue(uses: Iterable[Use], sources: "Sequence[Source]") -> list[Use]:
     """What uses a product, in the order in which it takes what comes."""
-    queue = sorted(uses, key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.kind == "order", _turn(u), u.name))
+    queue = sorted(uses, key=_place)
     if not any(use.kind == "out" for use in queue):
         return queue
     there = np.cumsum([units for _, units in sources])
@@ -158,8 +178,13 @@ def _queue(uses: Iterable[Use], sources: "Sequence[Source]") -> list[Use]:
     for use, last in zip(queue, np.searchsorted(there + NOTHING, until).tolist(), strict=True):
         source = sources[last][0] if last < len(sources) else None
         if use.kind == "out" and _waits_in_bucket(use, source):
-            return sorted(queue, key=lambda u: (u.bucket, u.kind != "out"))
+            return sorted(queue, key=lambda u: (u.bucket, u.kind == "bad", u.kind != "out"))
     return queue
+
+
+def _place(use: Use) -> tuple[Any, ...]:
+    kinds = use.kind == "bad", use.kind == "order"
+    return use.bucket, kinds[0], -use.priority, not use.firm, use.due, kinds[1], _turn(use), use.name
 
 
 def _turn(use: Use) -> tuple[bool, date, str]:

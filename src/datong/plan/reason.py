@@ -161,7 +161,13 @@ class Reasons:
             causes += self._late_part(expected)
         causes += (kept := self._kept_causes(lot))
         causes += self._good_units(lot)
-        left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs)
+        bad = self.found.bad.get(lot, {})
+        causes += [
+            Cause("plan", message("plan.cause.goes_bad", units=shown(units), when=self.when(bucket)))
+            for bucket, units in sorted(bad.items())
+            if units >= LEAST_TOLD
+        ]
+        left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs) - sum(bad.values())
         causes += self._parts_of_a_unit(lot, left)
         if left >= LEAST_TOLD and (lies := self._lies_at_end(lot)) > 0:
             if not kept:

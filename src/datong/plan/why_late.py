@@ -14,7 +14,7 @@ from datong.ledger.columns import tuples
 from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.state import State
 from datong.model.flow import Cause, Clearing
-from datong.model.late_causes import LateCause, cause_of, lacks, no_time_words
+from datong.model.late_causes import LateCause, cause_of, lacks, no_time_words, short_together
 from datong.model.words import Message, message, shown
 from datong.plan.order_words import MOST_ROWS, OrderWords
 from datong.plan.pegging import Peg, bucket_of
@@ -31,6 +31,7 @@ COLUMNS = (
     "kept_for",
     "soonest_start",
     "soonest_days",
+    "short_too",
     "fenced_until",
 )
 
@@ -92,7 +93,8 @@ class WhyLate:
                 continue
             kind, name = cause_of(row)
             if peg.use.kind == "request" or kind in WAITS:
-                key = (self.lacked.get(row["product"]), kind, name, row["binding_bucket"], row["kept_for"])
+                short = (name, *short_together(row))
+                key = (self.lacked.get(row["product"]), kind, short, row["binding_bucket"], row["kept_for"])
                 groups[key].append((peg, row))
         return [self._late_for(own) for own in groups.values()]
 
@@ -117,6 +119,8 @@ class WhyLate:
             why = message(f"report.gap.{kind}", who=row["kept_for"])
         elif kind == "scarce":
             line, why = self._scarce(name, row)
+            for other in short_together(row):
+                why = message("plan.why_late.short_too", why=why, name=self.words.thing(other))
         elif kind == "was_due":
             why = message("plan.why_late.was_due")
         elif kind == "no_time":

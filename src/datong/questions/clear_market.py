@@ -152,14 +152,16 @@ def clear(
     )
     steps.end()
     given_out, market = decision.given_out, decision.market.market
+    gaps = decision.clearing.gaps
     if decision.chosen is None:
         orders = orders_in_fractions(given_out, decision.clearing, state.settings.calendar)
     else:
-        orders = orders_of_plan(written(begun, decision))
+        plan = written(begun, decision)
+        orders, gaps = orders_of_plan(plan), plan.gaps
     tables = {
         "orders": orders,
         "prices": decision.clearing.prices,
-        "gaps": decision.clearing.gaps,
+        "gaps": gaps,
         "deliveries": decision.clearing.deliveries,
         "flow": decision.clearing.flow,
         "stock_limits": decision.clearing.stock_limits,

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
 # Fewer units than these are no gap: of expected demand, of which each product and time has a little; and in all.
 LEAST_SHORT, ANY_SHORT = 0.5, 0.005
+# What parts names in one text.
+BETWEEN = "\0"
 
 
 def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
@@ -76,25 +78,68 @@ def lacking_of_run(tables: Mapping[str, pa.Table]) -> dict[str, str]:
     )
 
 
+def by_cause(gaps: pa.Table) -> pa.Table:
+    """The table `gaps` with rows of their own for what is lost because it costs more than it is worth, where something
+    else stands in the way of what is late; an earlier version did not tell them apart."""
+    if "lost_dearer" not in gaps.column_names:
+        return gaps
+    apart = pc.and_(pc.fill_null(gaps["lost_dearer"], False), pc.greater(gaps["late_units"], 0.0))
+    both = gaps.filter(apart)
+    if not both.num_rows:
+        return gaps
+    nothing = pa.repeat(pa.scalar(0.0), both.num_rows)
+    late = _with(both, {"lost_units": nothing, "refused_units": nothing})
+    dear = _with(both, dict.fromkeys(("demand_units", "on_time_units", "late_units", *_HAPPENS), nothing))
+    return pa.concat_tables([gaps.filter(pc.invert(apart)), late, dearer_rows(dear)])
+
+
+# Of a row of gaps: what happens in its bucket, whenever it was due.
+_HAPPENS = ("served_units", "waiting_units")
+# What tells of a cause, of which nothing is to be told.
+_TOLD = ("needed_amount", "needed_unit", "kept_units", "kept_for", "soonest_start", "soonest_days", "short_too")
+
+
+def dearer_rows(rows: pa.Table) -> pa.Table:
+    """Rows of `gaps`, or of what is late, as of units that cost more than they are worth."""
+    bucket = rows["bucket"] if "bucket" in rows.column_names else rows["due_in"]
+    empty = {name: pa.nulls(rows.num_rows, rows[name].type) for name in _TOLD if name in rows.column_names}
+    return _with(rows, {"binding": pa.repeat(pa.scalar(""), rows.num_rows), "binding_bucket": bucket} | empty)
+
+
+def _with(rows: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
+    return pa.table({name: columns.get(name, rows[name]) for name in rows.column_names}, schema=rows.schema)
+
+
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
-    """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price), the
-    most first; those that nothing scarce stands in the way of are not counted. `kept_for` of the most units, where it
-    is that what lies there is kept for others."""
+    """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price, and
+    what is short beside it), the most first; those that nothing scarce stands in the way of are not counted. `kept_for`
+    of the most units, where it is that what lies there is kept for others."""
+    gaps = by_cause(gaps)
     short = pc.add(gaps["late_units"], gaps["lost_units"])
     told = pc.and_(pc.greater(short, 0.0), pc.not_equal(pc.fill_null(gaps["binding"], ""), ""))
-    rows = gaps.append_column("short", short).append_column("kept", pc.is_valid(gaps["kept_for"])).filter(told)
+    rows = gaps.append_column("short", short).append_column("kept", pc.is_valid(gaps["kept_for"]))
+    rows = rows.append_column("together", together(gaps)).filter(told)
     rows = rows.sort_by([("short", "descending"), ("bucket", "ascending"), ("kept_for", "ascending")])
-    names = [*keys, "binding", "kept"]
+    names = [*keys, "binding", "together", "kept"]
     by = rows.group_by(names, use_threads=False).aggregate(
         [("short", "sum"), ("binding_price", "max"), ("needed_unit", "max"), ("kept_for", "first")]
     )
     found = [
-        {name: r[name] for name in names}
+        {name: r[name] for name in names if name != "together"}
+        | {"beside": tuple(r["together"].split(BETWEEN)) if r["together"] else ()}
         | {"units": r["short_sum"], "price": r["binding_price_max"], "unit": r["needed_unit_max"]}
         | {"kept_for": r["kept_for_first"]}
         for r in by.to_pylist()
     ]
-    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"], r["kept"]))
+    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"], r["kept"], r["beside"]))
+
+
+def together(gaps: pa.Table) -> pa.Array | pa.ChunkedArray:
+    """(row) what is short beside the scarce thing, as one text, '' where nothing is; an earlier version did not keep
+    it."""
+    if "short_too" not in gaps.column_names:
+        return pa.repeat(pa.scalar(""), gaps.num_rows)
+    return pc.fill_null(pc.binary_join(gaps["short_too"], BETWEEN), "")
 
 
 def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> list[Row]:
@@ -109,7 +154,7 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     """
     gaps = tables["gaps"]
     waits = pc.is_in(gaps["product"], pa.array(list(lacks), pa.string()))
-    own = gaps.filter(pc.invert(waits))
+    own = by_cause(gaps.filter(pc.invert(waits)))
     found = [row | {"cause": "kept" if row["kept"] else "scarce"} for row in binding_units(own)]
     short = pc.add(own["late_units"], own["lost_units"])
     unbound, no_way = pc.equal(pc.fill_null(own["binding"], ""), ""), pc.is_null(own["binding_bucket"])

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from html import escape
 from typing import Any
 
-from datong.model.words import catalogue, say, visible
+from datong.model.words import catalogue, digits_of, say, visible
 
 ROWS_SHOWN = 10
 _MOST_LETTERS = 40
@@ -25,7 +25,8 @@ def cell(column: str, value: object, language: str) -> str:
     if isinstance(value, bool):
         return say("shown.yes" if value else "shown.no", language)
     if isinstance(value, float):
-        return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) < 100 else f"{value:,.0f}"
+        text = f"{value:,.{2 if abs(value) < 100 else digits_of(value)}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, date):

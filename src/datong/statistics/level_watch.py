@@ -38,16 +38,17 @@ from datong.statistics.odd_blocks import stabilised
 SPIKE = 3.0
 # Variance of a change, in variances of the noise, before anything is seen; part of the evidence that compares with all
 # blocks since the last change, the rest compares with the nearest ones.
-PRIOR_VARIANCE, LONG_SHARE = 2.0, 0.5
+PRIOR_VARIANCE, LONG_SHARE = 2.0, 0.8
 # Noise is never taken to be less than this variance on the stabilised scale.
 VARIANCE_MIN = 0.05
 # Mean units a block and share of blocks with sales that a series needs to be watched.
 MEAN_MIN, SOLD_SHARE_MIN = 1.0, 0.5
 # M reaches c in a share of years that is at most this times year / c on noise of counts: it steps beyond c, and the
-# limit on single blocks holds it down (measured by benchmarks/change.py).
-OVERSHOOT = 0.5
+# limit on single blocks and the margin of the correlation hold it down. With less, two wild blocks may be a level, and
+# the share of false alarms comes near its limit where many series change (measured by benchmarks/change.py and tests).
+OVERSHOOT = 0.35
 # Standard errors added to the correlation of neighbouring blocks.
-CORRELATION_MARGIN = 1.0
+CORRELATION_MARGIN = 1.5
 CORRELATION_MAX = 0.9
 # Fewest blocks of a new level: two are a spike still.
 LATE_MIN = 3

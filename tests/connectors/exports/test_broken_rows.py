@@ -99,3 +99,12 @@ def test_a_whole_last_row_without_a_line_end_is_read(tmp_path: Path) -> None:
     assert (reading.rows, reading.sold, notes(reading)) == (40, SOLD, "")
     total = read(tmp_path / "list.csv", [*rows_of(), ["Total", "", "", "", str(SOLD)]], end="")
     assert total.sold == SOLD and "ends within" not in notes(total)
+
+
+@pytest.mark.parametrize(("end", "told"), [("4", True), ("46", False), ("4\n", False)])
+def test_a_last_number_that_may_have_lost_figures_is_told(tmp_path: Path, end: str, told: bool) -> None:
+    rows = [f"2026-03-{d:02},A{d % 3},{20 + d}" for d in range(1, 28)]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["Date,SKU,Qty", *rows, f"2026-03-28,A1,{end}"]), encoding="utf-8")
+    said = [note.text("en") for note in read_export(path).notes]
+    assert any("if the file was cut" in note for note in said) == told

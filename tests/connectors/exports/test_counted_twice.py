@@ -278,3 +278,32 @@ def test_a_list_of_which_no_row_is_left_is_read(tmp_path: Path) -> None:
     lines[1:1] = ["Total,,,9,Completed"]
     assert read(tmp_path / "list.csv", lines).sold == 0
     assert read(tmp_path / "list.csv", lines[:1]).sold == 0
+
+
+@pytest.mark.parametrize("back", [("Stornorechnung", 1), ("Storno", -1), ("冲销", 1), ("reversal", -1)])
+@pytest.mark.parametrize(("answer", "sold", "returned"), [("undone", 24 * 3, 0), ("returned", 28 * 3, 12)])
+def test_a_document_that_reverses_a_sale_leaves_it_out_or_is_a_return(
+    back: tuple[str, int], answer: str, sold: float, returned: float, tmp_path: Path
+) -> None:
+    word, sign = back
+    lines = ["Beleg,Belegart,Datum,Artikel,Menge,Betrag"]
+    for day in range(1, 29):
+        lines.append(f"{700 + day},Rechnung,2026-03-{day:02},K{day % 3},3,{30 + day % 3}")
+        if day % 7 == 0:
+            lines.append(f"{900 + day},{word},2026-03-{day:02},K{day % 3},{3 * sign},{-30 - day % 3}")
+    assert asked(read(tmp_path / "list.csv", lines)) == ["reversed"]
+    reading = read(tmp_path / "list.csv", lines, {"reversed": answer})
+    assert (reading.sold, reading.returned) == (sold, returned)
+
+
+@pytest.mark.parametrize(("answer", "sold"), [("undone", 24 * 3), ("sold", 28 * 3)])
+@pytest.mark.parametrize("word", ["VOID", "取消"])
+def test_a_void_line_below_zero_takes_its_sale_back(word: str, answer: str, sold: float, tmp_path: Path) -> None:
+    lines = ["Receipt,Type,Date,Item,Qty,Amount"]
+    for day in range(1, 29):
+        lines.append(f"{700 + day},SALE,2026-03-{day:02},K{day % 3},3,{30 + day % 3}")
+        if day % 7 == 0:
+            lines.append(f"{700 + day},{word},2026-03-{day:02},K{day % 3},-3,{-30 - day % 3}")
+    assert "reversed" in asked(read(tmp_path / "list.csv", lines))
+    reading = read(tmp_path / "list.csv", lines, {"reversed": answer})
+    assert (reading.sold, reading.returned) == (sold, 0)

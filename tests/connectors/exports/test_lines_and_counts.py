@@ -335,17 +335,42 @@ def test_what_is_not_void_is_sold(tmp_path: Path) -> None:
     assert (reading.sold, keys(reading)) == (42, [])
 
 
-def test_rows_of_a_workbook_with_errors_are_said_to_have_them(tmp_path: Path) -> None:
-    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+def book_with_errors(path: Path, column: int, rows: tuple[int, ...], value: str = "#N/A") -> Reading:
+    """An export of 28 rows with an error in a cell of some of them. column: of Date, SKU, Qty, Name of the group."""
+    with xlsxwriter.Workbook(path) as book:
         sheet = book.add_worksheet()
-        sheet.write_row(0, 0, ["Date", "SKU", "Qty"])
+        sheet.write_row(0, 0, ["Date", "SKU", "Qty", "Category"])
         for d in DAYS:
-            sheet.write_row(d, 0, [f"2026-03-{d:02}", "KT-1", 2])
-        sheet.write_formula(5, 2, "=NA()", None, "#N/A")
-    reading = read_export(tmp_path / "export.xlsx")
-    assert reading.sold == 54
-    said = "Left out: 1 row with an error in a cell (such as #N/A), or a formula without its value."
+            sheet.write_row(d, 0, [f"2026-03-{d:02}", f"KT-{d % 3}", 2, "Kitchen"])
+        for row in rows:
+            sheet.write_formula(row, column, "=NA()", None, value)
+    return read_export(path)
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+@pytest.mark.parametrize("value", ["#N/A", "#REF!", ""])
+def test_errors_where_something_is_needed_are_asked_about(tmp_path: Path, column: int, value: str) -> None:
+    reading = book_with_errors(tmp_path / "export.xlsx", column, (5, 9, 11), value)
+    assert (reading.sold, keys(reading)) == (50, ["error_cells"])
+    said = "Left out: 3 rows with an error in a cell (such as #N/A), or a formula without its value"
     assert said in reading.last_line("en")
+
+
+def test_an_error_in_a_column_that_nothing_needs_loses_no_row(tmp_path: Path) -> None:
+    reading = book_with_errors(tmp_path / "export.xlsx", 3, (5, 9, 11))
+    assert (reading.sold, keys(reading)) == (56, [])
+    assert "3 cells with an error" in notes(reading) and "Category" in notes(reading)
+
+
+def test_errors_of_a_spreadsheet_in_a_text_file_are_the_same(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty", "2026-03-{d},KT-1|KT-2|KT-3|#N/A,2")
+    assert (reading.sold, keys(reading)) == (42, ["error_cells"])
+
+
+def test_a_quantity_of_formulas_without_values_is_no_unit_a_row(tmp_path: Path) -> None:
+    reading = book_with_errors(tmp_path / "export.xlsx", 2, tuple(DAYS), "")
+    assert reading.missing == ("units",)
+    assert [finding.column for finding in reading.findings] == ["Qty"]
 
 
 # --- returns of money without a quantity ------------------------------------------------------------------------------
@@ -372,3 +397,9 @@ def test_amounts_that_are_net_of_returns_are_of_what_stayed(tmp_path: Path, amou
     header = "Date,SKU,Gross units,Returned units,Net sales"
     reading = read(tmp_path, header, f"2026-03-{{d}},KT-1,3|4|5|5,0|0|0|1,{amounts}")
     assert (prices(reading), reading.returned, keys(reading)) == ({10.0}, 7, [])
+
+
+def test_errors_in_numbers_of_orders_join_no_rows(tmp_path: Path) -> None:
+    row = "2026-03-{d},#N/A|X1|X2|X3,KT-1|KT-2,2,12.5"
+    reading = read(tmp_path, "Date,Order,SKU,Qty,Price", row)
+    assert (reading.sold, [key for key in keys(reading) if key == "repeated"]) == (56, [])

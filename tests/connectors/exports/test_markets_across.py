@@ -178,3 +178,26 @@ def test_an_amount_of_all_markets_together_is_no_price_of_one(tmp_path: Path) ->
     assert part is not None
     assert "price" not in part.column_names or set(part["price"].to_pylist()) <= {7.0, None}
     assert any("Amount" in note.text("en") for note in told.notes)
+
+
+@pytest.mark.parametrize(
+    ("places", "words"), [(("KA-1", "KB-2"), ("Stück", "Umsatz")), (("茶壶", "杯子"), ("数量", "金额"))]
+)
+def test_products_over_their_quantity_and_money_are_products(
+    tmp_path: Path, places: tuple[str, str], words: tuple[str, str]
+) -> None:
+    path = tmp_path / "sales.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write(1, 0, "Date")
+        for place, at in zip(places, (1, 3), strict=True):
+            sheet.merge_range(0, at, 0, at + 1, place)
+            sheet.write_row(1, at, words)
+        for i, day in enumerate(days()):
+            sheet.write_row(2 + i, 0, [day, FIRST[i % 4], 2.5 * FIRST[i % 4], SECOND[i % 4], 4 * SECOND[i % 4]])
+    assert [question.key for question in read_export(path).questions] == ["products_across"]
+    reading = read_export(path, {"products_across": "products"})
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (sum(SUMS), ()) and sales is not None
+    assert set(sales["product"].to_pylist()) == {*places}
+    assert {p for p in sales["price"].to_pylist() if p is not None} == {2.5, 4.0}

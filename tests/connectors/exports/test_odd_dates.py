@@ -190,3 +190,97 @@ def test_a_product_on_the_first_row_of_its_group_holds_for_all_days_of_it(
     lines = ["Product;Date;Quantity", *(f"{product};{day.strftime(written)};3" for product, day in rows)]
     reading = read(tmp_path / "list.csv", lines)
     assert (asked(reading), reading.sold) == ([], 3 * (40 + last))
+
+
+WAYS_OF_DAYS = {
+    "six digits": "{day:%y%m%d}", "Thai years": "{day.day:02}/{day.month:02}/{thai}",
+    "Thai years first": "{thai}-{day:%m-%d}",
+    "hs.": "{day.day} de {es} de {day.year} 09:05 hs.", "24:00": "{day:%Y-%m-%d} 24:00:00",
+    "h": "{day:%d/%m/%Y} 9:05 h",
+}  # fmt: skip
+_ES = ["enero", "febrero", "marzo", "abril", "mayo", "junio"]
+
+
+@pytest.mark.parametrize("way", WAYS_OF_DAYS)
+def test_days_are_read_as_shops_write_them(way: str, tmp_path: Path) -> None:
+    wanted = [date(2024, 1, 3) + timedelta(days=4 * i) for i in range(25)]
+    texts = [WAYS_OF_DAYS[way].format(day=d, thai=d.year + 543, es=_ES[d.month - 1]) for d in wanted]
+    reading = listed(tmp_path / "list.csv", texts)
+    assert asked(reading) == [] and [datetime.fromisoformat(str(d)).date() for d in days(reading)] == wanted
+
+
+@pytest.mark.parametrize("digits", ["٠١٢٣٤٥٦٧٨٩", "๐๑๒๓๔๕๖๗๘๙", "०१२३४५६७८९"])
+def test_digits_of_another_script_are_digits(digits: str, tmp_path: Path) -> None:
+    wanted = [date(2024, 1, 13) + timedelta(days=4 * i) for i in range(25)]
+    texts = [f"{d:%d/%m/%Y}".translate(str.maketrans("0123456789", digits)) for d in wanted]
+    assert days(listed(tmp_path / "list.csv", texts)) == wanted
+
+
+def test_six_digits_are_no_days_where_nothing_says_so(tmp_path: Path) -> None:
+    rows = [f"2603{d:02};2024-01-{d:02};KA;3" for d in range(1, 29)]
+    reading = read(tmp_path / "list.csv", ["Order;When;SKU;Quantity", *rows])
+    assert (reading.column("date"), reading.column("order")) == ("When", "Order")
+
+
+BARE_DAYS = ["{d:%d.%m.}", "{d.day}/{d.month}", "{d:%m-%d}", "{d:%d-%b}", "{d:%b} {d.day}", "{d.month}月{d.day}日"]
+
+
+def bare(way: str, first: date = date(2024, 1, 13)) -> tuple[list[date], list[str]]:
+    wanted = [first + timedelta(days=5 * i) for i in range(25)]
+    return wanted, [way.format(d=day) for day in wanted]
+
+
+@pytest.mark.parametrize("way", BARE_DAYS)
+def test_days_without_a_year_are_of_the_year_that_the_title_says(way: str, tmp_path: Path) -> None:
+    wanted, texts = bare(way)
+    lines = ["Sales 2024;;", "Date;SKU;Quantity", *(f"{text};KA-10;3" for text in texts)]
+    reading = read(tmp_path / "list.csv", lines)
+    assert asked(reading) == [] and days(reading) == wanted
+
+
+@pytest.mark.parametrize("way", BARE_DAYS)
+def test_a_year_that_nothing_says_is_asked(way: str, tmp_path: Path) -> None:
+    wanted, texts = bare(way)
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["Date;SKU;Quantity", *(f"{text};KA-10;3" for text in texts)]), encoding="utf-8")
+    today = date(2024, 8, 1)
+    (question,) = read_export(path, today=today).questions
+    assert question.key == "year" and [option.name for option in question.options] == ["2024", "2023", "2022"]
+    assert days(read_export(path, {"year": "2024"}, today=today)) == wanted
+
+
+def test_dates_over_the_turn_of_a_year_are_of_no_one_year(tmp_path: Path) -> None:
+    _, texts = bare("{d:%d.%m.}", date(2023, 11, 3))
+    reading = read(tmp_path / "list.csv", ["Sales 2024;;", "Date;SKU;Quantity", *(f"{text};KA-10;3" for text in texts)])
+    assert reading.missing == ("date",)
+
+
+def test_months_without_their_day_stay_months(tmp_path: Path) -> None:
+    texts = ["Jan-24", "Feb-24", "Mar-24", "Apr-24"]
+    reading = read(tmp_path / "list.csv", ["Sales 2024;;", "Month;SKU;Quantity", *(f"{t};KA-10;3" for t in texts)])
+    assert asked(reading) == [] and min(days(reading)) == date(2024, 1, 1)
+
+
+@pytest.mark.parametrize("heads", ["Jahr;KW", "Year;Week", "年;周"])
+def test_a_year_and_a_week_in_columns_of_their_own_are_a_week(heads: str, tmp_path: Path) -> None:
+    rows = [f"2024;{week};KA-10;3" for week in range(1, 21)]
+    reading = read(tmp_path / "list.csv", [f"{heads};SKU;Quantity", *rows])
+    assert (asked(reading), reading.sold, min(days(reading))) == ([], 60, date(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "way", ["W/E {end:%d-%b}", "Week ending {end:%d.%m.}", "W/C {start:%d-%b}", "week of {start:%b %d}"]
+)
+def test_weeks_that_are_named_after_a_day_are_weeks(way: str, tmp_path: Path) -> None:
+    names = [way.format(start=d, end=d + timedelta(days=6)) for d in MONDAYS[:8]]
+    lines = ["Sell-through 2024" + ";" * 8, ";".join(["SKU", *names]), "KA;1;2;3;4;5;6;7;8", "KB;2;2;2;2;2;2;2;2"]
+    reading = read(tmp_path / "list.csv", lines)
+    assert (asked(reading), reading.sold) == ([], 52)
+    assert (min(days(reading)), max(days(reading))) == (date(2024, 1, 1), MONDAYS[7])
+
+
+@pytest.mark.parametrize("names", [("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), tuple("一二三四五六日")])
+def test_names_of_weekdays_are_no_products(names: tuple[str, ...], tmp_path: Path) -> None:
+    rows = [f"{names[d % 7]};2024-01-{d:02};{d % 3};2;1" for d in range(1, 29)]
+    reading = read(tmp_path / "list.csv", ["Wd;Date;Kettle;Mug;Bowl", *rows])
+    assert asked(reading) == ["products_across"]

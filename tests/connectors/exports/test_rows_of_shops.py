@@ -316,7 +316,22 @@ def test_what_is_taken_off_an_order_is_no_goods_that_came_back(tmp_path: Path, n
     assert part is not None and part.num_rows == 2
 
 
-@pytest.mark.parametrize("name", ["Shipping box", "Voucher wallet", "Discount tea", "Port", "红包袋", "Pfandflasche"])
+@pytest.mark.parametrize(
+    "name",
+    ["Postage & packing", "Porto und Verpackung", "Shipping + insurance", "运费、包装", "Frais de port et emballage"],
+)
+def test_a_name_of_services_and_what_goes_with_them_is_no_goods(tmp_path: Path, name: str) -> None:
+    lines = ["Date,SKU,Item name,Qty,Price"]
+    lines += [
+        f"2026-03-{day:02},S{day % 2},Tea {day % 2},3,9\n2026-03-{day:02},SHIP,{name},1,4.9" for day in range(1, 29)
+    ]
+    reading = read(tmp_path / "sales.csv", lines)
+    assert reading.sold == 28 * 3 and f"28 lines of no goods: {name}" in reading.last_line("en")
+
+
+@pytest.mark.parametrize(
+    "name", ["Shipping box", "Voucher wallet", "Discount tea", "Port", "Insurance & packing", "红包袋", "Pfandflasche"]
+)
 def test_goods_with_such_a_word_that_are_sold_stay(tmp_path: Path, name: str) -> None:
     lines = ["Date,SKU,Item name,Qty"]
     lines += [f"2026-03-{day:02},S{day % 2},{name if day % 2 else 'Tea'},{day}" for day in range(1, 29)]

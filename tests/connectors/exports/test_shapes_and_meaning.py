@@ -401,3 +401,114 @@ def test_a_name_merged_over_two_rows_of_a_header_is_that_of_its_column(tmp_path:
     reading = read_export(path)
     assert not reading.questions and not reading.findings
     assert reading.column("date") == "Week" and reading.sold == sum(range(2, 26))
+
+
+WEEKS_OF_MONTHS = [
+    ("March 2026", "KW {week}"), ("März 2026", "KW {week}"), ("2026年3月", "第{week}周"), ("Mar 2026", "W{week}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("month", "week"), WEEKS_OF_MONTHS)
+def test_weeks_under_merged_months_are_weeks(tmp_path: Path, month: str, week: str) -> None:
+    later = {"March 2026": "April 2026", "März 2026": "April 2026", "2026年3月": "2026年4月", "Mar 2026": "Apr 2026"}
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(1, 0, ["SKU", "Name", *(week.format(week=n) for n in range(10, 19))])
+        sheet.merge_range(0, 2, 0, 6, month)
+        sheet.merge_range(0, 7, 0, 10, later[month])
+        for row, product in enumerate(("A1", "B2", "C3")):
+            sheet.write_row(2 + row, 0, [product, f"Pot {product}", *(10 * row + n for n in range(9))])
+    reading = read_export(tmp_path / "export.xlsx")
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (3 * 36 + 9 * 30, ()) and sales is not None
+    days = {str(day)[:10] for day in sales["happened_at"].to_pylist()}
+    assert min(days) >= "2026-03-02" and max(days) <= "2026-05-03"
+
+
+def test_days_under_merged_months_are_days(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(1, 0, ["SKU", "Name", *range(1, 15)])
+        sheet.merge_range(0, 2, 0, 15, "May 2026")
+        for row, product in enumerate(("A1", "B2")):
+            sheet.write_row(2 + row, 0, [product, f"Pot {product}", *range(14)])
+    assert read_export(tmp_path / "export.xlsx").sold == 2 * 91
+
+
+TITLES = [
+    ("Sales May 2026", "S", "{n}"), ("2026年5月 销售日报表", "S", "{n}日"), ("Shop", "May 2026", "{n:02}"),
+    ("x 2026", "5月", "{n}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "name", "day"), TITLES)
+def test_numbers_of_days_as_columns_are_days_of_the_month_that_the_file_names(
+    tmp_path: Path, title: str, name: str, day: str
+) -> None:
+    with xlsxwriter.Workbook(tmp_path / "export.xlsx") as book:
+        sheet = book.add_worksheet(name)
+        sheet.write(0, 0, title)
+        for row, product in enumerate(("SKU", "A1", "B2")):
+            cells = [day.format(n=n) for n in range(1, 32)] if product == "SKU" else list(range(31))
+            sheet.write_row(1 + row, 0, [product, *cells, "Total" if product == "SKU" else 465])
+    reading = read_export(tmp_path / "export.xlsx")
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (2 * 465, ()) and sales is not None
+    assert {str(day)[:10] for day in sales["happened_at"].to_pylist()} == {f"2026-05-{n:02}" for n in range(2, 32)}
+
+
+def sheets_of(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    with xlsxwriter.Workbook(path) as made:
+        for name, rows in sheets.items():
+            sheet = made.add_worksheet(name)
+            for row, cells in enumerate(rows):
+                sheet.write_row(row, 0, cells)
+    return path
+
+
+@pytest.mark.parametrize("head", ["Day", "Tag", "日"])
+def test_numbers_of_days_are_of_the_month_that_their_sheet_names(tmp_path: Path, head: str) -> None:
+    rows = {m: [[head, "SKU", "Qty"], *([d, KITS[d % 3], 2] for d in DAYS)] for m in ("March 2026", "April 2026")}
+    few: list[list[object]] = [[head, "SKU", "Qty"], [1, "A1", 2], ["Total", "", 2]]
+    reading = read_export(sheets_of(tmp_path / "export.xlsx", {**rows, "May 2026": few}))
+    sales = reading.part("sales")
+    assert (reading.sold, reading.questions) == (114, ()) and sales is not None
+    days = {str(day)[:10] for day in sales["happened_at"].to_pylist()}
+    assert days == {f"2026-{m:02}-{d:02}" for m in (3, 4) for d in DAYS} | {"2026-05-01"}
+
+
+def test_sheets_without_a_column_of_products_may_be_products(tmp_path: Path) -> None:
+    sheets = {
+        kit: [["Date", "Order", "Qty"], *([f"2026-03-{d:02}", 100 * i + d, 2] for d in DAYS)]
+        for i, kit in enumerate(KITS)
+    }
+    path = sheets_of(tmp_path / "export.xlsx", sheets)
+    assert [question.key for question in read_export(path).questions] == ["sheets"]
+    reading = read_export(path, {"sheets": "products"})
+    sales = reading.part("sales")
+    assert reading.sold == 168 and sales is not None and set(sales["product"].to_pylist()) == {*KITS}
+    assert "product" in read_export(path, {"sheets": "refuse"}).missing
+
+
+def test_sheets_of_shops_beside_a_sheet_of_all_are_counted_once(tmp_path: Path) -> None:
+    head = ["Date", "Order", "SKU", "Qty"]
+    rows = [[f"2026-03-{d:02}", d, KITS[d % 3], 2] for d in DAYS]
+    of_shops = {f"Shop {i}": [head, *(r for r in rows if r[1] % 2 == i), ["Total", "", "", 28]] for i in (0, 1)}  # type: ignore[operator]
+    reading = read_export(sheets_of(tmp_path / "export.xlsx", {**of_shops, "All": [head, *rows]}))
+    assert reading.sold == 56
+
+
+@pytest.mark.parametrize("title", ["Retouren", "Returns", "退货"])
+def test_a_part_of_a_list_whose_title_says_returns_came_back(tmp_path: Path, title: str) -> None:
+    head = "Date,Order,SKU,Qty"
+    rows = [f"2026-03-{d:02},{d},{KITS[d % 3]},2" for d in DAYS]
+    text = "\n".join(["Sales,,,", head, *rows, ",,,", f"{title},,,", head, *rows[::7]]) + "\n"
+    reading = read(tmp_path, text)
+    assert (reading.sold, reading.returned, reading.questions) == (56, 8, ())
+
+
+def test_a_header_on_each_page_says_nothing_of_returns(tmp_path: Path) -> None:
+    head = "Date,Order,SKU,Qty"
+    rows = [f"2026-03-{d:02},{d},{KITS[d % 3]},2" for d in DAYS]
+    reading = read(tmp_path, "\n".join([head, *rows[:14], "Page 2,,,", head, *rows[14:]]) + "\n")
+    assert (reading.sold, reading.returned, reading.questions) == (56, 0, ())

@@ -153,3 +153,32 @@ def test_a_question_without_a_column_says_nothing_of_one() -> None:
     for samples in ((), ("a", "b")):
         (first, *_) = Question("key", message("export.asks.list", name="X"), (), samples, (one, one)).lines("en")
         assert "column" not in first and ("for example: a, b" in first) == bool(samples)
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u3000"])
+def test_blanks_that_look_alike_part_no_product(blank: str, tmp_path: Path) -> None:
+    rows = [f"2024-01-{day:02},KA{(' ', blank)[day % 2]}7,2" for day in range(1, 29)]
+    sales = read(tmp_path / "list.csv", ["Date,SKU,Quantity", *rows]).part("sales")
+    assert sales is not None and set(sales["product"].to_pylist()) == {"KA 7"}
+
+
+@pytest.mark.parametrize(("answer", "sold"), [("leave_out", 21 * 3), ("one_each", 21 * 3 + 7)])
+def test_goods_without_a_quantity_are_none_or_one_each(answer: str, sold: float, tmp_path: Path) -> None:
+    rows = [f"2024-01-{day:02},KA-{day % 3},{'' if day % 4 == 1 else 3},12.5" for day in range(1, 29)]
+    lines = ["Date,SKU,Quantity,Price", *rows]
+    assert asked(read(tmp_path / "list.csv", lines)) == ["no_units"]
+    assert read(tmp_path / "list.csv", lines, {"no_units": answer}).sold == sold
+
+
+@pytest.mark.parametrize(
+    ("header", "rest"), [("Received", "{blank}"), ("Status", "{state}"), ("Returned quantity", "{blank}")]
+)
+def test_rows_that_something_else_explains_lack_no_quantity(header: str, rest: str, tmp_path: Path) -> None:
+    blank = {True: "5", False: ""}
+    state = {True: "cancelled", False: "completed"}
+    rows = [
+        f"2024-01-{day:02},KA-{day % 3},{'' if (none := day % 4 == 1) else 3},"
+        + rest.format(blank=blank[none], state=state[none])
+        for day in range(1, 29)
+    ]
+    assert "no_units" not in asked(read(tmp_path / "list.csv", [f"Date,SKU,Quantity,{header}", *rows]))

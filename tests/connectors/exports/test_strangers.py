@@ -419,3 +419,47 @@ def test_components_of_a_bundle_are_asked_about(tmp_path: Path) -> None:
     assert keys(reading) == ["components"]
     assert read(tmp_path, "Date,SKU,Qty,Parent SKU", row, components="leave_out").sold == 18
     assert read(tmp_path, "Date,SKU,Qty,Parent SKU", row, components="keep").sold == 56
+
+
+LANGUAGES = {
+    "th": ("วันที่ทำการสั่งซื้อ,หมายเลขคำสั่งซื้อ,เลขอ้างอิง SKU (SKU Reference No.),จำนวน,สถานะการสั่งซื้อ", "สำเร็จแล้ว", "ยกเลิกแล้ว"),
+    "vi": ("Ngày đặt hàng,Mã đơn hàng,SKU phân loại hàng,Số lượng,Trạng Thái Đơn Hàng", "Hoàn thành", "Đã hủy"),
+    "id": ("Waktu Pesanan Dibuat,No. Pesanan,Nomor Referensi SKU,Jumlah,Status Pesanan", "Selesai", "Batal"),
+    "es": ("Fecha de venta,# de venta,SKU,Unidades,Estado", "Entregado", "Cancelada por el comprador"),
+    "pl": ("Data zakupu,Numer zamówienia,Sygnatura,Liczba sztuk,Status", "Wysłane", "Anulowane"),
+    "ko": ("주문일,주문번호,업체상품코드,구매수(수량),주문상태", "배송완료", "취소완료"),
+    "ja": ("注文日時,注文番号,商品管理番号,個数,ステータス", "発送済", "キャンセル確定"),
+    "ru": ("Дата,Номер заказа,Артикул,Кол-во,Статус", "Доставлен", "Отменён"),
+    "tr": ("Sipariş Tarihi,Sipariş No,Stok Kodu,Adet,Sipariş Durumu", "Teslim Edildi", "İptal Edildi"),
+    "fi": ("Päivämäärä,Tilausnumero,Tuotekoodi,Määrä,Tila", "Toimitettu", "Peruttu"),
+    "cs": ("Datum,Číslo objednávky,SKU,Množství,Stav", "Doručeno", "Zrušeno"),
+    "ar": ("التاريخ,رقم الطلب,رمز المنتج,الكمية,حالة الطلب", "تم التسليم", "ملغي"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_headers_and_states_of_shops_in_other_languages(tmp_path: Path, language: str) -> None:
+    header, done, undone = LANGUAGES[language]
+    reading = read(tmp_path, header, f"2024-01-{{d}},X{{d}},A1|B2,3|2,{done}|{done}|{done}|{undone}")
+    assert (keys(reading), reading.returned) == ([], 0)
+    assert reading.sold == sum((3, 2)[d % 2] for d in range(1, 29) if d % 4 != 3)
+
+
+def test_a_reference_of_the_order_is_no_product(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Order,Reference,Date,Product,Qty", "N{d},XK{d},2024-01-{d},A1|B2,3")
+    assert reading.column("product") == "Product" and reading.sold == 84
+
+
+def test_a_type_of_return_beside_a_sale_is_of_goods_that_came_back(tmp_path: Path) -> None:
+    header = "Order,Date,SKU,Qty,Status,return_type"
+    row = "N{d},2024-01-{d},A1|B2,3,DELIVERED|DELIVERED|DELIVERED|RETURNED,NA|NA|NA|customer_return"
+    reading = read(tmp_path, header, row)
+    assert (keys(reading), reading.sold, reading.returned) == ([], 84, 21)
+
+
+def test_traditional_chinese_is_not_read_as_simplified(tmp_path: Path) -> None:
+    rows = [f"113/03/{d:02},S{d},A{d % 2},3" for d in DAYS]
+    path = tmp_path / "export.csv"
+    path.write_bytes("\n".join(["日期(民國),單號,品號,數量", *rows]).encode("big5"))
+    reading = read_export(path)
+    assert (keys(reading), reading.sold, reading.column("product")) == ([], 84, "品號")

@@ -23,6 +23,7 @@ from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.counted_on import counted_on_lines
+from datong.app.wording.late import scarce_words
 from datong.app.wording.names import Names
 from datong.app.wording.replay_verdict import (
     MEASURES,
@@ -40,10 +41,11 @@ from datong.app.wording.waits_longer import later_line
 from datong.app.wording.week import behind_the_days
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
+from datong.model.late_causes import short_together
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.compare import ADDED, BOTH, DUE_MOVED, MOVED, REMOVED, RESIZED, SAME, Comparison
-from datong.questions.demand_totals import ANY_SHORT, gap_sum, shortest
+from datong.questions.demand_totals import ANY_SHORT, by_cause, gap_sum, shortest
 from datong.questions.tables_out import kept_findings, most_valuable, planned_orders, rendered
 
 if TYPE_CHECKING:  # they import every stage, which other commands do without
@@ -341,7 +343,7 @@ def show_balance(
 
 def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
     names = ("demand", "on_time", "late", "lost")
-    units = {name: figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in names}
+    units = {name: figures.fitting(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in names}
     console.print(Text(say("balance.short", language, **units)))
 
 
@@ -358,6 +360,7 @@ def needs(
     held: products that run short because one is held back, and which. Where nothing is scarce and a way would be in
     time, going without costs less than having it: nothing to tell.
     """
+    gaps = by_cause(gaps)
     short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), ANY_SHORT)
     named = pc.not_equal(pc.fill_null(gaps["binding"], ""), "")
     told = pc.and_(
@@ -399,12 +402,15 @@ def need_words(
     units = figures.fitting(row["lost_units" if is_lost else "late_units"])
     what = {"units": units, "product": names.called(row["product"]), "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
-    scarce = names.thing(row["binding"], row["needed_unit"]) if row["binding"] else ""
+    scarce = (
+        scarce_words(row["binding"], row["needed_unit"], short_together(row), names, language) if row["binding"] else ""
+    )
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
     if row["needed_amount"] is None and row["product"] in held:
         return said + say("balance.need_held", language, name=names.called(held[row["product"]]))
     if row["needed_amount"] is None and row["binding"]:
-        return said + say("balance.need_more", language, name=scarce, then=when(row["binding_bucket"]))
+        key = "balance.need_both" if short_together(row) else "balance.need_more"
+        return said + say(key, language, name=scarce, then=when(row["binding_bucket"]))
     if row["needed_amount"] is None and row["kept_for"]:
         key = "balance.need_sent" if days is None else "balance.need_sent_or_days"
         return said + say(key, language, days=days or "", who=row["kept_for"])
@@ -483,7 +489,7 @@ def _print_changes(console: Console, certificate: Mapping[str, Any], settings: C
         console.print(Text(say("balance.other_chain", language, share=figures.share(known, 0))))
     parts = {}
     for word, change in certificate["changes"].items():
-        parts |= {word: figures.number(change["orders"]), f"{word}_units": figures.number(change["units"])}
+        parts |= {word: figures.number(change["orders"]), f"{word}_units": figures.fitting(change["units"])}
     console.print(Text(say("balance.changes", language, **parts)))
     more = certificate["cost_change"]
     if more is not None:
@@ -700,7 +706,7 @@ def show_comparison(comparison: Comparison, language: str, console: Console | No
     _print_later(console, comparison, language)
     _print_price_changes(console, comparison.tables["prices"].to_pylist(), language)
     expected = comparison.tables["forecast"]
-    totals_of = (figures.number(math.fsum(expected[f"mean_units_{x}"].drop_null().to_pylist())) for x in "ab")
+    totals_of = (figures.fitting(math.fsum(expected[f"mean_units_{x}"].drop_null().to_pylist())) for x in "ab")
     console.print()
     console.print(
         Text(say("compare.forecast", language, **dict(zip("ab", totals_of, strict=True)), buckets=expected.num_rows))
@@ -821,7 +827,7 @@ def _print_demand_changes(console: Console, rows: Sequence[Mapping[str, Any]], l
         *((f"{side.upper()} · {say(f'terminal.{name}', language)}", True) for name in names for side in "ab"),
     )
     for r in changed[:DIFFERENCES_SHOWN]:
-        shown.add_row(Text(r["product"]), *(figures.number(r[f"{name}_{side}"]) for name in names for side in "ab"))
+        shown.add_row(Text(r["product"]), *(figures.fitting(r[f"{name}_{side}"]) for name in names for side in "ab"))
     sums = (math.fsum(r[f"{name}_{side}"] or 0.0 for r in rows) for name in names for side in "ab")
     shown.add_row(say("compare.total", language), *map(figures.number, sums), style="bold")
     console.print(shown)

@@ -44,12 +44,13 @@ SHEETS = {
     "netting": ("units",),
     "ways": (),
     "parts": (),
+    "taken": (),
     "unit_costs": (),
     "signals": (),
     "reasons": (),
 }
 # Of these a sheet without rows is left out.
-WHERE_ANY = frozenset({"stock_limits"})
+WHERE_ANY = frozenset({"stock_limits", "taken"})
 # Columns under other titles than those of their name.
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
@@ -58,6 +59,7 @@ TITLES = {
     "money": {"name": "of_what", "unit": "counted_by"},
     "ways": {"valid_from": "from_day", "valid_to": "to_day"},
     "parts": {"valid_from": "from_day", "valid_to": "to_day"},
+    "taken": {"money": "picked_money"},
 }
 
 
@@ -109,7 +111,7 @@ def _name(sheet: str, language: str) -> str:
 # Of these columns those that hold nothing are left out.
 LATE_COLUMNS = frozenset(
     {"market", "firm", "priority", "due", "demand", "served_in", "needed_days", "kept_for"}
-    | {"soonest_start", "soonest_days", "fenced_until"}
+    | {"soonest_start", "soonest_days", "short_too", "fenced_until"}
 )
 ORDER_COLUMNS = frozenset(
     {"value", "behind", "from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"}
@@ -125,8 +127,8 @@ def _told(table: pa.Table, maybe: frozenset[str]) -> pa.Table:
 def _readable(view: RunView) -> dict[str, pa.Table]:
     """The run's tables with texts in the language and the products' names beside their codes."""
     names, tables = view.names, rendered(view.inputs.tables, view.language)
-    if "parts" in tables:
-        tables["parts"] = _with_names(tables["parts"], names, "component", "component_name")
+    for name in {"parts", "taken"} & set(tables):
+        tables[name] = _with_names(tables[name], names, "component", "component_name")
     result = {}
     for name, table in tables.items():
         table = table.select([c for c in table.column_names if c not in UNREAD or name in ("ways", "parts")])

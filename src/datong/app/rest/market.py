@@ -59,7 +59,11 @@ def lost(call: Called, wanted: Asked) -> Grid:
 @router.get("/in-the-way", response_model=piece_of(Lost))
 def in_the_way(call: Called, wanted: AskedPiece) -> Any:
     """Units that are late or lost for want of each scarce thing, the most first."""
-    return piece(market.in_the_way(call.served, call.who), wanted, lambda one: f"{one.cause}/{one.name}/{one.unit}")
+    return piece(
+        market.in_the_way(call.served, call.who),
+        wanted,
+        lambda one: f"{one.cause}/{'+'.join((one.name, *one.beside))}/{one.unit}",
+    )
 
 
 @quotes.post("", status_code=202)

@@ -24,7 +24,7 @@ READ = ("hours", "prices", "gaps", "products", "held", "certificate")
 MOST_SCARCE = 50
 _CAUSE = ("binding", "binding_price", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
 # Columns that an earlier version did not keep.
-_SOONEST = ("soonest_start", "soonest_days", "fenced_until")
+_SOONEST = ("soonest_start", "soonest_days", "short_too", "fenced_until")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +57,13 @@ class Scarce:
 @dataclass(frozen=True)
 class Lost:
     """How many units one thing keeps from being on time. cause: see `short_by_cause`. name: of the scarce thing, or of
-    the product that is held back, of what was sent elsewhere what took it, else ''; unit: it is counted in. units: late
-    or lost because of it. price: the highest of one more, 0 where none is known. is_expected: demand is not given."""
+    the product that is held back, of what was sent elsewhere what took it, else ''; beside: what is short as well;
+    unit: it is counted in. units: late or lost because of it. price: the highest of one more, 0 where none is known.
+    is_expected: demand is not given."""
 
     cause: str
     name: str
+    beside: tuple[str, ...]
     unit: str
     units: float
     price: float
@@ -196,7 +198,15 @@ def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
     rows.sort(key=lambda row: -row["units"])
     expected = _is_expected(tables)
     return tuple(
-        Lost(r["cause"], r["binding"] or r["kept_for"] or "", r["unit"] or "", r["units"], r["price"] or 0.0, expected)
+        Lost(
+            r["cause"],
+            r["binding"] or r["kept_for"] or "",
+            r.get("beside", ()),
+            r["unit"] or "",
+            r["units"],
+            r["price"] or 0.0,
+            expected,
+        )
         for r in rows
     )
 

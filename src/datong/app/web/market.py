@@ -35,11 +35,12 @@ from datong.app.web.page_elements import (
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, rounded
-from datong.app.wording.late import cause_of
+from datong.app.wording.late import both_words, cause_of, scarce_words
 from datong.app.wording.late import cause_words as late_words
 from datong.app.wording.names import Names
 from datong.app.wording.quotes import quote_lines, waits_lines
 from datong.model.errors import NotFound
+from datong.model.late_causes import short_together
 
 PATH = "/planner/market"
 # Lines of the heat map, rows of lost demand that are shown at once, and scarce things.
@@ -182,7 +183,7 @@ def _in_the_way(visit: Visit, found: tuple[Lost, ...], currency: str) -> None:
 def cause_words(visit: Visit, one: Lost) -> str:
     """What stands in the way, as the page Today and the report say it."""
     if one.cause == "scarce":
-        return one.name
+        return both_words((one.name, *one.beside), visit.language)
     if one.cause == "kept":
         return visit.say("web_market.kept", name=one.name)
     if one.cause == "sent":
@@ -234,9 +235,11 @@ def takes_words(visit: Visit, row: Mapping[str, Any], names: Names) -> str:
     if lacks or cause_of(dict(row))[0] not in ("kept", "scarce"):
         told = {**row, "due": None if row["is_expected"] else row["bucket"]}
         return late_words(told, lacks, names, visit.served.chain_thread.settings, visit.language) + later
-    name, when = names.thing(row["binding"], row["needed_unit"]), when_words(visit, row["binding_bucket"])
+    name = scarce_words(row["binding"], row["needed_unit"], short_together(row), names, visit.language)
+    when = when_words(visit, row["binding_bucket"])
     if row["needed_amount"] is None:
-        return visit.say("web_market.takes_more_than", name=name, when=when) + later
+        key = "takes_both" if short_together(row) else "takes_more_than"
+        return visit.say(f"web_market.{key}", name=name, when=when) + later
     key = "takes_hours" if row["needed_unit"] == "hour" else "takes_units"
     said = visit.say(f"web_market.{key}", amount=figures.fitting(row["needed_amount"]), name=name, when=when)
     kept = visit.say("web_market.takes_kept", who=row["kept_for"]) if row["kept_for"] else ""

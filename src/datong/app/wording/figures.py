@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from datetime import date
 
+from datong.model.words import digits_of
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NONE = "–"
 
@@ -17,11 +19,10 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def fitting(value: float | None) -> str:
-    """With as many digits after the point as its size asks for, at most 2."""
+    """With as many digits after the point as `digits_of` it, at most 2."""
     if value is None or not math.isfinite(value):
         return NONE
-    size = abs(value)
-    return number(value, 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2)
+    return number(value, digits_of(value))
 
 
 def compact(value: float | None, language: str) -> str:

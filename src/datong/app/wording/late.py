@@ -1,7 +1,8 @@
 """What is late and for whom: each request that is not served on time, and expected demand that is not."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import pyarrow.compute as pc
 
 from datong.app.wording.names import Names
 from datong.app.wording.report_inputs import ReportInputs
-from datong.model.late_causes import LateCause, cause_of, no_time_words
+from datong.model.late_causes import LateCause, cause_of, no_time_words, short_together
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.questions.demand_totals import LEAST_SHORT
+from datong.questions.demand_totals import LEAST_SHORT, dearer_rows
 
 Row = dict[str, Any]
 
@@ -32,6 +33,7 @@ _CAUSE = (
     "kept_for",
     "soonest_start",
     "soonest_days",
+    "short_too",
     "fenced_until",
 )
 
@@ -56,6 +58,7 @@ LATE_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("short_too", pa.list_(pa.string())),
         ("fenced_until", pa.date32()),
     ]
 )
@@ -79,7 +82,10 @@ def late_rows(inputs: ReportInputs) -> pa.Table:
     at = pc.index_in(_cells(rows["product"], rows["market"], rows["due_in"]), cells)
     missing = [LATE_SCHEMA.field(name) for name in _CAUSE if name not in short.column_names]
     short = _with(short, {field.name: pa.nulls(short.num_rows, field.type) for field in missing})
+    dear = short["lost_dearer"] if "lost_dearer" in short.column_names else pa.repeat(pa.scalar(False), short.num_rows)
     rows = _with(rows, {name: short[name].take(at) for name in _CAUSE} | {"product_name": _names(inputs, rows)})
+    is_dear = pc.and_(pc.not_equal(rows["service"], "late"), pc.fill_null(dear.take(at), False))
+    rows = pa.concat_tables([rows.filter(pc.invert(is_dear)), dearer_rows(rows.filter(is_dear))])
     # Of what is served in a bucket the days are those until then; else of what is lost there, if anything is.
     days = pc.days_between(rows["due_in"], rows["served_in"])
     rows = _with(rows, {"needed_days": pc.coalesce(days, rows["needed_days"])}).select(LATE_SCHEMA.names)
@@ -209,18 +215,29 @@ def most_important(rows: pa.Table, most: int, before: Mapping[str, pa.ChunkedArr
 def main_causes(rows: Iterable[Row]) -> dict[str, Row]:
     """By product the late row that has its main cause: the one behind most of its late and unserved units. A product of
     which each row is less than half a unit has none."""
-    units: dict[str, dict[tuple[LateCause, str], float]] = defaultdict(lambda: defaultdict(float))
-    largest: dict[tuple[str, tuple[LateCause, str]], Row] = {}
+    units: dict[str, dict[tuple[LateCause, str, tuple[str, ...]], float]] = defaultdict(lambda: defaultdict(float))
+    largest: dict[tuple[str, tuple[LateCause, str, tuple[str, ...]]], Row] = {}
     for row in rows:
         if row["product"] is None:
             continue
-        cause = cause_of(row)
+        cause = (*cause_of(row), short_together(row))
         units[row["product"]][cause] += row["units"]
         before = largest.setdefault((row["product"], cause), row)
         if row["units"] > before["units"]:
             largest[row["product"], cause] = row
     most = {product: min(own, key=lambda cause: (-own[cause], cause)) for product, own in units.items()}
     return {product: largest[product, cause] for product, cause in most.items()}
+
+
+def scarce_words(name: str, unit: str | None, beside: Sequence[str], names: Names, language: str) -> str:
+    """A scarce thing and what is short beside it. unit: in which the first is counted."""
+    return both_words([names.thing(name, unit), *map(names.called, beside)], language)
+
+
+def both_words(things: Sequence[str], language: str) -> str:
+    return reduce(
+        lambda before, following: say("report.gap.both", language, before=before, following=following), things
+    )
 
 
 def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: ChainSettings, language: str) -> str:
@@ -235,9 +252,11 @@ def cause_words(row: Row, lacks: Mapping[str, str], names: Names, settings: Chai
     if cause in ("kept", "sent"):
         return say(f"report.gap.{cause}", language, who=row["kept_for"])
     if cause == "scarce":
-        thing = names.thing(name, row["needed_unit"])
-        until = row.get("fenced_until")
-        return thing if until is None else say("report.gap.fenced_part", language, name=thing, until=until)
+        until, thing = row.get("fenced_until"), names.thing(name, row["needed_unit"])
+        if until is None:
+            return scarce_words(name, row["needed_unit"], short_together(row), names, language)
+        fenced = say("report.gap.fenced_part", language, name=thing, until=until)
+        return both_words([fenced, *map(names.called, short_together(row))], language)
     if cause == "was_due":
         return say("report.late.cause_was_due", language)
     if cause == "no_time":

@@ -10,13 +10,20 @@ import pyarrow.compute as pc
 
 from datong.app.wording import figures
 from datong.app.wording.columns import rounded
-from datong.app.wording.late import most_important
+from datong.app.wording.late import most_important, scarce_words
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
 from datong.model.calendar import Calendar
 from datong.network.netting_told import PART_ORDERED
 from datong.plan.orders_already_out import late_for
-from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, after_day_units, short_by_cause
+from datong.questions.demand_totals import (
+    ANY_SHORT,
+    BETWEEN,
+    LEAST_SHORT,
+    after_day_units,
+    short_by_cause,
+    together,
+)
 from datong.questions.tables_out import REASONS_SCHEMA, kept_findings, message_of
 
 Row = dict[str, Any]
@@ -285,16 +292,20 @@ def _cause(view: RunView, gaps: pa.Table, found: Row) -> str:
 
 def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     """One scarce thing: how many units it keeps from being on time, and where it is short first."""
-    what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
+    name = scarce_words(found["binding"], found["unit"], found["beside"], view.names, view.language)
+    what = {"name": name, "units": figures.fitting(found["units"])}
     if found["kept"]:
         return view.say("week.kept", who=found["kept_for"], **what)
     told = pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["binding_bucket"]))
+    told = pc.and_(told, pc.equal(together(gaps), BETWEEN.join(found["beside"])))
     rows = gaps.filter(pc.and_(told, pc.is_null(gaps["kept_for"])))
     order = [("binding_bucket", "ascending"), ("needed_amount", "descending")]
     first = rows.sort_by(order).slice(0, 1).to_pylist()
     if not first:
         return view.say("week.binding", **what)
     when = view.when(first[0]["binding_bucket"])
+    if found["beside"]:
+        return view.say("week.binding_both", **what, when=when)
     if first[0]["needed_amount"] is None:
         return view.say("week.binding_when", **what, when=when)
     amount = figures.fitting(first[0]["needed_amount"])

@@ -22,11 +22,15 @@ import numpy as np
 
 from datong.balance.rules.rule import Chain, Part, Rule, Walk
 from datong.balance.tolerance import assert_within
-from datong.model.flow import FloatArray
+from datong.model.flow import FloatArray, IntArray
 from datong.network.rule_facts import DemandClass, RuleFacts
 
 if TYPE_CHECKING:
     from datong.balance.arrays import Market
+
+
+# More buckets than any horizon has.
+NEVER = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +40,21 @@ class MaxLateness(Rule):
 
     # (demanded, bucket) O: cumulative units that must be served or turned away by the end of the bucket.
     overdue: FloatArray
+    # (demanded) K: buckets for which its demand waits at most; NEVER where it waits for ever.
+    wait: IntArray
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "MaxLateness":
-        return cls(_overdue(facts, chain.classes, chain.sure))
+        waits = (facts.late_buckets if one.late_buckets is None else one.late_buckets for _, one in chain.classes)
+        wait = np.array([NEVER if late is None else late for late in waits], dtype=np.int64)
+        return cls(_overdue(facts, chain.classes, chain.sure), wait)
 
     @property
     def is_there(self) -> bool:
         return bool(self.overdue.any())
 
     def part(self, part: Part) -> Self:
-        return type(self)(self.overdue[part.demanded])
+        return type(self)(self.overdue[part.demanded], self.wait[part.demanded])
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         assert_within(self.overdue, np.maximum(walk.in_time, 0.0), "demand waits beyond the maximum lateness")

@@ -1,6 +1,5 @@
 """Several sheets of a workbook as one table: those that are alike are read together, the others are named."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,11 +13,12 @@ from datong.connectors.exports.find_table import find_table
 from datong.connectors.exports.periods_across import YEAR, bare_month, period_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.read_grids import Grid
-from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
-from datong.connectors.exports.vocabulary import plain, words
+from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
+from datong.connectors.exports.vocabulary import is_total, kind_named
 from datong.model.words import Message, message
 
 KIND_COLUMN = "type (sheet)"  # of documents, by the names of sheets
+SHEETS, PRODUCTS, REFUSE = "sheets", "products", "refuse"
 _LEAST_COPIED = 5  # rows of a sheet that stand in another one too
 
 
@@ -37,7 +37,7 @@ def one_table(
         alike = [i for i in alike if i not in hidden]
         notes = [_hidden(grids[i], tables[i]) for i in hidden]
     main = main if main in alike else alike[0]
-    said = {i: kind_of_sheet(grids[i].sheet) for i in alike}
+    said = {i: kind_named(grids[i].sheet) for i in alike}
     if any(kind == "" for kind in said.values()):
         alike = [i for i in alike if said[i] != "other"]
     if len(alike) > 1:
@@ -60,26 +60,33 @@ def one_table(
     if len(parts) > 1:
         sheets = ", ".join(grids[i].sheet for i in alike)
         notes.append(message("export.sheets", count=len(parts), sheets=sheets))
+        parts = _of_products(parts, [grids[i].sheet for i in alike], asking)
     rejected = pa.concat_tables([grids[i].rejected for i in alike])
     table = _stacked(parts)
     return replace(table, separator=grids[main].delimiter), rejected, notes
 
 
+def _of_products(tables: Sequence[Table], sheets: Sequence[str], asking: Asking) -> list[Table]:
+    """Tables without a column of products, each with the name of its sheet as the product, where somebody says that
+    the sheets are some."""
+    if named_fields([name for name, cells in tables[0].columns.items() if cells.filled.any()]) & {"product", "name"}:
+        return [*tables]
+    options = (
+        Option(PRODUCTS, message("export.reading.sheets_products", count=f"{len(sheets):,}")),
+        Option(REFUSE, message("export.reading.sheets_refuse")),
+    )
+    if any(period_of(sheet) is not None or bare_month(sheet) for sheet in sheets) or (
+        asking.ask(Question(SHEETS, message("export.asks.sheets"), (), tuple(sheets), options)) == REFUSE
+    ):
+        return [*tables]
+    return [
+        replace(table, columns={**table.columns, PRODUCT_COLUMN: Cells(pa.array([sheet] * table.height, pa.string()))})
+        for table, sheet in zip(tables, sheets, strict=True)
+    ]
+
+
 def _hidden(grid: Grid, table: Table) -> Message:
     return message("export.hidden_sheet", sheet=grid.sheet, count=f"{table.height:,}")
-
-
-def kind_of_sheet(sheet: str) -> str:
-    """What the name of a sheet says of its rows: 'return', 'other' for something else than sales, or ''."""
-    bare = plain(sheet)
-    said = set(re.findall(r"[^\W\d_]+", bare))
-
-    def named(known: frozenset[str]) -> bool:
-        return any(word in said or (not word.isascii() and word in bare) for word in known)
-
-    if named(words("files", "returns")):
-        return "return"
-    return "other" if named(words("files", "other")) else ""
 
 
 def _copies(tables: Sequence[Table]) -> list[int]:
@@ -87,14 +94,20 @@ def _copies(tables: Sequence[Table]) -> list[int]:
     if len(tables) < 2:
         return []
     names = [n for n in tables[0].columns if all(n in t.columns for t in tables)]
-    rows = [Counter(zip(*(t.columns[n].text.to_pylist() for n in names), strict=True)) for t in tables]
+    rows = [Counter(_rows_of(t, names)) for t in tables]
     left: list[int] = []
     for i, own in reversed(list(enumerate(rows))):
-        if tables[i].height >= _LEAST_COPIED and any(
+        if own.total() >= _LEAST_COPIED and any(
             own <= other for j, other in enumerate(rows) if j != i and j not in left
         ):
             left.append(i)
     return sorted(left)
+
+
+def _rows_of(table: Table, names: Sequence[str]) -> list[tuple[str | None, ...]]:
+    """The cells of the rows of a table, without rows of sums."""
+    rows = zip(*(table.columns[n].text.to_pylist() for n in names), strict=True)
+    return [row for row in rows if not any(cell is not None and is_total(cell) for cell in row)]
 
 
 def _of_kind(table: Table, kind: str) -> Table:

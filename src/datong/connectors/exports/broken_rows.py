@@ -18,6 +18,7 @@ _LEAST_WIDTH = 3  # of a table: a note of several lines may hold a separator or 
 _SAMPLE_ROWS = 200
 _LEAST_KEPT = 2  # letters that are left of a cell that was cut
 _REPEATED = 0.5  # most share of a column's cells that differ, so that it repeats its words
+_LEAST_FIGURES, _NEARLY_ALL = 20, 0.9  # numbers above the last one, and share of them that have more figures
 _DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 
 # Cells of a record.
@@ -125,3 +126,13 @@ def is_cut_within_cell(column: pa.ChunkedArray | pa.Array) -> bool:
         return False
     known = pc.unique(others)
     return len(known) < _REPEATED * len(others) and bool(pc.any(pc.starts_with(known, last)).as_py())
+
+
+def has_fewer_figures(column: pa.ChunkedArray | pa.Array) -> bool:
+    """Whether the last cell of a column is a number of fewer figures than nearly all of the others, which are some."""
+    last = column[-1].as_py() or ""
+    others = pc.drop_null(column.slice(0, len(column) - 1))
+    if not last.isdigit() or len(others) < _LEAST_FIGURES:
+        return False
+    longer = pc.and_(pc.match_substring_regex(others, r"^\d+$"), pc.greater(pc.utf8_length(others), len(last)))
+    return pc.sum(longer).as_py() >= _NEARLY_ALL * len(others)

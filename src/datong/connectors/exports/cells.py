@@ -1,6 +1,6 @@
 """A column of a file as it came: its texts, and of what type a workbook had its cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BLANKS = " \t\r\n\u3000\u00a0\ufeff\u200b"
+# What spreadsheets write into a cell whose formula has no value, in English and in German.
+ERRORS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+     "#NV", "#BEZUG!", "#WERT!", "#ZAHL!"}
+)  # fmt: skip
+ERROR_CELL = "#N/A"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,22 @@ class Cells:
     def filled(self) -> np.ndarray:
         """(row,) bool."""
         return pc.is_valid(self.text).to_numpy(zero_copy_only=False)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(row,) bool: a spreadsheet's error stands there, or stood for a formula without its value."""
+        found = pc.is_in(self.text, pa.array(sorted(ERRORS)))
+        return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+
+
+def without_errors(columns: Mapping[str, Cells]) -> dict[str, Cells]:
+    """Columns whose cells are empty where an error of a spreadsheet stands: it is no order, no state, no name."""
+    result = dict(columns)
+    for name, cells in columns.items():
+        errors = cells.errors
+        if errors.any():
+            result[name] = Cells(pc.if_else(pa.array(errors), pa.scalar(None, pa.string()), cells.text), cells.kind)
+    return result
 
 
 def woven(parts: Sequence[Cells]) -> Cells:

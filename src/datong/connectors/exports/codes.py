@@ -16,13 +16,15 @@ from datong.model.words import Message, message
 
 _POINT_ZERO = re.compile(r"\d+\.0")
 _TWINS_SHOWN = 3
+# Blanks that do not break a line, that are thin, or as wide as a Chinese character.
+_ODD_BLANKS = "\u00a0\u202f\u2009\u2007\u3000"
 
 
 def read_codes(
     cells: Cells, rows: np.ndarray, column: str, source: str
 ) -> tuple[pa.Array, list[Message], list[Finding]]:
     """The codes of a column, what is to be said of them, and what is wrong with them. rows: those that count."""
-    text = cells.text
+    text = pc.replace_substring_regex(cells.text, f"[{_ODD_BLANKS}]", " ")
     notes: list[Message] = []
     findings: list[Finding] = []
     encoded = text.dictionary_encode()

@@ -262,6 +262,11 @@ def _is_returned_quantity(header: str) -> bool:
     )
 
 
+def says_return(header: str) -> bool:
+    """Whether a header has a word for a return."""
+    return bool(set(re.findall(r"[^\W\d_]+", plain(header))) & _plain_words("words_of_return"))
+
+
 def _is_code_of_market(header: str) -> bool:
     """Whether a header says nothing but a word for a market, and that it is a code: then numbers may stand for one."""
     whole = "".join(found for found in tokens(header) if found not in _CODES_OF_MARKETS)
@@ -501,7 +506,7 @@ def _by_content(
     if "product" not in result:
         codes = [n for n in free if facts[n].numbers < _LEAST_SHARE and facts[n].dates < _LEAST_SHARE]
         codes = [n for n in codes if facts[n].distinct < 0.9 and facts[n].distinct_count > 1]
-        codes = [n for n in codes if not _is_state(n, facts[n])]
+        codes = [n for n in codes if not _is_state(n, facts[n]) and not _are_weekdays(n, facts[n])]
         if codes:
             result["product"] = max(codes, key=lambda n: facts[n].distinct_count)
             free.remove(result["product"])
@@ -512,6 +517,12 @@ def _by_content(
         amounts = [n for n in amounts if facts[n].typical < _MOST_UNITS and not _is_number_of(n)]
         spare = tuple(n for n in sorted(amounts, key=lambda n: _unlike_units(facts[n])) if not _ruled_out(n))
     return result, spare, spare_products
+
+
+def _are_weekdays(name: str, facts: Facts) -> bool:
+    """Whether a column names the days of the week, which stand beside a date and are no products."""
+    values = {plain(value).strip(".()") for value in facts.values}
+    return header_score("date", name) >= 0.4 or values <= words("weekdays", "names")
 
 
 def _unlike_units(facts: Facts) -> tuple[bool, int]:

@@ -153,7 +153,7 @@ def _ask_for_republic(export: Export, name: str, days: np.ndarray) -> np.ndarray
 def _note_dates(export: Export, column: DateColumn, order: str, why: str, swap: bool) -> None:
     if column.numeric.any():
         export.notes.append(message(f"export.order_{order}", why=message(f"export.why.{why}")))
-    for kind in ("month", "month_or_day", "week", "quarter", "stretch", "serial", "epoch", "republic"):
+    for kind in ("month", "month_or_day", "week", "quarter", "stretch", "serial", "epoch", "short_day", "republic"):
         if column.kinds.get(kind):
             export.notes.append(message(f"export.dates_{kind}"))
     if swap:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
-from datong.connectors.exports.eras import western
+from datong.connectors.exports.eras import of_thai_years, western
 from datong.connectors.exports.vocabulary import months, plain
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
+# Of days as 260302.
+FIRST_SHORT_YEAR, LAST_SHORT_YEAR = 2005, 2045
 _SERIALS = (32_874, 73_415)  # 1990 .. 2100 in days since 1899-12-30
 _EPOCH_SECONDS = (946_684_800, 4_102_444_800)  # 2000 .. 2100
 
@@ -18,7 +20,7 @@ _CLOCK = re.compile(
     r"[T\s,]*(?P<half>上午|下午|凌晨|早上|中午|晚上|[AaPp][Mm](?=\s*\d))?\s*"
     r"(?<!\d)(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
     r"|[时点](?:(?P<minute_zh>\d{1,2})分?)?(?:(?P<second_zh>\d{1,2})秒)?|h(?P<minute_h>\d{2}))"
-    r"\s*(?P<ampm>[AaPp]\.?\s?[Mm]\.?)?(?:\s*Uhr)?"
+    r"\s*(?P<ampm>[AaPp]\.?\s?[Mm]\.?)?(?:\s*(?:Uhr|hs?\.?|hrs?\.?))?"
     r"\s*(?P<zone>Z|(?:UTC|GMT)?\s*[+-]\d{1,2}(?::?\d{2})?(?:\s*UTC)?|UTC|GMT|[A-Z]{3,4})?\s*(?:\([^)]*\))?$"
 )
 # A clock whose hour and minutes a point parts, behind a whole date: 2/3/26 9.05.
@@ -54,6 +56,14 @@ _BARE_DAY = re.compile(
     r"\d{1,2}[/.]\d{1,2}\.?\s*[-–~至]\s*\d{1,2}[/.]\d{1,2}\.?"
     r"|\d{1,2}月\d{1,2}日?(?:\s*[-–~至到]\s*(?:\d{1,2}月)?\d{1,2}日?)?"
 )
+# A day without a year: 02.03., 3/14, 03-14; 2-Mar, Mar 14.
+_ONE_DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\.?")
+_NAMED_DAY = re.compile(r"\d{1,2}\.?[-\s]?([^\W\d_]{3,}\.?)|([^\W\d_]{3,}\.?)[-\s]\d{1,2}\.?")
+# Before the last or the first day of a week.
+_WEEK_BY_DAY = re.compile(
+    r"(?:w/?e|w/?c|w\.[ec]\.|(?:wk|week) ?(?:ending|commencing|starting|of)|woche (?:bis|ab))[ .:]+(?=\d|[a-z]+ ?\d)",
+    re.IGNORECASE,
+)
 # Between the first and the last day of a stretch.
 _UNTIL = re.compile(r"\s*[–—~～]\s*|\s+[-−]\s+|\s+(?:bis|to|until|through|thru|au|al|a|hasta|till)\s+|\s*[至到]\s*")
 _BARE_HYPHEN = re.compile(r"([^-]*(?:\d[/.月日]|\d{8})[^-]*)-([^-]*(?:[/.月日]\d?|\d{8})[^-]*)")
@@ -69,8 +79,8 @@ _OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", 
 class Parsed:
     """One text as a date. kind: 'day' (a, b, c are year, month, day), 'numeric' (as they stand, c the last), 'month'
     (year, month), 'month_or_day' (year of two digits, month), 'week' (year, week, weekday), 'quarter' (year, number),
-    'stretch' (of days: the first, as a day), 'republic' (a day whose year may be one of the Republic of China),
-    'serial' or 'epoch' (a).
+    'stretch' (of days: the first, as a day), 'short_day' (260302, as a day), 'republic' (a day whose year may be one of
+    the Republic of China), 'serial' or 'epoch' (a).
 
     seconds: since midnight; clock: a time was written. offset: minutes ahead of UTC, None where none is written.
     """
@@ -89,7 +99,8 @@ class Parsed:
 @lru_cache(maxsize=200_000)
 def parse(text: str) -> Parsed | None:
     """A text as a date with or without a time, None where it is none."""
-    text = western(unicodedata.normalize("NFKC", text).strip())
+    text = _western_digits(unicodedata.normalize("NFKC", text).strip())
+    text = of_thai_years(western(text))
     stretch = _stretch(text)
     if stretch is not None:
         return stretch
@@ -105,6 +116,11 @@ def parse(text: str) -> Parsed | None:
     if day is None and (clocked := _POINTED.sub(_with_colons, text)) != text:
         return parse(clocked)
     return day
+
+
+def _western_digits(text: str) -> str:
+    """A text with the digits of another script, as Arabic or Thai ones, as 0 to 9."""
+    return text if text.isascii() else "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text)
 
 
 def _with_colons(found: re.Match[str]) -> str:
@@ -128,7 +144,9 @@ def _from_digits(text: str) -> Parsed | None:
         year, month = int(text[:4]), int(text[4:])
         if FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 53:
             return Parsed("month_or_week", year, month)
-        return None
+        year, month, day = 2000 + int(text[:2]), int(text[2:4]), int(text[4:])
+        recent = FIRST_SHORT_YEAR <= year <= LAST_SHORT_YEAR and valid(year, month, day)
+        return Parsed("short_day", year, month, day) if recent else None
     if len(text) == 7 and valid(1911 + int(text[:3]), int(text[3:5]), int(text[5:])):
         return Parsed("republic", 1911 + int(text[:3]), int(text[3:5]), int(text[5:]))
     if len(text) == 5 and _SERIALS[0] <= number <= _SERIALS[1]:
@@ -155,6 +173,8 @@ def _seconds(found: re.Match[str]) -> int | None:
         hour += 12 if not (half == "中午" and hour == 11) else 0
     elif half in ("am", "上午", "凌晨") and hour == 12:
         hour = 0
+    if (hour, minute, second) == (24, 0, 0):  # the end of this day
+        return 86_399
     if hour > 23 or minute > 59 or second > 60:
         return None
     return hour * 3600 + minute * 60 + min(second, 59)
@@ -275,6 +295,12 @@ def with_year(text: str, year: str) -> str | None:
         return f"{year} Q{'一二三四'.find(found[2] or '-') + 1 or found[1] or found[2]}"
     if plain(text).rstrip(".") in months() or re.fullmatch(r"(?:0?[1-9]|1[0-2])月份?", text):
         return f"{year} {text}" if not text[0].isdigit() else f"{year}年{text}"
+    if found := _ONE_DAY.fullmatch(text):
+        return f"{found[1]}{found[2]}{found[3]}{found[2]}{year}"
+    if found := _NAMED_DAY.fullmatch(text):
+        return f"{text.rstrip('.')} {year}" if plain(found[1] or found[2]).rstrip(".") in months() else None
+    if (week := _WEEK_BY_DAY.match(text)) and (day := with_year(text[week.end() :], year)) is not None:
+        return f"{week[0]}{day}"
     if _BARE_DAY.fullmatch(text):
         return f"{year}年{text}" if "月" in text else f"{text.rstrip('.')}{'.' if '.' in text else '/'}{year}"
     return None

@@ -33,7 +33,7 @@ def _as_day(parsed: Parsed, order: str, weeks: bool) -> int:
     """Days since 1970-01-01 in one order of day, month and year; NOT_A_DAY where it is none."""
     kind, a, b, c = parsed.kind, parsed.a, parsed.b, parsed.c
     day: date | None = None
-    if kind in ("day", "stretch", "republic"):
+    if kind in ("day", "stretch", "short_day", "republic"):
         day = date(a, b, c)
     elif kind in ("month", "month_or_day"):
         day = date(a, b, 1) if FIRST_YEAR <= a <= LAST_YEAR else None
@@ -91,7 +91,7 @@ def day_of(text: str) -> int | None:
     """A text as days since 1970, a month as its first day, a week as its Monday; None where it can be read in no way,
     or in several."""
     parsed = parse(text)
-    if parsed is None or parsed.kind in ("serial", "epoch", "month_or_day", "republic"):
+    if parsed is None or parsed.kind in ("serial", "epoch", "month_or_day", "short_day", "republic"):
         return None
     days = {_as_day(parsed, order, False) for order in ("day_first", "month_first")} - {NOT_A_DAY}
     if parsed.kind == "numeric" and parsed.sign == ".":
@@ -101,7 +101,7 @@ def day_of(text: str) -> int | None:
 
 def share_of_dates(texts: Sequence[str], serials: bool) -> float:
     """The share of filled texts that are dates. serials: bare numbers may be days since 1899, or seconds since 1970."""
-    bare = {"serial", "epoch", "month_or_week", "republic"}
+    bare = {"serial", "epoch", "month_or_week", "short_day", "republic"}
     found = sum(1 for text in texts if (p := parse(text)) is not None and (serials or p.kind not in bare))
     return found / len(texts) if texts else 0.0
 
@@ -115,7 +115,7 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
     texts = encoded.dictionary.to_pylist()
     distinct = [parse(text) for text in texts]
     weeks = weeks or any(p is not None and p.kind == "month_or_week" and p.b > 12 for p in distinct)
-    if _are_days({p.a for p in distinct if p is not None and p.kind == "month_or_day"}):
+    if are_days({p.a for p in distinct if p is not None and p.kind == "month_or_day"}):
         distinct = [None if p is not None and p.kind == "month_or_day" else p for p in distinct]
     at = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     nothing = Parsed("nothing", 0)
@@ -145,7 +145,7 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
     )
 
 
-def _are_days(years: Collection[int]) -> bool:
+def are_days(years: Collection[int]) -> bool:
     """Whether numbers beside names of months are days: as years they would lie long ago, or far apart."""
     return bool(years) and (max(years) - min(years) > _MOST_YEARS or min(years) < _FIRST_SHORT_YEAR)
 

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from datong.connectors.exports.vocabulary import header_words, months, plain
@@ -27,6 +28,17 @@ def without_mark(path: Path) -> TextFacts | None:
 
 def one_byte_encoding(path: Path) -> str:
     """Of the encodings that do not name themselves: the one in which most words of the file's start are of exports."""
+    return _best(path, _ENCODINGS)
+
+
+def chinese_encoding(path: Path) -> str:
+    """The encoding of simplified Chinese, or that of traditional where only in it the file's start has words of
+    exports."""
+    return _best(path, ("gb18030", "big5"))
+
+
+def _best(path: Path, encodings: Sequence[str]) -> str:
+    """The encoding in which most words of the file's start are of exports; of equal ones the first."""
     with path.open("rb") as file:
         start = file.read(65_536)
     known = {plain(w) for some in header_words().values() for w in some} | set(months())
@@ -35,4 +47,4 @@ def one_byte_encoding(path: Path) -> str:
         text = codecs.decode(start, encoding, "replace")
         return sum(plain(word) in known for word in {*re.split(r'[;,|\t\s"]+', text)} if word and not word.isascii())
 
-    return max(_ENCODINGS, key=hits)
+    return max(encodings, key=hits)

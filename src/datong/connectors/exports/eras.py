@@ -12,6 +12,18 @@ _ERA = re.compile(
 )
 
 
+# Years of the Thai calendar, which counts from 543 years earlier: 2533 is 1990. A year of the same size is no other's.
+_BUDDHIST = re.compile(r"(?<!\d)(?:253[3-9]|25[4-9]\d|26[0-3]\d|264[0-3])(?=$|[-/. 年]|\D)")
+_PARTS_OF_DAYS = re.compile(r"\d{1,4}([-/. ])\d{1,2}\1\d{1,4}(?!\d).*|\d{1,2}\.? [^\W\d_]+\.? \d{4}.*")
+
+
+def of_thai_years(text: str) -> str:
+    """A day whose year is one of the Thai calendar, with the same year as all the world counts it."""
+    if not _PARTS_OF_DAYS.fullmatch(text):
+        return text
+    return _BUDDHIST.sub(lambda year: str(int(year[0]) - 543), text, count=1)
+
+
 def western(text: str) -> str:
     """A text whose year is one of an era, with the same year as all the world counts it."""
     found = _ERA.match(text)

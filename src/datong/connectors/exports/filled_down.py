@@ -51,6 +51,8 @@ def carry(export: Export) -> None:
         name = export.choice.column(wanted)
         rows = inner & ~named_only(export) if wanted == "product" else inner
         rows = rows & ~_dated_otherwise(export) if wanted == "date" else rows
+        if name is not None and name in export.table.columns:
+            rows = rows & ~export.table.columns[name].errors  # something should stand there
         if name is not None and is_gappy(export.columns[name], rows):
             _fill(export, wanted, name, rows)
     if export.cells("order") is None:

@@ -11,11 +11,19 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.numbers import written
-from datong.connectors.exports.periods_across import LEAST_PERIODS, bare_month, period_of, periods_down, with_years
+from datong.connectors.exports.periods_across import (
+    LEAST_PERIODS,
+    are_days_of_month,
+    bare_month,
+    period_of,
+    periods_down,
+    with_days_of_month,
+    with_years,
+)
 from datong.connectors.exports.periods_of_markets import periods_of_markets_down
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, Table
-from datong.connectors.exports.vocabulary import plain
+from datong.connectors.exports.vocabulary import kind_named, plain
 from datong.model.words import message
 
 _HEAD_ROWS = 60
@@ -27,6 +35,13 @@ _DATE_PARTS = (
     frozenset({"month", "mon", "月", "月份", "monat", "mois", "mes", "mese", "maand", "miesiac"}),
     frozenset({"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag"}),
 )
+
+
+KIND_OF_TITLE = "type (title)"  # of documents, by the titles above parts of the list
+_WEEKS = frozenset(
+    {"kw", "cw", "week", "week no", "week number", "week no.", "iso week", "calendar week", "wk", "woche",
+     "kalenderwoche", "semaine", "semana", "settimana", "tydzien", "周", "周次", "周数", "第几周", "週"}
+)  # fmt: skip
 
 
 def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
@@ -52,20 +67,25 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
     table = Table(grid.name, columns, grid.numbers[body], notes=tuple(notes), above=above)
     again = _header_again(table, dict(zip(_unique(names), head[last] if head else [], strict=True)))
     repeated = int(again.sum())
-    table = table.keep(~again) if repeated else table
+    if repeated:
+        table = _of_titles(table, again)
     table = replace(table, repeated=repeated)
     return _as_rows(table, (above, *hints))
 
 
 def _as_rows(table: Table, hints: Sequence[str]) -> Table:
     """A table with one column of dates, whatever the file has."""
-    dated = with_years(_with_date(table), hints)
+    dated = with_years(with_days_of_month(_with_date(table), hints), hints)
     down = periods_down(dated, hints)
     return periods_of_markets_down(dated, hints) if down is dated else down
 
 
 def _with_date(table: Table) -> Table:
-    """A table with columns for the year, the month and perhaps the day, with a column of dates made of them."""
+    """A table with columns for the year, and the month and perhaps the day or the week, with a column of dates made of
+    them."""
+    of_weeks = _with_weeks(table)
+    if of_weeks is not None:
+        return of_weeks
     parts = []
     for wanted in _DATE_PARTS:
         found = [name for name in table.columns if plain(name) in wanted]
@@ -79,6 +99,24 @@ def _with_date(table: Table) -> Table:
     made = Cells(pc.binary_join_element_wise(*texts, "-" if _are_numbers(texts[1]) else " "))
     columns = {name: cells for name, cells in table.columns.items() if name not in parts}
     note = message("export.date_parts", columns=", ".join(name for name in parts if name is not None))
+    return replace(table, columns={PERIOD_COLUMN: made, **columns}, notes=(*table.notes, note))
+
+
+def _with_weeks(table: Table) -> Table | None:
+    """A table with a column for the year and one for the number of the week, with a column of weeks made of them; None
+    for any other."""
+    names = [[n for n in table.columns if plain(n) in wanted] for wanted in (_DATE_PARTS[0], _WEEKS)]
+    if any(len(found) != 1 for found in names):
+        return None
+    (year,), (week,) = names
+    others = [n for n in table.columns if n not in (year, week) and header_score("date", n) >= 0.5]
+    texts = [table.columns[name].text for name in (year, week)]
+    fitting = (r"^(19|20)\d\d$", r"^(0?[1-9]|[1-4]\d|5[0-3])$")
+    if others or not all(pc.all(pc.match_substring_regex(t, p)).as_py() for t, p in zip(texts, fitting, strict=True)):
+        return None
+    made = Cells(pc.binary_join_element_wise(texts[0], pc.utf8_lpad(texts[1], 2, "0"), "-W"))
+    columns = {name: cells for name, cells in table.columns.items() if name not in (year, week)}
+    note = message("export.date_parts", columns=f"{year}, {week}")
     return replace(table, columns={PERIOD_COLUMN: made, **columns}, notes=(*table.notes, note))
 
 
@@ -107,6 +145,25 @@ def _header_again(table: Table, header: Mapping[str, str]) -> np.ndarray:
         if not again.any():
             break
     return again & bool(told)
+
+
+def _of_titles(table: Table, again: np.ndarray) -> Table:
+    """A table without the rows that are its header again; where a title above one says that what follows came back,
+    with a column that says so. again: (row,) bool."""
+    filled = np.sum([cells.filled for cells in table.columns.values()], axis=0)
+    back, titles = np.zeros(table.height, bool), np.zeros(table.height, bool)
+    for at in np.flatnonzero(again).tolist():
+        above = at - 1
+        is_title = above >= 0 and filled[above] == 1 and not again[above]
+        text = next((t for c in table.columns.values() if (t := c.text[above].as_py())), "") if is_title else ""
+        kind = kind_named(text)
+        titles[above] |= bool(kind)
+        back[at:] = kind == "return" or (not is_title and back[at])
+    kept = table.keep(~again & ~titles)
+    if not back.any():
+        return kept
+    kinds = pa.array(np.where(back[~again & ~titles], "return", "sale"), pa.string())
+    return replace(kept, columns={**kept.columns, KIND_OF_TITLE: Cells(kinds)})
 
 
 # --- the header --------------------------------------------------------------------------------------------------
@@ -187,6 +244,8 @@ def _header_likeness(row: Sequence[str]) -> float:
             numbers += 1
         elif any(c.isalpha() for c in cell) and len(cell) < 80:
             labels += 1
+    if are_days_of_month(filled):
+        periods, numbers = periods + numbers, 0
     several = periods if periods >= LEAST_PERIODS else -periods
     return 2 * len(named_fields(filled)) + labels + 0.5 * several - 2 * numbers
 

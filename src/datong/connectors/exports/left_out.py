@@ -1,5 +1,6 @@
 """Which rows are left out since they are no sales: sums, notes, parts of another row, what cannot be read."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -14,6 +15,7 @@ from datong.connectors.exports.filled_down import Told, name_columns, named_only
 from datong.connectors.exports.left_out_counts import FEW
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
+from datong.connectors.exports.order_state_words import marks_of
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import codes_of, quoted_of, texts_of
 from datong.connectors.exports.questions import Option, Question
@@ -33,8 +35,9 @@ _MOST_NAMED = 3
 _BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
 
 
-def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> None:
-    """Rows that are no sales: sums, notes, and what cannot be read."""
+def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> Numbers:
+    """Leave rows out that are no sales: sums, notes, and what cannot be read. The numbers, with the units of rows that
+    have none as somebody says."""
     size = export.table.height
     units = numbers.units
     product = export.columns[export.choice.column("product") or ""].filled
@@ -43,14 +46,15 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
     goods = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
     services = export.rows.services(goods) | _taken_off(export, numbers, goods, product)
     export.rows.drop("service", services, None, _names(goods, services & export.rows.inside))
+    _leave_errors_out(export, numbers)
     _leave_components_out(export, numbers)
     _ask_for_mixed_rows(export, numbers)
     empty = np.isnan(units) & ~numbers.unread.get("units", np.zeros(size, bool))
     export.rows.drop("note", (empty | (numbers.units_column is None)) & (~product | ~day), None)
     export.rows.drop("note", np.isnan(units) & (~product | ~day), None)
     export.rows.drop("note", ~product & ~named_only(export) & ~day & ~told.of_order, units)
-    export.rows.drop("no_units", empty, None)
-    _drop(export, numbers, "unread_units", np.isnan(units), export.choice.column("units"))
+    numbers = _without_empty_quantities(export, numbers, empty)
+    _drop(export, numbers, "unread_units", np.isnan(numbers.units), export.choice.column("units"))
     date = export.columns[export.choice.column("date") or ""]
     _drop(export, numbers, "unread_date", ~day & date.filled, export.choice.column("date"))
     _drop(export, numbers, "no_date", ~day, export.choice.column("date"))
@@ -63,6 +67,7 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
         ~export.columns[export.choice.column("product") or ""].filled,
         export.choice.column("product"),
     )
+    return numbers
 
 
 def _leave_days_to_come_out(export: Export, numbers: Numbers, when: Moments, day: np.ndarray) -> None:
@@ -143,6 +148,60 @@ def leave_extra_cells_out(export: Export) -> None:
     samples = quoted_of(export.columns[extra[0]], rows, names_people(export.columns))
     if export.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
         export.rows.drop("extra_cells", rows, None)
+
+
+def _without_empty_quantities(export: Export, numbers: Numbers, empty: np.ndarray) -> Numbers:
+    """Rows of goods without a quantity: none was sold, or one, as lists kept by hand have it. A question where they are
+    more than a few and nothing else in them says why."""
+    rows = empty & export.rows.inside
+    bare = rows & ~_explained(export, numbers, rows)
+    if bare.sum() > FEW * export.rows.inside.sum():
+        column, count = export.choice.column("units") or "", f"{int(bare.sum()):,}"
+        options = tuple(Option(n, message(f"export.reading.{n}", count=count)) for n in ("leave_out", "one_each"))
+        asks = message("export.asks.no_units", column=column, count=count)
+        samples = texts_of(export.columns[export.choice.column("product") or ""], bare)
+        if export.asking.ask(Question("no_units", asks, (column,), samples, options)) == "one_each":
+            units = np.where(bare, 1.0, numbers.units)
+            numbers, rows = replace(numbers, units=units, by_field={**numbers.by_field, "units": units}), rows & ~bare
+    export.rows.drop("no_units", rows, None)
+    return numbers
+
+
+def _explained(export: Export, numbers: Numbers, rows: np.ndarray) -> np.ndarray:
+    """(row,) bool: a row without a quantity that is of no sale: by its kind or its state, by another quantity, by money
+    of which there is none, or by another column of numbers that is filled in such rows only."""
+    if export.choice.kinds or (export.profile is not None and "units" in export.profile.columns):
+        return rows
+    nothing = np.zeros(len(rows), bool)
+    for name in export.choice.states:
+        undone = [t for t in export.columns[name].text.unique().drop_null().to_pylist()
+                  if (marks_of(t) or frozenset()) & {"cancelled", "unpaid"}]  # fmt: skip
+        found = pc.is_in(export.columns[name].text, pa.array(undone, pa.string()))
+        nothing |= pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    money = [numbers.by_field[f] for f in ("amount", "price") if f in numbers.by_field]
+    if money:
+        nothing |= ~np.any([np.nan_to_num(values) != 0 for values in money], axis=0)
+    for wanted in ("cancelled_units", "returned_units", "shipped_units"):
+        nothing |= np.nan_to_num(numbers.by_field.get(wanted, 0.0)) != 0
+    taken = {c.column for c in export.choice.columns}
+    for name, cells in export.columns.items():
+        if name not in taken and (cells.filled & rows).any() and not (cells.filled & ~rows & export.rows.inside).any():
+            nothing |= cells.filled
+    return nothing & rows
+
+
+def _leave_errors_out(export: Export, numbers: Numbers) -> None:
+    """Rows with an error of a spreadsheet where their day, product or quantity should stand; one with a name needs no
+    code."""
+    named = export.cells("name")
+    for wanted in ("date", "product", "units"):
+        column = export.choice.column(wanted) or ""
+        cells = export.table.columns.get(column)
+        if cells is not None:
+            rows = cells.errors
+            if wanted == "product" and named is not None:
+                rows &= ~named.filled
+            _drop(export, numbers, "error_cells", rows, column)
 
 
 def _leave_sums_out(

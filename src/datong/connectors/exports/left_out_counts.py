@@ -61,11 +61,9 @@ class Rows:
         self._left.append(LeftOut(reason, rows if not all_rows else self.table.height, units))
 
     def left(self, unreadable: int) -> tuple[LeftOut, ...]:
-        """All that was left out. unreadable: rows that could not be cut into cells; of a workbook, that have a cell
-        without a value."""
+        """All that was left out. unreadable: rows that could not be cut into cells."""
         first = [LeftOut("header", self.table.repeated, None)] if self.table.repeated else []
-        why = "damaged" if self.table.separator else "error_cells"
-        more = [LeftOut(why, unreadable, None)] if unreadable else []
+        more = [LeftOut("damaged", unreadable, None)] if unreadable else []
         return (*first, *_added_up(self._left), *more)
 
     def totals(self, keys: Sequence[Cells]) -> np.ndarray:
@@ -93,7 +91,7 @@ class Rows:
         for cells in keys:
             found = self._known.get((id(cells), holds))
             if found is None or found[0] is not cells:
-                found = self._known[id(cells), holds] = (cells, _rows_where(cells, holds))
+                found = self._known[id(cells), holds] = (cells, rows_where(cells, holds))
             result |= found[1]
         return result
 
@@ -147,7 +145,7 @@ def _added_up(left: Sequence[LeftOut]) -> list[LeftOut]:
     return list(found.values())
 
 
-def _rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:
+def rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:
     """(row,) bool: a rule holds for the text of a cell."""
     encoded = cells.text.dictionary_encode()
     known = encoded.dictionary.to_pylist()

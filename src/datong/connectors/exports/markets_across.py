@@ -31,7 +31,7 @@ _OF_EACH = {"amount": AMOUNT_COLUMN, "price": PRICE_COLUMN}
 def markets_down(table: Table, choice: Choice, asking: Asking) -> tuple[Table, str] | None:
     """The table with a row for each market, or as it is and the header of the one quantity that is read; None where not
     several columns hold quantities of the same kind."""
-    sides = _sides(table, choice)
+    sides = sides_of(table, choice)
     if len(sides) < _LEAST_MARKETS:
         return None
     quantities = {header: read_numbers(table.columns[header]).values(".") for header in sides.values()}
@@ -49,7 +49,7 @@ def markets_down(table: Table, choice: Choice, asking: Asking) -> tuple[Table, s
         return table, chosen
     if chosen == APART:
         asking.answers = {**asking.answers, MARKETS: APART}
-    return _down(table, choice, sides), UNITS_COLUMN
+    return with_a_row_each(table, choice, sides), UNITS_COLUMN
 
 
 def _cells(table: Table, choice: Choice, field: str) -> Cells | None:
@@ -69,7 +69,7 @@ def _ask(table: Table, sides: Mapping[str, str], quantities: Mapping[str, np.nda
     return asking.ask(Question(UNITS_QUESTION, asks, tuple(sold), samples, tuple(options)))
 
 
-def _sides(table: Table, choice: Choice) -> dict[str, str]:
+def sides_of(table: Table, choice: Choice) -> dict[str, str]:
     """The header of each market's quantity: columns of numbers with the same word for a quantity as the one that is
     taken, and other words beside it."""
     units = choice.column("units")
@@ -123,7 +123,7 @@ def _patterns(field: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple(found)
 
 
-def _down(table: Table, choice: Choice, sides: Mapping[str, str]) -> Table:
+def with_a_row_each(table: Table, choice: Choice, sides: Mapping[str, str]) -> Table:
     """A row for each market, those of one row of the file together. Of amounts, only those of each market are read."""
     market, size = choice.column("market"), table.height
     rows, places = np.divmod(np.arange(size * len(sides)), len(sides))

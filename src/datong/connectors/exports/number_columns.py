@@ -22,6 +22,7 @@ from datong.connectors.exports.price_units_amount import (
     without_shared_signs,
 )
 from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.units_of_measure import in_one_measure
 from datong.connectors.exports.vocabulary import header_words, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.words import message
@@ -90,7 +91,8 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
     unread = {f: column.unread for f, column in read.items()}
     money = {f: columns[f] for f in ("price", "amount") if f in columns}
     currency, comparable = _currency(export, money)
-    _ask_for_units_of(export, read.get("units"), columns.get("units", ""))
+    if "units" in read:
+        by_field = in_one_measure(export, read["units"], columns["units"], by_field)
     units = by_field.get("units", np.ones(export.table.height))
     by_field = {f: values for f, values in by_field.items() if comparable or f not in money}
     return Numbers(units, units_column, by_field, unread, decided.comma_proved, currency)
@@ -175,17 +177,3 @@ def _ask_for_decimal(
     chosen = export.asking.ask(Question("decimal", asks, tuple(columns[f] for f in unsure),
                                       tuple(dict.fromkeys(map(shown, texts))), options))  # fmt: skip
     return "," if chosen == "decimal_comma" else "."
-
-
-def _ask_for_units_of(export: Export, column: NumberColumn | None, name: str) -> None:
-    """Cells of one column that count different things: pieces and boxes."""
-    measure = export.choice.counted_in
-    names = () if column is None else column.units
-    if measure is not None:
-        names, name = tuple(export.columns[measure].text.drop_null().unique().sort().to_pylist()), measure
-    if len(names) < 2:
-        return
-    units = shown(", ".join(names))
-    options = (Option("as_one", message("export.reading.as_one", units=units)),)
-    asks = message("export.asks.mixed_units", column=name, units=units)
-    export.asking.ask(Question("mixed_units", asks, (name,), names, options))

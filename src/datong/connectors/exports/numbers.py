@@ -23,7 +23,7 @@ DECIMAL_SIGNS: tuple[DecimalSign, DecimalSign] = (".", ",")
 
 _WRITTEN = re.compile(r"([^0-9]*?)([.,]?[0-9](?:[0-9.,' ]*[0-9])?(?:[eE][+-]?[0-9]+)?[.,]?)([^0-9]*)")
 _MARKS_OF_ONE_KIND = {"-": "−–—‒﹣－‐‑➖", "'": "’‘´`＇ʼ", " ": "\u00a0\u202f\u2009\u2007\u3000"}
-_DASHES = str.maketrans({odd: mark for mark, some in _MARKS_OF_ONE_KIND.items() for odd in some})
+_DASHES = str.maketrans({odd: mark for mark, some in _MARKS_OF_ONE_KIND.items() for odd in some} | {"٫": ".", "٬": ","})
 _GROUPED_BY_BLANKS = re.compile(r"[0-9]{1,3}(?:[ '][0-9]{3})+(?:[.,][0-9]+)?")
 _READINGS = {
     mark: re.compile(
@@ -32,6 +32,10 @@ _READINGS = {
     )
     for mark, other in ((".", ","), (",", "."))
 }
+# Fractions without a whole number before them; 3/5 is rather a day.
+_USUAL = frozenset({(1, 2), (1, 3), (2, 3), (1, 4), (3, 4)})
+_FRACTION_SIGN = re.compile("[\u00bc-\u00be\u2150-\u215e]")
+_FRACTION = re.compile(r"(?P<sign>-?) *(?:(?P<whole>\d{1,4}) +)?(?P<above>\d)/(?P<below>[2-9]|1[026])(?![\d/])")
 _PLAIN = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"
 _MANY = re.compile(r"([kK万千亿])(?![a-zA-Z克瓦米])")  # 3k, 1.2万; not kg
 _SCALES = {"k": 1000, "千": 1000, "万": 10_000, "亿": 100_000_000}
@@ -91,7 +95,9 @@ class NumberColumn:
 @lru_cache(maxsize=200_000)
 def written(text: str) -> Written | None:
     """A text as a number, None where it is none."""
-    text = unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
+    text = unicodedata.normalize("NFKC", _FRACTION_SIGN.sub(_spelled_out, text)).translate(_DASHES).strip()
+    if (part := _FRACTION.match(text)) is not None:
+        return _with_fraction(text, part)
     if not text.isascii():
         text = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text)
     if text.startswith('="') and text.endswith('"'):
@@ -134,10 +140,27 @@ def written(text: str) -> Written | None:
     )
 
 
+def _spelled_out(sign: re.Match[str]) -> str:
+    """One half, as it is one sign, as 1/2."""
+    return " " + unicodedata.normalize("NFKD", sign[0]).replace("\u2044", "/")
+
+
+def _with_fraction(text: str, part: re.Match[str]) -> Written | None:
+    """A number with a fraction: 1 1/2, 3/4 kg."""
+    above, below, rest = int(part["above"]), int(part["below"]), text[part.end() :].strip()
+    unit = _unit("", rest)
+    if unit is None or not 0 < above < below or (part["whole"] is None and (above, below) not in _USUAL):
+        return None
+    value = (int(part["whole"] or 0) + above / below) * (-1 if part["sign"] else 1)
+    return Written(value, value, unit[0], money=unit[1])
+
+
 def _unit(before: str, after: str) -> tuple[str, bool] | None:
     """The unit that stands around the digits, plain, and whether a currency does; None where it is no number then."""
     known = words("numbers", "currencies"), words("numbers", "units")
     result, money = "", False
+    if after.startswith("/") and plain(after[1:]).rstrip(".") in known[1]:  # a price of one: 24.90/Nos
+        after = ""
     for part in (before.strip("+-( "), after.strip("+-) ")):
         word = plain(part).strip(" +-()")
         if not word:

@@ -39,7 +39,10 @@ _BESIDE = frozenset(
     {"by", "the", "a", "an", "to", "in", "of", "on", "for", "via", "and", "from", "at", "has", "been", "was", "is",
      "order", "orders", "item", "items", "product", "goods", "payment", "customer", "customers", "buyer", "seller",
      "user", "admin", "merchant", "shop", "store", "system", "sender", "client", "fully", "full", "automatically",
-     "auto", "manually", "after", "before", "already"}
+     "auto", "manually", "after", "before", "already",
+     "por", "el", "la", "del", "comprador", "compradora", "vendedor", "cliente", "par", "le", "acheteur", "vendeur",
+     "durch", "den", "vom", "von", "kunde", "kunden", "kaufer", "verkaufer", "przez", "kupujacego", "sprzedajacego",
+     "dal", "acquirente", "venditore", "oleh", "pembeli", "penjual", "pelo", "pela", "door", "klant", "verkoper"}
 )  # fmt: skip
 _BESIDE_ZH = re.compile(
     "系统|自动|手动|超时|买家|卖家|商家|用户|客户|顾客|平台|客服|主动|订单|交易|商品|宝贝|全部|整单|全额|原路|因|被|由|并|且|已|了|后|的|而"

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_texts import parse, with_year
-from datong.connectors.exports.day_month_order import day_of, decide_order, not_a_day, read_dates
+from datong.connectors.exports.day_month_order import are_days, day_of, decide_order, not_a_day, read_dates
+from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain, words
@@ -24,6 +25,23 @@ _MOST_PERIODS, _MOSTLY = 400, 0.8
 YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
 NOTHING_SOLD = re.compile(r"^(?:[-–—]|0+(?:[.,]0+)?)$")
 _PARTS_OF_NAMES = re.compile(r"[^\W_]+|[$€£¥]")
+_MONTH_OVER = (
+    r"(?P<month>[^\W\d_]+\.?,? \d{4}|\d{4} [^\W\d_]+\.?|\d{4}年 ?\d{1,2}月"
+    r"|\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{4}|[^\W\d_]+\.?)"
+)
+_WITHIN_MONTH = re.compile(
+    rf"{_MONTH_OVER} (?:(?P<day>\d{{1,2}})[日号.]?"
+    r"|(?:cw|kw|wk|week|woche|semaine|semana|sem|w|第)[-_. ]?(?P<week>\d{1,2}) ?[周週]?)",
+    re.IGNORECASE,
+)
+_WEEK_BY_A_DAY = re.compile(
+    r"(?:(?P<ends>w/?e|wk ?ending|week ?ending|w\.e\.|woche bis|周末)"
+    r"|w/?c|wk ?commencing|week ?(?:commencing|of|starting)|w\.c\.|woche ab)[ .:]*(?P<day>\d.*|[^\W\d_]+ ?\d.*)",
+    re.IGNORECASE,
+)
+_DAY_OF_MONTH = re.compile(r"(?:(?:day|tag|jour|dia) ?)?0?(\d{1,2})[日号.]?", re.IGNORECASE)
+_LEAST_DAYS, _MOST_DAYS = 7, 31
+_HALF_A_YEAR = 183  # days
 _PERIOD_KINDS = ("day", "numeric", "stretch", "month", "week", "quarter")
 
 
@@ -45,12 +63,24 @@ def bare_month(text: str) -> bool:
 def period_of(name: str) -> Period | None:
     """The period that a column is named after, None where there is none."""
     name = name.strip().removesuffix(" 00:00:00")
+    if (week := _week_by_a_day(name)) is not None:
+        return week
     for text, measure in ((name, ""), *_without_measure(name)):
         found = parse(text)
-        if found is not None and not found.clock and found.kind not in ("serial", "epoch", "republic"):
+        if found is not None and not found.clock and found.kind not in ("serial", "epoch", "short_day", "republic"):
             kind = {"month_or_day": "month", "month_or_week": "month"}.get(found.kind, found.kind)
             return Period(text, kind, measure)
     return None
+
+
+def _week_by_a_day(name: str) -> Period | None:
+    """A week that is named after its last day or its first: W/E 08-Mar-2026, week commencing 2 March 2026."""
+    found = _WEEK_BY_A_DAY.fullmatch(name)
+    day = None if found is None else day_of(found["day"].strip())
+    if found is None or day is None:
+        return None
+    first = date(1970, 1, 1) + timedelta(days=day - (6 if found["ends"] else 0))
+    return Period(f"{first} - {first + timedelta(days=6)}", "stretch")
 
 
 def _without_measure(name: str) -> list[tuple[str, str]]:
@@ -83,28 +113,99 @@ def year_said(hints: Sequence[str]) -> str:
 
 
 def with_years(table: Table, hints: Sequence[str]) -> Table:
-    """A table whose dates are weeks, quarters, months or stretches without a year, with the year that the file says."""
+    """A table whose dates are days, weeks, quarters, months or stretches without a year, with the year that the file
+    says."""
     year = year_said(hints)
-    for name, cells in table.columns.items() if year else ():
-        texts = cells.text.unique().drop_null().to_pylist()
-        if header_score("date", name) < 0.4 or not texts or len(texts) > _MOST_PERIODS or any(map(parse, texts[:1])):
+    found = without_year(table) if year else None
+    if found is None:
+        return table
+    note = message("export.year_of_file", column=found, year=year)
+    return replace(of_year(table, found, year), notes=(*table.notes, note))
+
+
+def with_days_of_month(table: Table, hints: Sequence[str]) -> Table:
+    """A table whose dates are the numbers of days alone, with the month that the file names."""
+    for name, cells in table.columns.items():
+        texts = [] if header_score("date", name) < 0.4 else cells.text.unique().drop_null().to_pylist()
+        texts = [text for text in texts if not is_total(text)]
+        found = {text: int(day[1]) for text in texts if (day := _DAY_OF_MONTH.fullmatch(text))}
+        if not texts or len(found) < _MOSTLY * len(texts):
             continue
-        dated = {text: made for text in texts if (made := with_year(text, year)) is not None and parse(made)}
-        if len(dated) >= _MOSTLY * len(texts):
-            encoded = cells.text.dictionary_encode()
-            made = pa.array([dated.get(text, text) for text in encoded.dictionary.to_pylist()], pa.string())
-            columns = {**table.columns, name: Cells(made.take(encoded.indices))}
-            note = message("export.year_of_file", column=name, year=year)
-            return replace(table, columns=columns, notes=(*table.notes, note))
+        month = month_said(hints) if max(found.values()) <= _MOST_DAYS and 0 not in found.values() else None
+        if month is None or any(header_score("date", n) >= 0.4 for n in table.columns if n != name):
+            return table
+        encoded = cells.text.dictionary_encode()
+        days = {text: f"{month[0]}-{month[1]:02}-{day:02}" for text, day in found.items()}
+        made = pa.array([days.get(text, text) for text in encoded.dictionary.to_pylist()], pa.string())
+        columns = {**table.columns, name: Cells(made.take(encoded.indices))}
+        note = message("export.month_of_file", column=name, month=f"{month[0]}-{month[1]:02}")
+        return replace(table, columns=columns, notes=(*table.notes, note))
     return table
+
+
+def without_year(table: Table) -> str | None:
+    """The column of dates that are written without a year, and lie in one; None where there is none."""
+    for name, cells in table.columns.items():
+        texts = [] if header_score("date", name) < 0.4 else cells.text.unique().drop_null().to_pylist()
+        if not texts or len(texts) > _MOST_PERIODS or _have_years(texts[:20]):
+            continue
+        made = [day for text in texts if (dated := with_year(text, "2024")) is not None and (day := parse(dated))]
+        if len(made) >= _MOSTLY * len(texts) and not _turns(cells):
+            return name
+    return None
+
+
+def _have_years(texts: Sequence[str]) -> bool:
+    """Whether texts are dates as they stand. A number beside a month's name may be a day, as 14-Mar."""
+    read = [found for text in texts if (found := parse(text)) is not None]
+    perhaps = {found.a for found in read if found.kind == "month_or_day"}
+    return bool(read) and not (len(perhaps) and all(p.kind == "month_or_day" for p in read) and are_days(perhaps))
+
+
+def _turns(cells: Cells) -> bool:
+    """Whether dates without a year go over the turn of one: their rows fall from its end to its beginning."""
+    texts = [text for text in cells.text.drop_null().to_pylist() if with_year(text, "2024") is not None]
+    column = read_dates(Cells(pa.array([with_year(text, "2024") for text in texts], pa.string())), False)
+    falls = [np.diff(days[~not_a_day(days)]).min(initial=0) < -_HALF_A_YEAR for days in column.days.values()]
+    return bool(falls) and all(falls)
+
+
+def of_year(table: Table, name: str, year: str) -> Table:
+    """A table with a year in each of its dates that has none."""
+    encoded = table.columns[name].text.dictionary_encode()
+    made = pa.array([with_year(text, year) or text for text in encoded.dictionary.to_pylist()], pa.string())
+    return replace(table, columns={**table.columns, name: Cells(made.take(encoded.indices))})
+
+
+def are_days_of_month(cells: Sequence[str]) -> bool:
+    """Whether some of a row's cells are the numbers of the days of a month, from the first on."""
+    found = [int(day[1]) for cell in cells if (day := _DAY_OF_MONTH.fullmatch(cell))]
+    return _LEAST_DAYS <= len(found) <= _MOST_DAYS and found == [*range(1, len(found) + 1)]
+
+
+def month_said(hints: Sequence[str]) -> tuple[int, int] | None:
+    """The year and month that the first of some texts names that names one alone; None where none does."""
+    year = year_said(hints)
+    for hint in hints:
+        dated = f"{year}年{hint}" if bare_month(hint) and hint[:1].isdigit() else f"{hint} {year}"
+        for text in (hint, dated) if bare_month(hint) and year else (hint,):
+            said = {(day.year, day.month) for day in days_within((text,))}
+            if len(said) == 1:
+                return said.pop()
+    return None
 
 
 def periods_of(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
     """Columns that are named after days, weeks or months, each with its first day; of one kind, the commonest."""
+    month = month_said(hints) if are_days_of_month(names) else None
+    if month is not None:
+        names_of = {name: int(day[1]) for name in names if (day := _DAY_OF_MONTH.fullmatch(name))}
+        texts = {name: f"{month[0]}-{month[1]:02}-{day:02}" for name, day in names_of.items()}
+        return {name: (Period(text, "day"), date.fromisoformat(text)) for name, text in texts.items() if day_of(text)}
     year = year_said(hints)
     found: dict[str, Period] = {}
     for name in names:
-        period = period_of(name)
+        period = _within_month(name, year) or period_of(name)
         if period is None and year and (dated := with_year(name, year)) is not None:
             period = period_of(dated)
         if period is not None:
@@ -129,6 +230,26 @@ def periods_of(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Pe
     if numbers and len(set(numbers)) > 12:  # Jan-01, Jan-02 ...: days without a year
         return {}
     return result
+
+
+def _within_month(name: str, year: str) -> Period | None:
+    """A week or a day whose column stands under its month: 'March 2026 KW 10', '2026年5月 3日'; None for anything else,
+    also for a week that does not lie in the month. year: of a month without one, '' where nothing says it."""
+    found = _WITHIN_MONTH.fullmatch(name.strip())
+    if found is None or (found["day"] and not YEAR.search(found["month"])):
+        return None
+    month = parse(found["month"]) or parse(with_year(found["month"], year) or "" if year else "")
+    if month is None or month.kind not in ("month", "month_or_day"):
+        return None
+    if found["day"]:
+        text = f"{month.a}-{month.b:02}-{int(found['day']):02}"
+        return Period(text, "day") if day_of(text) is not None else None
+    for of_year in (month.a, month.a - 1, month.a + 1):  # of the first days of January, and the last of December
+        monday = day_of(text := f"{of_year}-W{int(found['week']):02}")
+        days = [] if monday is None else [date(1970, 1, 1) + timedelta(days=monday + i) for i in range(7)]
+        if any((day.year, day.month) == (month.a, month.b) for day in days):
+            return Period(text, "week")
+    return None
 
 
 def periods_down(table: Table, hints: Sequence[str]) -> Table:

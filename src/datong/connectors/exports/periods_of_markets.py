@@ -8,6 +8,7 @@ import pyarrow as pa
 from datong.connectors.exports.cells import Cells, woven
 from datong.connectors.exports.periods_across import (
     LEAST_PERIODS,
+    bare_month,
     mostly_numbers,
     period_of,
     periods_of,
@@ -32,7 +33,7 @@ def periods_of_markets_down(table: Table, hints: Sequence[str]) -> Table:
     texts = list(dict.fromkeys(text for of in by_rest.values() for text in of))
     periods = periods_of(texts, hints)
     sides = {rest: of for rest, of in by_rest.items() if len(of.keys() & periods.keys()) >= LEAST_PERIODS}
-    if len(sides) < _LEAST_MARKETS or any(rest in table.columns for rest in sides):
+    if len(sides) < _LEAST_MARKETS or any(rest in table.columns or bare_month(rest) for rest in sides):
         return table
     sums = [n for n in table.columns if n not in within and (is_total(n) or names_total(n))]
     ids = [n for n in table.columns if n not in within and n not in sums]

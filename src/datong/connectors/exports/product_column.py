@@ -18,6 +18,7 @@ from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, words
 from datong.model.words import Message, message
 
+_LEAST_ORDERS = 12  # which show that a column names each by itself
 _NAMED = 0.4  # of a header's score, so that it names a product
 
 
@@ -33,6 +34,15 @@ def without_empty_codes(
             if count:
                 notes.append(message("export.placeholders", column=name, count=f"{count:,}"))
     return result, notes
+
+
+def names_orders(product: Cells, order: Cells) -> bool:
+    """Whether a column names orders: each of many orders has one value of its own, on all of its lines."""
+    values, orders = codes_of(product), codes_of(order)
+    there = (values > 0) & (orders > 0)
+    pairs = np.unique(np.stack([values, orders])[:, there], axis=1)
+    count = pairs.shape[1]
+    return count >= _LEAST_ORDERS and count == len(np.unique(pairs[0])) == len(np.unique(pairs[1]))
 
 
 def ask_for_product(export: Export) -> None:

@@ -1,5 +1,6 @@
 """Products that stand as columns, beside one column of dates: read as rows, where somebody says that they are some."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,12 @@ import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice, named_fields
+from datong.connectors.exports.markets_across import sides_of, with_a_row_each
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.periods_across import NOTHING_SOLD, is_sum, mostly_numbers
 from datong.connectors.exports.price_units_amount import sum_text
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.table import PRODUCT_COLUMN, UNITS_COLUMN, Table
+from datong.connectors.exports.table import MARKET_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import is_total, names_total
 from datong.ledger.row_checks import shown
 from datong.model.words import message
@@ -25,6 +27,10 @@ def products_down(table: Table, choice: Choice, asking: Asking) -> Table | None:
     date = choice.column("date")
     taken = {guess.column for guess in choice.columns if not is_total(guess.column)}
     fields = {guess.field for guess in choice.columns if guess.column in taken}
+    if date is not None and not table.wide and not fields & _OF_PRODUCTS:
+        sides = sides_of(table, choice)
+        if len(sides) >= _LEAST_PRODUCTS:
+            return _of_sides(table, choice, sides, asking)
     if date is None or table.wide or fields & {"product", "units", "price", "amount"}:
         return None
     free = [n for n in table.columns if n not in taken and not n.startswith("#")]
@@ -36,16 +42,29 @@ def products_down(table: Table, choice: Choice, asking: Asking) -> Table | None:
     products = [n for n in products if n not in sums]
     if len(products) < _LEAST_PRODUCTS or named_fields(products) - _OF_PRODUCTS:
         return None
-    units = f"{sum(np.nansum(read_numbers(table.columns[n]).values('.')) for n in products):,.10g}"
+    return _down(table, products, sums) if _are_products(table, products, asking) else None
+
+
+def _are_products(table: Table, columns: Sequence[str], asking: Asking) -> bool:
+    """Whether somebody says that columns of quantities are products."""
+    units = f"{sum(np.nansum(read_numbers(table.columns[n]).values('.')) for n in columns):,.10g}"
     options = (
-        Option("products", message("export.reading.across_products", count=len(products), units=units)),
+        Option("products", message("export.reading.across_products", count=len(columns), units=units)),
         Option("refuse", message("export.reading.across_refuse")),
     )
-    asks = message("export.asks.products_across", columns=shown(", ".join(products)))
-    samples = tuple(sum_text(table.columns[n]) for n in products[:3])
-    if asking.ask(Question("products_across", asks, tuple(products), samples, options)) == "refuse":
+    asks = message("export.asks.products_across", columns=shown(", ".join(columns)))
+    samples = tuple(sum_text(table.columns[n]) for n in columns[:3])
+    return asking.ask(Question("products_across", asks, tuple(columns), samples, options)) != "refuse"
+
+
+def _of_sides(table: Table, choice: Choice, sides: Mapping[str, str], asking: Asking) -> Table | None:
+    """A row for each of several columns of quantities whose other words name products, with its own money."""
+    if not _are_products(table, list(sides.values()), asking):
         return None
-    return _down(table, products, sums)
+    made = with_a_row_each(table, choice, sides)
+    columns = {(PRODUCT_COLUMN if n == MARKET_COLUMN else n): c for n, c in made.columns.items()}
+    note = message("export.products_across", count=len(sides))
+    return replace(made, columns=columns, notes=(*table.notes, note))
 
 
 def _down(table: Table, products: list[str], sums: list[str]) -> Table:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from datong.connectors.exports.alike_sheets import one_table
 from datong.connectors.exports.bundles import leave_bundles_out
-from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.cells import Cells, without_errors
 from datong.connectors.exports.columns import (
     REQUIRED,
     Choice,
@@ -26,6 +26,7 @@ from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.figures_down import figures_down
 from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
+from datong.connectors.exports.group_heads import groups_down
 from datong.connectors.exports.is_list_of_sales import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.last_bucket import OfChain, with_last_bucket
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
@@ -38,12 +39,19 @@ from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of
-from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
+from datong.connectors.exports.product_column import (
+    ask_for_product,
+    name_variants,
+    names_orders,
+    product_codes,
+    without_empty_codes,
+)
 from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.read_grids import Grids, read_grids
 from datong.connectors.exports.result import Reading, Totals
+from datong.connectors.exports.reversals import leave_reversed_out
 from datong.connectors.exports.running_totals import without_running_totals
 from datong.connectors.exports.spoiled_order_numbers import leave_numbers_out, part_spoiled_numbers
 from datong.connectors.exports.spread_over_days import WEEK, spread_lines, stretches_of, told_of_spread
@@ -62,12 +70,14 @@ from datong.connectors.exports.table import (
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_of_returns import with_units_of_returns
 from datong.connectors.exports.units_sold import units_sold
+from datong.connectors.exports.year_of_list import year_of_list
 from datong.connectors.files.read import RawSource
 from datong.ledger.customer_tokens import findings_without_texts
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message
 
+_NAMED = 0.5  # of a header's score, so that it names a quantity
 _NAMED_DATE = 0.6  # of a header's score, so that its cells should be dates
 # Columns that were made of the table's shape.
 _MADE = {
@@ -116,6 +126,7 @@ def read_from(
         reading = read_market_list(found, name, asking, country, grids.from_1904, today)
         return replace(reading, findings=(*grids.findings, *reading.findings), notes=(*grids.notes, *reading.notes))
     table, rejected, more = one_table(grids.grids, name, asking)
+    table = year_of_list(groups_down(table, asking), today, asking)
     profile = recognised(profiles, list(table.columns))
     if profile is None:
         ask_for_file(name, asking)
@@ -127,12 +138,16 @@ def read_from(
     if figures is not None:
         notes += figures[0].notes[len(table.notes) :]
         table, known = figures[0], {**known, "units": figures[1]}
-    columns, placeholders = without_empty_codes(table.columns, profile)
+    columns, placeholders = without_empty_codes(without_errors(table.columns), profile)
+    errors = {name: int(cells.errors.sum()) for name, cells in table.columns.items()}
+    if any(errors.values()):
+        named = shown(", ".join(name for name, count in errors.items() if count))
+        notes.append(message("export.errors_empty", count=f"{sum(errors.values()):,}", columns=named))
     across = products_down(table, _chosen(table, columns, profile, known), asking)
     if across is not None:
         notes += across.notes[len(table.notes) :]
         table = across
-        columns = dict(table.columns)
+        columns = without_errors(table.columns)
     choice = _chosen(table, columns, profile, known)
     if choice.column("date") is None and (dates := day_of_list(table, choice, name, today, asking)) is not None:
         columns = {PERIOD_COLUMN: dates, **columns}
@@ -143,7 +158,7 @@ def read_from(
         if of_markets is not None:
             notes += of_markets[0].notes[len(table.notes) :]
             table, known = of_markets[0], {**known, "units": of_markets[1]}
-            columns = dict(table.columns)
+            columns = without_errors(table.columns)
             choice = _chosen(table, columns, profile, known)
     export = Export(
         name, table, columns, choice, Rows(table), asking, profile, known, country,
@@ -160,11 +175,19 @@ def read_from(
 
 def _chosen(table: Table, columns: Mapping[str, Cells], profile: Profile | None, known: Mapping[str, str]) -> Choice:
     """Which column is which: as the platform, somebody or the shape of the table says, else by words and cells. What
-    stands on the first line of each order only is an amount of the order, and the next best is that of the row."""
+    stands on the first line of each order only is an amount of the order, and the next best is that of the row; what
+    names each order by another number is none of a product, where another column may be."""
     of_order: list[str] = []
+    others: list[str] = []
     while True:
-        choice = _chosen_of(table, {n: c for n, c in columns.items() if n not in of_order}, profile, known)
-        amount, order = choice.column("amount"), choice.column("order")
+        left = {n: c for n, c in columns.items() if n not in of_order and n not in others}
+        choice = _chosen_of(table, left, profile, known)
+        amount, order, product = (choice.column(f) for f in ("amount", "order", "product"))
+        if profile is None and "product" not in known and order is not None and product is not None:
+            rest = [n for n in left if n not in (product, order) and header_score("product", n) >= _NAMED]
+            if rest and names_orders(columns[product], columns[order]):
+                others.append(product)
+                continue
         if amount is None or order is None or not is_of_order(columns[amount], columns[order]):
             return with_order_amounts(choice, {name: columns[name] for name in of_order})
         of_order.append(amount)
@@ -184,12 +207,28 @@ def _chosen_of(table: Table, columns: Mapping[str, Cells], profile: Profile | No
 def _missing(export: Export) -> tuple[str, ...]:
     """Fields without which nothing can be read, and that no column fits; "sales" for a list of something else."""
     missing = tuple(f for f in REQUIRED if export.choice.column(f) is None)
+    if not missing and (all_errors := _quantities_of_errors(export)) is not None:
+        export.findings.append(all_errors)
+        return ("units",)
     columns = shown(", ".join(export.columns))
     unread = _unread_dates(export) if "date" in missing else None
     export.findings += [] if unread is None else [unread]
     missing_of = [f for f in missing if f != "date" or unread is None]
     export.findings += [finding("error", f"export.no_{f}", export.name, columns=columns) for f in missing_of]
     return missing or (("sales",) if is_no_list_of_sales(export) else ())
+
+
+def _quantities_of_errors(export: Export) -> Finding | None:
+    """What is said of a column that is named as one of quantities, where no other one is and all its cells are errors
+    of a spreadsheet."""
+    for name, cells in export.table.columns.items() if export.choice.column("units") is None else ():
+        errors = int(cells.errors.sum())
+        if errors and errors == cells.filled.sum() and header_score("units", name) >= _NAMED:
+            return finding(
+                "error", "export.error_cells_cell", export.name, column=name, rows_affected=errors,
+                count=f"{errors:,}", units="0",
+            )  # fmt: skip
+    return None
 
 
 def _unread_dates(export: Export) -> Finding | None:
@@ -222,10 +261,11 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     when = read_moments(export, numbers.comma_decimals)
     numbers = with_units_of_returns(export, numbers)
     numbers = without_running_totals(export, numbers, when)
-    leave_out(export, numbers, when, told)
+    numbers = leave_out(export, numbers, when, told)
     leave_bundles_out(export, numbers)
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
+    leave_reversed_out(export, numbers, when)
     product = product_codes(export)
     earlier = leave_earlier_states_out(export, numbers, when)
     lines = lines_of(export, numbers, when, product, earlier)

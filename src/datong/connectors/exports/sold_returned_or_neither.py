@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.columns import header_score
+from datong.connectors.exports.columns import header_score, says_return
 from datong.connectors.exports.order_state_words import marks_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
@@ -234,9 +234,12 @@ def _with_kinds(outcome: Outcome, signs: Signs, units: np.ndarray, counted: np.n
         for place, text in enumerate(known):
             bought = plain(text) == "purchase" and len({plain(k) for k in known} & words("kinds", "sale")) > 1
             verdicts[place] = _kind(text, name, float(weight[place]), asking, bought=bought)
+        if says_return(name) and (verdicts[:-1] != ONLY_RETURN).any():  # of the row's sale, which came back
+            verdicts[verdicts == ONLY_RETURN] = RETURNED
         of_row = verdicts[at]
         told = np.array([*(f"{shown(name)}: {shown(text)}" for text in known), ""], dtype=object)
         codes = np.where((of_row == ONLY_RETURN) & (codes != NEITHER), ONLY_RETURN, codes)
+        codes = np.where((of_row == RETURNED) & (codes == SOLD), RETURNED, codes)
         codes = np.where((of_row == NEITHER), NEITHER, codes)
         reasons = np.where((of_row == NEITHER) & (reasons == ""), told[at], reasons)
     return replace(outcome, codes=codes, reasons=reasons)
@@ -249,7 +252,7 @@ def _kind(text: str, column: str, weight: float, asking: Asking, *, bought: bool
         return ONLY_RETURN
     if said in words("kinds", "nothing"):
         return NEITHER
-    if (said in words("kinds", "sale") and not bought) or not weight:
+    if (said in words("kinds", "sale") and not bought) or not weight or said in words("states", "nothing"):
         return SOLD
     units = f"{weight:,.10g}"
     options = tuple(

@@ -1,7 +1,11 @@
 """Which column the units are: by its word, by the sums that it makes with others; else a question."""
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import pyarrow as pa
+
+from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, with_column
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
@@ -16,6 +20,7 @@ from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.running_totals import says_running
 from datong.connectors.exports.table import UNITS_COLUMN
 from datong.connectors.exports.units_of_orders import units_of_lines
+from datong.connectors.exports.vocabulary import header_words, plain
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
@@ -47,9 +52,14 @@ def units_column(export: Export) -> str | None:
                 return name
     named = tuple(n for n in export.columns if header_score("units", n) >= 0.5 and n not in spare)
     if not spare and not named:
+        if export.table.wide:
+            _ask_for_periods_without_units(export)
+            return None
         if not _ask_for_only_money(export):
             export.notes.append(message("export.one_unit_a_row"))
         return None
+    made = _with_cases(export, spare)
+    spare = (*made, *spare)
     options = [Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in spare]
     options.append(Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}")))
     samples = samples_of(export.columns[(*spare, *named)[0]])
@@ -61,10 +71,36 @@ def units_column(export: Export) -> str | None:
     return chosen
 
 
+def _with_cases(export: Export, spare: Sequence[str]) -> tuple[str, ...]:
+    """The headers of new columns, each of a quantity times how many pieces one of it holds, where a column tells that
+    for each product."""
+    known = {plain(word) for word in header_words()["per_case"]}
+    product = codes_of(export.columns[export.choice.column("product") or ""])
+    result: list[str] = []
+    for per in [n for n in export.columns if plain(n) in known and n not in spare]:
+        pieces = read_numbers(export.columns[per]).values(".")
+        there = ~np.isnan(pieces) & (product > 0)
+        pairs = np.unique(np.stack([product, np.nan_to_num(pieces)])[:, there], axis=1)
+        if not there.any() or not (pieces[there] > 1).any() or len(np.unique(pairs[0])) < pairs.shape[1]:
+            continue
+        for name in spare:
+            text = [None if v != v else f"{v:.10g}" for v in read_numbers(export.columns[name]).values(".") * pieces]
+            result.append(f"{name} × {per}")
+            export.columns[result[-1]] = Cells(pa.array(text, pa.string()))
+    return tuple(result)
+
+
 def _ask_for_money(export: Export, found: str, asks: Message) -> None:
     """Figures that seem to be money count as units only where somebody says so."""
     options = (Option("units", message("export.reading.units_money", units=sum_text(export.columns[found]))),)
     export.asking.ask(Question("money_units", asks, (found,), samples_of(export.columns[found]), options))
+
+
+def _ask_for_periods_without_units(export: Export) -> None:
+    """Periods stand as columns, and no column of their figures was made: that each row is one unit only somebody
+    says."""
+    option = Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}"))
+    export.asking.ask(Question("units_column", message("export.asks.units_column"), (), (), (option,)))
 
 
 def _ask_for_only_money(export: Export) -> bool:

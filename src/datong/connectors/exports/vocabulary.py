@@ -11,6 +11,8 @@ from datong.ledger.product_names.comparable_words import plain
 
 MARKET_LIST_HEADERS, MARKET_LIST_CELLS = "market_lists/header_words.toml", "market_lists/cell_words.toml"
 _FIGURES = re.compile(r"[-+]?\d[\d.,]*|[%‰€$£¥]|\b(?:eur|usd|gbp|cny|rmb)\b|元")
+# Between the parts of one name: postage & packing.
+_BETWEEN_SERVICES = re.compile(r"\s*[&+/,、]\s*|\s+(?:and|und|et|y|e|i)\s+")
 MARKET_LISTS = ("reviews", "interest", "promotions", "prices")
 
 
@@ -45,6 +47,12 @@ def _read(name: str) -> Mapping[str, Any]:
 
 
 @cache
+def units_of_measure() -> Mapping[str, Mapping[str, float]]:
+    """measures.toml: for each kind of measure, how much one of each unit is, plain."""
+    return {kind: {plain(name): float(f) for name, f in of.items()} for kind, of in _read("measures.toml").items()}
+
+
+@cache
 def words(area: str, name: str) -> frozenset[str]:
     """One list of words.toml or order_state_words.toml, plain."""
     return frozenset(plain(word) for word in vocabulary()[area][name])
@@ -70,10 +78,29 @@ def is_total(text: str) -> bool:
     return plain(text).strip(" :：.()*") in words("totals", "words")
 
 
+def kind_named(title: str) -> str:
+    """What the name of a sheet or a title says of the rows below it: 'return', 'other' for something else than sales,
+    or ''."""
+    bare = plain(title)
+    said = set(re.findall(r"[^\W\d_]+", bare))
+
+    def named(known: frozenset[str]) -> bool:
+        return any(word in said or (not word.isascii() and word in bare) for word in known)
+
+    if named(words("files", "returns")):
+        return "return"
+    return "other" if named(words("files", "other")) else ""
+
+
 def is_service(text: str) -> bool:
     """Whether a cell is the name of a line that is no goods, with a figure or without: shipping, a discount of 5 %."""
     bare = plain(text).strip(" :：.()*")
-    return bare in words("services", "words") or _without_figures(bare) in words("services", "words")
+    known = words("services", "words")
+    if bare in known or _without_figures(bare) in known:
+        return True
+    parts = [part for part in _BETWEEN_SERVICES.split(bare) if part]
+    beside = known | words("services", "beside")
+    return len(parts) > 1 and all(part in beside for part in parts) and any(part in known for part in parts)
 
 
 def _without_figures(text: str) -> str:

@@ -1,7 +1,7 @@
 """What came back since the last plan: what became of the orders that are out, what was received, returned, counted."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -27,9 +27,13 @@ SAME_COUNT = 0.5
 
 @dataclass(frozen=True)
 class _Order:
-    """An order of the ledger, and where it stood at the last plan (None: it was not there) and stands now."""
+    """An order of the ledger, and where it stood at the last plan (None: it was not there) and stands now.
+
+    due_before: the day on which it was due then, None where it was not there.
+    """
 
     row: Mapping[str, Any]
+    due_before: date | None
     state_before: str | None
     state: str
     before: Standing
@@ -45,6 +49,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     orders = _orders(before.state, state)
     rows = [row for order in orders for row in _news(order, state, naming)]
     rows += [_late(order, state, naming) for order in _most_first(o for o in orders if _is_late(o, state))]
+    rows += [_due_moved(order, naming) for order in _most_first(o for o in orders if _has_new_day(o))]
     rows += _received(before.state, state, naming)
     rows += _shipped(before.state, state, naming)
     rows += _returned(before, state)
@@ -55,6 +60,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
         "refused",
         "cancelled",
         "late",
+        "new_day",
         "done",
         "partly",
         "started",
@@ -104,14 +110,17 @@ def _closed_text(refusal: Refusal, naming: Naming) -> Message:
 
 def _orders(before: State, now: State) -> list[_Order]:
     """Every order that is there now, by number."""
-    were = set(before.table("orders")["order"].to_pylist())
+    rows_before = before.table("orders").select(["order", "due"]).to_pylist()
+    were = {row["order"]: row["due"] for row in rows_before}
     stood, stands = order_standings(before), order_standings(now)
     result = []
     for row in sorted(now.table("orders").to_pylist(), key=lambda r: r["order"]):
         order, nothing = row["order"], Standing()
         state_before = state_of(row, stood.get(order)) if order in were else None
         state = state_of(row, stands.get(order))
-        result.append(_Order(row, state_before, state, stood.get(order, nothing), stands.get(order, nothing)))
+        result.append(
+            _Order(row, were.get(order), state_before, state, stood.get(order, nothing), stands.get(order, nothing))
+        )
     return result
 
 
@@ -149,6 +158,16 @@ def _late(order: _Order, state: State, naming: Naming) -> Row:
     days = (state.today - order.row["due"]).days
     left, due = shown(order.left), order.row["due"]
     return _row(order, "late", message("since.late", **_words(order, naming), left=left, due=due, days=days))
+
+
+def _has_new_day(order: _Order) -> bool:
+    return order.state in OPEN_STATES and order.due_before not in (None, order.row["due"]) and order.left > NOTHING
+
+
+def _due_moved(order: _Order, naming: Naming) -> Row:
+    days = {"due": order.row["due"], "due_before": order.due_before}
+    row = _row(order, "new_day", message("since.new_day", **_words(order, naming), **days))
+    return replace(row, day=(order.due_before, order.row["due"]))
 
 
 def _row(order: _Order, kind: str, text: Message) -> Row:

@@ -1,0 +1,168 @@
+"""Quantities of one list in several units of measure: those of one kind are converted, as g and kg; how many pieces are
+in a carton is told by the prices, and asked."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.numbers import NumberColumn, written
+from datong.connectors.exports.price_units_amount import codes_of
+from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.vocabulary import plain, units_of_measure
+from datong.ledger.row_checks import shown
+from datong.model.words import message
+
+MIXED, BY_PRICE, AS_ONE = "mixed_units", "by_price", "as_one"
+_CLOSE = 0.02  # of a whole number of pieces, for prices that are rounded or a little lower by the carton
+_ALIKE = 0.3  # of the logarithm of how many times larger a price is
+_QUANTITIES = ("units", "cancelled_units", "returned_units", "shipped_units")
+_MOST_PIECES = 10_000
+
+
+def in_one_measure(
+    export: Export, column: NumberColumn | None, name: str, by_field: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Quantities and prices of one unit of measure, by their fields. column, name: of the units."""
+    result = dict(by_field)
+    of_row, names, where = _measures(export, column, name)
+    product = codes_of(export.columns[export.choice.column("product") or ""])
+    pairs = np.unique(np.stack([product, of_row])[:, (product > 0) & (of_row < len(names))], axis=1)[0]
+    if len(names) < 2 or len(np.unique(pairs)) == len(pairs):  # each product has one unit of its own
+        return result
+    known = _known_factors(names)
+    if known is not None:
+        if len(set(known)) > 1:
+            largest = max(known)
+            known = known if 1.0 in known else [factor / largest for factor in known]
+            factors = np.array([*known, 1.0])[of_row]
+            told = ", ".join(f"1 {shown(n)} = {f:.10g}" for n, f in zip(names, known, strict=True))
+            export.notes.append(
+                message("export.converted", column=where, factors=told, unit=shown(_base(names, known)))
+            )
+            return _converted(result, factors, product, of_row)
+        return result
+    quantity = np.abs(np.nan_to_num(result["units"]))
+    found = _factors_by_price(export, of_row, len(names), result)
+    units = shown(", ".join(names))
+    options = [Option(AS_ONE, message("export.reading.as_one", units=units, count=f"{quantity.sum():,.10g}"))]
+    if found is not None:
+        told = ", ".join(_said_factor(n, found[of_row == i]) for i, n in enumerate(names))
+        count = f"{(quantity * found).sum():,.10g}"
+        options.insert(0, Option(BY_PRICE, message("export.reading.by_price", factors=told, count=count)))
+    asks = message("export.asks.mixed_units", column=where, units=units)
+    chosen = export.asking.ask(Question(MIXED, asks, (where,), tuple(names), tuple(options)))
+    return _converted(result, found, product, of_row) if found is not None and chosen == BY_PRICE else result
+
+
+def _measures(export: Export, column: NumberColumn | None, name: str) -> tuple[np.ndarray, Sequence[str], str]:
+    """(row,) place of the unit of measure of each row, one past the last for none; their names; and the column that
+    tells them: one of its own, or that of the units."""
+    nothing = np.zeros(export.table.height, np.int64)
+    measure = export.choice.counted_in
+    if measure is not None:
+        encoded = export.columns[measure].text.dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        of_text, where = [plain(text).rstrip(".") for text in texts], measure
+    elif column is not None and len(column.units) > 1:
+        encoded = export.columns[name].text.dictionary_encode()
+        read = [written(text) for text in encoded.dictionary.to_pylist()]
+        of_text, where = ["" if w is None else w.unit for w in read], name
+        texts = of_text
+    else:
+        return nothing, (), ""
+    names: dict[str, str] = {}
+    for unit, text in zip(of_text, texts, strict=True):
+        if unit:
+            names.setdefault(unit, text)
+    order = sorted(names)
+    place = {unit: i for i, unit in enumerate(order)}
+    at = np.array([place.get(unit, len(order)) for unit in of_text] + [len(order)])
+    rows = encoded.indices.fill_null(len(of_text)).to_numpy(zero_copy_only=False)
+    return at[rows], [names[unit] for unit in order], where
+
+
+def _known_factors(names: Sequence[str]) -> list[float] | None:
+    """How much one of each is, where all are of one kind: mass, volume, length, or a count; None where they are not."""
+    for factors in units_of_measure().values():
+        found = [factors.get(plain(name).rstrip(".")) for name in names]
+        if all(found):
+            return [float(f) for f in found if f is not None]
+    return None
+
+
+def _base(names: Sequence[str], factors: Sequence[float]) -> str:
+    """The unit of measure that the others are converted to."""
+    return next(n for n, f in zip(names, factors, strict=True) if f == 1)
+
+
+def _factors_by_price(
+    export: Export, of_row: np.ndarray, count: int, by_field: Mapping[str, np.ndarray]
+) -> np.ndarray | None:
+    """(row,) pieces in one of each row's unit; None where the prices do not tell. Each product tells it of its own;
+    one that does not is as all others are."""
+    product = codes_of(export.columns[export.choice.column("product") or ""])
+    units, amount, price = (by_field.get(f) for f in ("units", "amount", "price"))
+    if units is None or (amount is None and price is None):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cost = price if amount is None else np.abs(amount / units)
+    assert cost is not None
+    usual = _usual(product, of_row, count, cost)
+    several = usual[(~np.isnan(usual)).sum(axis=1) > 1]
+    if not len(several):
+        return None
+    relative = several / np.nanmin(several, axis=1, keepdims=True)
+    base = min(range(count), key=lambda i: float(np.median([r for r in relative[:, i] if r == r] or [np.inf])))
+    ratio = usual / usual[:, [base]]
+    factors = np.ones((len(usual), count + 1))
+    for measure in range(count):
+        told = ratio[~np.isnan(ratio[:, measure]), measure]
+        whole = np.round(told)
+        if not len(told) or (np.abs(told - whole) > _CLOSE * whole).any() or not 1 <= whole.min() <= _MOST_PIECES:
+            return None
+        rest = whole[0] if len(set(whole.tolist())) == 1 else np.nan
+        own = np.round(ratio[:, measure])
+        factors[:, measure] = np.where(np.isnan(own), rest, own)
+    of = factors[product, of_row]
+    return None if np.isnan(of).any() or (of == 1).all() else of
+
+
+def _usual(product: np.ndarray, of_row: np.ndarray, count: int, cost: np.ndarray) -> np.ndarray:
+    """(product, unit of measure) the middle one of what one costs, NaN where it is not sold so."""
+    result = np.full((int(product.max()) + 1, count), np.nan)
+    there = np.isfinite(cost) & (cost > 0) & (of_row < count)
+    for key in np.unique(product[there] * count + of_row[there]).tolist():
+        at, measure = divmod(key, count)
+        result[at, measure] = np.median(cost[there & (product == at) & (of_row == measure)])
+    return result
+
+
+def _said_factor(name: str, factors: np.ndarray) -> str:
+    """How many pieces are in one, of all products."""
+    low, high = int(factors.min()), int(factors.max())
+    return f"1 {shown(name)} = {low}" if low == high else f"1 {shown(name)} = {low}-{high}"
+
+
+def _converted(
+    by_field: Mapping[str, np.ndarray], factors: np.ndarray, product: np.ndarray, of_row: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Quantities times their factors; prices of one unit divided by theirs, where they are as much larger: else they
+    are of the same unit in all rows already, or of the row. (row,) each."""
+    result = dict(by_field)
+    for wanted in _QUANTITIES:
+        if wanted in result:
+            result[wanted] = result[wanted] * factors
+    if "price" not in result:
+        return result
+    count = int(of_row.max()) + 1
+    size = [float(np.median(factors[of_row == i])) if (of_row == i).any() else np.nan for i in range(count)]
+    base = int(np.nanargmin(np.abs(np.log(size))))
+    usual = _usual(product, of_row, count, result["price"])
+    for measure in range(count):
+        ratio = usual[:, measure] / usual[:, base]
+        ratio = ratio[~np.isnan(ratio)]
+        if len(ratio) and abs(np.log(np.median(ratio) * size[base] / size[measure])) < _ALIKE:
+            rows = of_row == measure
+            result["price"] = np.where(rows, result["price"] / factors, result["price"])
+    return result
