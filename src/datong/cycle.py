@@ -57,7 +57,7 @@ from datong.sense.signals import sense
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _CALENDARS = ("calendars", "calendar_days", "line_calendar")
-_RECIPES = ("recipes", "recipe_steps", "recipe_lines", "components")
+_RECIPES = ("recipes", "recipe_steps", "recipe_lines", "recipe_outputs", "components")
 _MASTER = ("products", "sites", "lines", *_CALENDARS, *_RECIPES, "offers", "offer_price_breaks", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares", "stock_rules")
 # What products are, as buyers see them.

@@ -83,7 +83,7 @@ def _cost_by_days(plan: Cleared, found: Dated, rates: Mapping[Request, float]) -
     """What a plan costs where what serves demand counts in the bucket of its day; stock apart, which lies there until
     that day, wherever it counts. rates: `late_costs`."""
     work, more = found.work, 0.0
-    comes = [(days.due, lot.way.product, peg) for lot, days in found.days.items() for peg in found.found.pegs[lot]]
+    comes = [(days.due, peg.product(lot), peg) for lot, days in found.days.items() for peg in found.found.pegs[lot]]
     comes += [(one.day, one.product, peg) for one, peg in found.found.of_out]
     for day, label, peg in comes:
         use = peg.use

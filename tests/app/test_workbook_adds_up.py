@@ -393,7 +393,9 @@ def test_expected_demand_adds_up(tmp_path: Path) -> None:
 def test_random_chains_add_up(seed: int) -> None:
     """Lots, set-ups, lanes, components, yields, calendars, days for weeks, orders out; alternatives, what orders
     take whatever their size, steps and bills that change: every sheet adds up."""
-    state = random_chain(seed, without=("locked", "lines at once")).state  # hours beside those of an order's own line
+    state = random_chain(
+        seed, without=("locked", "lines at once", "co-products")
+    ).state  # hours beside those of an order's own line
     learnt = nothing_learnt()
     record = run_record(state, learnt, 0, run_cycle(state, learnt, [], 0))
     inputs = ReportInputs(record.tables, state.settings, state.as_of)

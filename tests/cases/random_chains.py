@@ -75,6 +75,8 @@ PRODUCT_FEATURES: Mapping[str, float] = {
 }
 
 
+# Chance of a chain whose recipes yield something besides their product, drawn apart as well.
+CO_PRODUCTS = {"co-products": 0.35}
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
@@ -168,6 +170,7 @@ class _Maker:
                 row["cost_per_order"] = self.pick(0.0, 15.0, 60.0)
         self._bills()
         self._product_rules()
+        self._co_products()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -407,6 +410,40 @@ class _Maker:
                 day = self.pick(None, *(self.start_of(t) - timedelta(days=1) for t in range(5)))
                 rows.append(row | {"lot": f"L{n}", "units": self.whole(1, 12), "expires_on": day})
         self.tables["stock"] = rows
+
+    def _co_products(self) -> None:
+        """What comes besides a product: one that nobody makes, B, N, which others take, or M, of which it is made."""
+        self.random = np.random.default_rng((self.seed, 3))
+        if self.random.random() >= CO_PRODUCTS["co-products"] or "co-products" in self.without:
+            return
+        self.has |= {"co-products"}
+        rows: list[Row] = []
+        recipes = sorted({(r["recipe"], r["product"]) for r in self.tables["recipes"]})
+        for recipe, product in recipes:
+            others = [p for p in ("B", "N", "M") if p != product and p in (*self.finished, *self.materials)]
+            for other in ("C", *others):
+                if not self.with_chance(0.9 if other == "C" else 0.3):
+                    continue
+                row = {"recipe": recipe, "product": other, "units_per_unit": self.pick(1.0, 2.0, 0.5)}
+                rows.append(row | {"valid_from": None, "valid_to": None})
+                if self.with_chance(0.3):
+                    day = self.start_of(int(self.random.integers(1, self.buckets)))
+                    rows[-1]["valid_to"] = day
+                    rows.append(row | {"valid_from": day, "valid_to": None, "units_per_unit": 3.0})
+        if not any(row["product"] == "C" for row in rows):
+            rows.append({"recipe": recipes[0][0], "product": "C", "units_per_unit": 2.0})
+        self.tables["recipe_outputs"] = rows
+        self.tables["products"].append({"product": "C", "kind": "finished", "price": self.whole(4, 40)})
+        if self.with_chance(0.4):
+            self.tables["offers"].append({"offer": "C/1", "product": "C", "price": self.whole(4, 40)})
+            self.tables["offers"][-1] |= {"to_site": self.site, "lead_days": self.lead(0, 1)}
+        if self.with_chance(0.3) and "B" in self.finished:
+            self.tables["components"].append({"product": "B", "component": "C", "units_per_unit": self.whole(1, 2)})
+        market = {"market": "W"} if "lanes" in self.has else {}
+        for n in range(int(self.random.integers(1, 4))):
+            day = self.start_of(int(self.random.integers(0, self.buckets)))
+            row = {"demand": f"C{n}", "product": "C", "due": day, "units": self.whole(1, 14), "firm": True}
+            self.tables["demand"].append(row | market)
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""

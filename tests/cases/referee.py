@@ -4,8 +4,8 @@ It is written from the rules alone (docs/tables.md, docs/balance.md) and knows n
 by bucket: receive, make, move, serve, count.
 
     receive   what was ordered is there
-    make      a work order takes its components, and hours of its line, when it starts; its good units are there
-              lead_days later (0: in the same bucket)
+    make      a work order takes its components, and hours of its line, when it starts; its good units, and what its
+              recipe yields besides, are there lead_days later (0: in the same bucket)
     move      a transfer takes its units at one site; they are at the other lead_days later
     serve     what nothing else will need goes to demand: to whom, the deliveries say, or the dearest and oldest first
     count     what is left is held, what waits is late
@@ -378,6 +378,22 @@ def uses_of(chain: Chain, product: str, code: str | None, day: date) -> list[Use
     return before + _own(chain, product, step["step"], day)
 
 
+def outputs_of(chain: Chain, product: str, code: str | None, day: date) -> dict[str, float]:
+    """Units of each product that an order of one unit started brings besides its own; of the rows of a recipe with
+    steps its last step."""
+    step = step_of(chain, code)
+    codes = {code}
+    if step is not None and steps_of(chain, step["recipe"])[-1] is step:
+        codes.add(step["recipe"])
+    units: dict[str, float] = defaultdict(float)
+    for key in sorted({(r["recipe"], r["product"]) for r in chain.rows("recipe_outputs") if r["recipe"] in codes}):
+        rows = [r for r in chain.rows("recipe_outputs") if (r["recipe"], r["product"]) == key]
+        row = in_force(rows, day)
+        if row is not None and row["product"] != product:
+            units[row["product"]] += row["units_per_unit"]
+    return dict(units)
+
+
 def _own(chain: Chain, product: str, code: str | None, day: date) -> list[Use]:
     """What the rows of a recipe or step alone say."""
     rows = [r for r in chain.rows("components") if (r["product"], r.get("recipe")) == (product, code)]
@@ -441,7 +457,40 @@ def made_of(chain: Chain, product: str, row: Row, day: date, cost_of: Callable[[
             own[use.member] = own.get(use.member, use.cost) + money
         else:
             cost += money
-    return (cost + sum(min(own.values()) for own in groups.values())) / row["yield_share"]
+    start = cost + sum(min(own.values()) for own in groups.values())
+    return start * borne(chain, product, row, day)[product] / row["yield_share"]
+
+
+def _last_step(chain: Chain, recipe: str) -> str:
+    """The last step of a recipe; itself where it has none."""
+    steps = steps_of(chain, recipe)
+    return steps[-1]["step"] if steps else recipe
+
+
+def borne(chain: Chain, product: str, row: Row, day: date) -> dict[str, float]:
+    """The part of what a start of a recipe costs that its product bears, and each that comes besides: that of their
+    value."""
+    besides = outputs_of(chain, product, _last_step(chain, row["recipe"]), day)
+    told = {r["product"]: r["price"] for r in chain.rows("products")}
+    price = {p: chain.shares["price"] if told.get(p) is None else told[p] for p in (product, *besides)}
+    value = {product: row["yield_share"] * price[product]} | {p: each * price[p] for p, each in besides.items()}
+    return {p: worth / sum(value.values()) for p, worth in value.items()}
+
+
+def made_besides(
+    chain: Chain, product: str, day: date, cost_of: Callable[[str, str], float]
+) -> Iterable[tuple[Row, float]]:
+    """Recipes that bring a product besides their own on a day, and money for a unit of it. cost_of: of a component
+    that goes into a product."""
+    for name in sorted({r["recipe"] for r in chain.rows("recipes")}):
+        row = in_force(ways(chain, "recipes", name), day)
+        if row is None or row["product"] == product:
+            continue
+        each = outputs_of(chain, row["product"], _last_step(chain, name), day).get(product)
+        if each:
+            own = borne(chain, row["product"], row, day)
+            good = made_of(chain, row["product"], row, day, lambda part, of=row["product"]: cost_of(part, of))
+            yield row, good * row["yield_share"] / own[row["product"]] * own[product] / each
 
 
 # orders -------------------------------------------------------------------------------------------
@@ -468,6 +517,8 @@ class Order:
     takes_hours: bool = True
     takes: Sequence[Use] | None = None
     partly: bool = False
+    # The day whose rows say what comes besides; None: its start.
+    agreed: date | None = None
 
 
 def planned(rows: Iterable[Row]) -> list[Order]:
@@ -526,6 +577,7 @@ def kept(chain: Chain) -> list[Order]:
             Order(
                 *(r[name] for name in ("order", "kind", "product")),
                 *(way, *sites, left, r["start"], r["due"], True, not spent, takes, good > NOTHING),
+                agreed=r.get("was_to_start"),
             )
         )
     return found
@@ -573,6 +625,8 @@ def opening(chain: Chain) -> dict[Place, float]:
         recipe = recipe_of.get(r.get("order")) or (next(iter(own)) if len(own) == 1 else None)
         for component, each in bill(chain, r["product"], recipe, _moment(r["happened_at"]).date()).items():
             move(component, r.get("site"), -each * (r["good_units"] + r["scrap_units"]), r["happened_at"])
+        for other, each in outputs_of(chain, r["product"], recipe, _moment(r["happened_at"]).date()).items():
+            move(other, r.get("site"), each * (r["good_units"] + r["scrap_units"]), r["happened_at"])
     for r in chain.rows("receipts"):
         move(r["product"], r.get("site"), r["units"], r["happened_at"])
     to_buyers = [r for r in chain.rows("shipments") if r.get("to_site") is None]
@@ -766,7 +820,8 @@ def _source_cost(chain: Chain, product: str, day: date, above: tuple[str, ...] =
         row = in_force(ways(chain, "offers", offer), day)
         if row is not None and row["product"] == product:
             found.append(least_price(chain, row, day))
-    return min(found)
+    besides = made_besides(chain, product, day, lambda part, of: _source_cost(chain, part, day, (*above, product, of)))
+    return min([*found, *(cost for _, cost in besides)])
 
 
 @dataclass(frozen=True)
@@ -898,9 +953,12 @@ def _least_cost(chain: Chain, place: Place) -> float:
     return min(_cost_on(chain, place, chain.starts(t)) for t in range(chain.buckets))
 
 
-def _cost_on(chain: Chain, place: Place, day: date) -> float:
+def _cost_on(chain: Chain, place: Place, day: date, above: tuple[str, ...] = ()) -> float:
+    """above: what it goes into; what comes besides that is no way to have it."""
     product, site = place
     found = [math.inf]
+    if product in above:
+        return math.inf
 
     def held(table: str, key: str) -> list[Row]:
         names = sorted({r[key] for r in chain.rows(table)})
@@ -909,12 +967,18 @@ def _cost_on(chain: Chain, place: Place, day: date) -> float:
 
     for r in held("recipes", "recipe"):
         if chain.site(r.get("site") or _line_site(chain, r)) == site:
-            found.append(made_of(chain, product, r, day, lambda part: _cost_on(chain, (part, site), day)))
+            found.append(
+                made_of(chain, product, r, day, lambda part: _cost_on(chain, (part, site), day, (*above, product)))
+            )
+    for r, cost in made_besides(
+        chain, product, day, lambda part, of: _cost_on(chain, (part, site), day, (*above, product, of))
+    ):
+        found += [cost] * (chain.site(r.get("site") or _line_site(chain, r)) == site)
     found += [least_price(chain, r, day) for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
             on_the_way = chain.on_the_way(product, r)
-            found.append(r["cost_per_unit"] + on_the_way + _cost_on(chain, (product, r["from_site"]), day))
+            found.append(r["cost_per_unit"] + on_the_way + _cost_on(chain, (product, r["from_site"]), day, above))
     return min(found)
 
 
@@ -1194,6 +1258,9 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
         if there < chain.buckets:
             made = brings(chain, o.product, o.way) if o.kind == "make" else o.product
             goods.into[(made, site), there] += good
+            day = max(o.agreed or o.start, chain.today)
+            for other, each in outputs_of(chain, o.product, o.way, day).items() if o.kind == "make" else ():
+                goods.into[(other, site), there] += o.units * each
     _pick(chain, picked, goods)
     for line in sorted({r["line"] for r in chain.rows("lines")} | set(work)):
         _work_on(chain, line, work[line], goods)
@@ -1282,7 +1349,8 @@ def _way(chain: Chain, o: Order) -> Row | None:
 
 
 def _has_a_way(chain: Chain, product: str) -> bool:
-    return any(r["product"] == product for table in ("recipes", "offers") for r in chain.rows(table))
+    tables = ("recipes", "offers", "recipe_outputs")
+    return any(r["product"] == product for table in tables for r in chain.rows(table))
 
 
 def _line_site(chain: Chain, way: Row | None) -> str | None:

@@ -12,7 +12,15 @@ import pytest
 
 from cases import referee
 from cases.plans import Plan, feasible, says_what_it_does, whole
-from cases.random_chains import BILL_FEATURES, FEATURES, MONDAY, PRODUCT_FEATURES, RandomChain, random_chain
+from cases.random_chains import (
+    BILL_FEATURES,
+    CO_PRODUCTS,
+    FEATURES,
+    MONDAY,
+    PRODUCT_FEATURES,
+    RandomChain,
+    random_chain,
+)
 from datong.cycle import Decision, Head, decide, head, written
 from datong.model.errors import NoPlan
 from datong.model.flow import Clearing, nothing_learnt
@@ -155,8 +163,13 @@ def books_differ(plan: RandomPlan) -> dict[str, tuple[float, float]]:
 def test_a_seed_gives_one_chain_and_every_feature_comes():
     chains = [random_chain(seed) for seed in range(60)]
     assert all(made == random_chain(made.seed) for made in chains)
-    assert frozenset().union(*(made.has for made in chains)) == {*FEATURES, *BILL_FEATURES, *PRODUCT_FEATURES}
-    assert not random_chain(1, without={*FEATURES, *BILL_FEATURES, *PRODUCT_FEATURES}).has
+    assert frozenset().union(*(made.has for made in chains)) == {
+        *FEATURES,
+        *BILL_FEATURES,
+        *PRODUCT_FEATURES,
+        *CO_PRODUCTS,
+    }
+    assert not random_chain(1, without={*FEATURES, *BILL_FEATURES, *PRODUCT_FEATURES, *CO_PRODUCTS}).has
 
 
 def test_both_sides_read_the_same_tables():

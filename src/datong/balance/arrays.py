@@ -256,8 +256,8 @@ class Market:
 
     @property
     def single_level(self) -> bool:
-        """No component is made, bought or used: products share nothing but lines."""
-        return len(self.uses) == 0 and not self.rules.per_lot.is_there
+        """No component is made, bought or used, and nothing comes beside another: products share nothing but lines."""
+        return len(self.uses) == 0 and not self.rules.per_lot.is_there and not self.rules.co_products.is_there
 
     @cached_property
     def level(self) -> IntArray:

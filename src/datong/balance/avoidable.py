@@ -12,7 +12,8 @@ def unavoidable_cost(market: Market) -> float:
     """Money for all demand by what is cheapest where nothing is scarce, late or held; stock goes off the needs first.
 
         need(p) = max(0, demand(p) + sum over what it goes into of need / yield * units per unit - what comes anyway)
-        cost    = sum over products of need / yield * cost of the way that is cheapest with its components
+        cost    = sum over products of need / yield * cost of the way that is cheapest with its components, of what
+              comes besides others the part of that which it bears (network/co_products.py)
                   - what is left of stock that nobody needs * its salvage
 
     With lanes, what lies at a site and is not needed there is moved first, one lane on, where that costs less.
@@ -27,18 +28,23 @@ def unavoidable_cost(market: Market) -> float:
     np.add.at(asked, market.demand.product, total)
     need += asked
     plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)
-    can_start = market.ways.is_open.any(axis=1)
+    can_start = np.asarray(market.ways.is_open.any(axis=1))
     used = np.flatnonzero(market.uses.is_open.any(axis=1))
     parts = np.bincount(
         market.uses.way[used], market.uses.units[used] * plain[market.uses.component[used]], len(market.ways)
     )
-    unit_cost = np.where(can_start, (market.ways.cost + parts) / market.ways.yield_share, np.inf)
+    borne = np.array([way.own_share for way in market.ways.facts], dtype=np.float64)
+    unit_cost = np.where(can_start, (market.ways.cost + parts) * borne / market.ways.yield_share, np.inf)
+    besides = market.rules.co_products
+    comes = np.zeros(len(market.products), dtype=bool)  # besides others, for no more than by the product's own ways
+    comes[besides.product[can_start[besides.way]]] = True
     best = np.full(len(market.products), -1)
     from_stock = np.zeros(len(market.ways), dtype=bool)  # of a component that no way makes
     from_stock[market.uses.way[used[~np.isfinite(market.products.plain_cost[market.uses.component[used]])]]] = True
     order = np.lexsort((-np.arange(len(market.ways)), -unit_cost, ~from_stock))
     order = order[np.isfinite(unit_cost[order])]
     best[market.ways.product[order]] = order  # the last one written is the cheapest
+    comes &= market.products.plain_cost < np.append(unit_cost, np.inf)[best]
     is_best = np.zeros(len(market.ways), dtype=bool)
     is_best[best[best >= 0]] = True
     otherwise, moves = _instead(market), _moves_of_stock(market)
@@ -51,6 +57,9 @@ def unavoidable_cost(market: Market) -> float:
         asked[step.products] -= left_out
         cost += float(left_out @ otherwise[step.products])
         short -= left_out
+        at_once = np.where(comes[step.products], short, 0.0)
+        cost += float(at_once[at_once > 0] @ market.products.plain_cost[step.products[at_once > 0]])
+        short -= at_once
         for place in np.flatnonzero(short > 0).tolist() if moves else ():
             product = int(step.products[place])
             anew = min(unit_cost[best[product]] if best[product] >= 0 else np.inf, otherwise[product])
@@ -63,7 +72,7 @@ def unavoidable_cost(market: Market) -> float:
         way = best[step.products]
         made = way >= 0
         started = np.zeros(len(market.ways))
-        started[way[made]] = short[made] / market.ways.yield_share[way[made]]
+        started[way[made]] = short[made] * borne[way[made]] / market.ways.yield_share[way[made]]
         cost += float(started[way[made]] @ market.ways.cost[way[made]])
         cost += float(short[~made] @ market.money.lost_sale[step.products[~made]])
         use = step.uses[market.uses.is_open[step.uses].any(axis=1) & is_best[market.uses.way[step.uses]]]

@@ -23,6 +23,8 @@ from datong.model.flow import FloatArray, IntArray
 
 # Products whose layers are looked at together: what a core's cache holds.
 PRODUCTS_AT_ONCE = 200
+# Of money, what is rounding.
+NO_GAIN = 1e-7
 
 
 def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]:
@@ -55,19 +57,24 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
     it is left out. Where that of a safety stock has to be lower, all is worked out anew with it; after so many tries
     without it.
     """
+    besides = market.rules.co_products
+    prices = besides.prices_known(prices) if besides.is_there else prices
     charge = charges(market, prices)
     elsewhere = worth_elsewhere(market, charge)
     credit = market.rules.shelf_life.credit(charge.shelf_life)
     given = charge.shelf_life.copy()
     earns = any(rule.earns for rule in market.rules.there)
     # A component worth something at the end, made of one that counts for less than it costs, earns too.
-    leftovers = bool((market.money.salvage[market.products.is_component] > 0).any())
+    leftovers = besides.is_there or bool((market.money.salvage[market.products.is_component] > 0).any())
     most = most_started(market) if earns or leftovers else np.zeros(0)
     rules_worth = 0.0
     worth, kept = KeptWorth.of(market, charge), np.ones(len(charge.safety_stock))
     ways = np.full(market.ways.is_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
     line_price = np.maximum(prices.line, 0.0)
+    earned = np.zeros(0)
+    if besides.is_there:
+        earned = besides.credit(market, _co_products_worth(market, prices, charge, elsewhere) + credit)
     for step in market.steps:
         of = step.ways
         limit_price = np.where(np.isfinite(market.ways.limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
@@ -81,6 +88,8 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
             use = step.uses[turn]
             part = market.uses.units[use, None] * cheapest[market.uses.component[use]]
             price[step.use_at[turn]] += np.where(market.uses.is_open[use], part, 0.0)
+        if besides.is_there:
+            price -= earned[of]
         if earns:
             rules_worth += _earn_nothing(market, of, price, elsewhere, charge, credit, most)
         elif leftovers:
@@ -136,7 +145,21 @@ def _earn_nothing(
     charge.change[of] += raised
     rest = np.where(np.isfinite(most[of]), short - raised, 0.0)
     price += raised + rest
+    left_over = (short - raised - rest)[np.isin(of, market.rules.co_products.way)]
+    if (left_over > NO_GAIN * np.maximum(1.0, np.abs(left).max(initial=0.0))).any():
+        return np.inf  # without an end: nothing is known then
     return float((rest[rest > 0] * most[of][rest > 0]).sum())
+
+
+def _co_products_worth(market: Market, prices: Prices, charge: Charges, elsewhere: FloatArray) -> FloatArray:
+    """(product, bucket) prices of co-products, of a unit that is there, that theirs in the end are at most; 0 of others
+    (rules/co_products.py)."""
+    product = np.unique(market.rules.co_products.product)
+    holding = market.money.holding[product, None] + charge.held(product)
+    least = worth_kept(market, product, holding, elsewhere[product])
+    worth = np.zeros(market.stock.fixed.shape)
+    worth[product] = _held(holding, np.maximum(prices.component[product], least))
+    return worth
 
 
 def most_started(market: Market) -> FloatArray:

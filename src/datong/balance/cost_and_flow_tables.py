@@ -2,6 +2,7 @@
 
 flow    opening + made + received + moved_in
         - used - moved_out - taken - delivered - wasted = closing                                product, site, bucket
+        co_product: the part of made that came besides other products
 hours   run + set-up + orders under way + free = available                                       line, bucket
 money   quantity x rate = money; the rows of a term add up to its cost
 money_by_bucket: the part of these terms that a plan pays bucket by bucket
@@ -34,7 +35,7 @@ FLOW_SCHEMA = pa.schema(
             (f"{name}_units", pa.float64())
             for name in (
                 *("opening", "made", "received", "moved_in"),
-                *("used", "moved_out", "taken", "delivered", "wasted", "closing"),
+                *("used", "moved_out", "taken", "delivered", "wasted", "closing", "co_product"),
             )
         ),
     ]
@@ -138,13 +139,16 @@ def futures(market: Market) -> pa.Table:
 
 def flow(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
-    as nothing; `received` is what is bought and what orders out bring, `taken` what those use or send; `used` and
-    `moved_out` are of new orders. What is picked of alternatives is used; the choice itself is no thing that flows."""
+    as nothing; `received` is what is bought and what orders out bring, `taken` what those use or send; `made`, `used`
+    and `moved_out` are of new orders. What is picked of alternatives is used; the choice itself is no thing that
+    flows."""
     kind = np.array([w.told_kind for w in market.ways.facts], dtype=np.str_)
     arrives, starts = _arrivals(market, solution.started), solution.started
     made, bought, moved_in = (
         _by_product(market, np.where((kind == k)[:, None], arrives, 0.0)) for k in ("make", "buy", "move")
     )
+    besides = market.rules.co_products.arrived(market, starts)
+    made += besides
     served_in = _by_product(market, np.where((kind == "serve")[:, None], arrives, 0.0))
     picks = np.array([w.picks is not None for w in market.ways.facts], dtype=bool)
     moves = np.isin(kind, ("move", "serve")) & ~picks
@@ -165,6 +169,7 @@ def flow(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray 
     wasted = solution.wasted if solution.wasted.size else np.zeros(market.stock.fixed.shape)
     opening = np.concatenate([opening_stock[:, None], outcome.stock[:, :-1]], axis=1)
     columns = [opening, made, received, moved_in + served_in, used, moved_out, taken, delivered, wasted, outcome.stock]
+    columns.append(besides)
     flows = np.max([np.abs(c) for c in columns], axis=0) > NOTHING
     flows[market.ways.product[picks]] = False
     product, t = np.nonzero(flows)

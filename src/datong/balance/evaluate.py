@@ -254,10 +254,12 @@ def covered(market: Market, started: FloatArray) -> Market:
 
 
 def arrived_units(market: Market, started: FloatArray) -> FloatArray:
-    """(product, bucket) good units that come of what is started."""
+    """(product, bucket) good units that come of what is started, co-products among them."""
     good = shifted(market.ways.yield_share[:, None] * started, market.ways.lead, 0.0)
     ways = np.arange(len(market.ways))
-    return _summed(market.ways.product, ways, np.ones(len(ways)), good, len(market.products))
+    own = _summed(market.ways.product, ways, np.ones(len(ways)), good, len(market.products))
+    besides = market.rules.co_products
+    return own + besides.arrived(market, started) if besides.is_there else own
 
 
 def used_units(market: Market, started: FloatArray) -> FloatArray:

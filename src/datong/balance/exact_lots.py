@@ -106,7 +106,7 @@ def lot_rules(market: Market, whole: BoolArray) -> LotRules:
 
 def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
     """Units in whole steps, upwards or down; units as they are where the step is 0."""
-    count = units / np.where(step > 0, step, 1.0)
+    count = np.where(np.isfinite(units), units, 0.0) / np.where(step > 0, step, 1.0)
     count = np.ceil(count - ROUNDING) if up else np.floor(count + ROUNDING)
     return np.where((step > 0) & np.isfinite(units), count * step, units)
 
@@ -187,6 +187,9 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
                   + the most of its safety stock + what it may stand in for
         most(p) = need(p) + one lot more,       all in all so much in each bucket of a product that perishes
 
+    Of a product of which others come besides, most(p) is also what brings as much of each of these as that needs; where
+    what one of them goes into is not known yet, since it goes into p through other levels, inf.
+
     A plan that brings more has a last lot without which all that is needed is there as well. Leaving it out, or taking
     no more of it than its smallest, saves its cost and the holding; `_never_pays` says where that holds for sure.
     """
@@ -202,8 +205,11 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     lot_of = np.zeros(len(market.products))
     np.maximum.at(lot_of, market.ways.product, lot)
     most = np.zeros(len(market.products))
+    besides, known = _Besides.of(market), np.zeros(len(market.products), dtype=bool)
     for product in reversed(market.products.order):
-        most[product] = need[product] + lot_of[product] if need[product] > 0 else 0.0
+        own = max([need[product], *besides.wanted(product, need, known)])
+        known[product] = True
+        most[product] = own + lot_of[product] if own > 0 else 0.0
         ways = np.flatnonzero(market.ways.product == product)
         uses = np.flatnonzero(np.isin(market.uses.way, ways))
         of_way: dict[tuple[int, int], float] = defaultdict(float)  # a way can take a component by several rows
@@ -222,6 +228,33 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     return most
 
 
+@dataclass(frozen=True, eq=False)
+class _Besides:
+    """What comes besides products."""
+
+    # Product -> what comes besides it by its ways, and good units of the product for a unit of that, at most.
+    of_product: Mapping[int, Mapping[int, float]]
+    # Product -> what it goes into.
+    goes_into: Mapping[int, IntArray]
+
+    @classmethod
+    def of(cls, market: Market) -> "_Besides":
+        rule, found = market.rules.co_products, dict[int, dict[int, float]]()
+        for way, other, units in zip(rule.way.tolist(), rule.product.tolist(), rule.units.tolist(), strict=True):
+            own = found.setdefault(int(market.ways.product[way]), {})
+            own[other] = max(own.get(other, 0.0), float(market.ways.yield_share[way]) / units)
+        into = {q: market.ways.product[market.uses.way[market.uses.component == q]] for q in set(rule.product.tolist())}
+        return cls(found, into)
+
+    def wanted(self, product: int, need: FloatArray, known: BoolArray) -> list[float]:
+        """Good units of a product that bring what is needed of each of those. need: (product); known: (product) whether
+        what it takes is among that."""
+        return [
+            need[other] * each if known[self.goes_into[other]].all() else math.inf
+            for other, each in self.of_product.get(product, {}).items()
+        ]
+
+
 def _never_pays(market: Market) -> BoolArray:
     """(way) whether a unit that nobody needs costs at least what holding its components would, whenever it starts."""
     free = np.zeros(len(market.ways))
@@ -231,8 +264,10 @@ def _never_pays(market: Market) -> BoolArray:
         part = market.money.holding[market.uses.component] * buckets - market.money.salvage[market.uses.component]
         np.add.at(gain[:, k], market.uses.way, market.uses.units * np.maximum(part, 0.0))
         there = np.maximum(buckets - market.ways.lead, 0)
-        product = market.ways.product
+        product, besides = market.ways.product, market.rules.co_products
         gain[:, k] -= market.ways.yield_share * (market.money.holding[product] * there - market.money.salvage[product])
+        left = market.money.holding[besides.product] * there[besides.way] - market.money.salvage[besides.product]
+        np.add.at(gain[:, k], besides.way, -besides.units * left)
     return (market.ways.cost - gain.max(axis=1)) >= free
 
 

@@ -11,7 +11,8 @@ largest stock, v(c) its salvage, k(c) what it costs where nothing is scarce, tha
 since a unit left over is worth no more than what it costs, all bought. Left lying where they are used, the components
 of a start w in bucket t cost the first of these two more, and that is all where a start has no gain:
 
-    gain(w, t) = sum over c of units(w, c) lies(c, t) - cost(w) - yield(w) lies(product of w, t + lead of w)
+    gain(w, t) = sum over c of units(w, c) lies(c, t) - cost(w) - yield(w) lies(product of w, t + lead of w), and
+                 less that of what comes besides
     sum over w, t of  max(gain(w, t), 0) x the most that hours and limits let start
 
 So it is the least of the two sums, and 0 where no component is dearer to hold than what is made of it.
@@ -57,7 +58,11 @@ def _gains(market: Market, lies: FloatArray) -> FloatArray:
     there = np.maximum(market.buckets - np.arange(market.buckets) - market.ways.lead[:, None], 0)
     left = holding * there - market.money.salvage[product, None]
     gain -= market.ways.cost[:, None] + market.ways.yield_share[:, None] * left
-    counts = market.ways.is_open & np.isin(product, market.demand.product)[:, None]
+    if market.rules.co_products.is_there:
+        gain -= market.rules.co_products.credit(market, lies)
+    sold = np.isin(product, market.demand.product)
+    sold[market.rules.co_products.way[np.isin(market.rules.co_products.product, market.demand.product)]] = True
+    counts = market.ways.is_open & sold[:, None]
     scale = market.ways.cost[:, None] + np.abs(left)
     return np.where(counts & (gain > NOTHING * np.maximum(scale, 1.0)), gain, 0.0)
 

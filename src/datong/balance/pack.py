@@ -77,7 +77,7 @@ def pack_facts(
     is_component = np.zeros(len(facts.products), dtype=bool)
     is_component[arrays.use_component] = True
     is_component[its_rules.per_lot.component] = True
-    is_component = pools(its_rules, demand.product, is_component)
+    is_component = pools(its_rules, demand.product, is_component, ways.product)
     its_rules = replace(its_rules, shelf_life=its_rules.shelf_life.only(is_component))
     its_rules = its_rules.in_no_pool(is_component, demand.product)
     plain_cost = arrays.least_costs(bucket_starts)

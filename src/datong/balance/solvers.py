@@ -152,8 +152,11 @@ def fits_highs(market: Market) -> bool:
 
 
 def states_lots(market: Market) -> bool:
-    """Whether any way has a smallest lot, a lot multiple or a set-up, takes longer than a bucket, or is a step of
-    several, whose whole units want the hours of one line after the other."""
+    """Whether any way has a smallest lot, a lot multiple or a set-up, takes longer than a bucket, is a step of several,
+    whose whole units want the hours of one line after the other, or brings co-products, many of which may come of a
+    whole unit."""
+    if market.rules.co_products.is_there:
+        return True
     return any(w.min_units or w.multiple_units or w.sets_up or w.span > 1 or w.place for w in market.ways.facts)
 
 

@@ -18,8 +18,8 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.bound import shifted, unit_prices
-from datong.balance.evaluate import supply_of
+from datong.balance.bound import unit_prices
+from datong.balance.evaluate import arrived_units, supply_of
 from datong.balance.scarcity import NOTHING, shared_name
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
@@ -418,9 +418,7 @@ def component_flows(market: Market, started: FloatArray, served: FloatArray) -> 
 
     served: (demanded, bucket). Products that are no components have none.
     """
-    comes, used = market.stock.fixed.copy(), np.zeros(market.stock.fixed.shape)
-    good = shifted(market.ways.yield_share[:, None] * started, market.ways.lead, 0.0)
-    np.add.at(comes, market.ways.product, good)
+    comes, used = market.stock.fixed + arrived_units(market, started), np.zeros(market.stock.fixed.shape)
     np.add.at(
         used,
         market.uses.component,
@@ -438,7 +436,7 @@ def cleared_for_quotes(
     """A clearing whose prices also hold for what its plan does not touch.
 
     A price of what nobody uses says nothing: a way cannot start where its line has no hours or its offer ends at 0, and
-    a component of which nothing is there costs what its ways cost.
+    a component of which nothing is there costs what its ways cost. What comes besides others keeps its price.
     """
     on_line = (market.ways.line >= 0) & (market.ways.hours > 0)
     can_run = np.ones(market.ways.is_open.shape, dtype=bool)
@@ -446,7 +444,9 @@ def cleared_for_quotes(
     beside = market.rules.lines_at_once
     held = beside.hours > 0
     np.logical_and.at(can_run, beside.way[held], market.most_hours[beside.line[held]] > NOTHING)
-    is_there = sum(component_flows(market, started, served)) > NOTHING
+    left, used = component_flows(market, started, served)
+    is_there = np.asarray(left + used > NOTHING)
+    is_there[market.rules.co_products.product] = True
     can_run &= market.ways.is_open & (market.ways.limit > NOTHING)
     market = replace(market, ways=replace(market.ways, is_open=can_run))
     prices = replace(prices, component=np.where(is_there, prices.component, np.inf))

@@ -569,11 +569,15 @@ def soonest_ways(market: Market) -> IntArray:
     """(product, 2) of the way that is there soonest of all that may start: the bucket of its first start, and days from
     there until its units are there; -1 where none may start."""
     found = np.full((len(market.products), 2), -1, dtype=np.int64)
-    may = np.flatnonzero(market.ways.is_open.any(axis=1))
+    besides = market.rules.co_products
+    may = np.concatenate([np.arange(len(market.ways)), besides.way])
+    product = np.concatenate([market.ways.product, besides.product])
+    opens = market.ways.is_open[may].any(axis=1)
+    may, product = may[opens], product[opens]
     first, lead = market.ways.is_open[may].argmax(axis=1), market.ways.lead[may]
     days = np.array([market.ways.facts[way].lead_days for way in may], dtype=np.int64)
     in_turn = np.lexsort((days, first + lead))[::-1]  # the soonest is written last
-    found[market.ways.product[may[in_turn]]] = np.column_stack([first, days])[in_turn]
+    found[product[in_turn]] = np.column_stack([first, days])[in_turn]
     return found
 
 
@@ -590,4 +594,5 @@ def fence_of(market: Market, product: int, bucket: int) -> date | None:
 def _normal_cost(market: Market) -> FloatArray:
     """(way) money for a good unit where nothing is scarce."""
     parts = market.uses.units * np.nan_to_num(market.products.plain_cost, posinf=0.0)[market.uses.component]
-    return (market.ways.cost + np.bincount(market.uses.way, parts, len(market.ways))) / market.ways.yield_share
+    borne = np.array([way.own_share for way in market.ways.facts])
+    return (market.ways.cost + np.bincount(market.uses.way, parts, len(market.ways))) * borne / market.ways.yield_share

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from datong.learn.lead_times import LEAST_ORDERS
+from datong.ledger.standings import of_their_orders
 from datong.ledger.state import State
 
 
@@ -26,7 +27,8 @@ def learnt_yields(state: State) -> dict[str, LearntYield]:
     share with the weight of LEAST_ORDERS average reports.)
     """
     recipes = state.table("recipes").select(["recipe", "product", "yield_share"]).to_pylist()
-    made = state.table("production").select(["order", "product", "good_units", "scrap_units"])
+    made = of_their_orders(state, state.table("production"))
+    made = made.select(["order", "product", "good_units", "scrap_units"])
     of_product = Counter(row["product"] for row in recipes)
     single = {row["product"]: row["recipe"] for row in recipes if of_product[row["product"]] == 1}
     orders = (

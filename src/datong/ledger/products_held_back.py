@@ -23,7 +23,9 @@ from datong.model.flow import IntArray
 from datong.model.words import Message, message
 
 # Tables of which a refused row holds products back; what stands behind others comes first.
-HOLDING = ("lines", "line_calendar", "recipes", "recipe_steps", "recipe_lines", "components", "offers")
+HOLDING = (
+    *("lines", "line_calendar", "recipes", "recipe_steps", "recipe_lines", "recipe_outputs", "components", "offers"),
+)
 # The kind of a product that is never stocked nor ordered.
 PHANTOM = "phantom"
 # A refused count holds nothing back, but an older one stays in force (position_notices.py). Of those, so many at most.
@@ -175,7 +177,7 @@ def _concerned(row: RefusedRow, refused: Sequence[RefusedRow], state: State, pro
     if row.table in ("lines", "line_calendar"):
         return _made_on(row.cell("line"), refused, state)
     own = _named_in(row, state, products)
-    if own or row.table in ("components", "recipe_steps", "recipe_lines"):
+    if own or row.table in ("components", "recipe_steps", "recipe_lines", "recipe_outputs"):
         return own
     # A way that cannot be told whose it is may be that of any product that has none.
     without = products - _with_a_way(state)
@@ -186,8 +188,8 @@ def _concerned(row: RefusedRow, refused: Sequence[RefusedRow], state: State, pro
 def _named_in(row: RefusedRow, state: State, products: set[str]) -> set[str]:
     """The product that a row names itself, or that its recipe or offer is known to be for."""
     told = row.cell("product")
-    if told in products:
-        return {told}
+    if told in products or row.table == "recipe_outputs":  # its recipe makes something else
+        return {told} & products
     recipe = row.cell("recipe")
     codes = {"recipe": {recipe, _recipe_of_steps(state).get(recipe, "")} - {""}, "offer": {row.cell("offer")} - {""}}
     for key, table in (("recipe", "recipes"), ("recipe", "components"), ("offer", "offers")):
@@ -229,7 +231,8 @@ def _recipe_of_steps(state: State) -> dict[str, str]:
 
 
 def _with_a_way(state: State) -> set[str]:
-    return {product for name in ("recipes", "offers") for product in state.versions(name)["product"].to_pylist()}
+    tables = ("recipes", "offers", "recipe_outputs")
+    return {product for name in tables for product in state.versions(name)["product"].to_pylist()}
 
 
 def _plain(code: str) -> str:

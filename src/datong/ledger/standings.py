@@ -50,6 +50,7 @@ def order_standings(state: State, told: Mapping[str, Sequence[OrderEvent]] | Non
                 pc.and_(pc.is_valid(rows["to_site"]), pc.is_in(rows["order"], transfers.combine_chunks()))
             )
         rows = rows.filter(pc.is_valid(rows["order"]))
+        rows = of_their_orders(state, rows) if table == "production" else rows
         if not rows.num_rows:
             continue
         code, orders = codes(rows["order"])
@@ -58,6 +59,14 @@ def order_standings(state: State, told: Mapping[str, Sequence[OrderEvent]] | Non
         for order, good, *scrap in zip(orders, *sums, strict=True):
             stands[order] = _at_least(stands.get(order, Standing()), float(good), float(sum(scrap)), moments[order])
     return stands
+
+
+def of_their_orders(state: State, production: pa.Table) -> pa.Table:
+    """Rows of `production` without those that name an order of another product, as a co-product does that came of it:
+    they are no units of that order."""
+    orders = state.table("orders")
+    made = orders["product"].take(pc.index_in(production["order"], orders["order"].combine_chunks()))
+    return production.filter(pc.fill_null(pc.equal(made, production["product"]), True))
 
 
 def _first_and_last(rows: pa.Table) -> dict[str, tuple[datetime, datetime]]:

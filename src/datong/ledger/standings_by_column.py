@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.columns import codes, microseconds
 from datong.ledger.order_life import PATH, RANK
-from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, only_orders, order_standings, state_of
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, of_their_orders, only_orders, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
@@ -116,6 +116,7 @@ def _booked(state: State, names: pa.Array, good: FloatArray, scrap: FloatArray) 
     for table, columns in _BOOKED.items():
         rows = state.table(table)
         rows = rows.filter(pc.is_valid(rows["order"]))
+        rows = of_their_orders(state, rows) if table == "production" else rows
         if table == "shipments":  # of transfer orders: what left for the other site is taken to be there
             transfers = orders["order"].filter(pc.equal(orders["kind"], "move"))
             is_sent = pc.and_(pc.is_valid(rows["to_site"]), pc.is_in(rows["order"], transfers.combine_chunks()))

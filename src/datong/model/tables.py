@@ -15,9 +15,7 @@ Personal = Literal["", "customer", "words", "contact", "staff"]
 
 # Names that the format keeps for tables that this version does not read yet.
 RESERVED = frozenset(
-    {"channels", "customers", "recipe_outputs"}
-    | {"changeovers", "fx_rates"}
-    | {"consumption", "inspections", "downtime", "sale_lots"}
+    {"channels", "customers"} | {"changeovers", "fx_rates"} | {"consumption", "inspections", "downtime", "sale_lots"}
 )
 
 # Most that a number of a unit may be: what is more is a slip of the pen, or a code or a date in the wrong column, and

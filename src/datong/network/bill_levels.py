@@ -49,6 +49,15 @@ def _levels(count: int, parent: IntArray, component: IntArray) -> IntArray:
     return level
 
 
+def in_no_circle(
+    count: int, parent: IntArray, component: IntArray, also_parent: IntArray, also_component: IntArray
+) -> BoolArray:
+    """(also) of further pairs of products, those that are part of no circle of both kinds of pairs."""
+    made, used = np.concatenate([parent, also_parent]), np.concatenate([component, also_component])
+    group = _pieces(count, made, used, "strong")
+    return group[also_parent] != group[also_component]
+
+
 def _pieces(count: int, to: IntArray, start: IntArray, connection: str) -> IntArray:
     """(product) number of the connected piece that it is in."""
     from scipy.sparse import coo_array  # slow to import, and few chains have lanes in a circle

@@ -14,7 +14,7 @@ whole units.
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -50,13 +50,15 @@ class Pull:
 
 @dataclass(frozen=True)
 class Comes:
-    """Good units that an order under way brings. product: with its site, in a chain with lanes. day: of the bucket."""
+    """Good units that an order under way brings. product: with its site, in a chain with lanes. day: of the bucket.
+    besides: it is no order of this product, which comes besides (network/co_products.py)."""
 
     order: str
     product: str
     bucket: int
     day: date
     units: float
+    besides: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +147,8 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
     for w, way in enumerate(facts.ways):
         for t in np.flatnonzero(promised.covering.get(way.name, ())).tolist():
             started = float(promised.covering[way.name][t])
-            units[at[way.product], t + lead_buckets(way, calendar)] += started * way.yield_share
+            for product, each in way.brings:
+                units[at[product], t + lead_buckets(way, calendar)] += started * each
             for use in uses[first[w] : first[w + 1]]:
                 if use_open[use, t]:
                     units[arrays.use_component[use], t] -= started * arrays.use_units[use]
@@ -259,7 +262,8 @@ class _Schedule:
         start = self.calendar.index(order.start, origin)
         if way is None:  # bought, or nobody knows how it is made
             own = self._bought(order)
-            self._arrive(order, order.due if own is None else received_on(own, order.due), order.units)
+            day = order.due if own is None else received_on(own, order.due)
+            self._arrive(order, day, ((order.product, order.units),))
             return
         if start >= self.buckets:
             return
@@ -297,7 +301,7 @@ class _Schedule:
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
-            self._arrive(order, due, order.units * way.yield_share)
+            self._arrive(order, due, [(made, order.units * each) for made, each in way.brings])
 
     def _takes(self, order: UnderWay, label: str) -> bool:
         return order.takes(self.facts.taken_as(label))
@@ -327,13 +331,13 @@ class _Schedule:
         """That of a day, the first one where it is past."""
         return max(self.calendar.index(day, self.starts[0]), 0)
 
-    def _arrive(self, order: UnderWay, day: date, units: float) -> None:
-        """On a day, or as the first bucket begins."""
+    def _arrive(self, order: UnderWay, day: date, brings: Iterable[tuple[str, float]]) -> None:
+        """On a day, or as the first bucket begins. brings: units by product."""
         day, bucket = max(day, self.starts[0]), self._bucket(day)
-        if bucket < self.buckets:
-            self.came[self.at[order.product], bucket] += units
-            self.comes.append(Comes(order.order, order.product, bucket, day, units))
-            self.comes_in[bucket, order.product].append(self.comes[-1])
+        for product, units in brings if bucket < self.buckets else ():
+            self.came[self.at[product], bucket] += units
+            self.comes.append(Comes(order.order, product, bucket, day, units, product != order.product))
+            self.comes_in[bucket, product].append(self.comes[-1])
 
     def run(self) -> Committed:
         self._share_hours()
@@ -463,8 +467,10 @@ class _Schedule:
         bucket = self.buckets if there is None else self._bucket(there)
         arrives = self.arrives[task.order.order] = bucket if bucket < self.buckets else None
         if there is not None and arrives is not None:
-            self._arrive(task.order, there, units * task.way.yield_share)
-            self.cover.arrive(task.product, arrives, units * task.way.yield_share)
+            brings = [(product, units * each) for product, each in task.way.brings]
+            self._arrive(task.order, there, brings)
+            for product, good in brings:
+                self.cover.arrive(self.at[product], arrives, good)
         as_said = due if (due := self._bucket(task.due)) < self.buckets else None
         if task.short is not None or arrives != as_said:
             self._put_off(task, t, arrives, units)
@@ -584,12 +590,8 @@ class _Cover:
     def _bring(self, part: int, good: float, t: int, above: frozenset[int]) -> bool:
         """Starts ways so that so many good units more are there by a bucket: the cheapest way first, each as late as
         can be. above: what it is for, which it cannot be made of."""
-        arrays = self.facts.arrays
-        for w in self._ways_of(part):
-            lead, share = (
-                lead_buckets(self.facts.ways[w], self.schedule.calendar),
-                float(arrays.yield_share[w]),
-            )
+        for w, share in self._ways_of(part):
+            lead = lead_buckets(self.facts.ways[w], self.schedule.calendar)
             without: list[tuple[int, float]] | None = None  # parts that were missing at a later start: earlier, too
             for start in range(t - lead, self.schedule.frozen - 1, -1):
                 if not self._open[0][w, start] or self.parts(w, start) == without:
@@ -645,7 +647,8 @@ class _Cover:
                 hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)
                 self._change(self.schedule.free[held.line], start, start + way.span, -hours / way.span)
             if all(part not in above and self._take(part, needed, start, above) for part, needed in needs):
-                self._change(self.level[self._product_of(w)], arrives, self.buckets, amount * way.yield_share)
+                for product, each in way.brings:
+                    self._change(self.level[self.schedule.at[product]], arrives, self.buckets, amount * each)
                 return amount
             self._undo(mark)
         return 0.0
@@ -659,9 +662,6 @@ class _Cover:
 
     def _of(self, w: int) -> FloatArray:
         return self.started.setdefault(w, np.zeros(self.buckets))
-
-    def _product_of(self, w: int) -> int:
-        return int(self.facts.arrays.product[w])
 
     @cached_property
     def _open(self) -> tuple[np.ndarray, np.ndarray]:
@@ -686,6 +686,9 @@ class _Cover:
         order, first = grouped(arrays.product[ranked], len(self.facts.products))
         return ranked[order], first
 
-    def _ways_of(self, product: int) -> list[int]:
-        ways, first = self._ranked
-        return [int(w) for w in ways[first[product] : first[product + 1]]]
+    def _ways_of(self, product: int) -> list[tuple[int, float]]:
+        """Ways that bring a product, and units of it for a unit started: those of which it is the product first."""
+        (ways, first), arrays = self._ranked, self.facts.arrays
+        own = [(int(w), float(arrays.yield_share[w])) for w in ways[first[product] : first[product + 1]]]
+        besides = np.flatnonzero(arrays.outputs.product == product).tolist() if len(arrays.outputs.product) else ()
+        return own + [(int(arrays.outputs.way[o]), float(arrays.outputs.units[o])) for o in besides]

@@ -112,7 +112,7 @@ def lost_below_price(state: State, starts: Sequence[date]) -> list[Finding]:
 def assumed_supply(state: State, starts: Sequence[date], held: Held) -> list[Finding]:
     """Products that are wanted and that nobody makes or sells, in a chain that says of others who does: they are taken
     to be bought. A chain that says it of none buys everything, which is no surprise."""
-    sources = {p for name in ("recipes", "offers") for p in state.table(name)["product"].to_pylist()}
+    sources = {p for name in ("recipes", "offers", "recipe_outputs") for p in state.table(name)["product"].to_pylist()}
     asked = {item.product for item in asked_items(state, starts)} - phantoms(state)
     unsaid = sorted(product for product in asked - sources if product not in held) if sources else []
     if not unsaid:

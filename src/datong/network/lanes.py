@@ -62,7 +62,8 @@ def sites_of(
     sources, used_at = _recorded_sites(state), defaultdict[str, set[str]](set)
     for way in ways:
         if way.kind == "make":
-            sources[way.product].add(way.site or ANYWHERE)
+            for product, _ in way.brings:
+                sources[product].add(way.site or ANYWHERE)
             for component in (*(use.component for use in way.uses), *(component for component, _ in way.lot_uses)):
                 used_at[component].add(way.site or ANYWHERE)
         elif (to := delivered[way.name]) is not None:
@@ -119,7 +120,8 @@ def ways_at_sites(
         site = way.site or ANYWHERE
         uses = tuple(replace(u, component=label[u.component, site]) for u in way.uses)
         lot_uses = tuple((label[component, site], units) for component, units in way.lot_uses)
-        return [replace(way, product=label[way.product, site], uses=uses, lot_uses=lot_uses)]
+        outputs = tuple(replace(o, product=label[o.product, site]) for o in way.outputs)
+        return [replace(way, product=label[way.product, site], uses=uses, lot_uses=lot_uses, outputs=outputs)]
     to = delivered[way.name]
     arrivals = [to] if to is not None else sorted(wanted_at[way.product])
     if len(arrivals) <= 1:

@@ -13,8 +13,8 @@ time rounded up, so that what could be done can be done. (Backward scheduling of
 chapter 4; here with the fractions of buckets kept.)
 
 Of a week only what takes no hours is timed within it: of which days a line has hours to spare the market does not know.
-Nothing begins there after Friday. Working days, lots that are worked over several buckets, and stock points that lanes
-join in a circle keep whole buckets.
+Nothing begins there after Friday. What brings co-products is there when its bucket begins. Working days, lots that are
+worked over several buckets, and stock points that lanes join in a circle keep whole buckets.
 """
 
 import math
@@ -49,7 +49,8 @@ def timed(products: Sequence[str], ways: Sequence[Way], asked: Collection[str], 
     for level in sorted(by_level, reverse=True):
         for w in by_level[level]:
             way, product = ways[w], int(arrays.product[w])
-            end = 0.0 if product in round_trip or math.isinf(late[product]) else late[product]
+            whole = product in round_trip or bool(way.outputs)
+            end = 0.0 if whole or math.isinf(late[product]) else late[product]
             start = 0.0
             if _timed(way, calendar):
                 lead = _lead(way, calendar)

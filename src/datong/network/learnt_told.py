@@ -46,7 +46,9 @@ def learnt_figures(state: State, learnt: Learnt) -> Iterator[LearntFigure]:
         if share is not None:
             records = learnt.yield_records.get(row["recipe"], 0)
             yield LearntFigure("yield", "recipes", row["recipe"], row["product"], share, row["yield_share"], records)
-    known = {row["product"] for row in (*recipes, *offers)}
+    known = {row["product"] for row in (*recipes, *offers)} | set(
+        state.versions("recipe_outputs")["product"].to_pylist()
+    )
     implied = [product for product in state.table("products")["product"].to_pylist() if product not in known]
     rows = [("recipes", r["recipe"], r["product"], r["lead_days"]) for r in recipes]
     rows += [("offers", r["offer"], r["product"], r["lead_days"]) for r in offers]

@@ -3,7 +3,8 @@
 An order takes all its components when it begins (`standings.begun_at`). A count of one from that moment on has them out
 already, once and for all. After a count from before, what is reported of the order takes its components off stock, and
 the rest is still to take (`Counts.taken`). Good units come in as they are reported, by `production`, `receipts` or
-`order_events`, in whichever way more is told at a moment.
+`order_events`, in whichever way more is told at a moment; with the units that are started, good or scrapped, come
+their co-products (`recipe_outputs`), unless `production` tells of these themselves.
 """
 
 from collections import defaultdict
@@ -20,12 +21,13 @@ from datong.ledger.columns import codes, day_number, distinct, grouped, local_da
 from datong.ledger.large_tables import is_large, parts
 from datong.ledger.order_life import Standing, events_of_table, standings
 from datong.ledger.row_ids import end_of_local_day
-from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
+from datong.ledger.standings import LEAST_UNITS, begun_at, of_their_orders, only_recipes
 from datong.ledger.state import State
-from datong.ledger.versions import EPOCH
+from datong.ledger.versions import EPOCH, Span
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills, phantoms
+from datong.network.co_products import RecipeOutputs
 from datong.network.horizon import rows_of
 from datong.network.order_takes import of_records
 from datong.network.routes import Routes
@@ -232,6 +234,7 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
         _moves(arrived(state), "to_site", "units", 1),
         _moves(_back_on_sale(state), "site", "units", 1),
         _told_moves(state, stands),
+        _co_product_moves(state, stands),
     ]
     sold = _sold_moves(state, counts)
     taken = [_used_components(state, stands, counts)]
@@ -245,10 +248,15 @@ def _of_steps(state: State) -> pa.Table:
     if not routes.between:
         return production
     orders = state.table("orders").select(["order", "product", "recipe"]).to_pylist()
-    brings = {o["order"]: routes.brings(o["product"], o["recipe"]) for o in orders}
+    brings = {o["order"]: (o["product"], routes.brings(o["product"], o["recipe"])) for o in orders}
     named = zip(*(production[name].to_pylist() for name in ("order", "product")), strict=True)
-    products = pa.array([brings.get(order, product) for order, product in named], pa.string())
+    products = pa.array([_brought(product, brings.get(order)) for order, product in named], pa.string())
     return production.set_column(production.column_names.index("product"), "product", products)
+
+
+def _brought(product: str, order: tuple[str, str] | None) -> str:
+    """What a report of a product is of. order: the product of its order, and what that brings."""
+    return order[1] if order is not None and product == order[0] else product
 
 
 def _sold_moves(state: State, counts: Counts) -> pa.Table:
@@ -398,6 +406,7 @@ def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
     for table, units in _BOOKED.values():
         rows = state.table(table)
         rows = rows.filter(pc.is_in(rows["order"], mine))
+        rows = of_their_orders(state, rows) if table == "production" else rows
         for order, moment, came in zip(
             rows["order"].to_pylist(), microseconds(rows).tolist(), rows[units].to_pylist(), strict=True
         ):
@@ -419,6 +428,64 @@ def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
         for moment, more in _beyond(steps, booked.get(row["order"], ())):
             moves.append((moment, site_of(row), brings, more))
     return _move_table(moves)
+
+
+def _co_product_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
+    """Co-products as moves in: by what held on the day, with the units, good and scrapped, that are reported of what
+    they come of."""
+    rows = state.versions("recipe_outputs")
+    if not rows.num_rows:
+        return _move_table([])
+    known = set(rows["product"].to_pylist()) - told_themselves(state)
+    yielded, calendar = RecipeOutputs(rows, Routes.of(state), known), state.settings.calendar
+    moves: list[tuple[int, str, str, float]] = []
+    for moment, site, product, recipe, units in _started(state, stands):
+        day = calendar.local_date(_BEGINNING + timedelta(microseconds=moment)).toordinal()
+        ((_, besides),) = yielded.over_time(product, recipe, Span(day, day + 1))
+        moves += [(moment, site, other, units * each) for other, each in besides.items()]
+    return _move_table(moves)
+
+
+def told_themselves(state: State) -> set[str]:
+    """Co-products of which `production` tells: under the number of an order of another product, or, of what has no
+    recipe of its own, at all."""
+    production = state.table("production")
+    own = of_their_orders(state, production)["row_id"].combine_chunks()
+    under_others = production.filter(pc.invert(pc.is_in(production["row_id"], own)))
+    made = set(state.versions("recipes")["product"].to_pylist())
+    return set(under_others["product"].to_pylist()) | (set(production["product"].to_pylist()) - made)
+
+
+def _started(state: State, stands: Mapping[str, Standing]) -> Iterable[tuple[int, str, str, str, float]]:
+    """Moment (us), site, product, recipe or step, and units that are reported, good and scrapped: those of
+    `production`, and what events of orders tell of beyond these."""
+    only, routes, site_of = only_recipes(state), Routes.of(state), order_sites(state)
+    orders = {row["order"]: row for row in state.table("orders").to_pylist() if row["kind"] == "make"}
+    production = of_their_orders(state, state.table("production"))
+    booked: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    columns = ("order", "product", "site", "good_units", "scrap_units")
+    named = (production[name].to_pylist() for name in columns)
+    for moment, order, product, site, good, scrap in zip(microseconds(production).tolist(), *named, strict=True):
+        booked[order or ""].append((moment, good + scrap))
+        row = orders.get(order)
+        if row is None:
+            yield moment, site or "", product, only.get(product, ""), good + scrap
+        else:
+            yield moment, site or site_of(row), row["product"], _recipe_of(row, only, routes), good + scrap
+    for order, events in events_of_table(state.table("order_events")).items():
+        if (row := orders.get(order)) is None:
+            continue
+        steps = [(_us(s), s.good_units + s.scrap_units) for s in standings(events)]
+        if unbooked_done(row, stands[order]):
+            steps.append((steps[-1][0], row["units"]))
+        for moment, more in _beyond(steps, booked.get(order, ())):
+            yield moment, site_of(row), row["product"], _recipe_of(row, only, routes), more
+
+
+def _recipe_of(order: Mapping[str, Any], only: Mapping[str | tuple[str, str], str], routes: Routes) -> str:
+    """The recipe or step of a work order, of one of a whole recipe its last step; '' where it is not known."""
+    told = order["recipe"] or only.get((order["product"], order["line"])) or only.get(order["product"])
+    return routes.last(told) or ""
 
 
 def _us(stand: Standing) -> int:

@@ -1,5 +1,6 @@
 """The ways and their components as arrays: levels, days on which they are valid, cost of a good unit."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -7,9 +8,25 @@ from datetime import date
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.bill_levels import level_turns, product_levels
+from datong.network.bill_levels import in_no_circle, level_turns, product_levels
 from datong.network.horizon import day_numbers
 from datong.network.ways import Way
+
+
+@dataclass(frozen=True, eq=False)
+class OutputArrays:
+    """What comes of ways besides their products. All (output)."""
+
+    # Index of the way.
+    way: IntArray
+    # Index of the product that comes besides that of the way.
+    product: IntArray
+    # Units of it for a unit started.
+    units: FloatArray
+    # The part of what a start costs that it bears.
+    share: FloatArray
+    # Whether it goes into what the way takes, so that nobody can begin with it.
+    needed: BoolArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,10 +34,11 @@ class WayArrays:
     """The ways and their components as arrays. Axes: way; use (a way's component, in the order of the ways).
 
     product: (way) index of what it makes; cost, yield_share: (way). use_way, use_component, use_units: (use). from_day,
-    to_day (not included): days since 1970-01-01, of ways, and use_from_day, use_to_day of uses. level: (product) 0
-    where nothing goes into it, else one more than the highest of its components. turns_of_level: levels in the order in
-    which prices and times are handed on through them (`level_turns`). closed: (way, first day, day after) in which a
-    way may not start.
+    to_day (not included): days since 1970-01-01, of ways, and use_from_day, use_to_day of uses. own_share: (way) the
+    part of what a start costs that its product bears. level: (product) 0 where nothing goes into it, else one more than
+    the highest of its components; and a co-product is above what it comes with, unless it goes into that.
+    turns_of_level: levels in the order in which prices and times are handed on through them (`level_turns`). closed:
+    (way, first day, day after) in which a way may not start.
     """
 
     product: IntArray
@@ -33,6 +51,8 @@ class WayArrays:
     use_units: FloatArray
     use_from_day: IntArray
     use_to_day: IntArray
+    outputs: OutputArrays
+    own_share: FloatArray
     level: IntArray
     turns_of_level: IntArray
     closed: tuple[tuple[int, date, date], ...] = ()
@@ -54,6 +74,15 @@ class WayArrays:
             is_move = np.concatenate([is_move[use_way], np.zeros(len(pairs), dtype=bool)])
         else:
             is_move = is_move[use_way]
+        outputs = [(w, at[o.product], o) for w, way in enumerate(ways) for o in way.outputs if o.product in at]
+        out_way, out_product = (np.array([o[i] for o in outputs], dtype=np.int64) for i in (0, 1))
+        needed = np.zeros(len(outputs), dtype=bool)
+        if outputs:
+            of, into, before, takes = _besides(product, use_way, use_component, out_way, out_product)
+            fits = in_no_circle(len(products), parent, part, into, before)
+            needed[of[takes & ~fits]] = True
+            parent, part = np.concatenate([parent, into[fits]]), np.concatenate([part, before[fits]])
+            is_move = np.concatenate([is_move, np.zeros(int(fits.sum()), dtype=bool)])
         level = product_levels(products, parent, part, is_move)
         return cls(
             product=product,
@@ -66,6 +95,14 @@ class WayArrays:
             use_units=np.array([u.units_per_unit for u in uses], dtype=np.float64),
             use_from_day=day_numbers([u.valid_from for u in uses], date.min),
             use_to_day=day_numbers([u.valid_to for u in uses], date.max),
+            outputs=OutputArrays(
+                way=out_way,
+                product=out_product,
+                units=np.array([o.units_per_unit for *_, o in outputs], dtype=np.float64),
+                share=np.array([o.share for *_, o in outputs], dtype=np.float64),
+                needed=needed,
+            ),
+            own_share=np.array([w.own_share for w in ways], dtype=np.float64),
             level=level,
             turns_of_level=level_turns(level, product[use_way], use_component),
             closed=tuple((i, *days) for i, w in enumerate(ways) for days in w.closed),
@@ -89,7 +126,7 @@ class WayArrays:
     def good_unit_costs(self, product_cost: FloatArray) -> FloatArray:
         """(way) cost of a good unit with all components at these costs, whenever they are valid."""
         parts = np.bincount(self.use_way, self.use_units * product_cost[self.use_component], len(self.cost))
-        return (self.cost + parts) / self.yield_share
+        return (self.cost + parts) * self.own_share / self.yield_share
 
     def _costs_on(self, day: int) -> FloatArray:
         """(product) cost of a good unit by the cheapest way that is valid on a day."""
@@ -102,7 +139,13 @@ class WayArrays:
             use = np.flatnonzero(use_valid & (use_level == level))
             way = np.flatnonzero(way_valid & (way_level == level))
             parts = np.bincount(self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost))
-            np.minimum.at(cost, self.product[way], (self.cost[way] + parts[way]) / self.yield_share[way])
+            start = self.cost + parts
+            np.minimum.at(cost, self.product[way], _borne(start[way], self.own_share[way] / self.yield_share[way]))
+            out = np.flatnonzero(
+                way_valid[self.outputs.way] & (way_level[self.outputs.way] == level) & ~self.outputs.needed
+            )
+            each = self.outputs.share[out] / self.outputs.units[out]
+            np.minimum.at(cost, self.outputs.product[out], _borne(start[self.outputs.way[out]], each))
         return cost
 
     def _days_of_change(self, bucket_starts: Sequence[date]) -> list[int]:
@@ -111,6 +154,29 @@ class WayArrays:
         starts = day_numbers(bucket_starts)
         passed = np.searchsorted(limits, starts, side="right")
         return [int(day) for i, day in enumerate(starts) if i == 0 or passed[i] > passed[i - 1]]
+
+
+def _borne(cost: FloatArray, share: FloatArray) -> FloatArray:
+    """Shares of costs; of a cost that is not known, inf."""
+    known = np.isfinite(cost)
+    return np.where(known, np.where(known, cost, 0.0) * share, np.inf)
+
+
+def _besides(
+    product: IntArray, use_way: IntArray, use_component: IntArray, out_way: IntArray, out_product: IntArray
+) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
+    """Pairs of a co-product and what it comes after: (pair) which output it is of, the co-product, what it comes after
+    (the product of its way, and the components of that), and whether that is a component."""
+    parts: dict[int, list[int]] = defaultdict(list)
+    taking = np.isin(use_way, out_way)
+    for way, part in zip(use_way[taking].tolist(), use_component[taking].tolist(), strict=True):
+        parts[way].append(part)
+    pairs = []
+    for o, (way, out) in enumerate(zip(out_way.tolist(), out_product.tolist(), strict=True)):
+        pairs.append((o, out, int(product[way]), 0))
+        pairs += [(o, out, part, 1) for part in parts[way]]
+    of, out, before, takes = np.array(pairs, dtype=np.int64).T
+    return of, out, before, takes > 0
 
 
 def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequence[date]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
+from datong.network.co_products import Output, RecipeOutputs, with_shares
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on
 from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.order_takes import of_plans
@@ -56,7 +57,7 @@ class Way:
     many there are, and what comes of the last. picks: the component that it takes of alternatives. lot_uses:
     components that each order takes, whatever its size, and units of each. yield_records: reports on which a yield
     that was learnt rests (0: not known how many), None: it is that of the row. price_break: what its orders pay, of
-    an offer that has such.
+    an offer that has such. outputs: what comes of it besides its product, there when that is (co_products.py).
     """
 
     name: str
@@ -91,6 +92,17 @@ class Way:
     lot_uses: tuple[tuple[str, float], ...] = ()
     yield_records: int | None = None
     price_break: PriceBreak | None = None
+    outputs: tuple[Output, ...] = ()
+
+    @property
+    def brings(self) -> tuple[tuple[str, float], ...]:
+        """All that comes of it, its product first, and units of each for a unit started."""
+        return ((self.product, self.yield_share), *((o.product, o.units_per_unit) for o in self.outputs))
+
+    @property
+    def own_share(self) -> float:
+        """The part of what a start costs that its product bears; the rest is borne by what comes besides."""
+        return 1.0 - sum(output.share for output in self.outputs) if self.outputs else 1.0
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -212,6 +224,7 @@ def recipe_and_offer_ways(
     phantom = phantoms(state)
     bills = Bills(state.versions("components"), prices, phantom)
     held = RecipeLines(state.versions("recipe_lines"))
+    yielded = RecipeOutputs(state.versions("recipe_outputs"), routes, prices.keys() - phantom)
     site_of_line = dict(rows_of(state.table("lines"), ("line", "site")))
     recipes: list[Row] = []
     prices = {product: price for product, price in prices.items() if product not in phantom}
@@ -219,13 +232,15 @@ def recipe_and_offer_ways(
     for row in (step for r in rows for step in routes.rows(r)):
         own = span(row["valid_from"], row["valid_to"])
         for bill_days, uses in bill_over_time(routes.bill(bills, row["product"], row["recipe"]), own):
-            for days, on_lines in held.over_time(row, bill_days):
-                of_days = {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after)}
-                makes = routes.brings(row["product"], row["recipe"])
-                place = routes.place(row["recipe"])
-                own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
-                recipes.append(of_plans(row | own_step | of_days, summed(uses), on_lines))
-    ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
+            for line_days, on_lines in held.over_time(row, bill_days):
+                for days, outputs in yielded.over_time(row["product"], row["recipe"], line_days):
+                    of_days = {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after)}
+                    makes = routes.brings(row["product"], row["recipe"])
+                    place = routes.place(row["recipe"])
+                    own_step = {"product": makes, "place": None if place is None else (*place, row["product"])}
+                    besides = {"outputs": outputs, "valued_as": row["product"]}
+                    recipes.append(of_plans(row | own_step | of_days | besides, summed(uses), on_lines))
+    ways = [_make(row, learnt, site_of_line, prices) for row in held_rows(recipes, "recipe", horizon)]
     breaks = PriceBreaks(state.versions("offer_price_breaks"))
     offers = (r for row in state.versions("offers").to_pylist() for r in breaks.over_time(row))
     names = set(state.versions("offers")["offer"].to_pylist())
@@ -233,7 +248,7 @@ def recipe_and_offer_ways(
         lead = lead_time_of(learnt, r["offer"], r["lead_days"])
         way = _buy(r["offer"], r["product"], r["price"], lead, r, _in_working(learnt, r["offer"], r))
         ways += [way] if not r["breaks"] else _with_breaks(way, r["breaks"], names)
-    known = {w.product for w in ways}
+    known = {w.product for w in ways} | {output.product for w in ways for output in w.outputs}
     shares = state.settings.defaults
     for product in sorted(prices):
         if product not in known:  # someone sells it: an assumed offer
@@ -243,8 +258,9 @@ def recipe_and_offer_ways(
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
 
 
-def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
+def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None], prices: Mapping[str, float]) -> Way:
     lead_time = lead_time_of(learnt, row["recipe"], row["lead_days"])
+    yield_share = learnt.yield_share.get(row["recipe"], row["yield_share"])
     own = row["on_lines"][0] if row["on_lines"] else None
     return Way(
         name=row["name"],
@@ -258,7 +274,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         min_units=row["min_lot_units"],
         multiple_units=row["lot_multiple_units"],
         lead_days=_whole_days(lead_time),
-        yield_share=learnt.yield_share.get(row["recipe"], row["yield_share"]),
+        yield_share=yield_share,
         units_per_week=math.inf,
         uses=row["uses"],
         valid_from=row["valid_from"],
@@ -272,6 +288,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> W
         place=row["place"],
         lot_uses=row["lot_uses"],
         yield_records=learnt.yield_records.get(row["recipe"], 0) if row["recipe"] in learnt.yield_share else None,
+        outputs=with_shares(row["outputs"], row["valued_as"], yield_share, prices),
     )
 
 

@@ -17,6 +17,7 @@ from datong.network.shelf_life import Keeps, shelf_life, spoiling, wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, round_up, size_lots, step_of
+from datong.plan.lots_of_co_products import Besides
 from datong.plan.lots_product_by_product import Choice, OnTurn, Shop, lots_in_turn, no_hurry
 from datong.plan.lots_that_fit import Room, make_feasible
 from datong.plan.planning_inputs import Chosen, Work, lots_by_product, prepare, supply_of
@@ -64,8 +65,9 @@ def _orders_out_have_components(work: Work, lots: Sequence[Lot]) -> bool:
     """Whether lots leave no component short of what orders that are out take."""
     comes = {part: work.promised.units[part].copy() for part in work.components}
     for lot in lots:
-        if lot.way.product in comes:
-            comes[lot.way.product][lot.arrive] += lot.units * lot.way.yield_share
+        for product, each in lot.way.brings:
+            if product in comes:
+                comes[product][lot.arrive] += lot.units * each
         for use in lot.way.uses:
             if use.component in comes and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
                 comes[use.component][lot.start] -= lot.units * use.units_per_unit
@@ -116,16 +118,17 @@ def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: 
 def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> list[Lot]:
     """Lots without what of a component nothing takes any more within the horizon, the last to arrive first: what it was
     to go into found no room. In whole multiples, and no less than a smallest lot is left. Those of what goes bad stay:
-    what lies until the end may not be what came last."""
+    what lies until the end may not be what came last; and those of which others come besides, which may be needed."""
     taken = {c: np.maximum(work.asked.substituted.get(c, 0.0), 0.0) for c in work.components}
     flow = {c: work.promised.units[c] - taken[c] for c in work.components}
     kept, of_product = list(lots), defaultdict[str, list[int]](list)
+    joint = {lot.way.product for lot in lots if lot.way.outputs}
     for i, lot in enumerate(lots):
         _book(work, flow, lot, lot.units)
         _book_order(flow, lot, 1.0)
         of_product[lot.way.product].append(i)
     for product in reversed(work.order):
-        if product not in work.components or product in work.asked.products or product in life:
+        if product not in work.components or product in work.asked.products or product in life or product in joint:
             continue
         last = sorted(of_product[product], key=lambda i: (-kept[i].arrive, -kept[i].start, kept[i].way.name))
         for i in last:
@@ -141,8 +144,9 @@ def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> lis
 
 def _book(work: Work, flow: dict[str, FloatArray], lot: Lot, units: float) -> None:
     """Enters units of a lot more or less into what comes of components less what is taken, by bucket."""
-    if lot.way.product in flow:
-        flow[lot.way.product][lot.arrive] += units * lot.way.yield_share
+    for product, each in lot.way.brings:
+        if product in flow:
+            flow[product][lot.arrive] += units * each
     for use in lot.way.uses:
         if use.component in flow and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
             flow[use.component][lot.start] -= units * use.units_per_unit
@@ -247,16 +251,17 @@ def _lots(work: Work, life: Mapping[str, Keeps]) -> list[Lot]:
     """Lots along the cleared quantities. life: component that goes bad -> how long it keeps."""
     buckets = len(work.starts)
     used = {c: np.maximum(work.asked.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
-    lots: list[Lot] = []
+    besides, lots = Besides(work), list[Lot]()
     for product in reversed(work.order):
         shifts: Shifts
-        if product in life and product not in work.asked.products:
-            made = _fresh_lots(work, product, used[product], life[product])
+        if product in life and product not in work.asked.products and not besides.is_joint(product):
+            made = _fresh_lots(work, product, used[product] - besides.comes(product), life[product])
             _add_uses(work, used, made)
             lots += made
             continue
         if product in work.components:
-            quantities = _component_needs(work, product, used[product])
+            quantities = _component_needs(work, product, used[product] - besides.comes(product))
+            quantities = besides.with_more(product, quantities, used)
             shifts = PartShifts(work.facts.economics[product].holding_per_bucket, buckets)
         elif product in work.asked.curves:
             quantities = work.by_market.cleared.get(product, {})
@@ -272,6 +277,7 @@ def _lots(work: Work, life: Mapping[str, Keeps]) -> list[Lot]:
         if product in work.asked.curves:
             made = _worth_having(work, made)
         _add_uses(work, used, made)
+        besides.chosen(product, made)
         lots += made
     return lots
 
@@ -351,13 +357,13 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
 
     Arrivals so far are those cleared, but never fewer than the lots need by then and, where it is not sold itself,
     never more than they need in all:  min(max(cleared_t, needed_t), needed_T). What the market leaves in stock for a
-    smallest stock is needed as well.
+    smallest stock is needed as well. Of a product of which others come besides, all that is cleared may be for these.
     """
     buckets = len(work.starts)
     left = np.cumsum(used - work.promised.units[product]) + work.asked.kept_units(product)
     needed = np.maximum.accumulate(np.maximum(left, 0.0))
     target = np.maximum(_cleared_arrivals(work, product), needed)
-    if product not in work.asked.products:
+    if product not in work.asked.products and not any(way.outputs for way in work.ways_of[product]):
         target = np.minimum(target, needed[-1])
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(buckets))
     for t in np.nonzero(np.diff(target, prepend=0.0) > NOTHING)[0]:

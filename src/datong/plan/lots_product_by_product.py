@@ -53,10 +53,10 @@ LATE_PART = 10.0
 def takes_turns(
     state: State, demand: Forecast, demanded: Mapping[str, FloatArray], facts: ChainFacts, where: Position
 ) -> bool:
-    """Whether lots may leave the cleared quantities: any way has a set-up or lots; none holds several lines, or takes
-    alternatives or components per lot; goods lie nowhere in particular; and no rule looks at more than costs, hours,
-    components and stock. demanded: `planned_demand`."""
-    chooses = any(w.beside or w.picks or w.lot_uses for w in facts.ways)
+    """Whether lots may leave the cleared quantities: any way has a set-up or lots; none holds several lines, brings
+    co-products, or takes alternatives or components per lot; goods lie nowhere in particular; and no rule looks at more
+    than costs, hours, components and stock. demanded: `planned_demand`."""
+    chooses = any(w.beside or w.picks or w.lot_uses or w.outputs for w in facts.ways)
     if facts.stock_points or chooses or not any(lots_matter(w) for w in facts.ways):
         return False
     rules = rule_facts(state, demand, where, demanded, facts)

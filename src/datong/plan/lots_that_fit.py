@@ -149,8 +149,9 @@ class _Left:
             self._move(use.component, t, -units * use.units_per_unit)
         for part, taken in per_lot.items():
             self._move(part, t, -taken)
-        if way.product in self.there:
-            self._move(way.product, lot.arrive, units * way.yield_share)
+        for product, each in way.brings:
+            if product in self.there:
+                self._move(product, lot.arrive, units * each)
         self.bought[way.name, t] = self.bought.get((way.name, t), 0.0) + units
         return units
 

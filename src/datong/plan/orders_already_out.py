@@ -80,7 +80,7 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     names = kept["order"].to_pylist()
     left = [orders[name].units if name in orders else 0.0 for name in names]
     good: dict[str, float] = dict.fromkeys(names, 0.0)
-    for one in work.promised.comes:
+    for one in (c for c in work.promised.comes if not c.besides):
         good[one.order] = good.get(one.order, 0.0) + one.units
     kept = kept.append_column("to_come_units", pa.array(left, pa.float64()))
     kept = kept.append_column("counted_units", pa.array([good[name] for name in names], pa.float64()))

@@ -144,7 +144,7 @@ def _parts_there(work: Work, found: Pegged, days: Mapping[Lot, Days]) -> dict[st
     begins, and by its last day; and that component."""
     comes = [(one.bucket, one.day, one.product, peg.use) for one, peg in found.of_out]
     comes += [
-        (lot.arrive, days[lot].due, lot.way.product, peg.use)
+        (lot.arrive, days[lot].due, peg.product(lot), peg.use)
         for lot, own in found.pegs.items()
         if lot in days
         for peg in own

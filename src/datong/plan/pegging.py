@@ -61,6 +61,12 @@ class Peg:
 
     use: Use
     units: float
+    # What comes besides the product of the lot, where it is of that; '': it is of the product.
+    besides: str = ""
+
+    def product(self, lot: Lot) -> str:
+        """What is taken of the lot."""
+        return self.besides or lot.way.product
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +124,17 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
         usable = _whole_parts([units for _, units in sources]) if _in_whole_units(uses.get(product, ())) else None
         for i, (source, units) in enumerate(sources):
             lot = source if isinstance(source, Lot) else None
-            if lot is not None:
+            besides = "" if lot is None or product == lot.way.product else product
+            if lot is not None and not besides:
                 before[lot] = Before(stock, on_order, planned)
             good = units if usable is None else usable[i]
             while good > NOTHING and place < len(queue):
                 taken = min(good, left)
                 is_bad, bucket = queue[place].kind == "bad", queue[place].bucket
-                if lot is not None and taken > NOTHING and is_bad:
+                if lot is not None and taken > NOTHING and is_bad and not besides:
                     bad[lot][bucket] = bad[lot].get(bucket, 0.0) + taken
                 if lot is not None and taken > NOTHING and not is_bad:
-                    pegs[lot].append(Peg(queue[place], taken))
+                    pegs[lot].append(Peg(queue[place], taken, besides))
                 if isinstance(source, Comes) and taken > NOTHING and not is_bad:
                     of_out.append((source, Peg(queue[place], taken)))
                 parent = queue[place].parent
@@ -223,13 +230,14 @@ def _comes(
     for one in work.promised.comes:
         out[one.product].append(one)
     for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name, x.part)):
-        of_product.setdefault(lot.way.product, []).append(lot)
+        for product, _ in lot.way.brings:
+            of_product.setdefault(product, []).append(lot)
     for product, own in of_product.items():
         stock = work.position.on_hand_units.get(product, 0.0) - spoiled.get(product, 0.0)
         sources: list[Source] = [(None, max(stock, 0.0))]
         for t in range(len(work.starts)):
             sources += [(one, one.units) for one in out[product] if one.bucket == t and one.units > NOTHING]
-            sources += [(lot, lot.units * lot.way.yield_share) for lot in own if lot.arrive == t]
+            sources += [(lot, lot.units * dict(lot.way.brings)[product]) for lot in own if lot.arrive == t]
         result[product] = sources
     return result
 
@@ -342,9 +350,9 @@ def _of_market(pegs: Mapping[Lot, Sequence[Peg]], peg: Peg) -> list[Peg]:
         return [peg]
     total = sum(p.units for p in pegs.get(parent, ()))
     if parent.way.picks is not None and total > 0:  # in units of the component
-        return [replace(p, units=peg.units * p.units / total) for p in pegs[parent]]
+        return [replace(p, units=peg.units * p.units / total, besides=peg.besides) for p in pegs[parent]]
     share = min(peg.units / total, 1.0) if total > 0 else 0.0
-    return [replace(p, units=p.units * share) for p in pegs.get(parent, ())]
+    return [replace(p, units=p.units * share, besides=peg.besides) for p in pegs.get(parent, ())]
 
 
 def hurt(pegs: Sequence[Peg]) -> tuple[str, ...]:

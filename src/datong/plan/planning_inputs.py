@@ -119,7 +119,7 @@ class Work:
     ways_of: Mapping[str, Sequence[Way]]
     # Products, components first.
     order: tuple[str, ...]
-    # Products that go into others.
+    # Products that go into others, or come together of one way.
     components: frozenset[str]
     # Where the chain stands: stock by product with its site, and what it is made of.
     position: Position
@@ -302,9 +302,10 @@ def _substituted(clearing: Clearing, at: Mapping[date, int]) -> dict[str, FloatA
 
 
 def components_of(ways: Iterable[Way]) -> set[str]:
-    """Products that go into others."""
+    """Products that go into others, and those that come together of one way: all that lies in a stock of its own."""
     ways = tuple(ways)
-    return {u.component for w in ways for u in w.uses} | {component for w in ways for component, _ in w.lot_uses}
+    parts = {u.component for w in ways for u in w.uses} | {component for w in ways for component, _ in w.lot_uses}
+    return parts | {product for w in ways if w.outputs for product, _ in w.brings}
 
 
 def ways_by_product(ways: Iterable[Way]) -> dict[str, list[Way]]:

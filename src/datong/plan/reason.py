@@ -101,12 +101,15 @@ class Reasons:
                     self.picked[peg.use.parent].append((lot.way.picks or "", units))
             for parent in dict.fromkeys(peg.use.parent for peg in own if peg.use.parent is not None):
                 self.takes[parent].append((lot, own))
-            self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
+            of_product = [peg for peg in own if not peg.besides]
+            self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(of_product)}))
 
     def of(self, lot: Lot, days: Days) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
-        pegs, before = self.found.pegs[lot], self.found.before.get(lot, NOTHING_BEFORE)
-        causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
+        pegs = [peg for peg in self.found.pegs[lot] if not peg.besides]
+        before = self.found.before.get(lot, NOTHING_BEFORE)
+        causes = [*self._for_whom(lot, pegs), *self._besides(lot), *self._there_before(lot, before)]
+        causes += self._time_causes(lot, self.found.pegs[lot])
         causes += [
             *self._picks(lot),
             *self._lot_causes(lot, pegs),
@@ -168,6 +171,8 @@ class Reasons:
             if units >= LEAST_TOLD
         ]
         left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs) - sum(bad.values())
+        if not pegs and self.found.pegs[lot]:  # for what comes besides
+            return [*causes, Cause("plan", message("plan.cause.for_besides", units=shown(left)))]
         causes += self._parts_of_a_unit(lot, left)
         if left >= LEAST_TOLD and (lies := self._lies_at_end(lot)) > 0:
             if not kept:
@@ -177,6 +182,37 @@ class Reasons:
         if left >= (1.0 - NOTHING if self.work.whole.get(lot.way.product) else LEAST_TOLD):
             causes.append(Cause("plan", self._left_over(lot, left)))
         return causes
+
+    def _besides(self, lot: Lot) -> list[Cause]:
+        """What comes of it besides its product, and for whom."""
+        if not lot.way.outputs:
+            return []
+        every = [
+            message("plan.taken", units=shown(lot.units * o.units_per_unit), component=self.words.called(o.product))
+            for o in lot.way.outputs
+        ]
+        listed = reduce(lambda before, following: message("plan.list", before=before, following=following), every)
+        causes = [Cause("plan", message("plan.cause.besides", comes=listed))]
+        for output in lot.way.outputs:
+            pegs = [peg for peg in self.found.pegs[lot] if peg.besides == output.product]
+            parts = self._uses(pegs)
+            left = lot.units * output.units_per_unit - sum(peg.units for peg in pegs)
+            if left >= LEAST_TOLD:
+                parts.append(message("plan.besides_left", units=shown(left)))
+            if parts:
+                figures = {"product": self.words.called(output.product), "whom": self.words.listed(parts)}
+                rows = [self.demand_rows[p.use.name] for p in pegs if p.use.name in self.demand_rows]
+                text = message("plan.cause.besides_for", **figures)
+                causes.append(Cause("plan", text, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
+        return causes
+
+    def _uses(self, pegs: Sequence[Peg]) -> list[Message]:
+        """What takes units: requests, orders, orders that are out, and expected demand as one."""
+        found = [self._request(peg) for peg in pegs if peg.use.kind == "request"]
+        found += [self._parent(peg.use.parent, peg.units) for peg in pegs if peg.use.parent is not None]
+        found += [self._out(peg.use, peg.units) for peg in pegs if peg.use.kind == "out"]
+        expected = sum(peg.units for peg in pegs if peg.use.kind == "forecast")
+        return found + [message("plan.besides_expected", units=shown(expected))] * (expected >= LEAST_TOLD)
 
     @staticmethod
     def _good_units(lot: Lot) -> list[Cause]:
@@ -351,7 +387,7 @@ class Reasons:
 
     def _time_on(self, held: OnLine, lot: Lot, late: Sequence[LateFor]) -> list[Cause]:
         """`_time_causes` of one of the lines that it works on at once. late: what is told of what comes late."""
-        line, pegs = held.line, self.found.pegs[lot]
+        line, pegs = held.line, self.found.pegs[lot]  # with those of what comes besides
         lead = lot.arrive - lot.start
         wanted = [peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs]
         if not wanted:
@@ -407,10 +443,14 @@ class Reasons:
         wanted = min((self._due_bucket(peg) for one in late if one.waits for peg in one.pegs), default=None)
         if wanted is None or lot.start <= max(wanted - (lot.arrive - lot.start), 0):
             return []
-        parts = [(one, sum(p.units for p in own if p.use.parent is lot)) for one, own in self.takes[lot]]
+        parts = [
+            (one, product, sum(p.units for p in own if p.use.parent is lot and p.product(one) == product))
+            for one, own in self.takes[lot]
+            for product in dict.fromkeys(p.product(one) for p in own)
+        ]
         words = [
-            message("plan.part_of", units=shown(units), product=self.words.called(one.way.product), order=number)
-            for one, units in parts
+            message("plan.part_of", units=shown(units), product=self.words.called(product), order=number)
+            for one, product, units in parts
             if one.arrive == lot.start and units > NOTHING and (number := self.numbers.get(one)) is not None
         ]
         if not words:

@@ -51,7 +51,7 @@ class SignalsBehind:
             for peg in pegs:
                 parent = peg.use.parent
                 if parent is None:
-                    yield self._work.facts.product_of(one.way.product), self._wanted_in(peg.use)
+                    yield self._work.facts.product_of(peg.product(one)), self._wanted_in(peg.use)
                 elif parent not in seen:
                     seen.add(parent)
                     todo.append(parent)

@@ -27,8 +27,8 @@ def worth_behind(
     def of(lot: Lot, peg: Peg) -> float:
         parent = peg.use.parent
         if parent is not None:
-            return worth(parent) * min(peg.units / used(parent, lot.way.product), 1.0)
-        economics = work.facts.economics.get(lot.way.product)
+            return worth(parent) * min(peg.units / used(parent, peg.product(lot)), 1.0)
+        economics = work.facts.economics.get(peg.product(lot))
         if economics is None or peg.use.kind == "out":
             return 0.0
         return peg.units * economics.lost_sale * priority_factor ** max(peg.use.priority, 0)

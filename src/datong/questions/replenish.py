@@ -80,6 +80,7 @@ WITHOUT_WAY_SCHEMA = pa.schema(
         ("lacks", pa.string()),
         ("refused", pa.bool_()),
         ("opens", pa.date32()),
+        ("comes_with", pa.string()),
     ]
 )
 
@@ -374,6 +375,7 @@ def _base_stock(
 def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked: Mapping[str, FloatArray]) -> pa.Table:
     """asked: (path, bucket) units of each label that no way brings now."""
     first, lacks = starts[0], lacking(state, held_back(state, starts))
+    with_others = {o.product: facts.becomes(way.product) for way in facts.ways for o in way.outputs}
     rows: list[dict[str, Any]] = []
     for label, paths in sorted(asked.items()):
         if (units := float(paths.sum(axis=1).mean())) < LEAST_UNITS:
@@ -392,6 +394,7 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
                 "lacks": lacks.get(product),
                 "refused": bool(closed),
                 "opens": min([*days, *closed], default=None),
+                "comes_with": with_others.get(label),
             }
         )
     return pa.Table.from_pylist(rows, WITHOUT_WAY_SCHEMA)

@@ -21,6 +21,7 @@ from datong.model.flow import Item
 from datong.model.words import Message, message
 from datong.network.facts import ChainFacts
 from datong.network.places import ANYWHERE
+from datong.network.stock_on_hand import told_themselves
 from datong.network.ways import Way, of_units, way_on
 from datong.replay.scene_and_batches import NOTHING, Batch
 from datong.replay.unit_worth import cheapest_ways
@@ -32,7 +33,8 @@ NAMED = 5
 @dataclass(frozen=True)
 class Flow:
     """Good units that were there on a day (days since 1970-01-01). label: None where the records do not say at which
-    site. way: by which they came, where there is one; uses: units of components taken, by label (None: as above)."""
+    site. way: by which they came, where there is one; uses: units of components taken, by label (None: as above);
+    besides: units of co-products that came with them, by label."""
 
     day: int
     kind: str
@@ -41,6 +43,7 @@ class Flow:
     scrap_units: float
     way: Way | None
     uses: tuple[tuple[str | None, float], ...] = ()
+    besides: tuple[tuple[str, float], ...] = ()
 
     @property
     def is_placed(self) -> bool:
@@ -120,6 +123,7 @@ def company_flows(actual: State, facts: ChainFacts, buckets: Sequence[date]) -> 
     only, cheapest = only_recipes(actual), cheapest_ways(facts, buckets)
     makes = {way.product: way for way in cheapest.values() if way.kind == "make"}
     by_product = {facts.product_of(label): way for label, way in sorted(makes.items())}
+    told = told_themselves(actual)
 
     def recipe_way(row: Mapping[str, Any], day: int) -> Way | None:
         recipe = orders.get(row["order"], {}).get("recipe") or only.get(row["product"], "")
@@ -134,7 +138,10 @@ def company_flows(actual: State, facts: ChainFacts, buckets: Sequence[date]) -> 
         parts = () if way is None else _parts(facts, way, cheapest, through_steps=not is_step)
         uses = tuple((_component_at(facts, component, site), started * each) for component, each in parts)
         made = way.product if way is not None and is_step else _label(facts, row["product"], site)
-        yield Flow(day, "make", made, row["good_units"], row["scrap_units"], way, uses)
+        outputs = () if way is None or way.product != made else way.outputs
+        outputs = [output for output in outputs if facts.product_of(output.product) not in told]
+        besides = tuple((output.product, started * output.units_per_unit) for output in outputs)
+        yield Flow(day, "make", made, row["good_units"], row["scrap_units"], way, uses, besides)
     for day, row in _rows(actual, "receipts", buckets, "units", "order", "site"):
         offer = orders.get(row["order"], {}).get("offer") or ""
         ways = [w for w in facts.ways_of_row.get(("buy", offer), ()) if facts.product_of(w.product) == row["product"]]
@@ -225,6 +232,9 @@ def least_opening_units(
             continue
         came[flow.label or "", flow.day] += flow.units
         got.add(flow.label or "")
+        for label, units in flow.besides:
+            came[label, flow.day] += units
+            got.add(label)
         for label, units in flow.uses:
             out[label or "", flow.day] += units
             used.add(label or "")
@@ -284,10 +294,12 @@ def _batches(
         else:
             each = purchase_cost.get(label, unit_cost[label]) if kind == "buy" else unit_cost[label]
             cost = units * (each if way is None else way.cost_per_unit)
-        uses: dict[str, float] = defaultdict(float)
+        uses, besides = defaultdict[str, float](float), defaultdict[str, float](float)
         for flow in own:
             for used, taken in flow.uses:
                 uses[used or ""] += taken
+            for other, came in flow.besides:
+                besides[other] += came
         found[t].append(
             Batch(
                 order=f"company|{buckets[t]}|{label}|{kind_and_name}|{left}",
@@ -298,6 +310,7 @@ def _batches(
                 cost=cost,
                 scrap_units=sum(flow.scrap_units for flow in own),
                 uses=tuple((used, taken) for used, taken in sorted(uses.items()) if taken > NOTHING),
+                besides=tuple(sorted(besides.items())),
             )
         )
     return tuple(tuple(batches) for batches in found)

@@ -52,10 +52,12 @@ def begin(
         for label, units in uses:
             there[label] -= units
         good, arrives = started * way.yield_share, arrival(scene, order)
-        if arrives < after:
-            there[way.product] = there.get(way.product, 0.0) + good
-        cost = started * way.cost_per_unit + way.setup_cost
-        begun.append(Batch(order.order, order.kind, way.product, good, arrives, cost, order, started - good, uses))
+        besides = tuple((output.product, started * output.units_per_unit) for output in way.outputs)
+        cost, scrap = started * way.cost_per_unit + way.setup_cost, started - good
+        batch = Batch(order.order, order.kind, way.product, good, arrives, cost, order, scrap, uses, besides)
+        for label, units in batch.brings if arrives < after else ():
+            there[label] = there.get(label, 0.0) + units
+        begun.append(batch)
     return Begun(begun, short)
 
 
@@ -106,7 +108,7 @@ def _taken(scene: Scene, way: Way, started: float, there: Mapping[str, float]) -
 def _in_turn(work: Sequence[_Work], there_at_once: set[str]) -> list[_Work]:
     """Work in the order given, each after what brings one of its components in this bucket; where goods go round in a
     circle, the first of them goes first. there_at_once: orders whose units are there in this bucket."""
-    bringing = Counter(way.product for order, way in work if order.order in there_at_once)
+    bringing = Counter(label for order, way in work if order.order in there_at_once for label, _ in way.brings)
     taking: dict[str, list[int]] = defaultdict(list)
     for i, (_, way) in enumerate(work):
         for label in {u.component for u in way.uses if bringing[u.component]}:
@@ -123,11 +125,12 @@ def _in_turn(work: Sequence[_Work], there_at_once: set[str]) -> list[_Work]:
         order, way = work[i]
         if order.order not in there_at_once:
             continue
-        bringing[way.product] -= 1
-        for j in taking[way.product] if not bringing[way.product] else ():
-            waits[j] -= 1
-            if not waits[j]:
-                heapq.heappush(ready, j)
+        for label, _ in way.brings:
+            bringing[label] -= 1
+            for j in taking[label] if not bringing[label] else ():
+                waits[j] -= 1
+                if not waits[j]:
+                    heapq.heappush(ready, j)
     return found
 
 

@@ -120,7 +120,8 @@ class Batch:
     without what components they take as they begin.
 
     planned: the order that they came of; None for what the records tell, of the company or as the replay begins.
-    scrap_units: what was started for it and did not become good. uses: units of components taken, by label.
+    scrap_units: what was started for it and did not become good. uses: units of components taken, by label. besides:
+    units of co-products that are there with it, by label.
     """
 
     order: str
@@ -132,6 +133,12 @@ class Batch:
     planned: PlannedOrder | None = None
     scrap_units: float = 0.0
     uses: tuple[tuple[str, float], ...] = ()
+    besides: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def brings(self) -> tuple[tuple[str, float], ...]:
+        """All units that come, by label."""
+        return ((self.product, self.units), *self.besides)
 
 
 @dataclass(frozen=True)

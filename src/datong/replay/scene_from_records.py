@@ -137,6 +137,9 @@ def batches_under_way(start: Position, scene: Scene, facts: ChainFacts) -> list[
                 cost=max(good * scene.unit_cost[there.product] - taken_later, 0.0),
                 scrap_units=0.0 if way is None else order.units - good,
                 uses=uses,
+                besides=()
+                if way is None
+                else tuple((output.product, order.units * output.units_per_unit) for output in way.outputs),
             )
         )
     return result

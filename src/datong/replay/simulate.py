@@ -103,7 +103,8 @@ class Simulation:
         first, in their order: what they bring can go into what is made."""
         there, after = dict(self.on_hand), self._after(t)
         for batch in (b for b in batches if b.kind != "move" and b.arrives < after):
-            there[batch.product] += batch.units
+            for label, units in batch.brings:
+                there[label] += units
         found = []
         for batch in sorted(batches, key=lambda b: b.kind != "move"):
             found.append(self._with_what_there_is(batch, there))
@@ -129,10 +130,9 @@ class Simulation:
     def _receive(self, t: int) -> None:
         after = self._after(t)
         for batch in [b for b in self.coming if b.arrives < after]:
-            at = self._at[batch.product]
-            self.on_hand[batch.product] += batch.units
-            if batch.kind != "move":
-                self.made_units[t, at] += batch.units
+            for label, units in batch.brings:
+                self.on_hand[label] += units
+                self.made_units[t, self._at[label]] += 0.0 if batch.kind == "move" else units
             charge_arrival(self.cost, t, batch, self._at, self.scene.unit_cost)
             for label, units in batch.uses:
                 self.in_work[label] -= units
@@ -199,7 +199,8 @@ class Simulation:
         """opening + arrived - taken by what began - sent = closing, of each product, and never below nothing."""
         expected = dict(opening)
         for batch in arrived:
-            expected[batch.product] += batch.units
+            for label, units in batch.brings:
+                expected[label] += units
         for batch in began:
             for label, units in batch.uses:
                 expected[label] -= units

@@ -50,7 +50,10 @@ def _cheapest(facts: ChainFacts, buckets: Sequence[date]) -> tuple[dict[str, Way
     for turn in facts.arrays.turns_of_level.tolist():
         for way in of_level[turn]:
             parts = sum(use.units_per_unit * cost.get(use.component, math.inf) for use in way.uses)
-            money = (way.cost_per_unit + parts) / way.yield_share
+            money = (way.cost_per_unit + parts) * way.own_share / way.yield_share
+            for output in way.outputs:
+                each = (way.cost_per_unit + parts) * output.share / output.units_per_unit
+                cost[output.product] = min(each, cost.get(output.product, math.inf))
             if money < cost.get(way.product, math.inf) * (1 - ROUNDING):
                 best[way.product], cost[way.product] = way, money
     return best, cost

@@ -109,6 +109,16 @@ BAD: list[tuple[str, dict[str, str | bytes | None], tuple[str, str, int | None, 
         ("disagrees", "components.csv", 2, "product"),
     ),
     (
+        "co-product that is the recipe's own product",
+        {"recipe_outputs_csv": "recipe,product,units_per_unit\nRP,C,1\nRP,P,1\n"},
+        ("own_output", "recipe_outputs.csv", 3, "product"),
+    ),
+    (
+        "co-product that is no product",
+        {"recipe_outputs_csv": "recipe,product,units_per_unit\nRP,Z,1\n"},
+        ("unknown_reference", "recipe_outputs.csv", 2, "product"),
+    ),
+    (
         "component that nobody makes",
         {"recipes_csv": "recipe,product,line\nRP,P,L\nRQ,Q,\n"},
         ("nobody_makes", "components.csv", 2, "component"),
@@ -148,7 +158,7 @@ def test_bad_input(
     assert (code, tmp_path.name if source == "FOLDER" else source, row, column) in codes(result)
     errors = [f for f in result.findings if f.severity == "error"]
     assert len(errors) <= 2
-    warnings = {"nobody_makes", "runs_no_line", "odd_date", "unknown_table", "reserved_table", "not_read"}
+    warnings = {"nobody_makes", "own_output", "runs_no_line", "odd_date", "unknown_table", "reserved_table", "not_read"}
     assert has_errors(result.findings) == (code not in warnings)
     for found in result.findings:
         assert "{" not in found.text("en") and "{" not in found.text("zh")

@@ -77,6 +77,8 @@ def without_words(row: Mapping[str, Any], names: Names, language: str) -> str:
         return say("replenish.without_refused", language, **words, day=row["opens"])
     if row["opens"] is not None:
         return say("replenish.without_yet", language, **words, day=row["opens"])
+    if row["comes_with"] is not None:
+        return say("replenish.without_own", language, **words, other=names.called(row["comes_with"]))
     return say("replenish.without", language, **words)
 
 

@@ -41,7 +41,7 @@ def assumed_columns(state: State, language: str) -> tuple[Assumed, ...]:
         if left_open:
             result.append(Assumed(table, column, left_open, say(key, language, defaults=state.settings.defaults)))
     every = set(state.table("products")["product"].to_pylist())
-    made = {p for name in ("recipes", "offers") for p in state.table(name)["product"].to_pylist()}
+    made = {p for name in ("recipes", "offers", "recipe_outputs") for p in state.table(name)["product"].to_pylist()}
     if every - made:
         text = say("assumed.offer", language, defaults=state.settings.defaults)
         result.append(Assumed("offers", "price", len(every - made), text))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datong.balance.rules.change_charge import ChangeCharge
+from datong.balance.rules.co_products import CoProducts
 from datong.balance.rules.firm_shares import FirmShares
 from datong.balance.rules.largest_stock import LargestStock
 from datong.balance.rules.lines_at_once import LinesAtOnce
@@ -50,6 +51,7 @@ class Rules:
     lines_at_once: LinesAtOnce
     per_lot: PerLot
     sourcing_shares: SourcingShares
+    co_products: CoProducts
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "Rules":
@@ -69,6 +71,7 @@ class Rules:
             lines_at_once=LinesAtOnce.of(facts, chain),
             per_lot=PerLot.of(facts, chain),
             sourcing_shares=SourcingShares.of(facts, chain),
+            co_products=CoProducts.of(facts, chain),
         )
 
     @cached_property
@@ -136,14 +139,17 @@ class Rules:
         return Rules(**{f.name: getattr(self, f.name).part(part) for f in fields(self)})
 
 
-def pools(rules: Rules, demanded: IntArray, is_component: BoolArray) -> BoolArray:
+def pools(rules: Rules, demanded: IntArray, is_component: BoolArray, way_product: IntArray) -> BoolArray:
     """(product) whether its units lie in one stock until they are used or set aside for one demand.
 
     Components do. So do products whose demand has several classes or smallest deliveries, substitutes, what is asked
-    for and goes bad, and what nobody asks for and is to lie in stock.
+    for and goes bad, what nobody asks for and is to lie in stock, and all that comes together of one start.
+    way_product: (way) the product that it brings.
     """
     pooled = is_component.copy()
     pooled[rules.substitutes.product] = True
+    pooled[rules.co_products.product] = True
+    pooled[way_product[rules.co_products.way]] = True
     asked = np.bincount(demanded, minlength=len(pooled))
     pooled |= asked > 1
     pooled[demanded[rules.smallest_delivery.smallest > 0]] = True

@@ -90,13 +90,16 @@ class ShelfLife(Rule):
         for d in np.flatnonzero(market.demand.product == product):
             columns, bucket, share = programme.over[d]
             programme.add_entries(rows[bucket], columns, share)
-        for way in np.flatnonzero(market.ways.product == product):
+        besides = market.rules.co_products
+        brings = [(w, market.ways.yield_share[w]) for w in np.flatnonzero(market.ways.product == product)]
+        brings += [(besides.way[i], besides.units[i]) for i in np.flatnonzero(besides.product == product)]
+        for way, each in brings:
             start = np.flatnonzero(column_of[way] >= 0)
             for later in range(int(self.life[product])):
                 until = start + market.ways.lead[way] + later
                 some = until < buckets
                 columns = column_of[way, start[some]]
-                programme.add_entries(rows[until[some]], columns, -market.ways.yield_share[way])
+                programme.add_entries(rows[until[some]], columns, -each)
         return rows, waste
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:

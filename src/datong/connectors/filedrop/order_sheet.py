@@ -33,6 +33,8 @@ _WIDTHS = {
     "note": 40,
 }
 _WIDTH = 12
+# Causes that say what the maker is to take, and what will come.
+FOR_THE_MAKER = ("plan.cause.alternatives", "plan.cause.besides")
 # Columns that a workbook has as numbers and as days, so that whoever gets it can add up and sort.
 _NUMBERS = ("units", "price")
 _DAYS = ("start", "due", "ordered_on", "arrives_on")
@@ -97,7 +99,7 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
     if order.kind == "make" and (found := known.steps.get(order.recipe or "")) is not None:
         place, count = found
         notes.insert(0, say("dispatch.step", language, step=order.recipe, place=place, count=count))
-    notes += [cause.text.text(language) for cause in order.causes if cause.text.key == "plan.cause.alternatives"]
+    notes += [cause.text.text(language) for cause in order.causes if cause.text.key in FOR_THE_MAKER]
     notes += [say("dispatch.repeated", language)] if sent.repeated else []
     reasons = [] if order.kind == "buy" else [for_others(cause.text).text(language) for cause in order.causes]
     return {

@@ -65,6 +65,8 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工艺": "recipes",
     "工序": "recipe_steps",
     "工艺占用": "recipe_lines",
+    "联产品": "recipe_outputs",
+    "副产品": "recipe_outputs",
     "物料清单": "components",
     "报价": "offers",
     "阶梯价": "offer_price_breaks",
@@ -355,6 +357,7 @@ def _check_kept(
     checked = check_source(tables()[part.table], raw, settings, known, mark)
     checked = replace(checked, findings=(*part.source.findings, *checked.findings))
     troubles = _agreement_troubles(part.table, {**kept, part.table: checked})
+    troubles += _own_outputs(checked, kept) if part.table == "recipe_outputs" else []
     if part.table == STEPS and "recipes" in known and "step" in checked.rows.column_names:
         bad = pc.is_in(checked.rows["step"], known["recipes"]).to_numpy()
         troubles.append(Trouble("check.step_is_recipe", bad, "step"))
@@ -461,6 +464,22 @@ def _agreement_troubles(name: str, checked: Mapping[str, Checked]) -> list[Troub
     return troubles
 
 
+def _own_outputs(outputs: Checked, kept: Mapping[str, Checked]) -> list[Trouble]:
+    """Rows that say of a recipe or step that its own product comes besides it."""
+    rows = outputs.rows
+    if not {"recipe", "product"} <= set(rows.column_names) or not _usable("recipes", "product", kept):
+        return []
+    recipes = kept["recipes"].rows
+    made = dict(zip(recipes["recipe"].to_pylist(), recipes["product"].to_pylist(), strict=True))
+    if _usable(STEPS, "recipe", kept):
+        steps = kept[STEPS].rows
+        named = zip(steps["step"].to_pylist(), steps["recipe"].to_pylist(), strict=True)
+        made |= {step: made.get(recipe) for step, recipe in named}
+    pairs = zip(rows["recipe"].to_pylist(), rows["product"].to_pylist(), strict=True)
+    bad = np.array([made.get(recipe) == product for recipe, product in pairs], dtype=bool)
+    return [Trouble("check.own_output", bad, "product", severity="warning")]
+
+
 def _without_cycles(components: Checked, source: RawSource) -> tuple[Checked, list[Finding]]:
     """Rows of a bill of materials that go round in a circle leave it; one finding for each circle names it."""
     rows = components.rows
@@ -514,6 +533,8 @@ def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Find
     if not sources or not {"product", "component"} <= set(rows.column_names):
         return []
     known = pa.chunked_array([c for name in sources for c in checked[name].rows["product"].chunks], pa.string())
+    if _usable("recipe_outputs", "product", checked):
+        known = pa.chunked_array([*known.chunks, *checked["recipe_outputs"].rows["product"].chunks], pa.string())
     if _usable("products", "kind", checked):
         products = checked["products"].rows
         is_phantom = pc.fill_null(pc.equal(products["kind"], PHANTOM), False)
