@@ -67,7 +67,7 @@ def share(seen: Seen, fits: Sequence[Fit]) -> Shared:
 
 
 def _is_prior(fit: Fit) -> bool:
-    return fit.test is None and fit.method != GIVEN.method
+    return fit.test is None and fit.course is None and fit.method != GIVEN.method
 
 
 def _blended(
@@ -82,7 +82,7 @@ def _blended(
     for w, t in enumerate(origins):
         actual[:, w] = plain[:, t : t + horizon]
     for i, fit in enumerate(fits):
-        if fit.test is None:
+        if fit.test is None or fit.course is not None:
             continue
         own[i] = fit.test.mean * open_season[i]
         for w, t in _shared_windows(fit, together, closed):
@@ -100,8 +100,8 @@ def _shared_windows(fit: Fit, together: Together, closed: int) -> list[tuple[int
 
 
 def _mixed(series: SeriesSet, i: int, fit: Fit, together: Together, both: Blend, season: FloatArray) -> Fit:
-    """The fit with the pooled model in its mix; given and prior items stay as they are."""
-    if fit.test is None:
+    """The fit with the pooled model in its mix; given, prior and season's items stay as they are."""
+    if fit.test is None or fit.course is not None:
         return fit
     windows = _shared_windows(fit, together, len(series.bucket_starts))
     tested, errors = fit.test.means, fit.test.errors
@@ -117,7 +117,7 @@ def _mixed(series: SeriesSet, i: int, fit: Fit, together: Together, both: Blend,
 
 def _shapes(fits: Sequence[Fit]) -> dict[bool, Shape]:
     """What intermittent and regular items share, each kind by itself where it has enough items."""
-    tested = [(f.intermittent, f.test, f.variance) for f in fits if f.test is not None]
+    tested = [(f.intermittent, f.test, f.variance) for f in fits if f.test is not None and f.course is None]
     result = {}
     for kind in (False, True):
         own = [t for t in tested if t[0] == kind]

@@ -15,6 +15,7 @@ from datong.forecast.fit import NEAR_HOLIDAY, SMALLEST_FACTOR, Fit, Seen
 from datong.forecast.just_launched import course_paths
 from datong.forecast.launch_prior import LevelPrior, blended_level
 from datong.forecast.orders_in_hand import AheadShape, rest_mean, rest_variance
+from datong.forecast.own_season import season_paths
 from datong.forecast.pooled_beside_own import Blend
 from datong.forecast.pooled_launches import STEP as LAUNCH_STEP
 from datong.forecast.pooled_launches import Launches
@@ -49,6 +50,8 @@ def _of_item(
 ) -> FloatArray:
     """(path, bucket) of an item whose demand is not given, before what was learnt of its spread."""
     series, fit = seen.series, shared.fits[i]
+    if fit.course is not None:
+        return season_paths(rng, fit.course, learnt.forecast_ratio.get(series.items[i], 1.0), fit.whole, path_count)
     season, holiday = seen.season[1][i], seen.holiday[1][i]
     factor = season * learnt.forecast_ratio.get(series.items[i], 1.0)
     whole_factor = factor * holiday

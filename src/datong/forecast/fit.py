@@ -4,7 +4,7 @@ Holiday effects and seasons are taken out, and every series is forecast by a wei
 chose. `fit` looks at one item at a time: parts of a chain can be fitted apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +15,7 @@ from datong.forecast.holiday_factors import holiday_factors
 from datong.forecast.launch_prior import launch_chance
 from datong.forecast.models_tried import is_intermittent
 from datong.forecast.orders_in_hand import AheadHistory
+from datong.forecast.own_season import OwnSeason, SeasonCourse, course, own_seasons, tested_means
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.season import season_factors
 from datong.forecast.spread import relative_variance
@@ -31,6 +32,12 @@ SMALLEST_FACTOR, NEAR_HOLIDAY = 0.05, 0.1
 FEWEST_SHARED_ORIGINS = 3
 # Models with at least this weight are named as an item's method.
 NAMED_WEIGHT = 0.25
+
+# Seasons are tried so many weeks ago, about the time of the year that it is now, each after so many weeks; they must leave
+# less than this of the level's squares.
+SEASON_TESTED, FEWEST_BEFORE, SEASON_BETTER = (58, 56, 54, 52, 50, 48, 46), 26, 1.0
+# How a forecast tells of seasons: tested, and one alone.
+SEASON_NAME, ONE_SEASON = "OwnSeason", "one_season"
 
 # Whether one model of all items joins the mix: where it can, never, or always, and if it cannot, say so.
 Pooling = Literal["auto", "never", "always"]
@@ -66,6 +73,10 @@ class Seen:
     launch_chance: float
     # None: the pooled model is not used.
     together: Together | None
+    # Item that seems to sell in its season alone -> what it is looked at with.
+    own_season: Mapping[int, OwnSeason]
+    # (item, closed bucket) factors of the season as they were known a year ago; None: no item seems to.
+    season_then: FloatArray | None
 
     def path_count(self, asked: int) -> int:
         """How many paths are drawn: where all demand is given, one tells it."""
@@ -96,6 +107,8 @@ class Fit:
     ahead_known: FloatArray | None = None
     # (bucket ahead) relative variance beyond Poisson where the pooled model says it.
     phi: FloatArray | None = None
+    # Of an item that sells in its season alone, what is expected of the buckets ahead.
+    course: SeasonCourse | None = None
 
 
 # Given demand stays as it is: nothing is fitted.
@@ -109,7 +122,8 @@ def see(sensed: Sensed, pooling: Pooling = "auto") -> Seen:
     firsts = [first_known(units) for units in series.units]
     opening = min(firsts, default=0)
     waited = tuple(first - opening for first in firsts)
-    whole = _whole_items(series.units)
+    whole, closed = _whole_items(series.units), series.units.shape[1]
+    own = own_seasons(series, series.units)
     came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
     return Seen(
         series=series,
@@ -120,6 +134,8 @@ def see(sensed: Sensed, pooling: Pooling = "auto") -> Seen:
         holiday=holiday,
         launch_chance=launch_chance(waited, sum(came)),
         together=_together(series, holiday[0], whole, pooling),
+        own_season=own,
+        season_then=_known_then(series, series.units, max(closed - max(SEASON_TESTED), 0)) if own else None,
     )
 
 
@@ -155,15 +171,60 @@ def _together(series: SeriesSet, holiday: FloatArray, whole: BoolArray, pooling:
     if pooled is None:
         return None
     cut = int(pooled.origins[0])
+    return Together(pooled, _known_then(series, plain, cut))
+
+
+def _known_then(series: SeriesSet, units: FloatArray, cut: int) -> FloatArray:
+    """(item, closed, then open bucket) factors of the season as they were known before a bucket."""
     then = replace(
         series,
         bucket_starts=series.bucket_starts[:cut],
         horizon_starts=(*series.bucket_starts, *series.horizon_starts)[cut:],
     )
-    return Together(pooled, np.hstack(season_factors(then, plain[:, :cut])))
+    return np.hstack(season_factors(then, units[:, :cut]))
 
 
 def _fit(seen: Seen, i: int) -> Fit:
+    """The fit of an item whose demand is not given: in its own season, where it sells in that alone, else by level."""
+    by_level = _by_level(seen, i)
+    own = seen.own_season.get(i)
+    return by_level if own is None else _in_season(seen, i, own, by_level) or by_level
+
+
+def _in_season(seen: Seen, i: int, own: OwnSeason, by_level: Fit) -> Fit | None:
+    """The fit by seasons, where whole years of back-test show it better than the one by level; None else."""
+    units, whole, horizon = seen.series.units[i], by_level.whole, len(seen.series.horizon_starts)
+    made = course(own, units, horizon, whole)
+    if made is None:
+        return None
+    if own.seasons < 2:
+        return replace(by_level, method=ONE_SEASON, test=None, ahead=None, ahead_known=None, course=made)
+    start, closed = by_level.start, len(units)
+    starts = tuple(t for t in (closed - back for back in SEASON_TESTED) if t >= start + FEWEST_BEFORE)
+    if by_level.test is None or not starts or seen.season_then is None:
+        return None
+    factor = seen.season_then[i, :closed] * seen.holiday[0][i]
+    steady = np.where(factor > SMALLEST_FACTOR, units / factor, np.nan)[start:]
+    test = back_test(steady, horizon, tuple(t - start for t in starts))
+    reach = test.means.shape[1]
+    ahead = [np.pad(row, (0, reach), constant_values=np.nan) for row in (units, factor)]
+    actual, then = (np.stack([row[t : t + reach] for t in starts]) for row in ahead)
+    means = tested_means(own, units, starts, reach, whole)
+    errors, others = actual - means, actual - test.means * then
+    use = ~np.isnan(errors) & ~np.isnan(others)
+    if not use.any() or np.sum(errors[use] ** 2) >= SEASON_BETTER * np.sum(others[use] ** 2):
+        return None
+    return replace(
+        by_level,
+        method=SEASON_NAME,
+        test=BackTest((SEASON_NAME,), np.ones(1), made.returns * made.mean, errors, means, test.starts, test.length),
+        ahead=None,
+        ahead_known=None,
+        course=made,
+    )
+
+
+def _by_level(seen: Seen, i: int) -> Fit:
     series, together = seen.series, seen.together
     whole, waited = bool(seen.whole[i]), seen.waited[i]
     season, holiday = seen.season[0][i], seen.holiday[0][i]

@@ -276,7 +276,13 @@ def party(code: str, names: Mapping[str, str] = MappingProxyType({})) -> Message
 
 
 # Methods that no back-test of the item itself chose, and their words.
-UNTESTED_METHODS = {"given": "given", "prior": "prior", "prior+pooled": "prior_pooled", "begun": "begun"}
+UNTESTED_METHODS = {
+    "given": "given",
+    "prior": "prior",
+    "prior+pooled": "prior_pooled",
+    "begun": "begun",
+    "one_season": "one_season",
+}
 
 
 def method_message(method: str) -> Message:
