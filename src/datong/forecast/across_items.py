@@ -67,7 +67,7 @@ def share(seen: Seen, fits: Sequence[Fit]) -> Shared:
 
 
 def _is_prior(fit: Fit) -> bool:
-    return fit.test is None and fit.course is None and fit.method != GIVEN.method
+    return fit.test is None and fit.method != GIVEN.method
 
 
 def _blended(
@@ -82,7 +82,7 @@ def _blended(
     for w, t in enumerate(origins):
         actual[:, w] = plain[:, t : t + horizon]
     for i, fit in enumerate(fits):
-        if fit.test is None or fit.course is not None:
+        if fit.test is None or not fit.is_by_level:
             continue
         own[i] = fit.test.mean * open_season[i]
         for w, t in _shared_windows(fit, together, closed):
@@ -101,7 +101,7 @@ def _shared_windows(fit: Fit, together: Together, closed: int) -> list[tuple[int
 
 def _mixed(series: SeriesSet, i: int, fit: Fit, together: Together, both: Blend, season: FloatArray) -> Fit:
     """The fit with the pooled model in its mix; given, prior and season's items stay as they are."""
-    if fit.test is None or fit.course is not None:
+    if fit.test is None or not fit.is_by_level:
         return fit
     windows = _shared_windows(fit, together, len(series.bucket_starts))
     tested, errors = fit.test.means, fit.test.errors
@@ -112,12 +112,13 @@ def _mixed(series: SeriesSet, i: int, fit: Fit, together: Together, both: Blend,
         tested, errors = both.tested[i, at] / then, both.errors[i, at] / then
     test = mixed_test(fit.test, both.share, both.mean[i] / season, tested, errors)
     ahead = None if fit.ahead_known is None else ahead_history(test, fit.ahead_known)
-    return replace(fit, method=method_name(test), test=test, ahead=ahead, phi=both.phi[i])
+    method = method_name(test) if fit.course is None else fit.method
+    return replace(fit, method=method, test=test, ahead=ahead, phi=both.phi[i])
 
 
 def _shapes(fits: Sequence[Fit]) -> dict[bool, Shape]:
     """What intermittent and regular items share, each kind by itself where it has enough items."""
-    tested = [(f.intermittent, f.test, f.variance) for f in fits if f.test is not None and f.course is None]
+    tested = [(f.intermittent, f.test, f.variance) for f in fits if f.test is not None and f.is_by_level]
     result = {}
     for kind in (False, True):
         own = [t for t in tested if t[0] == kind]

@@ -50,15 +50,17 @@ def _of_item(
 ) -> FloatArray:
     """(path, bucket) of an item whose demand is not given, before what was learnt of its spread."""
     series, fit = seen.series, shared.fits[i]
-    if fit.course is not None:
-        return season_paths(rng, fit.course, learnt.forecast_ratio.get(series.items[i], 1.0), fit.whole, path_count)
+    ratio = learnt.forecast_ratio.get(series.items[i], 1.0)
+    if fit.course is not None and not fit.is_by_level:
+        return season_paths(rng, fit.course, ratio, fit.whole, np.zeros((path_count, 1)))
     season, holiday = seen.season[1][i], seen.holiday[1][i]
-    factor = season * learnt.forecast_ratio.get(series.items[i], 1.0)
+    factor = season * ratio
     whole_factor = factor * holiday
     if fit.test is not None:
         spread = _spread(series, i, fit, shared.shapes[fit.intermittent], shared.both, whole_factor)
         known = float(series.known_ahead_units[i, 0])
-        return _paths(rng, fit, spread, shared.ahead, known, factor, holiday, path_count)
+        paths = _paths(rng, fit, spread, shared.ahead, known, factor, holiday, path_count)
+        return paths if fit.course is None else season_paths(rng, fit.course, ratio, fit.whole, paths)
     if i in shared.begun:
         return course_paths(rng, shared.begun[i], whole_factor, fit.whole, path_count)
     prior, units = shared.priors[series.category[i]], series.units[i, fit.start :]

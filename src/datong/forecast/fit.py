@@ -107,8 +107,13 @@ class Fit:
     ahead_known: FloatArray | None = None
     # (bucket ahead) relative variance beyond Poisson where the pooled model says it.
     phi: FloatArray | None = None
-    # Of an item that sells in its season alone, what is expected of the buckets ahead.
+    # Of an item that sells in its season alone, what is expected of the buckets ahead if the season comes.
     course: SeasonCourse | None = None
+
+    @property
+    def is_by_level(self) -> bool:
+        """Whether it was back-tested by its level: of several seasons, the season itself was."""
+        return self.test is not None and self.method != SEASON_NAME
 
 
 # Given demand stays as it is: nothing is fitted.
@@ -197,11 +202,13 @@ def _in_season(seen: Seen, i: int, own: OwnSeason, by_level: Fit) -> Fit | None:
     made = course(own, units, horizon, whole)
     if made is None:
         return None
+    if by_level.test is None:
+        return None
     if own.seasons < 2:
-        return replace(by_level, method=ONE_SEASON, test=None, ahead=None, ahead_known=None, course=made)
+        return replace(by_level, method=ONE_SEASON, course=made)
     start, closed = by_level.start, len(units)
     starts = tuple(t for t in (closed - back for back in SEASON_TESTED) if t >= start + FEWEST_BEFORE)
-    if by_level.test is None or not starts or seen.season_then is None:
+    if not starts or seen.season_then is None:
         return None
     factor = seen.season_then[i, :closed] * seen.holiday[0][i]
     steady = np.where(factor > SMALLEST_FACTOR, units / factor, np.nan)[start:]

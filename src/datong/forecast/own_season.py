@@ -139,14 +139,15 @@ def course(own: OwnSeason, units: FloatArray, buckets: int, whole: bool) -> Seas
 
 
 def season_paths(
-    rng: np.random.Generator, made: SeasonCourse, factor: float, whole: bool, path_count: int
+    rng: np.random.Generator, made: SeasonCourse, ratio: float, whole: bool, otherwise: FloatArray
 ) -> FloatArray:
-    """(path, bucket) units. factor: what was learnt of its mean."""
+    """(path, bucket) units. ratio: what was learnt of its mean. otherwise: the paths where the season does not come."""
+    path_count = len(otherwise)
     spread = Spread(made.total_variance, 0.0, made.week_variance, whole)
     if path_count == 1:
-        return draw_paths(rng, made.returns * factor * made.mean, spread, 1)
+        return made.returns * ratio * made.mean[None] + (1 - made.returns) * otherwise
     comes = rng.permutation(path_count) < round(made.returns * path_count)
-    return draw_paths(rng, factor * made.mean, spread, path_count) * comes[:, None]
+    return np.where(comes[:, None], draw_paths(rng, ratio * made.mean, spread, path_count), otherwise)
 
 
 # which items -------------------------------------------------------------------------------------
@@ -186,8 +187,9 @@ def _came_once(units: FloatArray) -> tuple[list[int], int, int]:
     plain = np.nan_to_num(units)
     first = np.where((plain > 0).any(axis=1), (plain > 0).argmax(axis=1), closed)
     once, back, gone = [], 0, 0
-    # Without a year's look at it, it may have sold before; and seasons due are followed for one year.
-    for i in np.flatnonzero(closed - first >= SHORTEST + FEWEST_QUIET):
+    # One that sells where the chain's records begin may have begun before them: it is not known when its season opens.
+    opening = int(first.min(initial=closed)) + LONGEST_GAP
+    for i in np.flatnonzero((closed - first >= SHORTEST + FEWEST_QUIET) & (first > opening)):
         start = int(first[i])
         run = _one_run(plain[i, start : start + FOLD - NOT_YET])
         if run is None:
