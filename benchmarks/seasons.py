@@ -74,7 +74,9 @@ def opening(kind: str, begins: int, rng: np.random.Generator) -> date:
     return first - timedelta(days=first.weekday())
 
 
-def truth(kind: str, years: int, noise: float, seed: int, many: int, beside: int) -> tuple[Sensed, np.ndarray, np.ndarray]:
+def truth(
+    kind: str, years: int, noise: float, seed: int, many: int, beside: int
+) -> tuple[Sensed, np.ndarray, np.ndarray]:
     """Series, and of the seasonal products (product, bucket ahead) the true mean and what came."""
     rng = np.random.default_rng([seed, KINDS.index(kind), years, int(noise * 10)])
     begins = int(rng.integers(0, 365))
@@ -117,10 +119,16 @@ def in_the_middle(actual: np.ndarray, paths: np.ndarray) -> np.ndarray:
     below = (paths < actual[:, None]).mean(axis=1)
     upto = (paths <= actual[:, None]).mean(axis=1)
     width = np.maximum(upto - below, 1e-9)
-    return np.where(upto > below, np.clip(np.minimum(upto, 0.9) - np.maximum(below, 0.1), 0, None) / width, (below > 0.1) & (below < 0.9))
+    return np.where(
+        upto > below,
+        np.clip(np.minimum(upto, 0.9) - np.maximum(below, 0.1), 0, None) / width,
+        (below > 0.1) & (below < 0.9),
+    )
 
 
-def measured(kind: str, years: int, chains: range, many: int, beside: int) -> tuple[float, float, float, float, set[str]]:
+def measured(
+    kind: str, years: int, chains: range, many: int, beside: int
+) -> tuple[float, float, float, float, set[str]]:
     """Expected over true units, median over products, share within 25 %, middle 80 %, methods."""
     ratios, said, true, middle, methods = [], 0.0, 0.0, [], {}
     for noise in NOISES.values():
@@ -158,7 +166,10 @@ def main() -> int:
                 said, median, near, middle, methods = measured(kind, years, range(first, first + chains), many, beside)
                 bad = years > 2 and not (BOUNDS[0] <= said <= BOUNDS[1])
                 failed |= bad
-                print(f"{size}, {years} years, {kind:16} expected / true {said:.2f} (median {median:.2f})  within 25 %: {near:.2f}  middle 80 %: {middle:.2f}  {methods}{'  MISSED' if bad else ''}", flush=True)
+                print(
+                    f"{size}, {years} years, {kind:16} expected / true {said:.2f} (median {median:.2f})  within 25 %: {near:.2f}  middle 80 %: {middle:.2f}  {methods}{'  MISSED' if bad else ''}",
+                    flush=True,
+                )
     print(f"{time.monotonic() - begun:.0f} s")
     return int(failed)
 

@@ -188,7 +188,7 @@ def _came_once(units: FloatArray) -> tuple[list[int], int, int]:
     first = np.where((plain > 0).any(axis=1), (plain > 0).argmax(axis=1), closed)
     once, back, gone = [], 0, 0
     # One that sells where the chain's records begin may have begun before them: it is not known when its season opens.
-    opening = int(first.min(initial=closed)) + LONGEST_GAP
+    opening = int(first.min(initial=closed))
     for i in np.flatnonzero((closed - first >= SHORTEST + FEWEST_QUIET) & (first > opening)):
         start = int(first[i])
         run = _one_run(plain[i, start : start + FOLD - NOT_YET])

@@ -283,6 +283,8 @@ UNTESTED_METHODS = {
     "begun": "begun",
     "one_season": "one_season",
 }
+# Of these, those that take what other products sold.
+FROM_OTHERS = ("prior", "prior+pooled", "begun")
 
 
 def method_message(method: str) -> Message:

@@ -8,7 +8,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
-from functools import reduce
+from functools import cached_property, reduce
+
+import numpy as np
 
 from datong.ledger.state import State
 from datong.model.demand_layers import SortedDemand
@@ -17,6 +19,7 @@ from datong.model.flow import (
     Cause,
     Clearing,
     Forecast,
+    Item,
     PlannedOrder,
     Sensed,
     method_message,
@@ -42,6 +45,8 @@ from datong.plan.stock_kept import closing_units
 from datong.plan.stock_spoiled import spoiled_units
 from datong.plan.why_late import LateFor, WhyLate
 
+# How demand is forecast of which its own past tells little.
+LITTLE_KNOWN = "plan.cause.little_known"
 # What moved since a count.
 SINCE_COUNT = "plan.cause.since_count"
 # Most signals that are named.
@@ -78,6 +83,7 @@ class Reasons:
         self.items: dict[str, list[int]] = defaultdict(list)
         for i, item in enumerate(demand.items):
             self.items[work.facts.label_of(item)].append(i)
+        self.past = sensed.series
         self.mean_units = demand.paths.mean(axis=(1, 2))
         self.stock_rows = _last_counts(state)
         self.since_count: dict[str, dict[str, SinceCount]] = defaultdict(dict)
@@ -118,12 +124,17 @@ class Reasons:
             *self._alternative_causes(lot),
         ]
         if lot.way.product in self.items:
-            causes += [*self._ordered_causes(lot, pegs), *self._forecast_causes(lot)]
+            causes += [*self._ordered_causes(lot, pegs), *self._forecast_causes(lot, pegs)]
         causes += [
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
             for s in self.signals.of(lot)[:MOST_SIGNALS]
         ]
         return (*causes, *self._day_causes(lot, days, pegs), self._conclusion(lot, days.start, days.due))
+
+    @cached_property
+    def known(self) -> dict[Item, int]:
+        """Known buckets of sales of each item."""
+        return dict(zip(self.past.items, (~np.isnan(self.past.units)).sum(axis=1).tolist(), strict=True))
 
     def when(self, bucket: int) -> Message:
         return self.words.days[bucket]
@@ -751,13 +762,16 @@ class Reasons:
                 causes.append(Cause("forecast", part_words(bucket, part, self.unit), "demand", tuple(rows[:MOST_ROWS])))
         return causes[:MOST_NAMED]
 
-    def _forecast_causes(self, lot: Lot) -> list[Cause]:
+    def _forecast_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
         items = self.items[lot.way.product]
         if not items:
             return []
         first = max(items, key=lambda i: (float(self.mean_units[i]), -i))
         method = self.demand.method[first]
         words = method_message(method)
+        if method in UNTESTED_METHODS and method != "given" and any(peg.use.kind == "forecast" for peg in pegs):
+            known = self.known.get(self.demand.items[first], 0)
+            return [Cause("forecast", message(LITTLE_KNOWN, known=known, method=words))]
         if method in UNTESTED_METHODS:
             return [Cause("forecast", message("plan.cause.forecast", method=words))]
         windows = int(self.demand.backtest_windows[first])
@@ -800,9 +814,13 @@ def feeds_others(order: PlannedOrder) -> bool:
 
 
 def sentence(order: PlannedOrder, language: str) -> str:
-    """The causes of an order as one sentence; how the forecast was made, and what moved since a count, is left to
-    `datong why`."""
-    told = [cause for cause in order.causes if cause.stage != "forecast" and cause.text.key != SINCE_COUNT]
+    """The causes of an order as one sentence; how the forecast was made, where its own past tested it, and what moved
+    since a count, is left to `datong why`."""
+    told = [
+        cause
+        for cause in order.causes
+        if (cause.stage != "forecast" or cause.text.key == LITTLE_KNOWN) and cause.text.key != SINCE_COUNT
+    ]
     clauses = [cause.text.text(language).strip().rstrip(".。;；") for cause in told]
     if not clauses:
         return ""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import UNTESTED_METHODS, FloatArray, Forecast
+from datong.model.flow import FROM_OTHERS, FloatArray, Forecast
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 from datong.network.stock_on_hand import last_counts
@@ -128,7 +128,7 @@ def _borrowed(forecast: Forecast) -> set[str]:
     of: dict[str, list[float]] = {}
     for item, method, paths in zip(forecast.items, forecast.method, forecast.paths, strict=True):
         units = of.setdefault(item.product, [0.0, 0.0])
-        units[method in UNTESTED_METHODS and method != "given"] += float(paths.mean(axis=0).sum())
+        units[method in FROM_OTHERS] += float(paths.mean(axis=0).sum())
     return {product for product, (own, others) in of.items() if others > own}
 
 
