@@ -33,8 +33,8 @@ FEWEST_SHARED_ORIGINS = 3
 # Models with at least this weight are named as an item's method.
 NAMED_WEIGHT = 0.25
 
-# Seasons are tried so many weeks ago, about the time of the year that it is now, each after so many weeks; they must leave
-# less than this of the level's squares.
+# Seasons are tried so many weeks ago, about the time of the year that it is now, each after so many weeks; they must
+# leave less than this of the level's squares.
 SEASON_TESTED, FEWEST_BEFORE, SEASON_BETTER = (58, 56, 54, 52, 50, 48, 46), 26, 1.0
 # How a forecast tells of seasons: tested, and one alone.
 SEASON_NAME, ONE_SEASON = "OwnSeason", "one_season"

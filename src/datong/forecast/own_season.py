@@ -10,8 +10,8 @@ units of season y in its week o,
 over what is known, in turn: the maximum likelihood of a Poisson table of rows and columns, also where cells are missing
 (iterative proportional fitting: Deming and Stephan 1940, Annals of Mathematical Statistics 11). The next total is a
 mean of those before, the last one counting most, carried on by part of their trend; sales of a season under way move it
-by how sure they are (linear Bayes: Goldstein and Wooff 2007). A season's weeks are counted from the first of January, or
-from a holiday that moves, such as the Chinese New Year, where the seasons lie better beside one another so.
+by how sure they are (linear Bayes: Goldstein and Wooff 2007). A season's weeks are counted from the first of January,
+or from a holiday that moves, such as the Chinese New Year, where the seasons lie better beside one another so.
 
 An item is looked at where its good weeks fall upon the same weeks of other years by more than chance (`own_seasons`);
 that it is forecast so is then decided by a back-test over whole years (`fit.py`). With one season seen there is nothing
@@ -29,7 +29,7 @@ from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 # Weeks of a year, of which the last is there in some years only.
 WEEKS = 53
 FOLD = 52
-# Good weeks, which sell more than the item's mean, take up at most this share of the year, and hold this share of units.
+# Good weeks, which sell more than the item's mean, are at most this share of the year, and hold this share of units.
 WIDEST_SHARE, LEAST_IN_SEASON = 0.65, 0.7
 # They must fall upon those of other years by so many standard deviations more than by chance, and be so many.
 SURE_DEVIATIONS, FEWEST_GOOD = 3.5, 5
@@ -364,7 +364,7 @@ def _total(
     returns: float,
 ) -> tuple[float, float, float]:
     """Expected total of a season, its relative variance, and the chance that it comes, after what it has sold."""
-    before = [s for s in range(season) if totals[s] > 0 or share[s] > 0.9 and np.nansum(totals[:s]) > 0]
+    before = [s for s in range(season) if totals[s] > 0 or (share[s] > 0.9 and np.nansum(totals[:s]) > 0)]
     known = ~np.isnan(table[season])
     if not before:
         return float(totals[season]), ONE_VARIANCE, returns
