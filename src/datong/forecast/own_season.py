@@ -52,11 +52,11 @@ WEEK_VARIANCE, WEEK_WEIGHT = 0.15, 6.0
 BEGIN_WEEKS, EDGE_WEEKS = 0.7, 0.5
 # Of a week's variance, what the profile's own error is after one season.
 PROFILE_SHARE = 0.6
-# Chance that a season comes again that came more than once; of those that came once, see `chance_of_return`.
+# Chance that a season comes again that came more than once; of those that came once, see `own_seasons`.
 COMES_AGAIN = 0.97
-# Days by which a holiday must move for its weeks to be counted from it; it is used where it leaves less than this of
-# the squares.
-MOVES_DAYS, BETTER_ANCHOR = 8.0, 0.9
+# Days by which a holiday must move for weeks to be counted from it, and within which its items sell; it is used where
+# it leaves less than this of the squares.
+MOVES_DAYS, NEAR_ANCHOR_DAYS, BETTER_ANCHOR = 8.0, 45, 0.9
 YEAR_DAYS = 365.25
 
 
@@ -267,7 +267,15 @@ def _middle(low: BoolArray) -> int:
     return best % len(low)
 
 
+def _is_near(units: FloatArray, days: IntArray, anchor: IntArray) -> bool:
+    """Whether an item sells about a holiday."""
+    at = days[: len(units), None]
+    near = np.abs(at - anchor).min(axis=1) <= NEAR_ANCHOR_DAYS
+    return bool(np.nansum(units[near]) >= LEAST_IN_SEASON * np.nansum(units))
+
+
 def _best_calendar(units: FloatArray, days: IntArray, anchors: list[IntArray]) -> Calendar:
+    anchors = [anchor for k, anchor in enumerate(anchors) if not k or _is_near(units, days, anchor)]
     calendars = [_calendar(units, days, anchor) for anchor in anchors]
     squares = []
     for one in calendars if len(calendars) > 1 else ():
