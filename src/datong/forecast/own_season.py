@@ -87,8 +87,9 @@ class SeasonCourse:
 
     # (bucket ahead) units, if the season comes.
     mean: FloatArray
-    # Relative variance of the season's total, and (bucket ahead) of a week beside it.
+    # Relative variance of the season's total.
     total_variance: float
+    # (bucket ahead) relative variance of a week beside it.
     week_variance: FloatArray
     # Chance that the season comes.
     returns: float
