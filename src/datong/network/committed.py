@@ -51,7 +51,8 @@ class Pull:
 @dataclass(frozen=True)
 class Comes:
     """Good units that an order under way brings. product: with its site, in a chain with lanes. day: of the bucket.
-    besides: it is no order of this product, which comes besides (network/co_products.py)."""
+    besides: it is no order of this product, which comes besides (network/co_products.py). is_worked: the order still
+    takes hours or components, so that its day is that by which it has them."""
 
     order: str
     product: str
@@ -59,6 +60,7 @@ class Comes:
     day: date
     units: float
     besides: bool = False
+    is_worked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,12 +333,14 @@ class _Schedule:
         """That of a day, the first one where it is past."""
         return max(self.calendar.index(day, self.starts[0]), 0)
 
-    def _arrive(self, order: UnderWay, day: date, brings: Iterable[tuple[str, float]]) -> None:
+    def _arrive(
+        self, order: UnderWay, day: date, brings: Iterable[tuple[str, float]], is_worked: bool = False
+    ) -> None:
         """On a day, or as the first bucket begins. brings: units by product."""
         day, bucket = max(day, self.starts[0]), self._bucket(day)
         for product, units in brings if bucket < self.buckets else ():
             self.came[self.at[product], bucket] += units
-            self.comes.append(Comes(order.order, product, bucket, day, units, product != order.product))
+            self.comes.append(Comes(order.order, product, bucket, day, units, product != order.product, is_worked))
             self.comes_in[bucket, product].append(self.comes[-1])
 
     def run(self) -> Committed:
@@ -468,7 +472,7 @@ class _Schedule:
         arrives = self.arrives[task.order.order] = bucket if bucket < self.buckets else None
         if there is not None and arrives is not None:
             brings = [(product, units * each) for product, each in task.way.brings]
-            self._arrive(task.order, there, brings)
+            self._arrive(task.order, there, brings, is_worked=True)
             for product, good in brings:
                 self.cover.arrive(self.at[product], arrives, good)
         as_said = due if (due := self._bucket(task.due)) < self.buckets else None

@@ -18,6 +18,7 @@ from datong.network.horizon import valid_on
 from datong.network.order_takes import first_alternatives
 from datong.network.routes import Routes
 from datong.network.sent_to_buyers import MOMENT
+from datong.network.site_transfers import sent_by_shipments
 from datong.network.stock_on_hand import Counts, order_sites
 
 # How far an order is: 'fixed': a planner locked it and it has not begun (what a run proposed and gave out is no word of
@@ -72,7 +73,7 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
     names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     only, calendar, result = only_recipes(state), state.settings.calendar, []
     routes = Routes.of(state)
-    takings = _Takings(state, counts, routes)
+    takings, by_shipments = _Takings(state, counts, routes), sent_by_shipments(state)
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         left = r["units"] - stand.good_units - stand.scrap_units
@@ -87,7 +88,8 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         if r["kind"] == "make":
             own["recipe"] = routes.last(told)
         began = begun_at(stand, r["start"], calendar)
-        if began is not None:
+        # Of a transfer that shipments tell of, what is left lies where it is to leave.
+        if began is not None and not (r["kind"] == "move" and r["order"] in by_shipments):
             stage = "begun"
             taken = takings.of(own, began, told)
         own["product"] = routes.brings(own["product"], own["recipe"]) if r["kind"] == "make" else own["product"]

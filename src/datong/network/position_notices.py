@@ -35,6 +35,7 @@ from datong.network.sent_to_buyers import (
     sales_before_shipments,
     ships_to_buyers,
 )
+from datong.network.site_transfers import sent_by_shipments
 from datong.network.stock_on_hand import (
     Counts,
     booked_without_order,
@@ -348,9 +349,16 @@ def _put_off(seen: _Found) -> Iterator[Finding]:
 
 
 def _not_begun(seen: _Found) -> Iterator[Finding]:
-    """Work and transfers that should have begun, of which no start is reported: the plan has them begin now."""
+    """Work and transfers that should have begun, of which no start is reported, and what is not yet sent of transfers
+    that shipments tell of: the plan has them begin now."""
     today = seen.state.today
     idle = [o for o in seen.where.under_way if o.kind != "buy" and o.stage != "begun" and o.start < today]
+    in_part = sent_by_shipments(seen.state)
+    rest = sorted((o for o in idle if o.order in in_part), key=lambda o: (o.start, o.order))
+    if rest:
+        names = named(f"{o.order} ({o.units:g} {o.product})" for o in rest)
+        yield finding("note", "position.rest_not_sent", "shipments", count=len(rest), orders=names)
+    idle = [o for o in idle if o.order not in in_part]
     if not idle:
         return
     hours = {o.order: _hours(o, seen.way_of.get(o.order), seen.facts.line_hours) for o in idle}

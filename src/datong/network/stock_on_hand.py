@@ -38,7 +38,7 @@ from datong.network.sent_to_buyers import (
     sales_before_shipments,
     ships_to_buyers,
 )
-from datong.network.site_transfers import arrived
+from datong.network.site_transfers import arrived, receipts_of_suppliers, reported_beyond_shipments
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = np.iinfo(np.int64).min
@@ -229,12 +229,13 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
     shipments = state.table("shipments")
     moves = [
         _moves(_of_steps(state), "site", "good_units", 1),
-        _moves(state.table("receipts"), "site", "units", 1),
+        _moves(receipts_of_suppliers(state), "site", "units", 1),
         _moves(shipments, "from_site", "units", -1),
         _moves(arrived(state), "to_site", "units", 1),
         _moves(_back_on_sale(state), "site", "units", 1),
         _told_moves(state, stands),
         _co_product_moves(state, stands),
+        _reported_transfers(state, stands),
     ]
     sold = _sold_moves(state, counts)
     taken = [_used_components(state, stands, counts)]
@@ -488,9 +489,20 @@ def _recipe_of(order: Mapping[str, Any], only: Mapping[str | tuple[str, str], st
     return routes.last(told) or ""
 
 
+def _reported_transfers(state: State, stands: Mapping[str, Standing]) -> pa.Table:
+    """Transfers of which no shipment tells, where they left and where they came."""
+    reported = reported_beyond_shipments(state, stands)
+    left = [(_microseconds(r.left), r.from_site, r.product, -r.units) for r in reported]
+    return _move_table([*left, *((_microseconds(r.came), r.to_site, r.product, r.units) for r in reported)])
+
+
 def _us(stand: Standing) -> int:
     assert stand.happened_at is not None
-    return int(pa.scalar(stand.happened_at, MOMENT).value)
+    return _microseconds(stand.happened_at)
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(pa.scalar(moment, MOMENT).value)
 
 
 def _beyond(told: Iterable[tuple[int, float]], booked: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -1,5 +1,7 @@
 """Orders that are out already, or locked, as a plan keeps them beside those that it proposes."""
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -51,14 +53,19 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
     hours that what is left of one that has begun takes, where these alone last until then, and `short_line` the line
     whose hours are too few. lacks: order -> component that it waits for in its bucket.
     """
-    orders = {order.order: order for order in work.position.under_way}
+    parts: dict[str, list[UnderWay]] = defaultdict(list)  # of a transfer: what is on its way, and what is not yet sent
+    for order in work.position.under_way:
+        parts[order.order].append(order)
+    orders = {name: max(own, key=lambda part: (part.stage != "begun", part.due)) for name, own in parts.items()}
     arrives = work.promised.arrives
-    comes = {one.order: one.day for one in work.promised.comes}
+    comes: dict[str, date] = {}
+    for one in work.promised.comes:
+        comes[one.order] = max(one.day, comes.get(one.order, one.day))
 
     def day(order: str) -> date | None:
         if order not in orders or arrives.get(order, 0) is None:
             return None
-        return max(orders[order].due, comes.get(order, work.starts[arrives.get(order) or 0]))
+        return max(*(part.due for part in parts[order]), comes.get(order, work.starts[arrives.get(order) or 0]))
 
     component_of = {one.order.order: one.component for one in work.promised.put_off if one.component is not None}
     component_of.update(lacks)
@@ -78,7 +85,7 @@ def with_days_counted_on(kept: pa.Table, work: Work, lacks: Mapping[str, str]) -
         return {"short_line": line}
 
     names = kept["order"].to_pylist()
-    left = [orders[name].units if name in orders else 0.0 for name in names]
+    left = [math.fsum(part.units for part in parts.get(name, ())) for name in names]
     good: dict[str, float] = dict.fromkeys(names, 0.0)
     for one in (c for c in work.promised.comes if not c.besides):
         good[one.order] = good.get(one.order, 0.0) + one.units

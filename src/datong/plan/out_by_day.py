@@ -134,7 +134,7 @@ def _with_days(promised: Committed, out: OutByDay, starts: Sequence[date]) -> Co
     for own in promised.worked:
         name = own.order.order
         day[name] = brought(own.order, own.way, out.begins[name], out.done[name])
-    comes = [replace(one, day=max(one.day, day.get(one.order, one.day))) for one in promised.comes]
+    comes = [replace(one, day=max(one.day, day[one.order])) if one.is_worked else one for one in promised.comes]
     pulls = [replace(pull, day=max(out.begins[pull.order], starts[pull.bucket])) for pull in promised.pulls]
     return replace(promised, comes=tuple(sorted(comes, key=lambda c: (c.product, c.day, c.order))), pulls=tuple(pulls))
 
