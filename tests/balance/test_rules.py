@@ -19,6 +19,7 @@ from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings, Defaults
 from datong.network.position import Position, position
+from planning import decided
 
 MONDAY = date(2024, 1, 1)
 WEEK = timedelta(days=7)
@@ -411,6 +412,58 @@ def test_a_substitute_serves_where_it_is_cheaper_than_a_loss():
     assert clearing.total_cost == pytest.approx(48.0)
     assert clearing.cost["substitution"] == pytest.approx(16.0)
     assert {r["product"]: r["units"] for r in clearing.quantities.to_pylist()} == {"A": 10.0, "B": 4.0}
+
+
+def _chain_with_substitutes(seed):
+    """A and B, of which Q may stand in for one or both for some weeks or always; nothing of A can be had, or little."""
+    rng = np.random.default_rng(seed)
+    weeks = 6
+    spans = []
+    for product in ("A", "B")[: rng.integers(1, 3)]:
+        ends = {} if rng.random() < 0.3 else {"valid_to": MONDAY + int(rng.integers(1, weeks)) * WEEK}
+        begins = {} if rng.random() < 0.7 else {"valid_from": MONDAY}
+        spans.append({"product": product, "substitute": "Q", "cost_per_unit": 1.0, **begins, **ends})
+    holding = {"A": 0.1, "B": 0.5, "Q": float(rng.choice([0.05, 2.0]))}
+    cost = {"late_cost_per_unit_week": float(rng.choice([1.0, 20.0])), "lost_sale_cost_per_unit": 100.0}
+    tables = {
+        "products": [{"product": p, "price": 100.0} for p in holding],
+        "economics": [{"product": p, "holding_cost_per_unit_week": h} | cost for p, h in holding.items()],
+        "offers": [
+            {"offer": f"o{p}", "product": p, "price": 10.0, "units_per_week": float(rng.choice([0.0, 3.0]))}
+            for p in holding
+        ],
+        "substitutes": spans,
+        "stock": [
+            {"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": p, "units": float(rng.integers(0, 30))}
+            for p in ("A", "Q")
+        ],
+        "demand": [
+            {"demand": f"{p}{t}", "product": p, "due": MONDAY + t * WEEK, "units": float(rng.integers(0, 15))}
+            for p in holding
+            for t in range(weeks)
+        ],
+    }
+    asked = {p: [r["units"] for r in tables["demand"] if r["product"] == p] for p in holding}
+    return chain(weeks, **tables), asked, spans
+
+
+def test_no_substitute_is_set_aside_before_it_is_delivered():
+    """What is delivered of each product is never below nothing, and none of a substitute goes for a product while its
+    row does not hold."""
+    set_aside = ended = 0
+    for seed in range(60):
+        state, asked, spans = _chain_with_substitutes(seed)
+        found = decided(state, given(state, **asked))
+        flow = found.clearing.flow.to_pylist()
+        delivered = {(row["product"], row["bucket"]): row["delivered_units"] for row in flow}
+        assert min(delivered.values(), default=0.0) >= -1e-6, (seed, delivered)
+        until = {row["product"]: row.get("valid_to") for row in spans}
+        for row in found.clearing.substitutions.to_pylist():
+            set_aside += row["units"] > 0
+            assert until[row["product"]] is None or row["bucket"] < until[row["product"]], (seed, row)
+        ended += any(until.values())
+    assert set_aside > 40
+    assert ended > 20
 
 
 # overtime -----------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
     chosen = _to_choose(market, free, flow, serves)
     if chosen.any():
         part = _part(market, flow, chosen, serves)
-        found = highs.Programme(part, leave_over=True).solve(highs.OPTIONS)
+        found = highs.Programme(part, leave_over=True, delivers=True).solve(highs.OPTIONS)
         at = np.flatnonzero(chosen)
         issued[at], turned_away[at] = found.issued, found.turned_away
         started[serves] = found.started

@@ -177,11 +177,12 @@ class Programme:
     """The market's columns and rows. Rows: products x buckets, then lines x buckets.
 
     `linear` is the programme, for any solver; `read` takes back what it found. leave_over: lots may bring more than
-    anyone asks for.
+    anyone asks for. delivers: substitutes leave as they are set aside, whether or not their row ends
+    (rules/substitutes.py).
     """
 
-    def __init__(self, market: Market, leave_over: bool = False) -> None:
-        self.market = market
+    def __init__(self, market: Market, leave_over: bool = False, delivers: bool = False) -> None:
+        self.market, self.delivers = market, delivers
         self.leave_over = leave_over or any(rule.can_leave_over for rule in market.rules.there)
         self.buckets = market.buckets
         self.costs: list[FloatArray] = []
@@ -291,6 +292,8 @@ class Programme:
         self.turned_away: list[IntArray] = []
         beyond = market.rules.safety_stock.most(len(market.products))
         self.over: list[tuple[IntArray, IntArray, FloatArray]] = []  # columns, buckets, share of them that is left over
+        # (demanded) columns of supply up to the largest demand, and their buckets.
+        self.up_to_demand: list[tuple[IntArray, IntArray]] = []
         for d in range(len(market.demand)):
             edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
@@ -301,6 +304,8 @@ class Programme:
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
             self.over.append((supply, t, 1.0 - chance[piece, t]))
+            asked = piece < len(edges) - 1
+            self.up_to_demand.append((supply[asked], t[asked]))
             row = self.demand_row[d] + t
             self.add_entries(row, supply, 1.0)
             later = t + 1 < buckets

@@ -3,6 +3,14 @@ of the demand for p, V(q, d, t) at cost c each.
 
     I_q(t) = I_q(t - 1) + arrivals - used - issued - sum of V(q, ., t),    M_d(t) - M_d(t - 1) = ... + V(., d, t)
 
+In deliveries it leaves for its buyer as it is set aside, and so it does in all of the market where a row does not hold
+in every bucket: what is delivered by then (U: supply and what comes anyway, up to the largest demand of any path)
+rises by as much.
+
+    sum of V(., d, t) + turned away in t  <=  U_d(t) - U_d(t - 1)
+
+The price of this limit is not in the bound, which is below the optimum where it binds.
+
 Bound: a unit of d costs at most the substitute's price in that bucket and c (`cheapen`), and a substitute is worth at
 least what it would be as one that is left over of what it stands in for (`worth_elsewhere`).
 """
@@ -69,7 +77,26 @@ class Substitutes(Rule):
             programme.add_entries(programme.demand_row[d] + t, columns, -1.0)
             programme.substituted.setdefault(int(d), []).append(columns)
             index[i] = columns
+        limited = np.ones(len(self.cost), dtype=bool) if programme.delivers else ~self.is_open.all(axis=1)
+        for d in np.unique(self.demand[limited]).tolist():
+            self._no_sooner_than_wanted(programme, d, index[self.demand == d])
         return lambda value, _dual: Found(units=value[index])
+
+    @staticmethod
+    def _no_sooner_than_wanted(programme: "Programme", d: int, columns: IntArray) -> None:
+        """columns: (substitute, bucket) those of a class of demand."""
+        supply, bucket = programme.up_to_demand[d]
+        market = programme.market
+        asked = market.demand.cumulative[d].max(axis=0)
+        comes = (market.demand.cumulative[d] - market.net_demand(d)).max(axis=0)  # the same on all paths
+        anyway = np.minimum(comes, asked) + market.least_supply[d]
+        rises = np.maximum(np.diff(anyway, prepend=0.0), 0.0)
+        rows = programme.add_rows(np.full(programme.buckets, -np.inf), rises)
+        for own in (*columns, programme.turned_away[d]):
+            programme.add_entries(rows, own, 1.0)
+        programme.add_entries(rows[bucket], supply, -1.0)
+        later = bucket + 1 < programme.buckets
+        programme.add_entries(rows[bucket[later] + 1], supply[later], 1.0)
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         most = np.where(self.is_open, np.inf, 0.0)
