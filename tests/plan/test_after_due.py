@@ -17,10 +17,10 @@ MONDAY = date(2026, 1, 5)
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def plan_of(rows: Rows) -> Plan:
+def plan_of(rows: Rows, weekday: int = 0) -> Plan:
     settings = ChainSettings("t", horizon_buckets=3, max_late_days=21, time_zone="UTC")
     tables = {name: pa.Table.from_pylist(own) for name, own in rows.items()}
-    state = state_of_tables(settings, datetime(2026, 1, 5, tzinfo=UTC), tables)
+    state = state_of_tables(settings, datetime(2026, 1, 5 + weekday, tzinfo=UTC), tables)
     return run_cycle(state, nothing_learnt(), (), 0).plan
 
 
@@ -91,3 +91,24 @@ def test_it_is_part_of_what_is_on_time(seed: int) -> None:
         first = max(calendar.bucket_start(r["due"]), chain.state.first_open_bucket)
         assert calendar.bucket_start(r["there_on"]) == first
     assert all(units <= on_time[key] + 1e-6 for key, units in late.items())
+
+
+def test_what_was_due_before_today_in_the_week_that_has_begun_is_there_after_its_day() -> None:
+    """Of stock and of what is made, on each weekday on which a plan may begin: whatever is delivered of a request that
+    was due before today is told with a day that is not before today."""
+    of_stock = 0
+    for weekday in range(1, 5):
+        for stock in (0.0, 3.0, 30.0):
+            requests = [asked(f"d{day}", day, 4.0) for day in range(5)]
+            plan = plan_of(one_line(*requests, stock=stock), weekday)
+            late: dict[str, float] = {}
+            for demand, due, there, units in told(plan):
+                assert there > due, (weekday, stock)
+                assert there >= weekday, (weekday, stock)
+                late[demand] = late.get(demand, 0.0) + units
+            there_this_week = stock + 8.0 * (5 - weekday)
+            past = sum(late.get(f"d{day}", 0.0) for day in range(weekday))
+            assert past == min(4.0 * weekday, there_this_week), (weekday, stock, late)
+            of_stock += stock == 30.0
+            assert stock < 30.0 or late.keys() == {f"d{day}" for day in range(weekday)}
+    assert of_stock == 4

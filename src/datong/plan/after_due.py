@@ -20,6 +20,7 @@ def after_due(work: Work, found: Pegged, days: Mapping[Lot, Days]) -> pa.Table:
     """
     comes = [(days[lot].due, peg.product(lot), peg) for lot, own in found.pegs.items() if lot in days for peg in own]
     comes += [(one.day, one.product, peg) for one, peg in found.of_out]
+    comes += [(work.facts.today, product, peg) for product, peg in found.of_stock]
     units: dict[tuple[date, str, str, str, int, date], float] = {}
     for there_on, label, peg in comes:
         use = peg.use

@@ -92,7 +92,8 @@ class Wait:
 @dataclass(frozen=True)
 class Pegged:
     """pegs: the uses of each lot in the order in which they come. before: what there was before it. waits: what it
-    takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring. uses,
+    takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring.
+    of_stock: the requests that stock serves, by product, of those due before today in the bucket that has begun. uses,
     comes: by product, everything that uses it, and what comes of it in the order in which it is there. bad: what of
     each lot goes bad, by the bucket at whose end it does."""
 
@@ -100,6 +101,7 @@ class Pegged:
     before: dict[Lot, Before]
     waits: dict[Lot, list[Wait]]
     of_out: list[tuple[Comes, Peg]]
+    of_stock: list[tuple[str, Peg]]
     uses: Mapping[str, Sequence[Use]]
     comes: "Mapping[str, Sequence[Source]]"
     bad: Mapping[Lot, Mapping[int, float]]
@@ -109,10 +111,12 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     """Who uses what each lot, and each order that is out, brings."""
     uses = _uses(work, clearing, lots)
     out = {one.product for one in work.promised.comes}
-    taken = [p for p, own in uses.items() if p in out or any(use.kind == "order" for use in own)]
+    begun = work.starts[0] < work.facts.today  # then what was due before today is there today, and not on its day
+    taken = [p for p, own in uses.items() if p in out or begun or any(use.kind == "order" for use in own)]
     comes = _comes(work, lots, taken, spoiled_units(clearing, work.facts, work.position))
     pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
     of_out: list[tuple[Comes, Peg]] = []
+    of_stock: list[tuple[str, Peg]] = []
     before: dict[Lot, Before] = {}
     waits: dict[Lot, list[Wait]] = defaultdict(list)
     gone, bad = _bad(work, clearing), defaultdict[Lot, dict[int, float]](dict)
@@ -137,6 +141,8 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
                     pegs[lot].append(Peg(queue[place], taken, besides))
                 if isinstance(source, Comes) and taken > NOTHING and not is_bad:
                     of_out.append((source, Peg(queue[place], taken)))
+                if source is None and begun and taken > NOTHING and not is_bad:
+                    of_stock.append((product, Peg(queue[place], taken)))
                 parent = queue[place].parent
                 comes_then = isinstance(source, Comes) and parent is not None and source.bucket == parent.start
                 if comes_then and taken > NOTHING:
@@ -153,11 +159,14 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
         for parent in {peg.use.parent: None for peg in pegs[pick] if peg.use.parent is not None}:
             waits[parent] += of_pick
     through = [(one, peg) for one, own in of_out for peg in _of_market(pegs, own)]
+    past = [(product, peg) for product, own in of_stock for peg in _of_market(pegs, own)]
+    past = [(product, peg) for product, peg in past if peg.use.kind == "request" and peg.use.due < work.facts.today]
     return Pegged(
         {lot: [one for peg in own for one in _of_market(pegs, peg)] for lot, own in pegs.items()},
         before,
         dict(waits),
         through,
+        past,
         uses,
         comes,
         bad,
