@@ -2,6 +2,7 @@
 
 from collections import deque
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -579,3 +580,78 @@ def test_on_how_many_orders_the_day_of_an_overdue_one_rests(took: tuple[int, ...
     (told,) = [f for f in position_notices(s, nothing_learnt()) if f.code == "order_overdue"]
     assert f": {words}" in told.found.text("en")
     assert told.found.text("zh")
+
+
+# what shipments were for ----------------------------------------------------------------------------
+
+
+def _firm(**more: object) -> dict[str, Any]:
+    return {"demand": "d", "product": "A", "due": date(2026, 1, 15), "units": 60.0, "firm": True} | more
+
+
+def _rows_state(**tables: list[dict[str, Any]]) -> State:
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    return state_of_tables(ChainSettings("t"), day(12), given)
+
+
+def _asks(state: State) -> dict[str, float]:
+    """Units that are still asked for, by key of the firm row: of those due ahead, and of those owed."""
+    where = position(state)
+    ahead = {r["demand"]: r["units"] - where.firm_ahead_units.get(r["demand"], 0.0) for r in _firm_ahead(state)}
+    return ahead | {row.demand: row.units for row in where.firm_rows}
+
+
+def _firm_ahead(state: State) -> list[dict[str, Any]]:
+    return [r for r in state.table("demand").to_pylist() if r["due"] >= state.first_open_bucket]
+
+
+def test_a_shipment_serves_no_firm_order_but_the_one_that_it_names() -> None:
+    """Orders and shipments drawn by chance: an order has what names it, up to its units, and one that is due ahead
+    nothing else; one that is past has what names no order besides; what names another one serves none."""
+    named_other = unnamed = 0
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        rows = [
+            _firm(demand=f"d{i}", due=date(2026, 1, int(rng.integers(6, 28))), units=float(rng.integers(5, 40)))
+            for i in range(3)
+        ]
+        names = [*(row["demand"] for row in rows), "OLD", None]
+        sent = [
+            {"happened_at": day(int(rng.integers(1, 12))), "product": "A", "units": float(rng.integers(1, 30))}
+            | {"order": names[rng.integers(len(names))]}
+            for _ in range(4)
+        ]
+        state = _rows_state(demand=rows, shipments=sent)
+        loose = sum(s["units"] for s in sent if s["order"] is None)
+        named_other += any(s["order"] == "OLD" for s in sent)
+        unnamed += loose > 0
+        asks = _asks(state)
+        for row in rows:
+            own = min(sum(s["units"] for s in sent if s["order"] == row["demand"]), row["units"])
+            left = row["units"] - own
+            least = left if row["due"] >= state.today else max(left - loose, 0.0)
+            assert least - 1e-9 <= asks.get(row["demand"], 0.0) <= left + 1e-9, (seed, row, sent)
+    assert named_other > 20
+    assert unnamed > 20
+
+
+def test_what_was_sent_for_nobody_known_is_told_where_an_order_is_due_soon() -> None:
+    """30 without a number, sent on the 9th, and 60 wanted on the 15th: all 60 are asked for."""
+    sent = {"happened_at": day(9), "product": "A", "units": 30.0}
+    state = _rows_state(demand=[_firm()], shipments=[sent])
+    assert _asks(state) == {"d": 60.0}
+    (told,) = [f for f in position_notices(state, nothing_learnt()) if f.code == "sent_unexplained"]
+    assert "30 A" in told.found.text("en")
+    for shipments in ([sent | {"order": "OLD"}], [sent | {"order": "d"}]):
+        found = position_notices(_rows_state(demand=[_firm()], shipments=shipments), nothing_learnt())
+        assert not [f for f in found if f.code == "sent_unexplained"]
+
+
+def test_a_shipment_of_an_order_that_is_not_known_serves_a_sale() -> None:
+    """10 sold on the 8th; 25 sent on the 9th under a number that is no firm row's: the sale has its 10, the order of 60
+    none of the rest."""
+    sale = {"happened_at": day(8), "product": "A", "units": 10.0}
+    sent = {"happened_at": day(9), "product": "A", "units": 25.0, "order": "SO-7"}
+    state = _rows_state(demand=[_firm(due=date(2026, 1, 9))], sales=[sale], shipments=[sent])
+    assert _asks(state) == {"d": 60.0}
+    assert sum(position(state).owed_units.values()) == 60.0

@@ -1,10 +1,12 @@
 """What is owed to buyers: orders and firm wants that are past due and not served, and what was served ahead of its day.
 
 Two things are owed: sales in state 'ordered', due promise_days after the order, and firm rows of `demand`, due on their
-day. A shipment that gives the key of a firm row in `order` serves that row. All others serve the oldest first, item by
-item, which wait max_late_days from the day they are due; what finds none serves what is due in the next promise_days +
-SENT_AHEAD_DAYS days. A product that is sent in market 'all' and not sold or wanted there has one queue for all its
-markets.
+day. A shipment that gives the key of a firm row in `order` serves that row and no other one; one that names another
+order serves sales, as far as there are any that it can be of, and no firm row. All others serve the oldest first, item
+by item, which wait max_late_days from the day they are due; what finds none serves sales of the next promise_days +
+SENT_AHEAD_DAYS days. None serves a firm row that is due today or later, as nobody says that it was sent for it: what
+is planned for twice is seen, and what is left out would be short (`unexplained_units` tells). A product that is sent
+in market 'all' and not sold or wanted there has one queue for all its markets.
 
 Sales from before the first shipment to a buyer are served, but for those that wait for it (sent_to_buyers.py). A chain
 that records no shipments serves every sale at once, so that those due in open buckets are served ahead and no more
@@ -59,7 +61,8 @@ class Owed:
     """owed_units by item and due day: due before the first open bucket, not served, not older than max_late_days.
     served_ahead_units by item and due day: due in open buckets and already served. unasked_units by item: sent, and not
     asked for yet. firm_rows: the part of owed_units that firm rows of `demand` are, oldest first. firm_ahead_units by
-    key: the part of served_ahead_units that was sent for firm rows of `demand`.
+    key: the part of served_ahead_units that was sent for firm rows of `demand`. unexplained_units by item: sent of late
+    without an order's number, asked for by nobody yet, while firm rows are due soon.
     """
 
     owed_units: Mapping[tuple[Item, date], float] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Owed:
     unasked_units: Mapping[Item, float] = field(default_factory=dict)
     firm_rows: tuple[FirmRow, ...] = ()
     firm_ahead_units: Mapping[str, float] = field(default_factory=dict)
+    unexplained_units: Mapping[Item, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +100,15 @@ class _Rows:
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """rows: what waits. sent: what was sent for nothing by name, as item, day and units. keys: of the firm rows.
+    """rows: what waits. sent: what was sent for none of them by name, as item, day and units. of_others: (sent) whether
+    it names an order, which is no firm row or had all of it already. keys: of the firm rows.
     most_days: (firm row) days that it waits at most. smallest: (firm row) units of its smallest delivery.
     groups: (firm row) see FirmRow."""
 
     items: list[Item]
     rows: _Rows
     sent: tuple[IntArray, IntArray, FloatArray]
+    of_others: BoolArray
     keys: list[str]
     most_days: IntArray
     smallest: FloatArray
@@ -152,25 +158,52 @@ def _waiting(state: State) -> Owed:
     sent_item, sent_day, sent_units = asked.sent
     queue_of = queues(items, set(rows.item.tolist()), set(sent_item.tolist()))
     rows = replace(rows, queue=queue_of[rows.item])
-    past, went = rows.take(rows.day <= today), sent_day <= today
+    is_ahead = (rows.firm >= 0) & (rows.day + settings.promise_days >= today)
+    past, went = rows.take((rows.day <= today) & ~is_ahead), sent_day <= today
     ordered = _by_day(past.queue, past.day, past.units)
-    out = _by_day(queue_of[sent_item[went]], sent_day[went], sent_units[went])
+    sent = queue_of[sent_item[went]], sent_day[went], sent_units[went]
+    of_sales = past.take(past.firm < 0)
+    sold = _by_day(of_sales.queue, of_sales.day, of_sales.units)
+    out = _by_day(*sent[:2], sent[2] - _of_other_orders(sent, asked.of_others[went], sold, (today, keep, ahead)))
     waiting = waiting_units(ordered, out, len(items), today, keep, ahead)
     unasked = {int(q): -float(waiting[q]) for q in np.flatnonzero(waiting < -LEAST_UNITS)}
     in_turn = _turns(asked.keys)
-    later = rows.take(rows.day > today + ahead)
     own_keep = np.append(asked.most_days, settings.max_late_days) + settings.promise_days + 1
     recent = _left_of_past(past.take(past.day > today - keep), waiting, in_turn)
     # Older ones that may wait longer: what is sent without a name is no longer sent for them.
     patient = past.take((past.day <= today - keep) & (past.day > today - own_keep[past.firm]))
+    soon = (rows.day > today) & (rows.day <= today + ahead) & ~is_ahead
+    later = rows.take(is_ahead | (rows.day > today + ahead))
     parts = (
         recent.take(recent.day > today - own_keep[recent.firm]),
         replace(patient, waits=patient.units),
-        _left_of_soon(rows.take((rows.day > today) & (rows.day <= today + ahead)), unasked, in_turn),
+        _left_of_soon(rows.take(soon), unasked, in_turn),
         replace(later, waits=later.units),
     )
+    due_soon = set(rows.queue[is_ahead & (rows.units > LEAST_UNITS) & (rows.day <= today + ahead)].tolist())
     left = _Rows(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Rows)))
-    return _told(state, asked, left, unasked)
+    unexplained = {items[q]: units for q, units in unasked.items() if q in due_soon and units > LEAST_UNITS}
+    return replace(_told(state, asked, left, unasked), unexplained_units=dict(sorted(unexplained.items())))
+
+
+def _of_other_orders(
+    sent: tuple[IntArray, IntArray, FloatArray], of_others: BoolArray, sold: "UnitsByDay", days: tuple[int, int, int]
+) -> FloatArray:
+    """(sent) units of it that are of other orders than those that are known: it names one, and no sale explains it.
+    sent: queue, day, units. days: today, and as `waiting_units` has keep_days and ahead_days."""
+    queue, day, units = sent
+    if not of_others.any():
+        return np.zeros(len(units))
+    named = np.flatnonzero(of_others)
+    queues_there = int(max(queue.max(), sold.queue.max(initial=0))) + 1
+    waits = waiting_units(sold, _by_day(queue[named], day[named], units[named]), queues_there, *days)
+    has_sales = np.bincount(sold.queue, minlength=queues_there) > 0
+    unexplained = np.where(has_sales, np.maximum(-waits, 0.0), np.inf)
+    newest_first = named[np.lexsort((-day[named], queue[named]))]
+    newer = before_in_group(queue[newest_first], units[newest_first])
+    found = np.zeros(len(units))
+    found[newest_first] = np.clip(unexplained[queue[newest_first]] - newer, 0.0, units[newest_first])
+    return found
 
 
 def past_firm_rows(state: State) -> pa.Table:
@@ -222,7 +255,8 @@ def _asked(state: State) -> _Asked:
     own = pc.fill_null(firm["max_late_days"], state.settings.max_late_days).to_numpy().astype(np.int64)
     smallest = pc.fill_null(firm["min_delivery_units"], 0.0).to_numpy()
     groups = pc.fill_null(firm["delivery_group"], "").to_pylist()
-    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist(), own, smallest, groups)
+    of_others = pc.not_equal(pc.fill_null(rest["order"], ""), "").to_numpy()
+    return _Asked(items, rows, sent_rows, of_others, firm["demand"].to_pylist(), own, smallest, groups)
 
 
 def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:

@@ -23,7 +23,8 @@ class Position:
     not yet asked for; what is ordered in the next days is taken to be served by it. firm_rows: the part of
     owed_units that firm rows of `demand` are; firm_ahead_units by key: the part of served_ahead_units that was sent
     for them. since_count: what the stock on hand is made of, by product and site. expiring: what of it has a day of
-    expiry, and what had one that has passed, which is not on hand.
+    expiry, and what had one that has passed, which is not on hand. unexplained_units: the
+    part of sent_unasked_units of items of which firm rows are due soon.
     """
 
     on_hand_units: Mapping[str, float]
@@ -36,6 +37,7 @@ class Position:
     since_count: Mapping[tuple[str, str], SinceCount] = field(default_factory=dict)
     firm_ahead_units: Mapping[str, float] = field(default_factory=dict)
     expiring: Expiring = field(default_factory=lambda: Expiring({}, {}))
+    unexplained_units: Mapping[Item, float] = field(default_factory=dict)
 
 
 def position(state: State) -> Position:
@@ -67,4 +69,5 @@ def position(state: State) -> Position:
         since_count=since,
         firm_ahead_units=to_buyers.firm_ahead_units,
         expiring=expires,
+        unexplained_units=to_buyers.unexplained_units,
     )

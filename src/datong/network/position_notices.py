@@ -63,6 +63,7 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_counts_below_nothing(state),
         *_expired(where),
         *_firm_rows(state, where),
+        *_unexplained(where),
         *_old_sales(state),
         *_overdue(found, out),
         *learnt_notices(state, learnt),
@@ -322,6 +323,14 @@ class _Wanted:
             return message(f"position.fewer{again}", units=amount(order.units), product=product)
         key = f"position.short{again}" if short > 0 else "position.not_short"
         return message(key, units=amount(short), asked=amount(asked), product=product)
+
+
+def _unexplained(where: Position) -> Iterator[Finding]:
+    """What was sent of late without an order's number, while firm rows are due soon: none of it is taken off these."""
+    sent = where.unexplained_units
+    if sent:
+        what = named(f"{units:g} {item.product}" for item, units in sent.items())
+        yield finding("warning", "position.sent_unexplained", "shipments", column="order", what=what)
 
 
 def _put_off(seen: _Found) -> Iterator[Finding]:
