@@ -96,13 +96,15 @@ def test_two_orders_that_want_the_same_hours_are_named_and_a_third_that_is_not_t
     assert "O-3" not in text(conflict)
 
 
-def test_hours_may_be_worked_until_the_day_before_the_order_is_due():
-    """14 hours from Monday until two weeks later: 10 and 4. Due on the next Monday, there is only the one week."""
+def test_hours_may_be_worked_until_the_day_on_which_the_order_is_due():
+    """14 hours from Monday until two weeks later: 10 and 4. Due on the next Monday, there are the one week and the 2
+    hours of that day."""
     assert found(chain(**press(locked("O-1", 14.0, due=MONDAY + 2 * WEEK)))) == ()
     (conflict,) = found(chain(**press(locked("O-1", 14.0, due=MONDAY + WEEK))))
     assert "14 h" in text(conflict)
+    assert found(chain(**press(locked("O-1", 12.0, due=MONDAY + WEEK)))) == ()
     (conflict,) = found(chain(**press(locked("O-1", 24.0, due=MONDAY + 2 * WEEK))))
-    assert "from the week of 2026-11-30 to the week of 2026-12-07" in text(conflict)
+    assert "from the week of 2026-11-30 to the week of 2026-12-14" in text(conflict)
     assert len(conflict.rules) == 3
 
 

@@ -1,7 +1,8 @@
 """Orders that a planner locked and that cannot run: the smallest sets of rules that contradict one another, in words.
 
 Whether the locked orders find the hours that they need is a linear programme without an objective. x_ot: units of
-locked order o worked in bucket t, from its start to the day before it is due; nothing else needs to run.
+locked order o worked in bucket t, from its start to the day on which it is due, as orders of a plan are (a transfer
+to the day before), in a bucket of which that is the first day no more than the day holds; nothing else needs to run.
 
     sum_t x_ot >= units                      order o is locked
     sum hours * x <= hours                   line and bucket, overtime included, or a lane's units
@@ -129,10 +130,28 @@ def conflicts_of(
 
 
 def _span(order: UnderWay, starts: Sequence[date], calendar: Calendar) -> range:
-    """Buckets in which the order can be worked on: from its start to the day before it is due."""
+    """Buckets in which the order can be worked on: from its start to its last day."""
     first = calendar.index(order.start, starts[0])
-    end = calendar.index(max(order.due - timedelta(days=1), order.start), starts[0])
+    end = calendar.index(_last_day(order), starts[0])
     return range(first, min(end, len(starts) - 1) + 1)
+
+
+def _last_day(order: UnderWay) -> date:
+    return max(order.due - timedelta(days=0 if order.kind == "make" else 1), order.start)
+
+
+def _most(facts: ChainFacts, order: UnderWay, way: Way, t: int, starts: Sequence[date]) -> float:
+    """Units of the order that its lines may have hours for in a bucket: where it is due on the first day of it, on that
+    day alone."""
+    most = order.units
+    if order.start >= starts[t] or _last_day(order) > starts[t]:
+        return most
+    for line, each in _hours_on(order, way):
+        shares = facts.shares_by_day.get(line)
+        if shares is not None and line in facts.line_hours and each > 0:
+            there = float(facts.line_hours[line][t] * shares[t, 0])
+            most = min(most, (there + TOLERANCE * max(there, 1.0)) / each)
+    return most
 
 
 def _surely_run(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[date], calendar: Calendar) -> bool:
@@ -165,7 +184,7 @@ def rules_of(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[date
             for line, each in _hours_on(order, way):
                 if line in facts.line_hours and each > 0:
                     cells.setdefault(Rule("hours", line, t), {})[len(most)] = each
-            most.append(order.units)
+            most.append(_most(facts, order, way, t, starts))
     rules = tuple(sorted(cells, key=lambda r: (r.kind, r.name, r.bucket)))
     units = {o.order: o.units for o in fixed}
     lower, upper = np.full(len(rules), -np.inf), np.full(len(rules), np.inf)
