@@ -1,6 +1,6 @@
 """What is said before planning: each finding, its figures, and that the plan is as it says."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -182,3 +182,27 @@ def test_of_what_nobody_asks_for_no_lost_sale_is_said() -> None:
     economics = [{"product": "A", "lost_sale_cost_per_unit": 1.0}]
     tables = press() | {"products": [{"product": "A", "price": 100.0}], "economics": economics, "demand": []}
     assert found(chain(2, **tables), "lost_below_price") == []
+
+
+def price(product, market, units=80.0, **more):
+    return {"product": product, "market": market, "price": units, "valid_from": date(2023, 1, 1)} | more
+
+
+def test_prices_that_reach_no_plan_are_told() -> None:
+    """Of a product without sales any, and none of them makes the plan another; of one with sales those that differ."""
+    of_markets = [price("A", "EU", 100.0), price("A", "US", 60.0)]
+    sold = [{"happened_at": datetime(2023, 12, 20, tzinfo=UTC), "product": "A", "market": "EU", "units": 1.0}]
+    state = chain(2, **press() | {"prices": of_markets, "demand": wanted(market="US")})
+    (told,) = found(state, "idle_prices")
+    assert told.rows_affected == 2
+    assert started(state) == started(chain(2, **press() | {"demand": wanted(market="US")})) == 5.0
+    assert "market_prices" not in codes(state)
+    state = chain(2, **press() | {"prices": of_markets, "demand": wanted(market="US"), "sales": sold})
+    assert "idle_prices" not in codes(state)
+    (told,) = found(state, "market_prices")
+    assert "A" in told.found.text("en") and "A" in told.found.text("zh")
+    for same in ([price("A", "all")], [price("A", "EU"), price("A", "US")]):
+        assert "market_prices" not in codes(chain(2, **press() | {"prices": same, "sales": sold}))
+    ended = [price("A", "EU", 100.0, valid_to=date(2023, 6, 1)), price("A", "US", 60.0)]
+    assert "market_prices" not in codes(chain(2, **press() | {"prices": ended, "sales": sold}))
+    assert not {"idle_prices", "market_prices"} & set(codes(chain(2, **press())))

@@ -1,6 +1,7 @@
 """What a planner should know before planning: where a chain's rows are sound one by one, and the plan will still not be
 what they seem to ask for. Each rule is a function from a state to findings; none of them changes the plan."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from datong.model.words import amount, message
 from datong.network.bills import phantoms
 from datong.network.facts import chain_facts
 from datong.network.forecast_netting import forecast_products
-from datong.network.horizon import rows_of
+from datong.network.horizon import rows_of, valid_on
 from datong.network.price_breaks import rising
 from datong.network.rows_in_plan import rows_in_plan
 from datong.network.stock_on_hand import last_counts
@@ -273,10 +274,37 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
     matters = state.table("lanes").num_rows or shares.num_rows or pc.any(sites["calendar"].is_valid()).as_py()
     if sites.num_rows and not matters and not _are_markets(state):
         found.append(finding("note", "review.idle_sites", "sites"))
+    found += _idle_prices(state)
     returns = state.table("returns")
     unsaid = returns.num_rows - (pc.sum(returns["resaleable"].is_valid()).as_py() or 0)
     if unsaid:
         found.append(finding("note", "review.idle_returns", "returns", column="resaleable", count=unsaid))
+    return found
+
+
+def _idle_prices(state: State) -> list[Finding]:
+    """Rows of `prices` of products without sales, whose demand nothing is learnt of; and products of the others whose
+    markets pay different prices now, which says nothing of whom the plan serves first."""
+    rows = state.versions("prices")
+    if not rows.num_rows:
+        return []
+    sold = pc.is_in(rows["product"], pa.array(sorted({product for product, _ in sold_pairs(state)}), pa.string()))
+    found = []
+    idle = rows.filter(pc.invert(sold))
+    if idle.num_rows:
+        names = sorted(set(idle["product"].to_pylist()))
+        figures: dict[str, Any] = {"count": len(names), "names": named(names)}
+        found.append(
+            finding("note", "review.idle_prices", "prices", column="price", rows_affected=idle.num_rows, **figures)
+        )
+    now: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in sorted(rows.filter(sold).to_pylist(), key=lambda row: row["valid_from"] or date.min):
+        if valid_on(state.today, row["valid_from"], row["valid_to"]):  # the last that has begun holds
+            now[row["product"]][row["market"]] = row["price"]
+    names = sorted(product for product, prices in now.items() if len(set(prices.values())) > 1)
+    if names:
+        figures = {"count": len(names), "names": named(names)}
+        found.append(finding("note", "review.market_prices", "prices", column="market", **figures))
     return found
 
 
