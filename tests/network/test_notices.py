@@ -94,7 +94,7 @@ def test_products_that_nothing_makes_or_brings_in_the_horizon() -> None:
     recipes = [{"recipe": "RB", "product": "B", "valid_from": day(28)}]
     products = [{"product": p} for p in "ABCD"]
     words = said(state(products=products, demand=[wanted(p) for p in "ABCD"], offers=offers, recipes=recipes))
-    assert list(words) == ["no_way_yet", "no_way"]
+    assert list(words) == ["no_way_yet", "no_way", "begins_within"]
     assert "2 of the products" in words["no_way"] and "A, B" in words["no_way"]
     assert "1 of the products" in words["no_way_yet"] and f"C ({day(27)})" in words["no_way_yet"]
 
@@ -144,3 +144,21 @@ def test_sales_that_are_sums_of_months_are_told(on: tuple[int, ...], is_said: bo
     found = said(state(sales=sales, products=[{"product": "A"}, {"product": "B"}]))
     assert ("monthly_sales" in found) == is_said
     assert not is_said or "1 product stand on the first day of a month (A)" in found["monthly_sales"]
+
+
+def test_what_begins_or_ends_within_a_week_is_told_and_what_does_so_with_one_is_not() -> None:
+    """Days before, in and after four weeks on which a row of each table begins, or ends."""
+    of = {
+        "recipes": {"recipe": "R", "product": "A"},
+        "offers": {"offer": "O", "product": "A", "price": 1.0},
+        "substitutes": {"product": "A", "substitute": "B"},
+        "lanes": {"lane": "R", "from_site": "F", "to_site": "S"},
+    }
+    more = {"products": [{"product": "A"}, {"product": "B"}], "sites": [{"site": "F"}, {"site": "S"}]}
+    for table, row in of.items():
+        for column, code in (("valid_to", "ends_within"), ("valid_from", "begins_within")):
+            for number in (-3, 0, 1, 6, 7, 13, 14, 27, 28, 30):
+                found = [f for f in notices(state(**more, **{table: [row | {column: day(number)}]})) if f.code == code]
+                is_within = 0 < number < 28 and number % 7 != 0
+                assert [f.source for f in found] == [table] * is_within, (table, column, number)
+                assert all(str(day(number)) in f.found.text(language) for f in found for language in ("en", "zh"))

@@ -20,6 +20,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item
+from datong.model.tables import tables as all_tables
 from datong.model.words import amount
 from datong.network.bills import Bills, bill_over_time, phantoms
 from datong.network.demand_statements import statements
@@ -40,15 +41,16 @@ _Row = Mapping[str, Any]
 
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, orders that are not planned, bills of materials that begin or end, products that nothing
-    makes or brings, economics that change, within the horizon; holding costs of sites that count nothing, refusals that
-    close nothing, statements that change nothing, sales that nothing is expected of, sales that are sums of months, or
-    were spread over their days. Empty where there is nothing to say."""
+    makes or brings, what ends or begins within a bucket, economics that change, within the horizon; holding costs of
+    sites that count nothing, refusals that close nothing, statements that change nothing, sales that nothing is
+    expected of, sales that are sums of months, or were spread over their days. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
         *_unasked(state),
         *not_planned(state),
         *_ways(state, days),
+        *_within_buckets(state, days),
         *_routes(state, days),
         *_phantoms(state),
         *_per_lot(state),
@@ -172,6 +174,23 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
     nothing = sorted(product for product, spans in open_spans.items() if not spans)
     if nothing:
         yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=named(nothing))
+
+
+def _within_buckets(state: State, days: Span) -> Iterator[Finding]:
+    """Ways and substitutes that end or begin within a bucket of the horizon, which is counted whole or not at all."""
+    calendar = state.settings.calendar
+    for column, key, severity in (("valid_to", "ends_within", "warning"), ("valid_from", "begins_within", "note")):
+        for table in ("recipes", "recipe_steps", "offers", "lanes", "substitutes"):
+            inside: dict[str, date] = {}
+            for row in state.versions(table).to_pylist():
+                day = row[column]
+                if day is None or not days.first < day.toordinal() < days.after or calendar.bucket_start(day) == day:
+                    continue
+                inside[" / ".join(str(row[name]) for name in all_tables()[table].key)] = day
+            if inside:
+                yield finding(
+                    severity, f"notice.{key}", table, column=column, count=len(inside), names=_with_days(inside)
+                )
 
 
 def _routes(state: State, days: Span) -> Iterator[Finding]:
