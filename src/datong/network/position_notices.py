@@ -329,7 +329,7 @@ def _unexplained(where: Position) -> Iterator[Finding]:
     """What was sent of late without an order's number, while firm rows are due soon: none of it is taken off these."""
     sent = where.unexplained_units
     if sent:
-        what = named(f"{units:g} {item.product}" for item, units in sent.items())
+        what = named(f"{amount(units)} {item.product}" for item, units in sent.items())
         yield finding("warning", "position.sent_unexplained", "shipments", column="order", what=what)
 
 
@@ -365,7 +365,7 @@ def _not_begun(seen: _Found) -> Iterator[Finding]:
     in_part = sent_by_shipments(seen.state)
     rest = sorted((o for o in idle if o.order in in_part), key=lambda o: (o.start, o.order))
     if rest:
-        names = named(f"{o.order} ({o.units:g} {o.product})" for o in rest)
+        names = named(f"{o.order} ({amount(o.units)} {o.product})" for o in rest)
         yield finding("note", "position.rest_not_sent", "shipments", count=len(rest), orders=names)
     idle = [o for o in idle if o.order not in in_part]
     if not idle:
