@@ -333,9 +333,7 @@ class _Schedule:
         """That of a day, the first one where it is past."""
         return max(self.calendar.index(day, self.starts[0]), 0)
 
-    def _arrive(
-        self, order: UnderWay, day: date, brings: Iterable[tuple[str, float]], is_worked: bool = False
-    ) -> None:
+    def _arrive(self, order: UnderWay, day: date, brings: Iterable[tuple[str, float]], is_worked: bool = False) -> None:
         """On a day, or as the first bucket begins. brings: units by product."""
         day, bucket = max(day, self.starts[0]), self._bucket(day)
         for product, units in brings if bucket < self.buckets else ():
