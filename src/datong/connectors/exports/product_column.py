@@ -15,7 +15,6 @@ from datong.connectors.exports.price_units_amount import (
 )
 from datong.connectors.exports.profiles import Profile, present
 from datong.connectors.exports.questions import Option, Question
-from datong.connectors.exports.vocabulary import plain, words
 from datong.model.words import Message, message
 
 _LEAST_ORDERS = 12  # which show that a column names each by itself
@@ -68,28 +67,6 @@ def _follows(export: Export, name: str, product: str) -> bool:
         if len(np.unique(codes * (own.max() + 1) + own)) == len(np.unique(codes)):
             return True
     return False
-
-
-def name_variants(export: Export) -> None:
-    """Names of products with their variant, where the platform keeps it in a column of its own."""
-    profile = export.profile
-    if profile is None:
-        return
-    of_names = present(profile.columns.get("name", ()), export.columns)
-    named = {n for f in ("name", "product") if (n := export.choice.column(f)) in of_names and n is not None}
-    for name in named:
-        for variant in present(profile.variant, export.columns):
-            export.columns[name] = _joined(export.columns[name], export.columns[variant])
-
-
-def _joined(cells: Cells, variant: Cells) -> Cells:
-    """Names with their variant, where it says something."""
-    said = variant.text.dictionary_encode()
-    nothing = [plain(text) in words("variants", "none") for text in said.dictionary.to_pylist()]
-    bare = pa.array([None if none else text for none, text in zip(nothing, said.dictionary.to_pylist(), strict=True)])
-    text = bare.cast(pa.string()).take(said.indices)
-    both = pc.binary_join_element_wise(cells.text, text, ", ", null_handling="emit_null")
-    return Cells(pc.coalesce(both, cells.text), cells.kind)
 
 
 def product_codes(export: Export) -> pa.Array:

@@ -25,7 +25,21 @@ from datong.model.words import LANGUAGES, message, say
 PROFILES_FOLDER = "profiles"
 HOLDS = ("sales", "returns", "purchases", "either", *MARKET_LISTS)
 _KEYS = frozenset(
-    {"name", "list", "holds", "source", "signs", "share", "columns", "states", "kinds", "ignored", "variant", "answers"}
+    {
+        "name",
+        "list",
+        "holds",
+        "source",
+        "signs",
+        "share",
+        "columns",
+        "states",
+        "kinds",
+        "ignored",
+        "variant",
+        "listings",
+        "answers",
+    }
 )
 _NEEDED = ("name", "list", "holds", "source", "signs", "share", "columns")
 # Fields that a profile has to name: of lists that are none of sales, and of all others.
@@ -36,7 +50,7 @@ _NEEDED_FIELDS = {
     PRICES: ("product", "price"),
 }
 _NEEDED_OF_SALES = ("date", "product", "units")
-_LISTS = ("source", "signs", "kinds", "ignored", "variant")
+_LISTS = ("source", "signs", "kinds", "ignored", "variant", "listings")
 _LEAST_SIGNS = 2
 _MOSTLY_FILLED = 0.5
 
@@ -47,7 +61,8 @@ class Profile:
     source: public texts that its headers come from. signs: headers by which it is known; share: of them, that must be
     there (0..1). columns: for each field the headers that it may stand under, best first. states: columns of states,
     each with the marks of its own words (plain); kinds: columns of kinds of documents. ignored: columns that are none
-    of these, whatever they look like. variant: columns whose text is a part of the product's name. answers: to
+    of these, whatever they look like. variant: columns whose text is a part of the product's name; listings: columns of
+    numbers that all variants of a product share. answers: to
     questions that the platform itself settles."""
 
     key: str
@@ -62,6 +77,7 @@ class Profile:
     kinds: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     variant: tuple[str, ...] = ()
+    listings: tuple[str, ...] = ()
     answers: Mapping[str, str] = field(default_factory=dict)
 
     def called(self, language: str) -> str:
@@ -172,7 +188,8 @@ def _made(key: str, tree: Mapping[str, Any]) -> Profile:
     columns = {wanted: tuple(headers) for wanted, headers in tree["columns"].items()}
     return Profile(
         key, tree["name"], tree["list"], tree["holds"], lists["source"], lists["signs"], float(tree["share"]), columns,
-        states, lists["kinds"], lists["ignored"], lists["variant"], dict(tree.get("answers", {})),
+        states, lists["kinds"], lists["ignored"], lists["variant"], lists["listings"],
+        dict(tree.get("answers", {})),
     )  # fmt: skip
 
 

@@ -41,7 +41,6 @@ from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of
 from datong.connectors.exports.product_column import (
     ask_for_product,
-    name_variants,
     names_orders,
     product_codes,
     without_empty_codes,
@@ -70,6 +69,7 @@ from datong.connectors.exports.table import (
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_of_returns import with_units_of_returns
 from datong.connectors.exports.units_sold import units_sold
+from datong.connectors.exports.variants import name_variants, tell_variants_apart
 from datong.connectors.exports.year_of_list import year_of_list
 from datong.connectors.files.read import RawSource
 from datong.ledger.customer_tokens import findings_without_texts
@@ -266,6 +266,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
     leave_reversed_out(export, numbers, when)
+    tell_variants_apart(export, numbers)
     product = product_codes(export)
     earlier = leave_earlier_states_out(export, numbers, when)
     lines = lines_of(export, numbers, when, product, earlier)

@@ -26,10 +26,11 @@ from datong.connectors.exports.market_lists.rows_taken import Taken
 from datong.connectors.exports.market_lists.which_list import MarketList
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of
-from datong.connectors.exports.product_column import name_variants, product_codes, without_empty_codes
+from datong.connectors.exports.product_column import product_codes, without_empty_codes
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.result import Reading, Totals
 from datong.connectors.exports.table import PERIOD_COLUMN
+from datong.connectors.exports.variants import name_variants
 from datong.connectors.files.read import RawSource
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
