@@ -96,3 +96,18 @@ def test_variants_that_the_codes_tell_apart_are_not_asked_about(tmp_path: Path) 
 def test_an_answer_holds_for_a_list_in_which_no_product_has_several_variants(tmp_path: Path) -> None:
     one = read(tmp_path, "Date,SKU,Color,Quantity", "2025-10-{d},T{p},Red,2", variants="apart")
     assert sold(one) == {"T1, Red": 40, "T2, Red": 40}
+
+
+@pytest.mark.parametrize("header", ["No of product in order", "Number of products", "No. of items", "商品总数"])
+def test_a_column_that_counts_products_is_none_of_products(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Order ID,Order date,{header},Product Name,Quantity", "O{n},2025-10-{d},{p},Tee {p},2")
+    assert (reading.column("product"), reading.questions) == ("Product Name", ())
+
+
+def test_small_whole_numbers_under_a_header_in_part_of_products_are_asked_about(tmp_path: Path) -> None:
+    header = "Order ID,Order date,Product tally here,Product Name,Quantity"
+    (question,) = read(tmp_path, header, "O{n},2025-10-{d},{p},Tee {p},2").questions
+    assert (question.key, question.options[0].name) == ("product_column", "Product Name")
+    row = "O{n},2025-10-{d},{p},Tee {p},2"
+    assert sold(read(tmp_path, header, row, product_column="Product Name")) == {"Tee 1": 40, "Tee 2": 40}
+    assert sold(read(tmp_path, header, row, product_column="Product tally here")) == {"1": 40, "2": 40}

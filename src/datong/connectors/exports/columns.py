@@ -49,6 +49,12 @@ _ABOUT_MARKS = frozenset(
     {"is", "was", "has", "been", "flag", "order", "item", "line", "sale", "transaction", "yn", "y",
      "n"}
 )  # fmt: skip
+# A header that counts things of an order is none of their codes: No of product in order, 商品种类数.
+_COUNT_OF = re.compile(
+    r"^(?:total )?(?:no|nr|nos|num|number|count|qty|quantity|jumlah|anzahl) (?:of|der|produk|barang) ?(?!orders?$)"
+    r"|商品总?数$"
+)
+_COUNTED_FIELDS = frozenset({"product", "name", "order"})
 _CODES_OF_MARKETS = ("id", "no", "nr", "nbr", "num", "number", "code", "key", "编码", "编号", "代码", "号")
 _PARTS_OF_COUNTRIES = frozenset({"state", "estado", "stato"})
 _DESTROYED = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
@@ -168,6 +174,8 @@ def header_score(field: str, header: str) -> float:
     for word in header_words().get(f"not_{field}", ()):
         if word in found or (not word.isascii() and word in whole) or (" " in word and word in spaced):
             return 0.0
+    if field in _COUNTED_FIELDS and _COUNT_OF.search(spaced):
+        return 0.0
     best = 0.0
     for parts, joined, is_chinese, is_generic, share in _synonyms(field):
         if joined not in whole:

@@ -12,12 +12,15 @@ from datong.connectors.exports.columns import header_score, with_column
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.price_units_amount import (
     codes_of,
+    samples_of,
 )
 from datong.connectors.exports.profiles import Profile, present
 from datong.connectors.exports.questions import Option, Question
 from datong.model.words import Message, message
 
 _LEAST_ORDERS = 12  # which show that a column names each by itself
+_SURE = 0.8  # of a guess, so that its column holds products whatever its cells look like
+_DIGITS_OF_COUNTS = 2
 _NAMED = 0.4  # of a header's score, so that it names a product
 
 
@@ -47,6 +50,15 @@ def names_orders(product: Cells, order: Cells) -> bool:
 def ask_for_product(export: Export) -> None:
     """Several columns of codes and none that is named: which one the products are is a question."""
     chosen = export.choice.column("product") or ""
+    name = export.choice.column("name")
+    if name is not None and _may_count(export, chosen):
+        options = [Option(n, message("export.reading.product", count=pc.count_distinct(export.columns[n].text).as_py()))
+                   for n in (name, chosen)]  # fmt: skip
+        question = Question("product_column", message("export.asks.product_counts", column=chosen), (name, chosen),
+                            samples_of(export.columns[chosen]), tuple(options))  # fmt: skip
+        if export.asking.ask(question) == name:
+            export.choice = with_column(export.choice, "product", name)
+        return
     spare = [n for n in export.choice.spare_products if n == chosen or not _follows(export, n, chosen)]
     if len(spare) < 2:
         return
@@ -56,6 +68,16 @@ def ask_for_product(export: Export) -> None:
     question = Question("product_column", message("export.asks.product_column"), tuple(spare), (), tuple(options))
     chosen = export.asking.ask(question)
     export.choice = with_column(export.choice, "product", chosen)
+
+
+def _may_count(export: Export, product: str) -> bool:
+    """Whether a column of products, named by a part of its header alone, holds nothing but small whole numbers, as one
+    that counts something does."""
+    guess = next(g for g in export.choice.columns if g.field == "product")
+    if export.profile is not None or "product" in export.known or guess.confidence >= _SURE:
+        return False
+    texts = export.columns[product].text.drop_null().unique().to_pylist()
+    return bool(texts) and all(text.isdecimal() and len(text) <= _DIGITS_OF_COUNTS and text[0] != "0" for text in texts)
 
 
 def _follows(export: Export, name: str, product: str) -> bool:
