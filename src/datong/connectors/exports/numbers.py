@@ -24,6 +24,7 @@ DECIMAL_SIGNS: tuple[DecimalSign, DecimalSign] = (".", ",")
 _WRITTEN = re.compile(r"([^0-9]*?)([.,]?[0-9](?:[0-9.,' ]*[0-9])?(?:[eE][+-]?[0-9]+)?[.,]?)([^0-9]*)")
 _MARKS_OF_ONE_KIND = {"-": "−–—‒﹣－‐‑➖", "'": "’‘´`＇ʼ", " ": "\u00a0\u202f\u2009\u2007\u3000"}
 _DASHES = str.maketrans({odd: mark for mark, some in _MARKS_OF_ONE_KIND.items() for odd in some} | {"٫": ".", "٬": ","})
+_TRIANGLE = re.compile(r"^[△▲]\s*(?=[¥￥]?\s*[\d.,])")  # before a number below zero, as Japanese books write it
 _GROUPED_BY_BLANKS = re.compile(r"[0-9]{1,3}(?:[ '][0-9]{3})+(?:[.,][0-9]+)?")
 _READINGS = {
     mark: re.compile(
@@ -96,6 +97,7 @@ class NumberColumn:
 def written(text: str) -> Written | None:
     """A text as a number, None where it is none."""
     text = unicodedata.normalize("NFKC", _FRACTION_SIGN.sub(_spelled_out, text)).translate(_DASHES).strip()
+    text = _TRIANGLE.sub("-", text)
     if (part := _FRACTION.match(text)) is not None:
         return _with_fraction(text, part)
     if not text.isascii():
