@@ -12,7 +12,7 @@ import numpy as np
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.day_month_order import share_of_dates
 from datong.connectors.exports.numbers import share_of_numbers
-from datong.connectors.exports.order_state_words import marks_of, tells_of_undoing
+from datong.connectors.exports.order_state_words import marks_of, tells_of_undoing, without_days
 from datong.connectors.exports.personal import quoted
 from datong.connectors.exports.vocabulary import header_words, is_total, plain, words
 from datong.ledger.row_checks import shown
@@ -354,7 +354,7 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
     )
     extra = tuple(
         ColumnGuess(field, n, 1.0, _reason(field, n, facts[n]), (), facts[n].examples)
-        for field, some in (("state", (*states, *flags)), ("kind", kinds))
+        for field, some in (("state", tuple(dict.fromkeys((*states, *flags)))), ("kind", kinds))
         for n in some
     )
     counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
@@ -388,9 +388,11 @@ def without_amount(choice: Choice) -> Choice:
 def _is_state(name: str, facts: Facts) -> bool:
     """A column of the state of an order: it has few values and its header says so, or they are words for states, and
     some of a refund or a cancellation."""
-    if not 0 < facts.distinct_count <= _MOST_STATES or facts.dates >= 0.5:
+    values = tuple(dict.fromkeys(map(without_days, facts.values)))
+    count = facts.distinct_count if len(values) == len(facts.values) else len(values)
+    if not 0 < count <= _MOST_STATES or facts.dates >= 0.5:
         return False
-    marks = [marks_of(value) for value in facts.values]
+    marks = [marks_of(value) for value in values]
     known = sum(m is not None for m in marks) / len(marks)
     undone = any(m and m & {"cancelled", "refunded"} for m in marks)
     named = header_score("state", name)

@@ -47,6 +47,11 @@ _BESIDE = frozenset(
 _BESIDE_ZH = re.compile(
     "系统|自动|手动|超时|买家|卖家|商家|用户|客户|顾客|平台|客服|主动|订单|交易|商品|宝贝|全部|整单|全额|原路|因|被|由|并|且|已|了|后|的|而"
 )
+# A day, with or without a time of it, as a state names one: by when something may still be asked for.
+_DAY = re.compile(
+    r"(?<![\d./-])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2})|\d{4}年\d{1,2}月\d{1,2}日)(?![\d./-])"
+    r"(?:[ T]*\d{1,2}:\d{2}(?::\d{2})?)?"
+)
 _UNDONE = frozenset({"cancelled", "refunded"})
 
 
@@ -61,6 +66,13 @@ def marks_of(text: str) -> frozenset[str] | None:
                 return None
             marks |= found
     return frozenset(marks)
+
+
+@lru_cache(maxsize=10_000)
+def without_days(text: str) -> str:
+    """A state without the days that it names, so that it is the same tomorrow; one that is nothing else stays."""
+    bare = " ".join(_DAY.sub(" ", text).split())
+    return bare if any(c.isalpha() for c in bare) else text
 
 
 def tells_of_undoing(text: str) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, says_return
-from datong.connectors.exports.order_state_words import marks_of
+from datong.connectors.exports.order_state_words import marks_of, without_days
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.row_checks import shown
@@ -162,9 +162,7 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
     keys: list[tuple[np.ndarray, list[list[tuple[str, str]]]]] = []
     told_of: list[list[str]] = []
     for name, cells in signs.states.items():
-        encoded = cells.text.dictionary_encode()
-        known = encoded.dictionary.to_pylist()
-        at = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+        known, at = _states(cells)
         own = signs.words.get(name, {})
         parts: list[list[tuple[str, str]]]
         parts = [[(_OWN + "+".join(sorted(own[plain(t)])) if plain(t) in own else "state", t)] for t in known]
@@ -196,6 +194,22 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
     return combined, [why or text for why, text in zip(told, bare, strict=True)], values
 
 
+def _whole(word: str) -> str:
+    """A state as a question shows it: whole, for its end may be what tells it from another."""
+    return " ".join(shown(part) for part in word.split())
+
+
+def _states(cells: Cells) -> tuple[list[str], np.ndarray]:
+    """The states of a column, without the days that they name, and (row,) the place of each row's, one past the last
+    for none."""
+    encoded = cells.text.dictionary_encode()
+    texts = [without_days(text) for text in encoded.dictionary.to_pylist()]
+    known = list(dict.fromkeys(texts))
+    place = {text: at for at, text in enumerate(known)}
+    of_text = np.array([*(place[text] for text in texts), len(known)], np.int64)
+    return known, of_text[encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)]
+
+
 def _told(column: str, text: str, own: Mapping[str, frozenset[str]]) -> str:
     """A state by its column; '' for one that says that there is nothing to say: null, 没有申请退款."""
     said = own.get(plain(text), marks_of(text))
@@ -218,7 +232,7 @@ def _question(
     asked, _, word = key.partition(":")
     readings = _READINGS.get(asked, ("sold", "not_sold", "returned"))
     options = tuple(Option(name, message(f"export.reading.{name}", units=units)) for name in readings)
-    asks = message(f"export.asks.{asked}", word=shown(word) if word else ", ".join(samples[:3]))
+    asks = message(f"export.asks.{asked}", word=_whole(word) if word else ", ".join(samples[:3]))
     return Question(key, asks, columns, samples, options)
 
 
