@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from datong.connectors.exports.reading import Reading, read_export
+from datong.model.errors import Refused
 
 GOODS = {"KA": (12, 5.0), "KB": (12, 7.5), "KC": (12, 3.2)}  # pieces in a carton, price of a piece
 
@@ -95,3 +96,35 @@ def test_cases_times_what_is_in_one_is_a_reading(headers: str, tmp_path: Path) -
     pieces = sum((1 + d % 4) * (12, 24)[d % 2] for d in range(1, 29))
     assert question.options[0].name == name and f"{pieces:,}" in question.options[0].says.text("en")
     assert read(tmp_path / "list.csv", f"Order,Date,SKU,{headers}", rows, {"units_column": name}).sold == pieces
+
+
+def boxes(unit: str, count: int = 28) -> tuple[str, list[str]]:
+    """Rows of one in a larger unit and 100 pieces in turn: each of these products is sold both ways."""
+    rows = [
+        f"2026-03-{i % 28 + 1:02},{'AB'[i // 2 % 2]},{(2, 100)[i % 2]},{(unit, 'pcs')[i % 2]}" for i in range(count)
+    ]
+    return "Date,Item,Qty,UOM", rows
+
+
+@pytest.mark.parametrize(
+    ("unit", "pieces"),
+    [("box of 100", 100), ("Pack of 12", 12), ("6-pack", 6), ("箱/24件", 24), ("Karton à 10", 10), ("24个/箱", 24)],
+)
+def test_a_unit_that_says_how_many_it_holds_is_in_pieces(unit: str, pieces: int, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", *boxes(unit))
+    assert (reading.sold, reading.questions) == (14 * (2 * pieces + 100), ())
+    assert any(f"1 {unit} = {pieces}" in note.text("en") for note in reading.notes)
+
+
+@pytest.mark.parametrize(("given", "pieces"), [("ctn:12", 12), ("ctn: 1.5", 1.5), ("CTN：40，pcs:1", 40)])
+def test_how_many_pieces_are_in_one_can_be_answered(given: str, pieces: float, tmp_path: Path) -> None:
+    (question,) = read(tmp_path / "list.csv", *boxes("ctn")).questions
+    assert "ctn:12" in question.asks.text("en") and "ctn:12" in question.asks.text("zh")
+    reading = read(tmp_path / "list.csv", *boxes("ctn"), {"mixed_units": given})
+    assert (reading.sold, reading.kept["mixed_units"]) == (14 * (2 * pieces + 100), given)
+
+
+@pytest.mark.parametrize("given", ["box:12", "ctn:0", "ctn:many", "12"])
+def test_pieces_of_another_unit_or_no_number_are_refused(given: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="UNIT:NUMBER"):
+        read(tmp_path / "list.csv", *boxes("ctn"), {"mixed_units": given})

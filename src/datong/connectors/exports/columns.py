@@ -357,7 +357,7 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         for field, some in (("state", tuple(dict.fromkeys((*states, *flags)))), ("kind", kinds))
         for n in some
     )
-    counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
+    counted_in = next((n for n in measures if _are_words(facts[n]) and facts[n].distinct_count <= _MOST_STATES), None)
     return Choice(
         (*guesses, *extra), states, kinds, flags, remarks, counted_in, spare_units, spare_products, spare_dates
     )
@@ -471,6 +471,11 @@ def is_yes(text: str) -> bool:
 def _is_measure(name: str) -> bool:
     """Whether a column says what the quantity is counted in."""
     return plain(name) in _plain_words("counted_in") or "uom" in plain(name).split()
+
+
+def _are_words(facts: Facts) -> bool:
+    """Whether cells are words, if some hold a figure: 6-pack."""
+    return facts.numbers < 0.5 or any(c.isalpha() for value in facts.values for c in value)
 
 
 def is_no(text: str) -> bool:

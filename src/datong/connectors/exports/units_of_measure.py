@@ -1,6 +1,7 @@
 """Quantities of one list in several units of measure: those of one kind are converted, as g and kg; how many pieces are
 in a carton is told by the prices, and asked."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from datong.connectors.exports.price_units_amount import codes_of
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, units_of_measure
 from datong.ledger.row_checks import shown
+from datong.model.errors import Refused
 from datong.model.words import message
 
 MIXED, BY_PRICE, AS_ONE = "mixed_units", "by_price", "as_one"
@@ -18,6 +20,14 @@ _CLOSE = 0.02  # of a whole number of pieces, for prices that are rounded or a l
 _ALIKE = 0.3  # of the logarithm of how many times larger a price is
 _QUANTITIES = ("units", "cancelled_units", "returned_units", "shipped_units")
 _MOST_PIECES = 10_000
+# Units that say how many pieces one holds.
+_HOLDS = re.compile(
+    r"(?:box|boxes|pack|packs|packet|case|cases|carton|cartons|ctn|bag|bags|set|sets|bundle|tray|roll|pallet|karton"
+    r"|packung|beutel|boite|caja|paquete|scatola|箱|盒|包|袋|组|套|捆|托)"
+    r" ?(?:of |a |à |de |da |von |mit |with |x ?|× ?|/|= ?)?([1-9]\d{0,3})"
+    r"(?: ?(?:pcs|pc|pieces|stk|stuck|ea|[件个只支片瓶包袋盒]))?\.?"
+    r"|([1-9]\d{0,3})[- ]?(?:pack|er pack|er-pack|pk|pcs/box|pcs/ctn|pcs/carton|[件个只支片瓶盒袋包]/[箱盒包袋])"
+)
 
 
 def in_one_measure(
@@ -42,6 +52,11 @@ def in_one_measure(
             )
             return _converted(result, factors, product, of_row)
         return result
+    given = _given_factors(export, names)
+    if given is not None:
+        told = ", ".join(f"1 {shown(n)} = {f:.10g}" for n, f in zip(names, given, strict=True))
+        export.notes.append(message("export.pieces_in", column=where, factors=told))
+        return _converted(result, np.array([*given, 1.0])[of_row], product, of_row)
     quantity = np.abs(np.nan_to_num(result["units"]))
     found = _factors_by_price(export, of_row, len(names), result)
     units = shown(", ".join(names))
@@ -50,7 +65,7 @@ def in_one_measure(
         told = ", ".join(_said_factor(n, found[of_row == i]) for i, n in enumerate(names))
         count = f"{(quantity * found).sum():,.10g}"
         options.insert(0, Option(BY_PRICE, message("export.reading.by_price", factors=told, count=count)))
-    asks = message("export.asks.mixed_units", column=where, units=units)
+    asks = message("export.asks.mixed_units", column=where, units=units, example=_example(names))
     chosen = export.asking.ask(Question(MIXED, asks, (where,), tuple(names), tuple(options)))
     return _converted(result, found, product, of_row) if found is not None and chosen == BY_PRICE else result
 
@@ -82,10 +97,45 @@ def _measures(export: Export, column: NumberColumn | None, name: str) -> tuple[n
     return at[rows], [names[unit] for unit in order], where
 
 
+def _given_factors(export: Export, names: Sequence[str]) -> list[float] | None:
+    """How many pieces are in one of each unit of measure, as somebody answered: 箱:12,盒:6, the others one. Raises
+    Refused for an answer that names another unit, or no number."""
+    given = export.asking.answers.get(MIXED, "")
+    if not given or given in (BY_PRICE, AS_ONE):
+        return None
+    found = {plain(name): _pieces_in_name(name) or 1.0 for name in names}
+    for part in re.split(r"[,，;；]", given):
+        unit, _, number = part.replace("：", ":").rpartition(":")
+        read = written(number.strip())
+        value = None if read is None else read.point
+        if plain(unit) not in found or value is None or value <= 0:
+            said = {"given": given, "example": _example(names), "units": ", ".join(names)}
+            raise Refused(message("export.reading.bad_factors", **said))
+        found[plain(unit)] = value
+    export.asking.used[MIXED] = given
+    return list(found.values())
+
+
+def _example(names: Sequence[str]) -> str:
+    """How the pieces in a unit are answered, by the unit that is most likely to hold several."""
+    pieces = units_of_measure()["count"]
+    name = next((n for n in names if plain(n).rstrip(".") not in pieces), names[-1])
+    return f"{name}:12"
+
+
+def _pieces_in_name(name: str) -> float | None:
+    """How many pieces a unit says that one of it holds: box of 100, 12-pack, 箱/24件; None where it says none."""
+    found = _HOLDS.fullmatch(plain(name))
+    return None if found is None else float(next(filter(None, found.groups())))
+
+
 def _known_factors(names: Sequence[str]) -> list[float] | None:
     """How much one of each is, where all are of one kind: mass, volume, length, or a count; None where they are not."""
-    for factors in units_of_measure().values():
-        found = [factors.get(plain(name).rstrip(".")) for name in names]
+    for kind, factors in units_of_measure().items():
+        found = [
+            factors.get(plain(name).rstrip(".")) or (_pieces_in_name(name) if kind == "count" else None)
+            for name in names
+        ]
         if all(found):
             return [float(f) for f in found if f is not None]
     return None
