@@ -111,3 +111,15 @@ def test_small_whole_numbers_under_a_header_in_part_of_products_are_asked_about(
     row = "O{n},2025-10-{d},{p},Tee {p},2"
     assert sold(read(tmp_path, header, row, product_column="Product Name")) == {"Tee 1": 40, "Tee 2": 40}
     assert sold(read(tmp_path, header, row, product_column="Product tally here")) == {"1": 40, "2": 40}
+
+
+def test_products_with_one_rounded_code_go_by_their_names(tmp_path: Path) -> None:
+    header, row = "Date,EAN,Description,Quantity", "2025-10-{d},6.93E+12,Lamp {v},2"
+    reading = read(tmp_path, header, row)
+    assert sold(reading) == {"Lamp Black": 20, "Lamp White": 20, "Lamp Grey": 40}
+    products = reading.part("products")
+    assert products is not None and not any(row.get("gtin") for row in products.to_pylist())
+    assert any("rounded" in note.text("en") for note in reading.notes)
+    later = read(tmp_path, header, "2025-11-{d},6.93E+12,Lamp,2", **reading.kept)
+    assert sold(later) == {"Lamp": 80}
+    assert sold(read(tmp_path, header, row, rounded_codes="by_code")) == {"6.93E+12": 80}

@@ -31,7 +31,7 @@ def told_of_products(export: Export, product: pa.Array, other_codes: list[str]) 
     chosen = export.choice.column("product")
     gtins = [n for n in export.columns if plain(n) in words("codes", "gtin")]
     if gtins and _follows(export.columns[gtins[0]], product):
-        told = told.append_column("gtin", export.columns[gtins[0]].text)
+        told = told.append_column("gtin", _as_written(export, gtins[0]))
     taken = {guess.column for guess in export.choice.columns if guess.field != "product"}
     more = [n for n in other_codes if n not in (chosen, *gtins[:1]) and n not in taken]
     more = [n for n in more if _follows(export.columns[n], product)]
@@ -39,6 +39,12 @@ def told_of_products(export: Export, product: pa.Array, other_codes: list[str]) 
         texts = [pc.fill_null(export.columns[n].text, "") for n in more]
         told = told.append_column(CODES, pc.binary_join_element_wise(*texts, BETWEEN_CODES))
     return told
+
+
+def _as_written(export: Export, column: str) -> pa.Array:
+    """(row,) the cells of a column that are still what the file holds; null for those that a name took the place of."""
+    text, raw = export.columns[column].text, export.table.columns.get(column)
+    return text if raw is None else pc.if_else(pc.equal(text, raw.text), text, pa.scalar(None, pa.string()))
 
 
 def _follows(cells: Cells, product: pa.Array) -> bool:

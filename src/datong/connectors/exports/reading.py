@@ -69,7 +69,7 @@ from datong.connectors.exports.table import (
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_of_returns import with_units_of_returns
 from datong.connectors.exports.units_sold import units_sold
-from datong.connectors.exports.variants import name_variants, tell_variants_apart
+from datong.connectors.exports.variants import name_rounded_codes, name_variants, tell_variants_apart
 from datong.connectors.exports.year_of_list import year_of_list
 from datong.connectors.files.read import RawSource
 from datong.ledger.customer_tokens import findings_without_texts
@@ -266,6 +266,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     leave_sums_of_markets_out(export, numbers, when)
     leave_stages_out(export, numbers, when)
     leave_reversed_out(export, numbers, when)
+    name_rounded_codes(export)
     tell_variants_apart(export, numbers)
     product = product_codes(export)
     earlier = leave_earlier_states_out(export, numbers, when)

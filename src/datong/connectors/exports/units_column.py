@@ -16,6 +16,7 @@ from datong.connectors.exports.price_units_amount import (
     sum_text,
     sums_tell,
 )
+from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.running_totals import says_running
 from datong.connectors.exports.table import UNITS_COLUMN
@@ -131,6 +132,7 @@ def _of_rivals(export: Export, found: str) -> str:
     with the price, or from which returns are not taken off yet; else which of them it is, is a question."""
     own = read_numbers(export.columns[found]).values(".")
     taken = {c.column for c in export.choice.columns}
+    taken |= set() if export.profile is None else {*present(export.profile.ignored, export.columns)}
     clearly = header_score("units", found.removesuffix(" (2)"))
     clearly = _CLEARLY if clearly >= _CLEARLY else max(clearly - _AS_CLEARLY, 0.5)
     rivals: dict[str, np.ndarray] = {}

@@ -5,7 +5,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import is_destroyed
 from datong.connectors.exports.export import Export
+from datong.connectors.exports.left_out_counts import rows_where
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.price_units_amount import codes_of
 from datong.connectors.exports.profiles import present
@@ -15,6 +17,8 @@ from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 VARIANTS, APART, TOGETHER = "variants", "apart", "together"
+# What may be said of codes that a spreadsheet has rounded: what has several names goes by these, or by the code.
+ROUNDED_CODES, BY_NAME, BY_CODE = "rounded_codes", "by_name", "by_code"
 _BETWEEN = ", "  # a product and its variant
 _SHOWN = 3
 
@@ -45,6 +49,22 @@ def tell_variants_apart(export: Export, numbers: Numbers) -> None:
         if name is not None and name not in columns and not _is_joined(export, name):
             export.columns[name] = _joined(export.columns[name], variant)
     _name_without_variant(export)
+
+
+def name_rounded_codes(export: Export) -> None:
+    """Codes that a spreadsheet has rounded may be of several products: where rows with one of them have several names,
+    the products with such codes go by their names, here and in the lists that come after this one."""
+    product, name = export.choice.column("product") or "", export.cells("name")
+    if name is None or export.asking.said(ROUNDED_CODES, (BY_NAME, BY_CODE)) == BY_CODE:
+        return
+    cells = export.columns[product]
+    rounded = rows_where(cells, is_destroyed) & name.filled
+    if ROUNDED_CODES not in export.asking.answers and not (rounded & _several(export, cells, name)).any():
+        return
+    if rounded.any():
+        export.columns[product] = Cells(pc.if_else(pa.array(rounded), name.text, cells.text), cells.kind)
+        export.asking.used[ROUNDED_CODES] = BY_NAME
+        export.notes.append(message("export.rounded_codes", column=product, count=f"{int(rounded.sum()):,}"))
 
 
 def _variants(export: Export, product: Cells) -> tuple[list[str], Cells]:
