@@ -128,3 +128,16 @@ def test_how_many_pieces_are_in_one_can_be_answered(given: str, pieces: float, t
 def test_pieces_of_another_unit_or_no_number_are_refused(given: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="UNIT:NUMBER"):
         read(tmp_path / "list.csv", *boxes("ctn"), {"mixed_units": given})
+
+
+def test_what_is_sold_by_weight_is_told_beside_what_is_sold_by_the_piece(tmp_path: Path) -> None:
+    rows = [
+        f"2026-03-{i % 28 + 1:02},{('Cup', 'Olives')[i % 2]},{(2, 0.25)[i % 2]},{('ea', 'lb')[i % 2]}"
+        for i in range(28)
+    ]
+    reading = read(tmp_path / "list.csv", "Date,Item,Qty,Unit", rows)
+    products = reading.part("products")
+    assert products is not None and not reading.questions
+    assert {row["product"]: row["base_unit"] for row in products.to_pylist()} == {"Cup": None, "Olives": "lb"}
+    assert "28 pieces, 3.5 lb sold" in reading.last_line("en")
+    assert "28 件" in reading.last_line("zh")

@@ -28,8 +28,8 @@ def order_list_bytes(listed: OrderList) -> bytes:
         rows.append([
             row["name"] or row["product"], row["product"], row["image"],
             _in_words(unit_word(row["base_unit"] or PIECE), language),
-            row["on_hand_units"] if row["counted"] else listed.in_stock(row), row["under_way_units"],
-            round(row["week_units"], 2), row["order_units"], listed.lasts(row), row["short_chance"],
+            row["on_hand_units"] if row["counted"] else listed.in_stock(row), round(row["under_way_units"], 2),
+            round(row["week_units"], 2), round(row["order_units"], 2), listed.lasts(row), row["short_chance"],
             *([listed.remark(row)] if "remark" in keys else []),
         ])  # fmt: skip
     heads = [listed.head(key) for key in keys]

@@ -50,7 +50,8 @@ _PRICED_BY = (1, 10, 100, 1000, 10_000)
 class Numbers:
     """units: (row,) as they stand, 1 where no column has them. units_column: its header. by_field: (row,) of each field
     that has a column; unread: (row,) bool, something that is no number. comma_decimals: some cell proves that a comma
-    parts decimals. currency: ISO code of the prices, where they tell one."""
+    parts decimals. currency: ISO code of the prices, where they tell one. measures: (row,) what the units measure, as
+    lb; None for pieces, and for a column that tells nothing."""
 
     units: np.ndarray
     units_column: str | None
@@ -58,6 +59,7 @@ class Numbers:
     unread: Mapping[str, np.ndarray]
     comma_decimals: bool = False
     currency: str | None = None
+    measures: np.ndarray | None = None
 
 
 def read_figures(export: Export, units_column: str | None) -> Numbers:
@@ -91,11 +93,22 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
     unread = {f: column.unread for f, column in read.items()}
     money = {f: columns[f] for f in ("price", "amount") if f in columns}
     currency, comparable = _currency(export, money)
+    measures = None
     if "units" in read:
-        by_field = in_one_measure(export, read["units"], columns["units"], by_field)
+        by_field, measures = in_one_measure(export, read["units"], columns["units"], by_field)
     units = by_field.get("units", np.ones(export.table.height))
     by_field = {f: values for f, values in by_field.items() if comparable or f not in money}
-    return Numbers(units, units_column, by_field, unread, decided.comma_proved, currency)
+    return Numbers(units, units_column, by_field, unread, decided.comma_proved, currency, measures)
+
+
+def sold_by_measure(measures: np.ndarray | None, sold: np.ndarray) -> dict[str, float]:
+    """What was sold by what it is counted in, '' for pieces: where there are several. measures, sold: (row,)."""
+    if measures is None:
+        return {}
+    names, at = np.unique([name or "" for name in measures.tolist()], return_inverse=True)
+    sums, rows = np.bincount(at, sold), np.bincount(at, sold > 0)
+    found = {str(n): round(float(s), 9) for n, s, count in zip(names, sums, rows, strict=True) if count}
+    return found if len(found) > 1 else {}
 
 
 def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, bool]:

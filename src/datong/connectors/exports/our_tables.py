@@ -66,7 +66,7 @@ def our_tables(
             back = back.append_column("sale", pc.if_else(pa.array(of_sale), lines, pa.scalar(None, pa.string())))
     sales = sales.filter(pa.array((sold > 0) | keep_zero))
     back = back.filter(pa.array(returned > 0))
-    products = _products(export, base, price, (sold > 0) | (returned > 0) | keep_zero)
+    products = _products(export, base, price, numbers.measures, (sold > 0) | (returned > 0) | keep_zero)
     tables = {"products": products, "sales": sales} | ({"returns": back} if back.num_rows else {})
     return tables if stretches is None else spread_tables(tables, stretches)
 
@@ -127,7 +127,9 @@ def _is_net(amount: np.ndarray, units: np.ndarray, back: np.ndarray, product: pa
     return bool(net.mean() >= _MOSTLY and gross.mean() < 1 - _MOSTLY)
 
 
-def _products(export: Export, base: pa.Table, price: np.ndarray | None, used: np.ndarray) -> pa.Table:
+def _products(
+    export: Export, base: pa.Table, price: np.ndarray | None, measures: np.ndarray | None, used: np.ndarray
+) -> pa.Table:
     """One row for each product that has a sale or a return: its first name, first price, barcode and other codes."""
     others = [n for n in export.columns if header_score("product", n) >= LEAST_NAMED]
     rows = told_of_products(export, base["product"].combine_chunks(), others)
@@ -136,4 +138,19 @@ def _products(export: Export, base: pa.Table, price: np.ndarray | None, used: np
         rows = rows.append_column("image", export.columns[pictures[0]].text)
     if price is not None:
         rows = rows.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
-    return products_of(rows, pa.array(used))
+    products = products_of(rows, pa.array(used))
+    if measures is None:
+        return products
+    units = _base_units(base["product"], measures, used)
+    column = pa.array([units.get(product) for product in products["product"].to_pylist()], pa.string())
+    return products.append_column("base_unit", column) if column.null_count < len(column) else products
+
+
+def _base_units(product: pa.ChunkedArray, measures: np.ndarray, used: np.ndarray) -> dict[str, str]:
+    """What the units of each product measure, where all of its rows say the same."""
+    rows = pa.table({"product": product, "unit": pa.array(measures, pa.string())}).filter(pa.array(used))
+    pairs = rows.group_by(["product", "unit"], use_threads=False).aggregate([])
+    of: dict[str, set[str | None]] = {}
+    for name, unit in zip(pairs["product"].to_pylist(), pairs["unit"].to_pylist(), strict=True):
+        of.setdefault(name, set()).add(unit)
+    return {name: unit for name, units in of.items() if len(units) == 1 and (unit := next(iter(units))) is not None}

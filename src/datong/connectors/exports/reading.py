@@ -34,7 +34,7 @@ from datong.connectors.exports.left_out_counts import Rows
 from datong.connectors.exports.market_lists.reading import read_market_list
 from datong.connectors.exports.market_lists.which_list import market_list
 from datong.connectors.exports.markets_across import markets_down
-from datong.connectors.exports.number_columns import read_figures
+from datong.connectors.exports.number_columns import read_figures, sold_by_measure
 from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.personal import names_people
@@ -285,7 +285,8 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     return Reading(
         export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
         _said(export, findings), tuple(export.notes), export.rows.left(rejected.num_rows),
-        Totals(export.table.read_rows, round(float(sold.sum()), 9), round(float(returned.sum()), 9), spread=spread),
+        Totals(export.table.read_rows, round(float(sold.sum()), 9), round(float(returned.sum()), 9), spread=spread,
+               by_measure=sold_by_measure(numbers.measures, sold)),
         when.zone,
         lines, tuple(export.columns), export.profile,
         numbers.currency,

@@ -25,7 +25,8 @@ MUCH = 0.1
 class Totals:
     """rows: of the table, those that are left out too. sold, returned: units. holds: SALES, or what else the list is
     of (market_lists/which_list.py). taken: of such a list how many of each kind, in the order in which they are said.
-    spread: what of the sales was spread over days; None: nothing."""
+    spread: what of the sales was spread over days; None: nothing. by_measure: what was sold
+    by what it is counted in, '' for pieces, where that is not one thing alone."""
 
     rows: int = 0
     sold: float = 0.0
@@ -33,13 +34,21 @@ class Totals:
     holds: str = "sales"
     taken: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     spread: Spread | None = None
+    by_measure: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def said(self, language: str) -> Message:
         """How much was read, in words."""
         rows = f"{self.rows:,}"
         if self.holds == "sales":
             units = {"sold": f"{self.sold:,.10g}", "returned": f"{self.returned:,.10g}"}
-            return message("export.read_sales", rows=rows, **units)
+            if not self.by_measure:
+                return message("export.read_sales", rows=rows, **units)
+            kinds = [
+                say(f"export.of_{'measure' if m else 'pieces'}", language, count=f"{n:,.10g}", measure=m)
+                for m, n in self.by_measure.items()
+            ]
+            told = say("heard.and", language).join(kinds)
+            return message("export.read_sales_of", rows=rows, measures=told, **units)
         kinds = (say(f"heard.taken_{kind}", language, count=f"{n:,.10g}") for kind, n in self.taken.items())
         return message("export.read_market_list", rows=rows, taken=say("heard.and", language).join(kinds))
 

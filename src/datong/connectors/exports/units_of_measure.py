@@ -13,6 +13,7 @@ from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, units_of_measure
 from datong.ledger.row_checks import shown
 from datong.model.errors import Refused
+from datong.model.fractional_units import is_measure
 from datong.model.words import message
 
 MIXED, BY_PRICE, AS_ONE = "mixed_units", "by_price", "as_one"
@@ -32,14 +33,17 @@ _HOLDS = re.compile(
 
 def in_one_measure(
     export: Export, column: NumberColumn | None, name: str, by_field: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Quantities and prices of one unit of measure, by their fields. column, name: of the units."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Quantities and prices of one unit of measure, by their fields; and (row,) the unit that they are in then, None
+    where it is none that is known, or pieces. column, name: of the units."""
     result = dict(by_field)
     of_row, names, where = _measures(export, column, name)
     product = codes_of(export.columns[export.choice.column("product") or ""])
     pairs = np.unique(np.stack([product, of_row])[:, (product > 0) & (of_row < len(names))], axis=1)[0]
+    nothing = np.full(export.table.height, None, object)
+    own = np.array([*(name if is_measure(name) else None for name in names), None], object)[of_row]
     if len(names) < 2 or len(np.unique(pairs)) == len(pairs):  # each product has one unit of its own
-        return result
+        return result, own
     known = _known_factors(names)
     if known is not None:
         if len(set(known)) > 1:
@@ -50,13 +54,15 @@ def in_one_measure(
             export.notes.append(
                 message("export.converted", column=where, factors=told, unit=shown(_base(names, known)))
             )
-            return _converted(result, factors, product, of_row)
-        return result
+            base = _base(names, known)
+            there = np.array([*([base if is_measure(base) else None] * len(names)), None], object)[of_row]
+            return _converted(result, factors, product, of_row), there
+        return result, own
     given = _given_factors(export, names)
     if given is not None:
         told = ", ".join(f"1 {shown(n)} = {f:.10g}" for n, f in zip(names, given, strict=True))
         export.notes.append(message("export.pieces_in", column=where, factors=told))
-        return _converted(result, np.array([*given, 1.0])[of_row], product, of_row)
+        return _converted(result, np.array([*given, 1.0])[of_row], product, of_row), nothing
     quantity = np.abs(np.nan_to_num(result["units"]))
     found = _factors_by_price(export, of_row, len(names), result)
     units = shown(", ".join(names))
@@ -67,7 +73,8 @@ def in_one_measure(
         options.insert(0, Option(BY_PRICE, message("export.reading.by_price", factors=told, count=count)))
     asks = message("export.asks.mixed_units", column=where, units=units, example=_example(names))
     chosen = export.asking.ask(Question(MIXED, asks, (where,), tuple(names), tuple(options)))
-    return _converted(result, found, product, of_row) if found is not None and chosen == BY_PRICE else result
+    by_price = found is not None and chosen == BY_PRICE
+    return (_converted(result, found, product, of_row) if by_price else result), nothing
 
 
 def _measures(export: Export, column: NumberColumn | None, name: str) -> tuple[np.ndarray, Sequence[str], str]:
