@@ -28,6 +28,7 @@ MARKETS, SUMMED, APART = "markets", "summed", "apart"
 LEAST_NAMED = 0.5  # of a header's score, so that its column may hold codes of products
 
 # So many rows of which some came back, and so large a share of them, show that amounts are net, as close as this.
+_SAME_UNITS = 1e-9
 _LEAST_NET, _MOSTLY, _CLOSE = 3, 0.9, 0.01
 
 
@@ -62,13 +63,40 @@ def our_tables(
     if lines is not None:
         sales = sales.append_column("sale", lines)
         back = back.append_column("return", lines)
-        if (of_sale := (sold > 0) & (returned > 0)).any():  # one row says both: the return is of this sale
-            back = back.append_column("sale", pc.if_else(pa.array(of_sale), lines, pa.scalar(None, pa.string())))
+        of_sale = _sales_of_returns(export, product, lines, sold, returned)
+        if of_sale.null_count < len(of_sale):
+            back = back.append_column("sale", of_sale)
     sales = sales.filter(pa.array((sold > 0) | keep_zero))
     back = back.filter(pa.array(returned > 0))
     products = _products(export, base, price, numbers.measures, (sold > 0) | (returned > 0) | keep_zero)
     tables = {"products": products, "sales": sales} | ({"returns": back} if back.num_rows else {})
     return tables if stretches is None else spread_tables(tables, stretches)
+
+
+def _sales_of_returns(
+    export: Export, product: pa.Array, lines: pa.Array, sold: np.ndarray, returned: np.ndarray
+) -> pa.Array:
+    """(row,) the line of the sale that a return is of: of its own row; else the first one of its order and product
+    that has as many units left. Null where the file has none."""
+    keys = lines.to_pylist()
+    found = [key if s > 0 and r > 0 else None for key, s, r in zip(keys, sold.tolist(), returned.tolist(), strict=True)]
+    order = export.cells("order")
+    alone = np.flatnonzero((returned > 0) & (sold == 0))
+    if order is None or not len(alone):
+        return pa.array(found, pa.string())
+    texts, codes = order.text.to_pylist(), product.to_pylist()
+    wanted = {(texts[at], codes[at]) for at in alone.tolist() if texts[at] is not None}
+    left: dict[tuple[str, str], list[tuple[str | None, float]]] = {}
+    for at in np.flatnonzero(sold > 0).tolist():
+        if (texts[at], codes[at]) in wanted:
+            left.setdefault((texts[at], codes[at]), []).append((keys[at], float(sold[at] - returned[at])))
+    for at in alone.tolist():
+        of_order = left.get((texts[at], codes[at]), [])
+        for place, (line, units) in enumerate(of_order):
+            if line is not None and units >= returned[at] - _SAME_UNITS:
+                found[at], of_order[place] = line, (line, units - float(returned[at]))
+                break
+    return pa.array(found, pa.string())
 
 
 def _by_market(export: Export, cells: Cells) -> bool:
