@@ -16,6 +16,7 @@ from datong.connectors.exports.price_units_amount import (
     bare_sign,
     code_of,
     currencies_in,
+    currencies_of,
     currency_of,
     decimal_of_sum,
     fits,
@@ -125,7 +126,7 @@ def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, boo
         cells = [export.columns[n] for n in (*money.values(), *named)]
         written_in = [text for c in cells for text in c.text.drop_null().slice(0, 200).unique().to_pylist()]
         texts = [*money.values(), *written_in]
-        currency = currency_of(texts)
+        currency = currency_of(texts) or _currency_of_headers(export, texts)
         if currency is not None:
             export.notes.append(message("export.currency", currency=currency))
         elif (sign := bare_sign(texts)) is not None:
@@ -137,6 +138,11 @@ def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, boo
     asks = message("export.asks.currencies", column=", ".join([*money.values(), *named]), currencies=told)
     question = Question("currencies", asks, (*money.values(), *named), tuple(sorted(found)), options)
     return None, export.asking.ask(question) != "no_prices"
+
+
+def _currency_of_headers(export: Export, texts: Sequence[str]) -> str | None:
+    """The one currency that headers of other amounts name, where no column of money does: Celkem Kč beside Cena."""
+    return None if currencies_of(texts) else currency_of(export.columns)
 
 
 def _of_one_unit(export: Export, prices: np.ndarray) -> np.ndarray:

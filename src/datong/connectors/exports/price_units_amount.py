@@ -20,10 +20,20 @@ _DOLLARS = {
     "US": "USD", "A": "AUD", "AU": "AUD", "C": "CAD", "CA": "CAD", "HK": "HKD", "NT": "TWD", "NZ": "NZD", "S": "SGD",
     "SG": "SGD", "MX": "MXN", "R": "BRL",
 }  # fmt: skip
-_CODES = "USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN|HKD|TWD|NZD|SGD|MXN|BRL"
-_CURRENCY = re.compile(rf"(?<![A-Z])(?:{'|'.join(_DOLLARS)})\$|[$€£¥₹₩₽₺฿₫]|\b(?:{_CODES})\b|元")
+_CODES = (
+    "USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN|HKD|TWD|NZD|SGD|MXN|BRL"
+    "|CZK|HUF|NOK|DKK|RON|BGN|TRY|THB|VND|IDR|MYR|PHP|ZAR|AED|SAR|ILS|CLP|COP|ARS|UAH"
+)
+# Signs of letters that say one currency, as they are written beside a number or in a header: Rp45.000, (RM), Celkem Kč.
+_LETTERS = {"RP": "IDR", "RM": "MYR", "KČ": "CZK", "ZŁ": "PLN"}
+
+_CURRENCY = re.compile(
+    rf"(?<![A-Z])(?:{'|'.join(_DOLLARS)})\$|[$€£¥₹₩₽₺฿₫₱]|\b(?:{_CODES})\b|元"
+    rf"|(?<![^\W\d_])(?:{'|'.join(_LETTERS)})(?![^\W\d_])"
+)
 _CODE_OF = (
-    {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW"}
+    {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₺": "TRY", "฿": "THB", "₫": "VND", "₱": "PHP"}
+    | _LETTERS
     | dict.fromkeys(("RMB", "元", "人民币"), "CNY")
     | {f"{whose}$": code for whose, code in _DOLLARS.items()}
 )
@@ -146,6 +156,11 @@ def bare_sign(texts: Iterable[str]) -> str | None:
 def share_a_sign(one: str, other: str) -> bool:
     """Whether two currencies are written with the same sign, by their codes."""
     return any({one, other} <= codes for codes in _SAME_SIGN.values())
+
+
+def currencies_of(texts: Iterable[str]) -> set[str]:
+    """All currencies that texts name, by their codes, bare signs as they are."""
+    return {code_of(found) for found in _written(texts)}
 
 
 def _written(texts: Iterable[str]) -> set[str]:
