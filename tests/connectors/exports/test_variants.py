@@ -55,6 +55,7 @@ def test_variants_without_a_code_are_told_apart_by_what_the_platform_says(
 ) -> None:
     reading = read(tmp_path, header, row)
     assert sold(reading) == {"3601, Black": 20, "3601, White": 20, "3602, Grey": 40}
+    assert any("商品规格" in note.text("en") for note in reading.notes)
     assert names(reading) == {"3601, Black": "杯子1, Black", "3601, White": "杯子1, White", "3602, Grey": "杯子2, Grey"}
 
 
@@ -62,6 +63,7 @@ def test_a_code_that_several_variants_share_never_goes_by_the_name_of_one(tmp_pa
     row = DOUYIN[1].replace(",360{p},,", ",360{p},CUP-{p},")
     together = read(tmp_path, DOUYIN[0], row, variants="together")
     assert sold(together) == {"CUP-1": 40, "CUP-2": 40}
+    assert any("3 variants" in note.text("en") and "商品规格" in note.text("zh") for note in together.notes)
     assert names(together) == {"CUP-1": "杯子1", "CUP-2": "杯子2, Grey"}
     assert [q.key for q in read(tmp_path, DOUYIN[0], row).questions] == ["variants"]
 

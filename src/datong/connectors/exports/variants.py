@@ -32,8 +32,11 @@ def name_variants(export: Export) -> None:
     of_names = present((*profile.columns.get("name", ()), *profile.listings), export.columns)
     named = {n for f in ("name", "product") if (n := export.choice.column(f)) in of_names and n is not None}
     for name in named:
-        for variant in present(profile.variant, export.columns):
+        variants = [v for v in present(profile.variant, export.columns) if export.columns[v].filled.any()]
+        for variant in variants:
             export.columns[name] = _joined(export.columns[name], export.columns[variant])
+        if variants and name == export.choice.column("product"):
+            export.notes.append(message("export.variants_told", column=name, variants=", ".join(variants)))
 
 
 def tell_variants_apart(export: Export, numbers: Numbers) -> None:
@@ -42,7 +45,11 @@ def tell_variants_apart(export: Export, numbers: Numbers) -> None:
     product = export.choice.column("product") or ""
     columns, variant = _variants(export, export.columns[product])
     several = VARIANTS in export.asking.answers or _several(export, export.columns[product], variant).any()
-    if several and _ask(export, numbers, columns, variant) == APART:
+    chosen = _ask(export, numbers, columns, variant) if several else ""
+    if chosen == TOGETHER:
+        count = pc.count_distinct(variant.text.filter(pa.array(export.rows.inside))).as_py()
+        export.notes.append(message("export.variants_summed", column=", ".join(columns), count=count))
+    if chosen == APART:
         variant = _of_names_alone(export, variant)
         export.columns[product] = _joined(export.columns[product], variant)
         name = export.choice.column("name")
