@@ -78,6 +78,8 @@ def _sales_of_returns(
 ) -> pa.Array:
     """(row,) the line of the sale that a return is of: of its own row; else the first one of its order and product
     that has as many units left. Null where the file has none."""
+    if not (returned > 0).any():
+        return pa.nulls(len(lines), pa.string())
     keys = lines.to_pylist()
     found = [key if s > 0 and r > 0 else None for key, s, r in zip(keys, sold.tolist(), returned.tolist(), strict=True)]
     order = export.cells("order")

@@ -44,7 +44,8 @@ def tell_variants_apart(export: Export, numbers: Numbers) -> None:
     What holds several variants goes by the name of the product alone."""
     product = export.choice.column("product") or ""
     columns, variant = _variants(export, export.columns[product])
-    several = VARIANTS in export.asking.answers or _several(export, export.columns[product], variant).any()
+    told_before = bool(columns) and VARIANTS in export.asking.answers
+    several = told_before or _several(export, export.columns[product], variant).any()
     chosen = _ask(export, numbers, columns, variant) if several else ""
     if chosen == TOGETHER:
         count = pc.count_distinct(variant.text.filter(pa.array(export.rows.inside))).as_py()
