@@ -38,3 +38,10 @@ def test_a_refund_with_the_number_of_its_sale_is_of_that_sale(tmp_path: Path) ->
     assert back is not None
     named = [row["sale"] and row["sale"].split("/")[0] for row in back.to_pylist()]
     assert named == ["T5", "T5", None, None]
+
+
+def test_sums_and_notes_are_no_rows_that_were_read(tmp_path: Path) -> None:
+    rows = [f"2026-03-{d:02},A{d % 3},3" for d in range(1, 29)]
+    reading = read(tmp_path, "Date,SKU,Qty", *rows, "Total,,84", "printed by somebody,,")
+    assert {part.reason for part in reading.left} == {"total", "note"}
+    assert reading.last_line("en").startswith("Read 28 rows: 84 units sold")

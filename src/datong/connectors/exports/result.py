@@ -1,7 +1,7 @@
 """What a file was read as: its columns, our tables, questions, and what was left out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ from datong.model.words import Message, message, say
 
 # Of all units, from which on what is left out is said beside the list too.
 MUCH = 0.1
+# Reasons to leave out what is no row of a sale at all.
+_NO_SALES = frozenset({"total", "note"})
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,10 @@ class Reading:
         return say("order_list.left_out", language, file=self.name, why=why, **words)
 
     def last_line(self, language: str) -> str:
-        """How much was read, what was left out and why, and what is assumed of what came back."""
-        read = self.totals.said(language)
+        """How much was read, what was left out and why, and what is assumed of what came back. Sums and notes are no
+        rows of sales."""
+        besides = sum(part.rows for part in self.left if part.reason in _NO_SALES) if self.holds == "sales" else 0
+        read = replace(self.totals, rows=self.rows - besides).said(language)
         back = say("export.back", language) if self.returned else ""
         back += "" if self.totals.spread is None else self.totals.spread.said().text(language)
         if not self.left:
