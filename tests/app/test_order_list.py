@@ -316,6 +316,16 @@ def test_what_was_ordered_and_what_arrived_is_told_with_the_commands_printed(
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(commands[1])[1:]) == 0
     assert under_way(chain, "KA") == 0
+    # What arrived is there: it is not ordered once more, and the row agrees with itself.
+    capsys.readouterr()
+    assert main(["try", str(tmp_path / "orders.csv"), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    assert "Of 1 of these, what arrived by the records" in " ".join(capsys.readouterr().out.split())
+    (listed,) = [row for row in rows_of(chain / "results" / "order-list.xlsx") if row[:2] == ["Plate", "KA"]]
+    assert f"? + {wanted['KA']:.0f} arrived" in listed
+    with datong.open(chain) as opened:
+        after = {row["product"]: row for row in opened.run(listed=True).tables["order_list"].to_pylist()}
+    assert after["KA"]["order_units"] < wanted["KA"] / 2 and after["KA"]["short_chance"] < 0.5
+    assert not after["KA"]["counted"] and after["KA"]["on_hand_units"] == wanted["KA"]
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,33 @@ def test_more_sold_than_recorded_is_no_stock_not_less_than_none() -> None:
     assert position(s).on_hand_units == {"A": 0.0}
 
 
+@pytest.mark.parametrize("at_once", [10**9, 1])
+def test_what_arrives_of_a_product_that_nobody_counted_is_there_until_it_is_sold(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 were sold before anything is known to have come; of the 43 that came on the 6th, 4 were sold since. Of B
+    nothing was left when 5 came on the 8th."""
+    monkeypatch.setattr(large_tables, "MOST_IN_MEMORY", at_once)
+    s = state(
+        sales={
+            "sale": ["s1", "s2", "s3", "s4", "s5"],
+            "happened_at": [day(2), day(5), day(9), day(3), day(7)],
+            "product": ["A", "A", "A", "B", "B"],
+            "market": ["all"] * 5,
+            "units": [20, 30, 4, 9, 9],
+        },
+        receipts={
+            "happened_at": [day(6), day(1), day(8)],
+            "product": ["A", "B", "B"],
+            "units": [43.0, 10.0, 5.0],
+        },
+    )
+    now = position(s)
+    assert now.on_hand_units == {"A": 39.0, "B": 5.0}
+    since = now.since_count["A", ""]
+    assert (since.counted, since.came, since.went) == (0.0, 43.0, 4.0)
+
+
 def test_cancelled_orders_are_not_owed() -> None:
     s = state(
         sales={

@@ -5,10 +5,13 @@ already, once and for all. After a count from before, what is reported of the or
 the rest is still to take (`Counts.taken`). Good units come in as they are reported, by `production`, `receipts` or
 `order_events`, in whichever way more is told at a moment; with the units that are started, good or scrapped, come
 their co-products (`recipe_outputs`), unless `production` tells of these themselves.
+
+Of a product that nobody ever counted, a sale takes no more than was there by the records: what it took besides was
+there before the records begin, and is not off what came later.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -42,6 +45,9 @@ from datong.network.site_transfers import arrived, receipts_of_suppliers, report
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = np.iinfo(np.int64).min
+_DAY_US = 86_400_000_000
+# What moves of a place are told apart by, as they are summed.
+_BESIDE = ["after", "out", "day"]
 # The table in which what comes of an order of a kind is booked, and its column of units.
 _BOOKED: Mapping[str, tuple[str, str]] = {"make": ("production", "good_units"), "buy": ("receipts", "units")}
 
@@ -237,10 +243,35 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
         _co_product_moves(state, stands),
         _reported_transfers(state, stands),
     ]
-    sold = _sold_moves(state, counts)
-    taken = [_used_components(state, stands, counts)]
-    (taken if ships_to_buyers(state) else moves).append(sold)
-    return Movements(pa.concat_tables(moves), pa.concat_tables(taken))
+    came = pa.concat_tables(moves)
+    known_from_arrivals = set(pc.unique(came["product"].filter(pc.greater(came["units"], 0.0))).to_pylist())
+    known_from_arrivals -= counts.anywhere.keys()
+    sold = _sold_moves(state, counts, known_from_arrivals)
+    taken = _used_components(state, stands, counts)
+    if ships_to_buyers(state):
+        return Movements(came, pa.concat_tables([taken, sold]))
+    return Movements(_not_below_nothing(pa.concat_tables([came, sold]), known_from_arrivals), taken)
+
+
+def _not_below_nothing(moves: pa.Table, products: Collection[str]) -> pa.Table:
+    """Moves of which those of some products take no more than was there at their moment; what came at a moment is there
+    before anything leaves."""
+    if not products:
+        return moves
+    of = pc.is_in(moves["product"], pa.array(sorted(products), pa.string()))
+    rest, own = moves.filter(pc.invert(of)), moves.filter(of)
+    own = own.append_column("out", pc.less(own["units"], 0.0))
+    own = own.sort_by([(name, "ascending") for name in ("product", "happened_at", "out")])
+    product, names = codes(own["product"])
+    by_product, first = grouped(product, len(names))
+    units = own["units"].to_numpy().copy()
+    for k in range(len(names)):
+        rows = by_product[first[k] : first[k + 1]]
+        summed = np.cumsum(units[rows])
+        there = summed - np.minimum(np.minimum.accumulate(summed), 0.0)
+        units[rows] = np.diff(there, prepend=0.0)
+    left = own.set_column(own.column_names.index("units"), "units", pa.array(units)).drop_columns(["out"])
+    return pa.concat_tables([rest, left.select(moves.column_names)])
 
 
 def _of_steps(state: State) -> pa.Table:
@@ -260,9 +291,9 @@ def _brought(product: str, order: tuple[str, str] | None) -> str:
     return order[1] if order is not None and product == order[0] else product
 
 
-def _sold_moves(state: State, counts: Counts) -> pa.Table:
+def _sold_moves(state: State, counts: Counts, by_day: Collection[str]) -> pa.Table:
     """What sales that nobody sent took. Of a large table those of one place that lie to the same side of its last
-    count are one move, and those of below 0 units another."""
+    count are one move, and those of below 0 units another; those of the products of by_day are so for each day."""
     if not is_large(state.table("sales")):
         return _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
     first = first_sent_day(state)
@@ -272,24 +303,29 @@ def _sold_moves(state: State, counts: Counts) -> pa.Table:
         rows = rows.filter(pc.equal(rows["state"], "ordered"))
         rows = rows if begins is None else rows.filter(pc.less(rows["happened_at"], begins))
         moves = _moves(_sold_at(rows, state), "site", "units", -1)
-        found = [_summed_moves([*found, _beside_counts(moves, pc.less(moves["units"], 0.0), counts)])]
+        found = [_summed_moves([*found, _beside_counts(moves, pc.less(moves["units"], 0.0), counts, by_day)])]
     # Those that wait for a shipment all the same leave with it.
     waiting = _moves(_sold_at(old_sales_waiting(state), state), "site", "units", 1)
     out = pa.array(np.ones(waiting.num_rows, dtype=bool))
-    return _summed_moves([*found, _beside_counts(waiting, out, counts)]).drop_columns(["after", "out"])
+    return _summed_moves([*found, _beside_counts(waiting, out, counts, by_day)]).drop_columns(_BESIDE)
 
 
-def _beside_counts(moves: pa.Table, out: pa.Array | pa.ChunkedArray, counts: Counts) -> pa.Table:
-    """Moves with `after`, whether they are after the last count of their place, and `out`."""
+def _beside_counts(
+    moves: pa.Table, out: pa.Array | pa.ChunkedArray, counts: Counts, by_day: Collection[str]
+) -> pa.Table:
+    """Moves with `after`, whether they are after the last count of their place, `out`, and `day`, of the products of
+    by_day."""
     place, places = pairs(moves["product"], moves["site"])
     after = pa.array(_after(moves, place, places, counts))
-    return moves.append_column("after", after).append_column("out", out)
+    of_day = pc.is_in(moves["product"], pa.array(sorted(by_day), pa.string())).to_numpy()
+    day = pa.array(np.where(of_day, microseconds(moves) // _DAY_US, 0))
+    return moves.append_column("after", after).append_column("out", out).append_column("day", day)
 
 
 def _summed_moves(moves: Sequence[pa.Table]) -> pa.Table:
-    """Moves of one place, to one side of its last count, and both out or both in, as one."""
+    """Moves of one place and `day`, to one side of its last count, and both out or both in, as one."""
     names = moves[0].column_names
-    same = pa.concat_tables(moves).group_by(["product", "site", "after", "out"], use_threads=False)
+    same = pa.concat_tables(moves).group_by(["product", "site", *_BESIDE], use_threads=False)
     sums = same.aggregate([("happened_at", "max"), ("units", "sum")])
     given = {"happened_at_max": "happened_at", "units_sum": "units"}
     return sums.rename_columns([given.get(name, name) for name in sums.column_names]).select(names)

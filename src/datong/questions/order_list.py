@@ -40,7 +40,8 @@ ORDER_LIST_SCHEMA = pa.schema(
 def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table]) -> pa.Table:
     """A row for each product that is forecast, most urgent first (ORDER_LIST_SCHEMA). tables: of the run.
 
-    counted: there is a stock count of it; else nothing is assumed to be in stock. week_units: demand expected a week,
+    counted: there is a stock count of it; else on_hand_units is what is left of what came by the records, and nothing
+    besides is assumed to be in stock. week_units: demand expected a week,
     without what is owed from before, in the buckets of `pace`. order_units: what the plan orders or starts before the
     second bucket. lasts_until: the last day that all of this is expected to reach; lasts_beyond: it reaches beyond the
     horizon. short_chance: that without an order now demand exceeds what is there and under way before a later order
@@ -65,7 +66,8 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
             continue
         paths = asked[product]
         mean = paths.mean(axis=0)
-        there = where.on_hand_units.get(product, 0.0) if product in counted else 0.0
+        there = where.on_hand_units.get(product, 0.0)
+        there = there if product in counted else max(there, 0.0)
         have = there + coming[product]
         pace_units = expected.get(product, np.zeros(len(mean)))[paced].mean()
         window = min(lead.get(product, 1) + 1, len(mean))

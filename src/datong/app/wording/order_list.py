@@ -84,6 +84,8 @@ class OrderList:
         if self.uncounted:
             words = {"count": figures.number(len(self.uncounted)), "products": figures.number(len(self.rows))}
             told.insert(0, say("order_list.assumes_nothing", self.language, **words))
+        if arrived := sum(row["on_hand_units"] > 0 for row in self.uncounted):
+            told.insert(1, say("order_list.as_arrived", self.language, count=figures.number(arrived)))
         if (stale := self._ends_before()) is not None:
             told.insert(0, stale)
         monthly = [f for f in kept_findings(self.inputs.tables, "notices") if f.code in _SUMS_OF_MONTHS]
@@ -120,7 +122,12 @@ class OrderList:
         return figures.fitting(units) + ("" if unit == PIECE else f" {unit}")
 
     def in_stock(self, row: Row) -> str:
-        return self.in_unit(row, row["on_hand_units"]) if row["counted"] else say("order_list.uncounted", self.language)
+        if row["counted"]:
+            return self.in_unit(row, row["on_hand_units"])
+        if row["on_hand_units"] > 0:
+            units = self.in_unit(row, row["on_hand_units"])
+            return say("order_list.of_what_came", self.language, units=units)
+        return say("order_list.uncounted", self.language)
 
     def lasts(self, row: Row) -> str:
         if row["counted"] and row["on_hand_units"] <= 0:
