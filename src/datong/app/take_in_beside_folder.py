@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.clock import clock, clock_findings, default_as_of, today
+from datong.app.receipts_of_orders import receipts_against_orders
 from datong.app.vanished_order_lines import since_then, told_of_vanished
 from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
@@ -25,6 +26,7 @@ from datong.connectors.exports.matching.decide import decide
 from datong.connectors.exports.number_columns import BY_SIGN
 from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
+from datong.connectors.exports.own_order_numbers import KIND, RECEIPTS, is_of_receipts
 from datong.connectors.exports.price_units_amount import share_a_sign
 from datong.connectors.exports.profiles import PROFILES_FOLDER, Profile, profiles_of
 from datong.connectors.exports.questions import ANSWERS_FILE, asked, read_answers, refuse_unasked, write_answers
@@ -124,7 +126,29 @@ def ingest_export(
 ) -> Taken:
     """Take an export in: its sales and returns with those of its products that are new, or its reviews or interest; its
     products as those of the chain, where they are such. Answers are kept. grids: what is in the file. to_ask:
-    questions that are answered, which it must ask."""
+    questions that are answered, which it must ask. A file of goods that arrived for the chain's own orders is one of
+    receipts."""
+    orders = at.ledger.state(END_OF_TIME, ("orders",)).table("orders")["order"].to_pylist()
+    is_receipts, open_ = is_of_receipts(grids, file.name, orders, answers)
+    if open_:
+        raise asked(open_)
+    if is_receipts:
+        return ingest(at, file, RECEIPTS, None, on_rows, told)
+    answers = {key: name for key, name in answers.items() if key != KIND or not orders}
+    to_ask = [key for key in to_ask if key in answers]
+    return _ingest_sales(at, file, grids, answers, on_rows, told, to_ask)
+
+
+def _ingest_sales(
+    at: Opened,
+    file: Path,
+    grids: Grids,
+    answers: Mapping[str, str],
+    on_rows: Callable[[str, int], None],
+    told: Collection[Finding],
+    to_ask: Collection[str],
+) -> Taken:
+    """See `ingest_export`: of what is sold, or heard of it."""
     sales = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
     kept = _as_the_chain(read_answers(at.folder), sales, answers)
     profiles = own_profiles(at.folder)
@@ -316,6 +340,8 @@ def _take_in(
     arrived_at = clock(at)
     order = list(tables())
     reports = []
+    of_receipts = ("orders", RECEIPTS) if any(name == RECEIPTS for name, _ in parts) else ()
+    before = at.ledger.state(END_OF_TIME, of_receipts) if of_receipts else None
     hides = hides or any(may_name(tables()[name], source.columns) for name, source in parts)
     for name, source in sorted(parts, key=lambda part: order.index(part[0])):
         is_settled = moves and name == ALIASES
@@ -328,6 +354,8 @@ def _take_in(
             findings.append(unreadable.found)
     if not reports:
         raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
+    if before is not None:
+        findings += receipts_against_orders(before, at.ledger.state(END_OF_TIME, of_receipts), file.name)
     ahead = [f for f in clock_findings(at) if f not in told]
     findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
     return Taken(tuple(reports), tuple(findings))
