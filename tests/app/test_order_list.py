@@ -214,6 +214,32 @@ def test_a_count_with_two_readings_is_told_and_nothing_taken_for_it(tmp_path: Pa
     assert "1.25 or 1250" in said_of(refused.value, "en") and "1.25 还是 1250" in said_of(refused.value, "zh")
 
 
+@pytest.mark.parametrize(
+    ("cell", "unit", "code"),
+    [
+        ("12箱", "piece", "other_unit"),
+        ("5 boxes", None, "other_unit"),
+        ("3kg", "piece", "other_unit"),
+        ("1,5", "piece", "part_of_a_piece"),
+        ("12件", "piece", None),
+        ("12箱", "箱", None),
+        ("1,5", "kg", None),
+        (1.5, "piece", None),
+    ],
+)
+def test_a_count_in_another_unit_or_of_a_part_is_asked(
+    tmp_path: Path, cell: object, unit: str | None, code: str | None
+) -> None:
+    file = typed_counts(tmp_path / "c.xlsx", [cell])
+    if code is None:
+        assert read_counts(file, {"KA"}, date(2024, 3, 1), {"KA": unit})[1] == 1
+        return
+    with pytest.raises(BadInput) as raised:
+        read_counts(file, {"KA"}, date(2024, 3, 1), {"KA": unit})
+    assert [found.code for found in raised.value.findings] == [code]
+    assert str(cell) in said_of(raised.value, "en") and str(cell) in said_of(raised.value, "zh")
+
+
 def said_of(error: BadInput, language: str) -> str:
     return str([found.as_record(language) for found in error.findings])
 

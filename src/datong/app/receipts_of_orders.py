@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +26,7 @@ def receipts_against_orders(before: State, after: State, source: str) -> Iterato
     for order, product, units, row_id in _of_orders(fresh, "order", "product", "units", "row_id"):
         if (known := orders.get(order)) is None:
             continue
-        words = {"order": order, "row_id": row_id, "units": f"{units:,.10g}"}
+        words: dict[str, Any] = {"order": order, "row_id": row_id, "units": f"{units:,.10g}"}
         ordered = f"{known['units']:,.10g}"
         if product != known["product"]:
             words |= {"product": product, "other": known["product"]}

@@ -245,9 +245,10 @@ def ingest_counts(
 ) -> tuple[Taken, int, int]:
     """Take a count sheet in: what became of it, how many products it counts, and how many rows are not filled in. A
     count without a day is of the last day of what is known. Raises BadInput with all that is wrong with it."""
-    products = at.ledger.state(END_OF_TIME, ("products",)).table("products")["product"].to_pylist()
+    products = at.ledger.state(END_OF_TIME, ("products",)).table("products")
+    units = dict(zip(products["product"].to_pylist(), products["base_unit"].to_pylist(), strict=True))
     day = default_as_of(at).astimezone(at.settings.calendar.zone).date()
-    rows, count, empty = read_counts(file, frozenset(products), day)
+    rows, count, empty = read_counts(file, frozenset(units), day, units)
     taken = _take_in(at, file, [("stock", rows)], [], on_rows, told) if count else Taken((), ())
     return taken, count, empty
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from datong.connectors.files.read import TEXT_SUFFIXES, RawSource, Source
 from datong.ledger.row_checks import ROW
 from datong.model.errors import BadInput
 from datong.model.findings import Finding, finding, has_errors
+from datong.model.fractional_units import PIECE, is_measure, other_unit, unit_word
 from datong.model.words import LANGUAGES, message, say
 
 _KEYS = ("code", "name", "counted", "day")
@@ -107,9 +110,11 @@ def _units(counted: Cells) -> tuple[np.ndarray, np.ndarray]:
     return column.values(mark), np.where(doubtful, other, np.nan)
 
 
-def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Source, int, int]:
+def read_counts(
+    file: Path, products: Collection[str], day: date, units: Mapping[str, str | None] = MappingProxyType({})
+) -> tuple[Source, int, int]:
     """Rows for the table stock, how many products they count, and how many rows are not filled in. day: of a count that
-    does not say its own.
+    does not say its own. units: base units by product, of those that have one.
 
     Raises BadInput with everything that is wrong: of a count sheet nothing is taken in by halves.
     """
@@ -128,7 +133,7 @@ def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Sourc
         if not sheet.counted[i]:
             empty += bool(code)
             continue
-        told = _wrong(file.name, sheet, i, products)
+        told = _wrong(file.name, sheet, i, products, (units[code] or PIECE) if code in units else None)
         if code in kept:
             told.append(finding("error", "count.twice", file.name, row=sheet.numbers[i], product=code))
         wrong += told
@@ -146,8 +151,8 @@ def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Sourc
     return Source(RawSource(file.name, table)), len(kept), empty
 
 
-def _wrong(source: str, sheet: _Sheet, i: int, products: Collection[str]) -> list[Finding]:
-    """What is wrong with a row that counts something."""
+def _wrong(source: str, sheet: _Sheet, i: int, products: Collection[str], unit: str | None) -> list[Finding]:
+    """What is wrong with a row that counts something. unit: the product's own, None where it is not known."""
     code, counted, said, row = sheet.code[i], sheet.counted[i], sheet.day[i], sheet.numbers[i]
     units, otherwise = float(sheet.units[i]), float(sheet.otherwise[i])
     told = []
@@ -163,6 +168,12 @@ def _wrong(source: str, sheet: _Sheet, i: int, products: Collection[str]) -> lis
                 row=row, product=code, value=counted, one=f"{one:.10g}", two=f"{two:.10g}",
             )
         )  # fmt: skip
+    elif unit is not None:
+        words: dict[str, Any] = {"product": code, "value": counted, "unit": unit_word(unit)}
+        if other_unit(counted, unit) is not None:
+            told.append(finding("error", "count.other_unit", source, row=row, **words))
+        elif "," in counted and units % 1 and not is_measure(unit):  # typed by hand: a number of a sheet has a point
+            told.append(finding("error", "count.part_of_a_piece", source, row=row, **words, one=f"{units:.10g}"))
     if said and not _day(said):
         told.append(finding("error", "count.not_a_day", source, row=row, product=code, value=said))
     return told

@@ -1,4 +1,4 @@
-"""Whether a file that is called like no table tells of goods that arrived for the chain's own orders, and not of sales."""
+"""Whether a file that is called like no table tells of goods that arrived for a chain's own orders, not of sales."""
 
 from collections.abc import Collection, Mapping
 
