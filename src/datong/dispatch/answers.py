@@ -62,6 +62,10 @@ MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 MOST_TIMES = 2.0
 # Work that is done with less than this share of an order, scrap included, is one too.
 LEAST_SHARE = 0.01
+# With less than this share of it, it is told.
+SHORT_SHARE = 0.9
+# Sheets write units with three decimals.
+SHOWN_TO = 0.001
 CONFIRMED = ("confirm", "确认", "属实")
 # Who says so asks for a confirmation, or has none.
 _NOT_CONFIRMED = re.compile(
@@ -235,13 +239,12 @@ class _Asked:
         return not is_measure(self.unit) and (self.agreed.units or 0.0) % 1 == 0
 
     def differs(self, offer: Offer) -> Offer:
-        """What of an offer is otherwise than agreed; an earlier day is none to decide on."""
+        """What of an offer is otherwise than agreed; an earlier day alone is none to decide on."""
         later = offer.due is not None and self.agreed.due is not None and offer.due > self.agreed.due
-        return Offer(
-            None if offer.units == self.agreed.units else offer.units,
-            offer.due if later else None,
-            None if offer.price == self.agreed.price else offer.price,
-        )
+        units = None if offer.units == self.agreed.units else offer.units
+        price = None if offer.price == self.agreed.price else offer.price
+        is_other_day = offer.due != self.agreed.due and (later or not (units is None and price is None))
+        return Offer(units, offer.due if is_other_day else None, price)
 
 
 class _Life:
@@ -272,7 +275,7 @@ class _Life:
         if report.event.key in self._known:
             return  # said before
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
-        if not self._whole(report):
+        if not self._whole(report) or not self._is_as_shown(report):
             return
         offered = self._as_answer(report, event)
         if offered is None:
@@ -310,6 +313,10 @@ class _Life:
         if event.state not in _ANSWERED:
             return event
         named, offer = event.offer, self._asked.differs(event.offer)
+        said_on = min(self._asked.calendar.local_date(event.happened_at), self._asked.today)
+        if named.due is not None and named.due < said_on and named.due != self._asked.agreed.due:
+            self._say("error", "offered_past", report, "new_due", then=named.due, today=said_on)
+            return None
         if event.state == "offered" and not named:
             self._say("error", "offers_nothing", report, "state")
             return None
@@ -328,6 +335,25 @@ class _Life:
         for name, units in parts.items():
             self._say("error", "part_of_a_piece", report, name, units=_told(units), unit=unit)
         return False
+
+    def _is_as_shown(self, report: OrderReport) -> bool:
+        """Whether the sheet still says what was ordered: whoever writes another quantity or day over it and accepts
+        may mean an offer; another product is another order."""
+        shown, agreed, event = report.shown, self._asked.agreed, report.event
+        product = self._order["product"]
+        changed: list[tuple[str, str, str]] = []
+        if shown.product is not None and not _same_code(shown.product, product):
+            changed.append(("product", shown.product, product))
+        is_answer = event.state == "accepted" and not any(e.state in _ANSWERED for e in self._events)
+        if is_answer and shown.units is not None and event.offer.units is None:
+            if abs(shown.units - (agreed.units or 0.0)) > SHOWN_TO:
+                changed.append(("units", _told(shown.units), _told(agreed.units)))
+        if is_answer and shown.due is not None and agreed.due is not None and event.offer.due is None:
+            if shown.due != agreed.due:
+                changed.append(("due", str(shown.due), str(agreed.due)))
+        for column, theirs, ours in changed:
+            self._say("error", "changed_order", report, column, theirs=theirs, ours=ours)
+        return not changed
 
     def _can_be_meant(self, report: OrderReport, offer: Offer) -> bool:
         """No day that is over, and no slip of the hand: no multiple of what was asked for, and not years later, unless
@@ -478,11 +504,19 @@ class _Life:
         ordered, good = self._order["units"], event.good_units
         if event.assumed == "good_units":
             self._say("note", "units_assumed", report, "good_units", units=_told(good))
+        elif event.state == "done" and good is not None and good + (event.scrap_units or 0.0) < SHORT_SHARE * ordered:
+            self._say("warning", "too_few_units", report, "good_units", good_units=_told(good), units=_told(ordered))
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=_told(good), units=_told(ordered))
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
         self.findings.append(_found(severity, rule, report, column, **params))
+
+
+def _same_code(one: str, other: str) -> bool:
+    """Whether two codes of a product are one, as a spreadsheet may spell it: without zeros before it, or as 6.93E+12."""
+    plain, ours = (text.strip().casefold().lstrip("0") for text in (one, other))
+    return plain == ours or re.fullmatch(r"\d(\.\d+)?e\+?\d+", plain) is not None
 
 
 def _told(units: float | None) -> str:

@@ -129,11 +129,20 @@ class OrderEvent:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a sheet that came back says that was ordered; None where it does not say. product: code. units. due: day."""
+
+    product: str | None = None
+    units: float | None = None
+    due: date | None = None
+
+
+@dataclass(frozen=True)
 class OrderReport:
     """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order.
 
     counterparty: whose place it came from, which speaks only of its own orders; None: where everybody may put it.
-    is_signed: it carries the number of a message that went out with the order.
+    is_signed: it carries the number of a message that went out with the order. shown: what stands there as ordered.
     """
 
     source: str
@@ -141,6 +150,7 @@ class OrderReport:
     event: OrderEvent
     counterparty: str | None = None
     is_signed: bool = False
+    shown: Shown = Shown()
 
 
 @dataclass(frozen=True)

@@ -1188,7 +1188,8 @@ def test_one_bad_file_never_stops_the_next(ledger: DuckDBLedger, drop: Path, mon
     [
         ("W1,延期,,,", "offers_nothing"),
         ("W1,延期3天,,,", "unknown_state"),
-        ("W1,offer,2019-01-01,,", None),  # no later than asked for: accepted
+        ("W1,offer,2026-03-06,,", None),  # no later than asked for: accepted
+        ("W1,offer,2019-01-01,,", "offered_past"),
         ("W1,offer,2028-01-01,,", "offered_far"),
         ("W1,offer,,500,", "offered_many"),
         ("W1,only 80,,90,", "two_answers"),
@@ -1499,7 +1500,7 @@ def test_what_was_put_away_before_files_were_known_by_what_they_say_counts_once(
     for name, rows in (("one.csv", "W1,开工,,,\nW2,started,,2026-03-05,\n"), ("two.csv", "W2,done,60,2026-03-07,\n")):
         put(drop, HEAD + rows, name)
         os.utime(drop / "inbox" / name, (written_at, written_at))
-        assert {severity for severity, *_ in codes(take(ledger, drop))} <= {"note"}
+        assert {severity for severity, *_ in codes(take(ledger, drop))} <= {"note", "warning"}
     before = end(ledger).table("order_events").sort_by("row_id")
     with (drop / "taken.csv").open(encoding="utf-8-sig", newline="") as file:
         kept = [{name: row[name] for name in columns} for row in csv.DictReader(file)]
@@ -1542,3 +1543,76 @@ def test_a_file_of_any_name_is_read_once_and_put_away(drop: Path, name: str, row
         into = drop / ("bad" if collected.findings else "done") / "Mill"
         assert len(list(into.glob("*.csv"))) == count
         assert len(list(into.glob("*.findings.txt"))) == (count if collected.findings else 0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "column"),
+    [
+        ("W1,P1,60,2026-03-09", "units"),
+        ("W1,P1,100,2026-03-16", "due"),
+        ("W1,P2,100,2026-03-09", "product"),
+    ],
+)
+def test_an_acceptance_of_what_was_written_over_is_asked(
+    ledger: DuckDBLedger, drop: Path, changed: str, column: str
+) -> None:
+    head = "order,product,units,due,state,when\n"
+    put(drop, f"{head}{changed},accepted,2026-03-05\nW2,P1,100,2026-03-09,accepted,2026-03-05\n")
+    got = take(ledger, drop)
+    (wrong,) = [f for f in got.findings if f.severity == "error"]
+    assert (wrong.code, wrong.column, wrong.subject) == ("changed_order", column, "W1")
+    rows = end(ledger).table("order_events").to_pylist()
+    assert [r["order"] for r in rows if r["state"] == "accepted"] == ["W2"]
+
+
+def test_what_a_spreadsheet_makes_of_a_sheet_changes_no_order(ledger: DuckDBLedger, drop: Path) -> None:
+    """100.0 and another way to write a day; and a sheet from before an answer tells what was ordered then."""
+    put(drop, "order,product,units,due,state,when\nW1,p1,100.0,2026/3/9,accepted,2026-03-05\n")
+    assert [f for f in take(ledger, drop).findings if f.severity == "error"] == []
+    put(drop, "order,product,units,due,state,when\nW1,P1,70,2026-03-09,accepted,2026-03-06\n")
+    assert [f for f in take(ledger, drop).findings if f.code == "changed_order"] == []
+
+
+def test_an_offer_for_a_day_that_was_over_is_asked(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,new_due,when\nW1,offered,2025-03-16,2026-03-05\n")
+    assert codes(take(ledger, drop)) == [("error", "offered_past", 2)]
+
+
+def test_fewer_units_on_an_earlier_day_keep_their_day(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,new_units,new_due\nW1,offered,60,2026-03-07\n")
+    got = answers(end(ledger), collect(drop, SETTINGS.calendar).reports, RELEASED)
+    ((row,),) = [batch.rows.to_pylist() for batch in got.batches]
+    assert (row["state"], row["offered_units"], row["offered_due"]) == ("offered", 60.0, date(2026, 3, 7))
+
+
+@pytest.mark.parametrize(("good", "scrap", "is_told"), [(30, 0, True), (60, 35, False), (95, 0, False)])
+def test_done_with_much_less_than_was_ordered_is_told(
+    ledger: DuckDBLedger, drop: Path, good: int, scrap: int, is_told: bool
+) -> None:
+    put(drop, f"order,state,good_units,scrap_units,when\nW1,done,{good},{scrap},2026-03-06\n")
+    assert (("warning", "too_few_units", 2) in codes(take(ledger, drop))) == is_told
+    assert made(ledger) == [("W1", float(good), float(scrap))]
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit", "is_asked"),
+    [
+        ("partly_done,5箱,", "件", True),
+        ("partly_done,5箱,", "", True),
+        ("partly_done,5 boxes,", "piece", True),
+        ("只能做5箱,,", "件", True),
+        ("offered,,5箱", "件", True),
+        ("partly_done,5箱,", "箱", False),
+        ("partly_done,5件,", "件", False),
+        ("partly_done,5 pcs,", "", False),
+    ],
+)
+def test_boxes_are_asked_of_what_is_counted_in_pieces(
+    ledger: DuckDBLedger, drop: Path, cells: str, unit: str, is_asked: bool
+) -> None:
+    put(drop, f"order,unit,state,good_units,new_units,when\nW1,{unit},{cells},2026-03-06\n")
+    asked = [f for f in take(ledger, drop).findings if f.code == "other_unit"]
+    assert bool(asked) == is_asked
+    if is_asked:
+        assert made(ledger) == []
+        assert "5" in asked[0].text("zh") and "箱" not in asked[0].remedy.text("zh")

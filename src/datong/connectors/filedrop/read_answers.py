@@ -40,18 +40,20 @@ from datong.connectors.files.old_workbook import OLD_FORMAT, rows_of
 from datong.connectors.files.read import cell_text
 from datong.connectors.inlet_and_outlet import chain_of
 from datong.ledger.counter_offer import AS_ORDERED, Offer
-from datong.ledger.order_life import REPORTED, OrderEvent, OrderReport
+from datong.ledger.order_life import REPORTED, OrderEvent, OrderReport, Shown
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState
+from datong.model.fractional_units import other_container, other_unit
 from datong.model.words import Message, message, visible
 
 # Columns in which an order says by when it is to be done.
 _ASKED_FOR = ("due", "arrives_on")
-_READ = ("order", *ANSWER_COLUMNS, "key", *_ASKED_FOR, "units")
+_READ = ("order", *ANSWER_COLUMNS, "key", *_ASKED_FOR, "product", "units", "unit")
 _EXAMPLES = frozenset(EXAMPLE.values())
 _NEEDED = ("order", "state")
-_NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
+_UNITS = ("good_units", "scrap_units", "new_units")
+_NUMBERS = (*_UNITS, "new_price")
 # What need not say when: it holds from the moment at which it came. Units do need to: they are made or come on a day.
 _UNDATED = frozenset({"offered", "accepted", "refused", "cancelled", "started", "partly_done"})
 # States that an offer turns into one of its own; beside the others it is told besides.
@@ -152,10 +154,12 @@ def _reports(
     numbers = {name: numbers_of([record[name] for _, record in records]) for name in _NUMBERS}
     for at_row, (row, record) in enumerate(records):
         counted = {name: values[at_row] for name, values in numbers.items()}
-        events, problems = _Row(came, row, record, counted, calendar).events()
+        told = _Row(came, row, record, counted, calendar)
+        events, problems = told.events()
         findings += problems
         is_signed = record["key"] in came.sent and record["order"] in record["key"]
-        reports += [OrderReport(came.source, row, event, came.counterparty, is_signed) for event in events]
+        shown = told.shown()
+        reports += [OrderReport(came.source, row, event, came.counterparty, is_signed, shown) for event in events]
     return reports, findings
 
 
@@ -190,6 +194,8 @@ class _Row:
         for name in _NUMBERS:
             if record[name] and self._counted[name] is None:
                 self._no_number(name, record[name])
+            elif name in _UNITS and (other := other_unit(record[name], record["unit"])) is not None:
+                self._problem("other_unit", name, value=record[name], other=other)
         if self._findings or answer is None or when is None:
             return [], self._findings
         assumed = None if self._says_when else "happened_at"
@@ -207,6 +213,13 @@ class _Row:
             return [replace(event, offer=answer.offer)], []
         offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
         return [event, offer] if answer.offer else [event], []
+
+    def shown(self) -> Shown:
+        """What the row says that was ordered."""
+        product = self._record["product"].removeprefix("'")
+        due = next((m for name in _ASKED_FOR if (m := _moment(self._record[name], self._calendar)) is not None), None)
+        day = None if due is None else self._calendar.local_date(due[0])
+        return Shown(product or None, numbers_of([self._record["units"]])[0], day)
 
     @property
     def _says_when(self) -> bool:
@@ -232,6 +245,11 @@ class _Row:
         says nothing but an offer is one, too."""
         record = self._record
         first = said(record["state"], spoken) if record["state"] else Said()
+        if first is not None and first.offer.units is not None:
+            other = other_container(record["state"], record["unit"])
+            if other is not None:
+                self._problem("other_unit", "state", value=record["state"], other=other)
+                return None
         own = self._own_offer(spoken)
         if first is None or (first.state is None and not first.offer and not own):
             if record["state"] or not self._findings:
