@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import datong
+from datong.network.position import position
 from datong.questions.tables_out import message_of
 from mill import write
 
@@ -72,3 +73,21 @@ def test_a_second_count_takes_nothing_off_again(tmp_path: Path) -> None:
         rows = chain.run("2026-06-15").tables["since"].to_pylist()
     (said,) = (message_of(r["text_key"], r["text_params"]).text("en") for r in rows if r["kind"] == "counted")
     assert said == "WD: 80 counted, 95 by the records"
+
+
+def test_a_report_that_is_corrected_to_fewer_is_told_and_leaves_the_stock_as_it_says(tmp_path: Path) -> None:
+    """100 were reported and planned with; 60 hold. Nothing went out: what was said too much never came."""
+    folder = stools(tmp_path / "m")
+    events, more = folder / "order_events.csv", "2026-06-02,W1,started,,\n2026-06-05,W1,partly_done,100,0\n"
+    events.write_text(events.read_text(encoding="utf-8") + more, encoding="utf-8")
+    with datong.open(folder) as chain:
+        chain.run("2026-06-06")
+    events.write_text(events.read_text(encoding="utf-8") + "2026-06-07,W1,partly_done,60,0\n", encoding="utf-8")
+    with datong.open(folder) as chain:
+        rows = chain.run("2026-06-08").tables["since"].to_pylist()
+        now = position(chain.state("2026-06-08"))
+    (text,) = [message_of(r["text_key"], r["text_params"]) for r in rows if r["kind"] == "corrected"]
+    assert text.text("en") == "W1: 60 of 140 of ST so far, corrected from the 100 of the last plan"
+    assert "更正为 60" in text.text("zh")
+    since = now.since_count["ST", ""]
+    assert (since.counted, since.came, since.went) == (20.0, 60.0, 0.0)

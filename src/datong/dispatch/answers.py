@@ -345,12 +345,12 @@ class _Life:
         if shown.product is not None and not _same_code(shown.product, product):
             changed.append(("product", shown.product, product))
         is_answer = event.state == "accepted" and not any(e.state in _ANSWERED for e in self._events)
-        if is_answer and shown.units is not None and event.offer.units is None:
-            if abs(shown.units - (agreed.units or 0.0)) > SHOWN_TO:
-                changed.append(("units", _told(shown.units), _told(agreed.units)))
-        if is_answer and shown.due is not None and agreed.due is not None and event.offer.due is None:
-            if shown.due != agreed.due:
-                changed.append(("due", str(shown.due), str(agreed.due)))
+        units, due, offer = shown.units, shown.due, event.offer
+        is_other_number = units is not None and abs(units - (agreed.units or 0.0)) > SHOWN_TO
+        if is_answer and is_other_number and offer.units is None:
+            changed.append(("units", _told(units), _told(agreed.units)))
+        if is_answer and None not in (due, agreed.due) and due != agreed.due and offer.due is None:
+            changed.append(("due", str(due), str(agreed.due)))
         for column, theirs, ours in changed:
             self._say("error", "changed_order", report, column, theirs=theirs, ours=ours)
         return not changed
@@ -514,7 +514,7 @@ class _Life:
 
 
 def _same_code(one: str, other: str) -> bool:
-    """Whether two codes of a product are one, as a spreadsheet may spell it: without zeros before it, or as 6.93E+12."""
+    """Whether two codes of a product are one, as a spreadsheet spells it: without zeros before it, or as 6.93E+12."""
     plain, ours = (text.strip().casefold().lstrip("0") for text in (one, other))
     return plain == ours or re.fullmatch(r"\d(\.\d+)?e\+?\d+", plain) is not None
 

@@ -17,10 +17,12 @@ _WORDS = (
 )
 _MEASURES = frozenset(word for words in _WORDS for word in words.split())
 # What holds several pieces, so that a number of them is none of pieces.
-_CONTAINERS = frozenset(
-    "箱 盒 包 袋 托 托盘 栈板 板 捆 扎 打 卷 筐 桶 罐 瓶 box boxes carton cartons ctn ctns case cases pack packs "
-    "package packages bag bags pallet pallets crate crates dozen dozens bundle bundles roll rolls".split()
+_HOLDERS = (
+    "箱 盒 包 袋 托 托盘 栈板 板 捆 扎 打 卷 筐 桶 罐 瓶",
+    "box boxes carton cartons ctn ctns case cases pack packs package packages bag bags pallet pallets crate crates",
+    "dozen dozens bundle bundles roll rolls",
 )
+_CONTAINERS = frozenset(word for words in _HOLDERS for word in words.split())
 _WORD_BEHIND = re.compile(r"\s*[+-]?\d[\d.,'\s]*([^\d\s.,'(（/]+)")
 _ANY_WORD_BEHIND = re.compile(r"\d ?([a-z]+|[\u4e00-\u9fff]{1,2})")
 

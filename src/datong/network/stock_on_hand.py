@@ -462,7 +462,7 @@ def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
             recipe = row["recipe"] or only.get(row["product"], "")
             share = yield_share.get(routes.yields_as(recipe), 1.0) if row["kind"] == "make" else 1.0
             steps.append((steps[-1][0], row["units"] * share))
-        for moment, more in _beyond(steps, booked.get(row["order"], ())):
+        for moment, more in _beyond(_as_corrected(steps), booked.get(row["order"], ())):
             moves.append((moment, site_of(row), brings, more))
     return _move_table(moves)
 
@@ -515,7 +515,7 @@ def _started(state: State, stands: Mapping[str, Standing]) -> Iterable[tuple[int
         steps = [(_us(s), s.good_units + s.scrap_units) for s in standings(events)]
         if unbooked_done(row, stands[order]):
             steps.append((steps[-1][0], row["units"]))
-        for moment, more in _beyond(steps, booked.get(order, ())):
+        for moment, more in _beyond(_as_corrected(steps), booked.get(order, ())):
             yield moment, site_of(row), row["product"], _recipe_of(row, only, routes), more
 
 
@@ -539,6 +539,12 @@ def _us(stand: Standing) -> int:
 
 def _microseconds(moment: datetime) -> int:
     return int(pa.scalar(moment, MOMENT).value)
+
+
+def _as_corrected(told: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Units so far by moment, none more than was said later: who says fewer corrects what was said before."""
+    least = np.minimum.accumulate(np.array([units for _, units in told], float)[::-1])[::-1]
+    return [(moment, units) for (moment, _), units in zip(told, least.tolist(), strict=True)]
 
 
 def _beyond(told: Iterable[tuple[int, float]], booked: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:

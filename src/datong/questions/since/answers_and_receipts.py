@@ -62,6 +62,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
         "late",
         "new_day",
         "done",
+        "corrected",
         "partly",
         "started",
         "accepted",
@@ -134,6 +135,9 @@ def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
         yield _row(order, "offered", message("since.offered", **words, due=row["due"], who=who, offer=told))
     elif order.state != order.state_before and order.state in ("refused", "cancelled"):
         yield _row(order, order.state, message(f"since.{order.state}", **words, **_told(order, state)))
+    elif good < order.before.good_units - NOTHING:
+        text = message("since.corrected", **words, good=shown(good), before=shown(order.before.good_units))
+        yield _row(order, "corrected", text)
     elif order.state != order.state_before and order.state == "done":
         done = order.now.happened_at if order.now.state == "done" else order.now.more_at
         day = row["due"] if done is None else state.settings.calendar.local_date(done)
