@@ -12,6 +12,7 @@ from datong.connectors.filedrop.answer_phrases import (
     Spoken,
     day_of,
     is_conditional,
+    is_perhaps_refused,
     is_reason_alone,
     meant,
     moment_of,
@@ -444,3 +445,45 @@ def test_what_is_no_one_number_stays_as_it_is(text: str) -> None:
 )
 def test_a_remark_that_takes_something_back(remark: str, takes_back: bool) -> None:
     assert is_conditional(remark) == takes_back
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("做不完，只能80", Said(None, Offer(units=80.0))),
+        ("100件没问题", Said("accepted", Offer(units=100.0))),
+        ("15号交", Said(None, Offer(due=date(2026, 12, 15)), is_by_speech=True)),
+        ("30号前可以", Said("accepted", Offer(due=date(2026, 11, 30)), is_by_speech=True)),
+        ("三天后交", Said(None, Offer(due=date(2026, 12, 1)), is_by_speech=True)),
+    ],
+)
+def test_common_words_of_offers(text: str, expected: Said) -> None:
+    assert said(text, Spoken(TODAY, date(2026, 12, 11), True)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "不能接",
+            "来不及",
+            "收到",
+            "不接受延期",
+            "没问题，数量减半",
+            "少20件",
+            "提前两天",
+            "三天后",
+            "5日内交",
+            "3号线交货",
+        ),
+        *("做不完", "45号交", "100件不行", "100件", "只能做5箱，12月9日做不完"),
+    ],
+)
+def test_what_may_be_meant_in_two_ways_is_asked(text: str) -> None:
+    found = said(text, Spoken(TODAY, date(2026, 12, 11), True))
+    assert found is None or (found.state is None and not found.offer)
+
+
+@pytest.mark.parametrize("text", ["不能接", "来不及了", "做不完", "can't"])
+def test_what_is_like_a_refusal_is_asked_with_both_readings(text: str) -> None:
+    assert is_perhaps_refused(text) and said(text, Spoken(TODAY)) is None

@@ -650,7 +650,8 @@ def test_a_day_that_hangs_on_when_it_was_written_is_asked_where_the_row_does_not
     noon = datetime(2026, 3, 7, 4, tzinfo=UTC).timestamp()
     os.utime(drop / "inbox" / "report.csv", (noon, noon))
     got = collect(drop, SETTINGS.calendar)
-    assert [(f.code, f.row, f.subject) for f in got.findings] == [("which_day", 3, "W2"), ("unknown_state", 4, "B1")]
+    told = [(f.code, f.row, f.subject) for f in got.findings]
+    assert told == [("read_as_day", 2, "W1"), ("which_day", 3, "W2"), ("unknown_state", 4, "B1")]
     assert "2026-03-11" in got.findings[0].text("zh") and "是否指“接单”" in got.findings[1].text("zh")
     (report,) = got.reports
     assert (report.event.offer.due, report.event.happened_at) == (
@@ -1616,3 +1617,23 @@ def test_boxes_are_asked_of_what_is_counted_in_pieces(
     if is_asked:
         assert made(ledger) == []
         assert "5" in asked[0].text("zh") and "箱" not in asked[0].remedy.text("zh")
+
+
+def test_a_day_that_is_told_by_speech_is_said_as_it_was_read_and_keeps_its_words(
+    ledger: DuckDBLedger, drop: Path
+) -> None:
+    """Next Monday is the day that was asked for: accepted, and nobody need guess of what day."""
+    put(drop, "单号,状态,时间\nW1,下周一才能交,2026-03-05\n")
+    got = take(ledger, drop)
+    (note,) = [f for f in got.findings if f.code == "read_as_day"]
+    assert note.severity == "note" and "2026-03-09" in note.text("zh") and "下周一才能交" in note.text("en")
+    (row,) = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "accepted"]
+    assert row["reason"] == "下周一才能交"
+    assert (drop / "done" / "report.csv").exists()
+
+
+def test_what_is_like_a_refusal_is_asked_with_both_readings(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "单号,状态,时间\nW1,不能接,2026-03-05\n")
+    (asked,) = take(ledger, drop).findings
+    assert asked.code == "unknown_state"
+    assert "拒单" in asked.remedy.text("zh") and "另提方案" in asked.remedy.text("zh")

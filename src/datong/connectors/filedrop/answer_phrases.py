@@ -51,6 +51,9 @@ _LATER = (
     re.compile(rf"(?:delay|delayed|postponed?)(?: by)? {_COUNT} {_SPAN}"),
     re.compile(rf"(?<![a-z]){_COUNT} {_SPAN} (?:later|late)(?![a-z])"),
 )
+# Days from now on: 三天后. A day of the month alone is the next such day: 15号, not line 3 (3号线).
+_AFTER = re.compile(rf"(?<![晚迟延推后顺]){_COUNT} ?{_SPAN}(?:之后|以后|后)")
+_OF_MONTH = re.compile(r"(?<![\d月年/.-])(?P<day>\d{1,2})号(?![线机楼仓厂车间店])")
 # Days that are told by the one on which somebody speaks. "Next Wednesday" may be that of this week.
 _NEXT_WEEK = re.compile(r"下个?(?:周|星期|礼拜)([一二三四五六日天])")
 _THIS_WEEK = re.compile(r"[本这]个?(?:周|星期|礼拜)([一二三四五六日天])")
@@ -133,6 +136,10 @@ def said(text: str, spoken: Spoken) -> Said | None:
     state = _state_of(plain(text)) or _said_in_parts(text)
     if state is not None:
         return Said(state, reason=_reasons_of(text) if state == "refused" else None)
+    can_do = _units_that_can_be_done(text)
+    if can_do is not None:
+        return Said("accepted", Offer(units=can_do))
+    text = _cannot_all().sub("", _even(text))
     found = _take_day(_even(text), spoken)
     left, price = _take_number(found.left, _price())
     left, units = _take_number(left, _units())
@@ -141,6 +148,14 @@ def said(text: str, spoken: Spoken) -> Said | None:
     if found.is_wrong or not offer or beside is None or (found.is_loose and beside.state == "refused"):
         return None
     return replace(beside, offer=offer, is_by_speech=found.is_by_speech)
+
+
+def _units_that_can_be_done(text: str) -> float | None:
+    """The units of a quantity that is said yes to, and nothing more: 100件没问题."""
+    match = _so_many().fullmatch(_even(text))
+    if match is None or _state_of(plain(match["answer"])) != "accepted":
+        return None
+    return number_of(match["units"])
 
 
 def said_of_rest(text: str, spoken: Spoken) -> tuple[Said, bool]:
@@ -234,6 +249,11 @@ def is_conditional(text: str) -> bool:
     kinds = ("part_words", "time_words", "more_money_words")
     is_of_something = _COUNTS.search(even) or any(_any_of(kind).search(even) for kind in kinds)
     return bool(is_of_something) and _has_condition(even)
+
+
+def is_perhaps_refused(text: str) -> bool:
+    """Whether a text may be a refusal, or say that it cannot be done as asked: 不能接, 来不及."""
+    return plain(text).removesuffix("了") in _plain_words("perhaps_refused")
 
 
 def is_reason_alone(text: str) -> bool:
@@ -363,7 +383,7 @@ def _take_day(text: str, spoken: Spoken) -> _Day:
         if match is not None:
             day = _day(match.groupdict(), spoken.on)
             return _Day(_without(text, match), day, day is None)
-    for take in (_take_slashed, _take_later, _take_by_speech):
+    for take in (_take_slashed, _take_later, _take_by_speech, _take_of_month):
         found = take(text, spoken)
         if found is not None:
             return found
@@ -390,12 +410,35 @@ def _take_later(text: str, spoken: Spoken) -> _Day | None:
     match = next((m for pattern in _LATER if (m := pattern.search(text)) is not None), None)
     if match is None:
         return None
-    count = match["count"]
-    days = _ENGLISH.get(count) or int(count if count.isdigit() else _digits(count))
-    days *= 1 if match["span"].startswith(("天", "日", "day")) else 7
+    days = _days_in(match)
     if spoken.due is None or not 0 < days <= _MOST_DAYS_LATER:
         return _Day(text, None, True)
     return _Day(_without(text, match, "延期 "), spoken.due + timedelta(days=days), is_loose=True)
+
+
+def _days_in(match: re.Match[str]) -> int:
+    """Days of a count and a span of days or weeks."""
+    count = match["count"]
+    days = _ENGLISH.get(count) or int(count if count.isdigit() else _digits(count))
+    return days if match["span"].startswith(("天", "日", "day")) else 7 * days
+
+
+def _take_of_month(text: str, spoken: Spoken) -> _Day | None:
+    """The next day of this number in its month, or one after so many days from now."""
+    match = _AFTER.search(text)
+    if match is not None and spoken.on is not None and 0 < (days := _days_in(match)) <= _MOST_DAYS_LATER:
+        return _Day(_without(text, match), spoken.on + timedelta(days=days), False, True)
+    match = _OF_MONTH.search(text)
+    if match is None or spoken.on is None:
+        return None
+    first = spoken.on.replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1)
+    number = int(match["day"])
+    for month in (first, following):
+        day = month + timedelta(days=number - 1)
+        if number >= 1 and day.month == month.month and day >= spoken.on:
+            return _Day(_without(text, match), day, False, True)
+    return _Day(text, None, True)
 
 
 def _take_by_speech(text: str, spoken: Spoken) -> _Day | None:
@@ -502,6 +545,17 @@ def _beside() -> re.Pattern[str]:
 def _table() -> Mapping[str, list[str]]:
     text = files("datong.connectors.filedrop").joinpath("answer_words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
+
+
+@cache
+def _cannot_all() -> re.Pattern[str]:
+    """That all of it cannot be done, before what can: 做不完，只能80."""
+    return re.compile(rf"^(?:{_any(_table()['cannot_all'])})了? ?[,;.!，。；！](?=.)\s*")
+
+
+@cache
+def _so_many() -> re.Pattern[str]:
+    return re.compile(rf"(?P<units>{_NUMBER}) ?(?:{_any(_table()['counted_words'])})[ ,，]?(?P<answer>\D+)")
 
 
 def _any(words: list[str]) -> str:

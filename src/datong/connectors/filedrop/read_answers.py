@@ -17,6 +17,7 @@ from datong.connectors.filedrop.answer_phrases import (
     day_of,
     is_conditional,
     is_day_by_speech,
+    is_perhaps_refused,
     is_reason_alone,
     meant,
     moment_of,
@@ -42,7 +43,7 @@ from datong.connectors.inlet_and_outlet import chain_of
 from datong.ledger.counter_offer import AS_ORDERED, Offer
 from datong.ledger.order_life import REPORTED, OrderEvent, OrderReport, Shown
 from datong.model.calendar import Calendar
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding, Severity, finding, has_errors
 from datong.model.flow import OrderState
 from datong.model.fractional_units import other_container, other_unit
 from datong.model.words import Message, message, visible
@@ -196,7 +197,7 @@ class _Row:
                 self._no_number(name, record[name])
             elif name in _UNITS and (other := other_unit(record[name], record["unit"])) is not None:
                 self._problem("other_unit", name, value=record[name], other=other)
-        if self._findings or answer is None or when is None:
+        if answer is None or when is None or has_errors(self._findings):
             return [], self._findings
         assumed = None if self._says_when else "happened_at"
         event = OrderEvent(
@@ -210,9 +211,9 @@ class _Row:
             assumed=assumed,
         )
         if event.state in _ANSWERED:
-            return [replace(event, offer=answer.offer)], []
+            return [replace(event, offer=answer.offer)], self._findings
         offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
-        return [event, offer] if answer.offer else [event], []
+        return [event, offer] if answer.offer else [event], self._findings
 
     def shown(self) -> Shown:
         """What the row says that was ordered."""
@@ -272,7 +273,10 @@ class _Row:
         if first.state == "accepted" and not merged and is_conditional(record["reason"]):
             self._problem("takes_back", "reason", value=record["reason"])
             return None
-        return Said(first.state, merged, reason=first.reason)
+        if first.is_by_speech or (remark is not None and remark.is_by_speech):
+            text = record["state"] if first.is_by_speech else record["reason"]
+            self._note("read_as_day", "state" if first.is_by_speech else "reason", value=text, day=str(merged.due))
+        return Said(first.state, merged, reason=record["state"] if first.is_by_speech else first.reason)
 
     def _unknown_state(self, text: str) -> None:
         """A question; where one state alone is near to what was typed, whether that is meant. An offer is written into
@@ -286,7 +290,7 @@ class _Row:
         if near == "partly_done" and ordered is not None and says_half(text):
             words = {"state": message("dispatch.state.partly_done"), "units": ordered // 2, "ordered": ordered}
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.did_you_mean_half", **words))
-        elif is_reason_alone(text):
+        elif is_reason_alone(text) or is_perhaps_refused(text):
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.reason_alone"))
         elif near is not None:
             rule = "dispatch.did_you_mean_offer" if near == "offered" else "dispatch.did_you_mean"
@@ -328,7 +332,13 @@ class _Row:
         return datetime.combine(day, clock, self._calendar.zone).astimezone(UTC), False
 
     def _problem(self, rule: str, column: str, **params: Any) -> None:
-        found = finding("error", f"dispatch.{rule}", self._came.source, row=self._row, column=column, **params)
+        self._say("error", rule, column, **params)
+
+    def _note(self, rule: str, column: str, **params: Any) -> None:
+        self._say("note", rule, column, **params)
+
+    def _say(self, severity: Severity, rule: str, column: str, **params: Any) -> None:
+        found = finding(severity, f"dispatch.{rule}", self._came.source, row=self._row, column=column, **params)
         self._findings.append(replace(found, subject=self._order or None))
 
 
