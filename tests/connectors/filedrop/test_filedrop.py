@@ -30,6 +30,7 @@ from datong.connectors.files.old_workbook import OLD_FORMAT
 from datong.connectors.inlet_and_outlet import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.rows_of_released_orders import release_rows
+from datong.learn.yields import learnt_yields
 from datong.ledger.can_be_planned import beyond_limits
 from datong.ledger.standings import order_standings, order_states
 from datong.ledger.state import State, in_state_schema, state_of_tables
@@ -652,7 +653,7 @@ def test_a_day_that_hangs_on_when_it_was_written_is_asked_where_the_row_does_not
     got = collect(drop, SETTINGS.calendar)
     told = [(f.code, f.row, f.subject) for f in got.findings]
     assert told == [("read_as_day", 2, "W1"), ("which_day", 3, "W2"), ("unknown_state", 4, "B1")]
-    assert "2026-03-11" in got.findings[0].text("zh") and "是否指“接单”" in got.findings[1].text("zh")
+    assert "2026-03-11" in got.findings[1].text("zh") and "是否指“接单”" in got.findings[2].text("zh")
     (report,) = got.reports
     assert (report.event.offer.due, report.event.happened_at) == (
         date(2026, 3, 11),
@@ -661,7 +662,7 @@ def test_a_day_that_hangs_on_when_it_was_written_is_asked_where_the_row_does_not
     put(drop, f"{head}W1,2026-03-09,没问题，晚两天,,,\nW2,2026-03-09,,下周三,,\nB1,2026-03-09,接单,,,明天发货\n")
     os.utime(drop / "inbox" / "report.csv", (noon, noon))
     got = collect(drop, SETTINGS.calendar)
-    assert [(f.code, f.row) for f in got.findings] == [("which_day", 3)]
+    assert [(f.code, f.row) for f in got.findings] == [("which_day", 3), ("read_as_day", 4)]
     assert [(r.event.state, r.event.offer.due) for r in got.reports] == [
         ("accepted", date(2026, 3, 11)),
         ("accepted", date(2026, 3, 8)),
@@ -1637,3 +1638,14 @@ def test_what_is_like_a_refusal_is_asked_with_both_readings(ledger: DuckDBLedger
     (asked,) = take(ledger, drop).findings
     assert asked.code == "unknown_state"
     assert "拒单" in asked.remedy.text("zh") and "另提方案" in asked.remedy.text("zh")
+
+
+def test_a_correction_is_no_report_more_to_learn_a_yield_from(ledger: DuckDBLedger, drop: Path) -> None:
+    head = "order,state,good_units,scrap_units,when,reason\n"
+    put(drop, f"{head}W1,partly done,100,0,2026-03-06,\n")
+    take(ledger, drop)
+    put(drop, f"{head}W1,done,90,2,2026-03-07,更正\n")
+    take(ledger, drop)
+    recipes = pa.table({"recipe": ["R"], "product": ["P1"], "yield_share": [1.0]})
+    state = end(ledger).with_tables(recipes=in_state_schema("recipes", recipes))
+    assert (sum(g for _, g, _ in made(ledger)), learnt_yields(state)["R"].records) == (90.0, 1)
