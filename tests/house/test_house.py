@@ -71,7 +71,7 @@ SIBLINGS = {
     "wiring": {"stores"},
     "clock": {"stores", "wiring"},
     "vanished_order_lines": {"wiring"},
-    "take_in_beside_folder": {"wiring", "clock", "vanished_order_lines"},
+    "take_in_beside_folder": {"wiring", "clock", "receipts_of_orders", "vanished_order_lines"},
     "kept_runs": {"wiring"},
     "forget_customers": {"wiring", "clock"},
     "branch_changes": set(),

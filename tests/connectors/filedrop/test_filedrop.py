@@ -1596,6 +1596,11 @@ def test_done_with_much_less_than_was_ordered_is_told(
     assert made(ledger) == [("W1", float(good), float(scrap))]
 
 
+def test_boxes_in_a_remark_are_asked(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,reason,when\nW1,accepted,只能做5箱,2026-03-06\n")
+    assert codes(take(ledger, drop)) == [("error", "other_unit", 2)]
+
+
 @pytest.mark.parametrize(
     ("cells", "unit", "is_asked"),
     [

@@ -21,6 +21,7 @@ from datong.ledger.order_life import OrderEvent, Standing
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState
+from datong.model.fractional_units import PIECE, other_container, other_unit
 from datong.model.words import say, visible
 
 # Most signs of a remark.
@@ -60,7 +61,7 @@ class Typed:
 @dataclass(frozen=True)
 class Asked:
     """What an answer is understood by. order: its number. due: the day agreed. stand: where it stands. moment: at which
-    it was given. language: in which days and marks are read."""
+    it was given. language: in which days and marks are read. unit: base unit of the product."""
 
     order: str
     due: date | None
@@ -68,6 +69,7 @@ class Asked:
     moment: datetime
     calendar: Calendar
     language: str
+    unit: str = PIECE
 
     @property
     def spoken(self) -> Spoken:
@@ -169,6 +171,10 @@ class _Reading:
         if remark is None or not remark.offer:
             return offer
         other = remark.offer
+        box = other_container(self._typed.remark, self._asked.unit)
+        if other.units is not None and box is not None:
+            self._problem("dispatch.other_unit", "reason", value=self._typed.remark.strip(), other=box)
+            return offer
         pairs = [(offer.units, other.units), (offer.due, other.due), (offer.price, other.price)]
         if any(a is not None and b is not None and a != b for a, b in pairs):
             self._problem("dispatch.two_answers", "reason", state=self._typed.remark.strip())
@@ -192,6 +198,8 @@ class _Reading:
             self._problem("dispatch.two_numbers", column, value=text, many=f"{many:.15g}", few=one_reading(few))
         elif number is None:
             self._problem("dispatch.bad_price" if name == "price" else "dispatch.bad_units", column, value=text)
+        elif name != "price" and (other := other_unit(text, self._asked.unit)) is not None:
+            self._problem("dispatch.other_unit", column, value=text, other=other)
         return number
 
     def _marked(self, remark: str) -> str:

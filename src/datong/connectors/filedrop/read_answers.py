@@ -246,11 +246,6 @@ class _Row:
         says nothing but an offer is one, too."""
         record = self._record
         first = said(record["state"], spoken) if record["state"] else Said()
-        if first is not None and first.offer.units is not None:
-            other = other_container(record["state"], record["unit"])
-            if other is not None:
-                self._problem("other_unit", "state", value=record["state"], other=other)
-                return None
         own = self._own_offer(spoken)
         if first is None or (first.state is None and not first.offer and not own):
             if record["state"] or not self._findings:
@@ -264,6 +259,11 @@ class _Row:
                 self._problem("day_of_rest", "reason", value=record["reason"])
                 return None
         for column, told in (("state", first), ("reason", remark)):
+            if told is not None and told.offer.units is not None:
+                other = other_container(record[column], record["unit"])
+                if other is not None:
+                    self._problem("other_unit", column, value=record[column], other=other)
+                    return None
             if told is not None and told.is_by_speech and not self._is_day_sure(column, told.offer.due, spoken):
                 return None
         merged = _merged([first.offer, own, AS_ORDERED if remark is None else remark.offer])
