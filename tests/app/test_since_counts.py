@@ -75,19 +75,24 @@ def test_a_second_count_takes_nothing_off_again(tmp_path: Path) -> None:
     assert said == "WD: 80 counted, 95 by the records"
 
 
-def test_a_report_that_is_corrected_to_fewer_is_told_and_leaves_the_stock_as_it_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("state", "kinds"), [("partly_done", {"corrected"}), ("done", {"corrected", "done"})])
+def test_a_report_that_is_corrected_to_fewer_is_told_and_leaves_the_stock_as_it_says(
+    tmp_path: Path, state: str, kinds: set[str]
+) -> None:
     """100 were reported and planned with; 60 hold. Nothing went out: what was said too much never came."""
     folder = stools(tmp_path / "m")
     events, more = folder / "order_events.csv", "2026-06-02,W1,started,,\n2026-06-05,W1,partly_done,100,0\n"
     events.write_text(events.read_text(encoding="utf-8") + more, encoding="utf-8")
     with datong.open(folder) as chain:
         chain.run("2026-06-06")
-    events.write_text(events.read_text(encoding="utf-8") + "2026-06-07,W1,partly_done,60,0\n", encoding="utf-8")
+    events.write_text(events.read_text(encoding="utf-8") + f"2026-06-07,W1,{state},60,0\n", encoding="utf-8")
     with datong.open(folder) as chain:
         rows = chain.run("2026-06-08").tables["since"].to_pylist()
         now = position(chain.state("2026-06-08"))
     (text,) = [message_of(r["text_key"], r["text_params"]) for r in rows if r["kind"] == "corrected"]
     assert text.text("en") == "W1: 60 of 140 of ST so far, corrected from the 100 of the last plan"
     assert "更正为 60" in text.text("zh")
+    own = {r["kind"] for r in rows if r["part"] == "came_back"}
+    assert own - {"late"} == kinds, own
     since = now.since_count["ST", ""]
     assert (since.counted, since.came, since.went) == (20.0, 60.0, 0.0)

@@ -126,18 +126,18 @@ def _orders(before: State, now: State) -> list[_Order]:
 
 
 def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
-    """What is new of one order: the last thing that happened to it."""
+    """What is new of one order: the last thing that happened to it, and that fewer units hold than before."""
     row, good = order.row, order.now.good_units
     words = _words(order, naming)
+    if good < order.before.good_units - NOTHING:
+        text = message("since.corrected", **words, good=shown(good), before=shown(order.before.good_units))
+        yield _row(order, "corrected", text)
     if order.now.offer is not None and order.now.offer != order.before.offer:
         told = told_offer(order.now.offer.offer, state.settings.currency)
         who = party(order.now.offer.counterparty or "")
         yield _row(order, "offered", message("since.offered", **words, due=row["due"], who=who, offer=told))
     elif order.state != order.state_before and order.state in ("refused", "cancelled"):
         yield _row(order, order.state, message(f"since.{order.state}", **words, **_told(order, state)))
-    elif good < order.before.good_units - NOTHING:
-        text = message("since.corrected", **words, good=shown(good), before=shown(order.before.good_units))
-        yield _row(order, "corrected", text)
     elif order.state != order.state_before and order.state == "done":
         done = order.now.happened_at if order.now.state == "done" else order.now.more_at
         day = row["due"] if done is None else state.settings.calendar.local_date(done)
