@@ -73,6 +73,15 @@ class Ways:
         return len(self.facts)
 
     @cached_property
+    def share_after(self) -> FloatArray:
+        """(way, buckets after the start) share of its hours that a start works there."""
+        share = np.zeros((len(self), max((w.worked.after[-1] + 1 for w in self.facts), default=1)))
+        share[:, 0] = 1.0
+        for i in np.flatnonzero(self.span > 1).tolist():
+            share[i, list(self.facts[i].worked.after)] = self.facts[i].worked.share
+        return share
+
+    @cached_property
     def setup_hours(self) -> FloatArray:
         """(way) hours of its line for each order."""
         return np.array([w.setup_hours for w in self.facts], dtype=np.float64)

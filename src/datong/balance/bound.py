@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.long_lot_spans import cost_beside, most_beside, over_span
+from datong.balance.long_lot_spans import cost_beside, hours_there, most_beside, over_span
 from datong.balance.rules import charges
 from datong.balance.rules.rule import Charges
 from datong.balance.rules.safety_stock import KeptWorth, worth_kept
@@ -166,8 +166,7 @@ def most_started(market: Market) -> FloatArray:
     """(way, bucket) most units that hours and limits allow to start; inf where neither does."""
     scarce = np.flatnonzero((market.ways.line >= 0) & (market.ways.hours > 0))
     most = market.ways.limit.copy()
-    hours = over_span(market, scarce, market.most_hours) * market.ways.span[scarce, None]
-    most[scarce] = np.minimum(most[scarce], hours / market.ways.hours[scarce, None])
+    most[scarce] = np.minimum(most[scarce], hours_there(market, scarce) / market.ways.hours[scarce, None])
     return np.minimum(most, most_beside(market)) if market.rules.lines_at_once.is_there else most
 
 

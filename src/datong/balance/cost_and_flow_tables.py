@@ -286,7 +286,7 @@ def ways(market: Market) -> pa.Table:
 
     Hours, cost and set-up are for a unit and an order started; cost_per_unit of a lane holds what keeping the unit on
     the way costs. lead_buckets: from the bucket of the start to that in which the good units (yield_share of those
-    started) are counted. span_buckets: over so many the hours are spread.
+    started) are counted. span_buckets: over so many that are open the hours are spread.
     """
     holds = [
         (w, *days)

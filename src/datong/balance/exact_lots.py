@@ -38,7 +38,7 @@ from datong.balance.arrays import Market
 from datong.balance.evaluate import evaluate
 from datong.balance.facility_location import Starts, tightened, tightening
 from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, LinearProgramme, Programme
-from datong.balance.long_lot_spans import most_beside, over_span
+from datong.balance.long_lot_spans import hours_there, most_beside
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
@@ -294,7 +294,7 @@ def _hours_there(market: Market, way: IntArray, bucket: IntArray) -> FloatArray:
     """(start) hours that a start can take at most, in all its buckets."""
     hours = np.zeros(market.ways.is_open.shape)
     on_line = np.flatnonzero(market.ways.line >= 0)
-    hours[on_line] = over_span(market, on_line, market.most_hours) * market.ways.span[on_line, None]
+    hours[on_line] = hours_there(market, on_line)
     return hours[way, bucket]
 
 
@@ -320,20 +320,21 @@ class _Lots:
         started, at = programme.started[self.decided], np.arange(count)
         line = market.ways.line[way[self.decided]]
         works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
-        span = market.ways.span[way[self.decided]]
+        share = market.ways.share_after
         units = linear.matrix @ sp.diags_array(self.scale)
         setups = sp.csc_matrix((rows, count))
-        for later in range(int(span.max(initial=1))):
-            some = works & (later < span)
+        for later in range(share.shape[1]):
+            part = share[way[self.decided], later]
+            some = works & (part > 0)
             row = programme.line_row + line * market.buckets + bucket[self.decided] + later
-            each = (rules.setup_hours[way[self.decided]] / span)[some]
+            each = (rules.setup_hours[way[self.decided]] * part)[some]
             setups = setups + sp.csc_matrix((each, (row[some], at[some])), shape=(rows, count))
         beside = market.rules.lines_at_once
         for held, other, hours in zip(beside.way, beside.line, beside.setup_hours, strict=True):
             some = way[self.decided] == held
-            for later in range(int(market.ways.span[held])):
+            for later in np.flatnonzero(share[held]).tolist():
                 row = programme.line_row + other * market.buckets + bucket[self.decided][some] + later
-                each = np.full(len(row), hours / market.ways.span[held])
+                each = np.full(len(row), hours * share[held, later])
                 setups = setups + sp.csc_matrix((each, (row, at[some])), shape=(rows, count))
         per_lot = market.rules.per_lot
         for taking, component, each in zip(per_lot.way, per_lot.component, per_lot.units, strict=True):

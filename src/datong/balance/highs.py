@@ -237,11 +237,12 @@ class Programme:
         arrive = self.arrival_row[market.ways.product[i]] + t + market.ways.lead[i]
         self.add_entries(arrive, self.started, -market.ways.yield_share[i])
         on_line = market.ways.line[i] >= 0
-        span = market.ways.span[i]
-        for later in range(int(span.max(initial=1))):
-            works = on_line & (later < span)
+        share = market.ways.share_after
+        for later in range(share.shape[1]):
+            part = share[i, later]
+            works = on_line & (part > 0)
             row = self.line_row + market.ways.line[i] * buckets + t + later
-            self.add_entries(row[works], self.started[works], (market.ways.hours[i] / span)[works])
+            self.add_entries(row[works], self.started[works], (market.ways.hours[i] * part)[works])
         column_of = np.full(market.ways.is_open.shape, -1)
         column_of[i, t] = self.started
         u, s = np.nonzero(market.uses.is_open & (column_of[market.uses.way] >= 0))

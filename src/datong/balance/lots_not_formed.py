@@ -1,6 +1,7 @@
 """Lots that cannot be formed: no bucket has the hours for them, or no supplier's limit lets them through."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from datong.balance.exact_lots import LotRules
 from datong.balance.scarcity import LINE, name_of, product_of
 from datong.balance.solvers import Cleared
 from datong.model.findings import Finding, finding
-from datong.network.spread_over_long_lot import mean_over
+from datong.network.spread_over_long_lot import most_over
 
 # Units of a product that are never served from which on a lot that cannot be formed is told.
 LEAST_TOLD = 0.5
@@ -21,9 +22,18 @@ def unformed(given_out: Cleared, rules: LotRules) -> tuple[Finding, ...]:
     into no bucket in which it may start."""
     market = given_out.market
     short = _short(given_out)
-    return tuple(
-        found for way in np.flatnonzero(short[market.ways.product]).tolist() for found in _of_way(market, rules, way)
-    )
+    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for way in np.flatnonzero(short[market.ways.product]).tolist():
+        facts = market.ways.facts[way]
+        rows[facts.row or facts.name, facts.product].append(way)
+    return tuple(found for ways in rows.values() for found in _of_row(market, rules, ways))
+
+
+def _of_row(market: Market, rules: LotRules, ways: Sequence[int]) -> Iterator[Finding]:
+    """Of the ways that a row is, what keeps all of them from being started; none where one of them can be."""
+    told = {way: next(_of_way(market, rules, way), None) for way in ways}
+    if not any(found is None and market.ways.is_open[way].any() for way, found in told.items()):
+        yield from [found for found in told.values() if found is not None][:1]
 
 
 def _short(given_out: Cleared) -> np.ndarray:
@@ -57,7 +67,7 @@ def _of_way(market: Market, rules: LotRules, way: int) -> Iterator[Finding]:
         if market.lines.names[line] in market.places.shared:
             continue
         needed = setup + smallest * each
-        there = mean_over(market.most_hours[line], facts.span) * facts.span
+        there = most_over(market.most_hours[line], facts.worked)
         most = float(there[is_open].max())
         if needed > most * (1 + 1e-9) + 1e-9:
             yield finding(

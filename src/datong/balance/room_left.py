@@ -9,7 +9,7 @@ import numpy as np
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome
 from datong.ledger.columns import grouped
-from datong.model.flow import FloatArray
+from datong.model.flow import FloatArray, IntArray
 
 NOTHING = 1e-6
 
@@ -54,7 +54,7 @@ class Room:
         self.is_started = started > NOTHING if lots is None else lots > 0
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
-        self.journal: list[tuple[FloatArray, tuple[int, slice], float]] = []
+        self.journal: list[tuple[FloatArray, tuple[int, slice | IntArray], float | FloatArray]] = []
         self.added: list[Start] = []
 
     def cost(self, product: int, bucket: int, units: float) -> float | None:
@@ -106,10 +106,11 @@ class Room:
         lot = good / facts.yield_share if is_more else max(good / facts.yield_share, facts.min_units)
         step = facts.multiple_units if facts.multiple_units > 0 else (1.0 if market.products.whole[product] else 0.0)
         lot = math.ceil(lot / step - NOTHING) * step if step > 0 else lot
-        works, hours = slice(start, start + facts.span), []
+        works, share = facts.worked.at(start, market.buckets)
+        hours = []
         for line, each, setup in market.held_by(way):
-            hours.append((line, ((0.0 if is_more else setup) + lot * each) / facts.span))
-        if any(self.hours[line, works].min() < wanted - NOTHING for line, wanted in hours):
+            hours.append((line, ((0.0 if is_more else setup) + lot * each) * share))
+        if any((self.hours[line, works] < wanted - NOTHING).any() for line, wanted in hours):
             return None
         if lot > self.limit[way, start] + NOTHING:
             return None
@@ -145,7 +146,7 @@ class Room:
                 self._change(self.there, product, slice(t, t + 1), float(before[t] - self.there[product, t]))
             self._change(self.there, product, slice(bucket, self.market.buckets), -units)
 
-    def _change(self, array: FloatArray, row: int, at: slice, by: float) -> None:
+    def _change(self, array: FloatArray, row: int, at: slice | IntArray, by: float | FloatArray) -> None:
         array[row, at] += by
         self.journal.append((array, (row, at), by))
 

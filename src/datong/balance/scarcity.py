@@ -104,7 +104,7 @@ class Scarcity:
         for i, w in enumerate(beside.way.tolist()):
             at = np.flatnonzero(way == w)
             price = np.zeros(len(way))
-            price[at] = mean_over(self.prices.line[beside.line[i]], int(self.market.ways.span[w]))[start[at]]
+            price[at] = mean_over(self.prices.line[beside.line[i]], self.market.ways.facts[w].worked)[start[at]]
             yield np.where(way == w, beside.line[i], -1), price, beside.hours[i] * price
 
 

@@ -351,12 +351,12 @@ class _Left:
     def _overtime(self, way: int, start: int, units: float, *, is_new: bool) -> float:
         """Money for the overtime that so many units of a way take, beside what they lack. is_new: they are set up."""
         overtime, money = self.market.rules.overtime, 0.0
-        worked = slice(start, start + self.market.ways.facts[way].span)
+        worked, share = self.market.ways.facts[way].worked.at(start, self.market.buckets)
         for line, each, setup in self.market.held_by(way) if overtime.is_there else ():
             hours, extra = (setup if is_new else 0.0) + units * each, overtime.hours[line, worked]
             left = np.maximum(self.hours[line, worked], 0.0)
             usual = np.maximum(self.hours[line, worked] - extra, 0.0)
-            over = np.clip(hours / len(extra) - usual, 0.0, np.minimum(extra, left))
+            over = np.clip(hours * share - usual, 0.0, np.minimum(extra, left))
             money += float((over * overtime.cost[line, worked]).sum())
         return money
 
@@ -441,14 +441,15 @@ class _Left:
         found: list[tuple[float, int, _Obstacle]] = []
         for line, each, setup in market.held_by(way):
             hours = (setup if self.lots[way, start] == 0 else 0.0) + lot * each
-            short = np.maximum(hours / facts.span - self.hours[line, start : start + facts.span], 0.0)
+            at, share = facts.worked.at(start, market.buckets)
+            short = np.maximum(hours * share - self.hours[line, at], 0.0)
             if short.sum() > NOTHING * max(hours, 1.0):
-                first = start + int(np.flatnonzero(short > 0)[0])
+                first = int(at[np.flatnonzero(short > 0)[0]])
                 # A lot over several buckets that lacks hours in more than one lacks several things.
                 amount = float(short.sum()) if (short > 0).sum() == 1 else 0.0
                 is_line = market.lines.names[line] not in market.places.shared
                 price = float(self.prices.line[line, first])
-                allowed = lot - float(short.max()) * facts.span / max(each, NOTHING)
+                allowed = lot - float((short / share).max()) / max(each, NOTHING)
                 found.append((allowed, -1, _Obstacle(name_of(market, LINE, line), is_line, price, first, amount)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])

@@ -158,8 +158,8 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
                 units[at[part], t] -= each
             for held in way.on_lines:
                 if held.line in hours:
-                    taken = (started * held.hours_per_unit + held.setup_hours) / way.span
-                    hours[held.line][t : t + way.span] += taken
+                    works, share = way.worked.at(t, len(hours[held.line]))
+                    hours[held.line][works] += (started * held.hours_per_unit + held.setup_hours) * share
     return replace(promised, units=dict(zip(facts.products, units, strict=True)), hours=hours, covering={})
 
 
@@ -621,7 +621,7 @@ class _Cover:
         for held in way.on_lines:
             if held.line not in schedule.free:
                 continue
-            hours = float(schedule.free[held.line][start : start + way.span].min()) * way.span
+            hours = way.worked.most_at(schedule.free[held.line], start)
             if there > 0:
                 hours += there * held.hours_per_unit + held.setup_hours
             if hours < held.setup_hours:
@@ -647,7 +647,8 @@ class _Cover:
             self._change(self._of(w), start, start + 1, amount)
             for held in (one for one in way.on_lines if one.line in self.schedule.free):
                 hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)
-                self._change(self.schedule.free[held.line], start, start + way.span, -hours / way.span)
+                for at, share in zip(*way.worked.at(start, self.buckets), strict=True):
+                    self._change(self.schedule.free[held.line], at, at + 1, -hours * share)
             if all(part not in above and self._take(part, needed, start, above) for part, needed in needs):
                 for product, each in way.brings:
                     self._change(self.level[self.schedule.at[product]], arrives, self.buckets, amount * each)

@@ -28,6 +28,7 @@ from datong.network.lanes import (
 )
 from datong.network.lead_times_in_buckets import has_parts, timed
 from datong.network.line_hours import line_hours, shares_by_day
+from datong.network.long_lots import LONG_LOTS_UP_TO, long_lots
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
 from datong.network.refusals import RECALLED, Refusal, refusals
@@ -36,9 +37,7 @@ from datong.network.routes import Routes
 from datong.network.start_and_arrival_days import in_working_days
 from datong.network.way_arrays import WayArrays, unit_costs
 from datong.network.ways import (
-    LONG_LOTS_UP_TO,
     Way,
-    long_lots,
     recipe_and_offer_ways,
     way_on,
     ways_by_row,
@@ -139,7 +138,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         products = tuple(sorted({*products, *(w.product for w in ways)}))
     hours, by_day = line_hours(state, bucket_starts), shares_by_day(state, bucket_starts)
     if len(ways) * len(bucket_starts) <= LONG_LOTS_UP_TO:
-        ways = long_lots(ways, hours, state.settings.calendar.bucket_days)
+        ways = long_lots(ways, hours, bucket_starts, state.settings.calendar)
     lanes = lanes_of(state, bucket_starts)
     refused = refusals(state, bucket_starts[0] - RECALLED) if bucket_starts else ()
     if lanes:

@@ -15,7 +15,7 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.network.line_hours import days_of_lines
 from datong.network.places import unlike
-from datong.network.ways import Way
+from datong.network.ways import Way, closed_but
 from datong.network.working_days import Course, OpenDays, WorkingDays, course_of, effective_lead, working_days
 
 
@@ -36,7 +36,10 @@ def in_working_days(state: State, ways: Sequence[Way], bucket_starts: Sequence[d
             continue
         if course not in leads:
             leads[course] = _by_length(course, bucket_starts, state.today, state.settings.calendar)
-        found += _split(replace(way, course=course), leads[course], bucket_starts, state.settings.calendar, names)
+        its_leads = leads[course]
+        if way.span > 1:
+            its_leads = _of_long_lot(way, its_leads, bucket_starts, state.settings.calendar)
+        found += _split(replace(way, course=course), its_leads, bucket_starts, state.settings.calendar, names)
     return tuple(found)
 
 
@@ -91,6 +94,18 @@ def _by_length(course: Course, bucket_starts: Sequence[date], today: date, calen
     return found
 
 
+def _of_long_lot(
+    way: Way, by_length: dict[int, list[int]], bucket_starts: Sequence[date], calendar: Calendar
+) -> dict[int, list[int]]:
+    """`_by_length` of a way whose lots take several buckets, in those of its course. What takes no longer than the work
+    is there with its last bucket, on whichever day of that its calendars open."""
+    here = {t for t, start in enumerate(bucket_starts) if way.is_open(start)}
+    own = {length: [t for t in buckets if t in here] for length, buckets in by_length.items()}
+    if way.lead_days == way.worked.after[-1] * calendar.bucket_days and not way.in_working:
+        return {way.lead_days: sorted(t for buckets in own.values() for t in buckets)}
+    return {length: buckets for length, buckets in own.items() if buckets}
+
+
 def _split(
     way: Way, by_length: dict[int, list[int]], bucket_starts: Sequence[date], calendar: Calendar, names: set[str]
 ) -> list[Way]:
@@ -99,22 +114,9 @@ def _split(
     found = []
     for length in lengths:
         here = set(by_length.get(length, ()))
-        closed = [(start, calendar.shift(start, 1)) for t, start in enumerate(bucket_starts) if t not in here]
+        closed = (*way.closed, *closed_but(here, bucket_starts, calendar))
         name = way.name if length == lengths[0] else unlike(f"{way.name} ({length} d)", names)
         names.add(name)
         row = way.row if name == way.name else way.row or way.name
-        found.append(
-            replace(way, name=name, row=row, lead_days=length, lead_time=float(length), closed=_joined(closed))
-        )
+        found.append(replace(way, name=name, row=row, lead_days=length, lead_time=float(length), closed=closed))
     return found
-
-
-def _joined(spans: Sequence[tuple[date, date]]) -> tuple[tuple[date, date], ...]:
-    """The spans, those that touch as one."""
-    found: list[tuple[date, date]] = []
-    for first, after in spans:
-        if found and found[-1][1] == first:
-            found[-1] = (found[-1][0], after)
-        else:
-            found.append((first, after))
-    return tuple(found)

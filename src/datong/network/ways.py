@@ -5,7 +5,7 @@ The moves of lanes are ways too: lanes.py.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -15,7 +15,7 @@ from datong.ledger.products_held_back import Held
 from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
-from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
+from datong.model.flow import IMPLIED, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
 from datong.network.co_products import Output, RecipeOutputs, with_shares
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on
@@ -26,17 +26,13 @@ from datong.network.places import unlike
 from datong.network.price_breaks import PriceBreak, PriceBreaks, break_of
 from datong.network.refusals import Refusal, closed_days
 from datong.network.routes import Routes
+from datong.network.spread_over_long_lot import AT_ONCE, Worked
 from datong.network.working_days import Course
 
 # In place of the first day of a way that may not start.
 NEVER = date.max
 # The first of the closed days of a release fence, which reaches from ever to its end.
 EVER = date.min
-
-
-# Most ways times buckets of a chain whose lots may take longer than a bucket. In a larger one such a lot cannot be
-# formed, and that is told: the search of prices, which clears it, does not know long lots.
-LONG_LOTS_UP_TO = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class Way:
 
     `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
-    site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
+    site: where the units arrive; row: key in its table, where `name` is another. worked: buckets that a start works.
     What changes within the horizon, the row itself or its bill of materials, makes a way of its own from that day on.
     closed: days (first, after) on which nothing is started, because it was refused then, lies within a release
     fence, or because another of the ways of its row is the one of these days. A row with working days is as many
@@ -79,7 +75,7 @@ class Way:
     site: str | None = None
     from_site: str | None = None
     row: str | None = None
-    span: int = 1
+    worked: Worked = AT_ONCE
     closed: tuple[tuple[date, date], ...] = ()
     lead_time: float | None = None
     buckets: int | None = None
@@ -103,6 +99,11 @@ class Way:
     def own_share(self) -> float:
         """The part of what a start costs that its product bears; the rest is borne by what comes besides."""
         return 1.0 - sum(output.share for output in self.outputs) if self.outputs else 1.0
+
+    @property
+    def span(self) -> int:
+        """Buckets that a start works."""
+        return len(self.worked)
 
     @property
     def on_lines(self) -> tuple[OnLine, ...]:
@@ -186,6 +187,22 @@ def with_closed_days(
     if not days:
         return ways
     return tuple(replace(w, closed=(*w.closed, *days.get(way_key(w, product_of), ()))) for w in ways)
+
+
+def closed_but(
+    open_in: Collection[int], bucket_starts: Sequence[date], calendar: Calendar
+) -> tuple[tuple[date, date], ...]:
+    """Days, first and after, of all buckets but these."""
+    found: list[tuple[date, date]] = []
+    for t, start in enumerate(bucket_starts):
+        if t in open_in:
+            continue
+        after = calendar.shift(start, 1)
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], after)
+        else:
+            found.append((start, after))
+    return tuple(found)
 
 
 def lead_buckets(way: Way, calendar: Calendar) -> int:
@@ -360,24 +377,6 @@ def of_units(ways: Sequence[Way], units: float) -> Sequence[Way]:
         return ways
     reached = ways[break_of([way.price_break for way in ways], units)].price_break
     return [way for way in ways if way.price_break == reached]
-
-
-def long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days: int) -> tuple[Way, ...]:
-    """Ways with their span: one whose smallest lot, or single unit, needs more hours than its line has in any bucket
-    works over as many buckets as it takes, and its units are there after the last of them."""
-    most = {line: float(of_line.max(initial=0.0)) for line, of_line in hours.items()}
-    result = []
-    for way in ways:
-        smallest, span = max(way.min_units, way.multiple_units, 1.0), 1
-        for held in way.on_lines:
-            lot, there = smallest * held.hours_per_unit + held.setup_hours, most.get(held.line, 0.0)
-            if there > 0 and lot > there * (1 + 1e-9):
-                span = max(span, math.ceil(lot / there - 1e-9))
-        if span > 1:
-            lead_days = max(way.lead_days, (span - 1) * bucket_days)
-            way = replace(way, span=span, lead_days=lead_days, lead_time=float(lead_days))
-        result.append(way)
-    return tuple(result)
 
 
 def lead_time_of(learnt: Learnt, name: str, given: float) -> float:

@@ -338,7 +338,7 @@ def _need(work: Work, name: str, start: int, units: float) -> Need:
     for held in way.on_lines:
         if held.line in work.facts.line_hours and held.hours_per_unit > 0:
             free = work.facts.line_hours[held.line] - work.promised.hours[held.line]
-            there = float(free[start : start + way.span].min()) * way.span
+            there = way.worked.most_at(free, start)
             most = min(most, (there - held.setup_hours) / held.hours_per_unit)
     return Need(
         way=way,

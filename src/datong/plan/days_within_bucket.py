@@ -161,7 +161,7 @@ class _Dealt:
         level = {product: i for i, product in enumerate(work.order)}
         in_bucket: dict[int, list[Lot]] = defaultdict(list)
         for lot in sorted(lots, key=lambda x: (x.start, level[x.way.product])):
-            for bucket in range(lot.start, min(lot.start + lot.way.span, len(work.starts))):
+            for bucket in lot.way.worked.at(lot.start, len(work.starts))[0].tolist():
                 in_bucket[bucket].append(lot)
             self.gives[lot] = [p for p in into[lot] if p in aims and lot.start == lot.arrive == p.start]
             for parent in self.gives[lot]:
@@ -222,7 +222,8 @@ class _Dealt:
     def _job(self, lot: Lot, bucket: int, first: date, after: tuple[tuple[int, int], ...] = ()) -> Job:
         """What a lot needs in a bucket. first: the first day on which it can be worked; after: as of a job."""
         way, aim, day = lot.way, self.aims[lot], self.work.starts[bucket]
-        hours = (lot.units * way.hours_per_unit + way.setup_hours) / way.span if way.line in self.free else 0.0
+        share = way.worked.share_in(bucket - lot.start) if way.line in self.free else 0.0
+        hours = (lot.units * way.hours_per_unit + way.setup_hours) * share
         last = aim.last if bucket == lot.start else _last_start(self.work, way, bucket)
         if way.span > 1 and bucket == lot.arrive:
             last = min(last, aim.there)

@@ -32,7 +32,7 @@ from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray
 from datong.network.facts import ChainFacts
 from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
-from datong.network.spread_over_long_lot import least_over, mean_over
+from datong.network.spread_over_long_lot import mean_over, most_over
 from datong.network.ways import Way
 from datong.plan.lots_along_clearing import NOTHING, Lot, lots_matter, round_up
 from datong.plan.worth import Curve
@@ -387,7 +387,8 @@ class _Turns:
             way = start.choice.way
             if way.line in self.free:
                 hours = way.setup_hours + start.units * way.hours_per_unit
-                self.free[way.line][start.bucket : start.bucket + way.span] -= sign * hours / way.span
+                at, share = way.worked.at(start.bucket, self.shop.buckets)
+                self.free[way.line][at] -= sign * hours * share
 
     def _choose(
         self,
@@ -427,7 +428,7 @@ class _Turns:
         way = choice.way
         if way.line not in self.free:
             return choice.most
-        left = least_over(self.free[way.line], way.span) * way.span - way.setup_hours
+        left = most_over(self.free[way.line], way.worked) - way.setup_hours
         if way.hours_per_unit <= 0:
             return np.where(left >= 0, choice.most, 0.0)
         return np.minimum(choice.most, left / way.hours_per_unit)
@@ -445,7 +446,7 @@ class _Turns:
         way, line = choice.way, choice.way.line
         hour = np.zeros(self.shop.buckets)
         if line in self.free:
-            hour = mean_over(price_share * self.shop.hour_price[line] + self.dearer[line], way.span)
+            hour = mean_over(price_share * self.shop.hour_price[line] + self.dearer[line], way.worked)
         cost = (choice.cost + hour * way.hours_per_unit) / way.yield_share * grid
         setup = way.setup_cost + way.setup_hours * hour
         least = max(math.ceil(way.min_units * way.yield_share / grid - NOTHING), 1)
@@ -457,8 +458,8 @@ class _Turns:
         # Beyond the free hours, as far as the line's own go.
         dear = penalty * self.bucket_late[line]
         each = way.hours_per_unit / way.yield_share * grid
-        free = np.maximum(least_over(self.free[line], way.span), 0.0) * way.span
-        hours = least_over(self.shop.hours[line], way.span) * way.span
+        free = np.maximum(most_over(self.free[line], way.worked), 0.0)
+        hours = most_over(self.shop.hours[line], way.worked)
         alone = np.minimum((hours - way.setup_hours) / each, choice.most * way.yield_share / grid)
         from_here, alone = np.maximum(most + 1, least), _whole_levels(alone)
         setup, cost = setup + dear * (way.setup_hours - free), cost + dear * each

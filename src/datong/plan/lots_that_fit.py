@@ -129,7 +129,7 @@ class _Left:
         most = units_in_bucket(way.units_per_week, day, self.room.calendar.bucket_days)
         most -= self.bought.get((way.name, t), 0.0)
         for line, each, setup in lines:
-            free = float(self.hours[line][t : t + way.span].min()) * way.span
+            free = way.worked.most_at(self.hours[line], t)
             if each > 0:
                 most = min(most, (free - setup) / each)
             elif free < setup:
@@ -144,7 +144,8 @@ class _Left:
         if units <= NOTHING:
             return 0.0
         for line, each, setup in lines:
-            self.hours[line][t : t + way.span] -= (setup + units * each) / way.span
+            at, share = way.worked.at(t, len(self.hours[line]))
+            self.hours[line][at] -= (setup + units * each) * share
         for use in uses:
             self._move(use.component, t, -units * use.units_per_unit)
         for part, taken in per_lot.items():

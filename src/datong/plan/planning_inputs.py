@@ -53,8 +53,10 @@ class CostOfUnits:
     def _mean(self, what: str, name: str, way: Way, start: int) -> float:
         if way.span == 1:
             return self.of(what, name, start)
-        worked = range(start, min(start + way.span, len(self.starts)))
-        return sum(self.of(what, name, t) for t in worked) / len(worked)
+        at, share = way.worked.at(start, len(self.starts))
+        return sum(self.of(what, name, t) * part for t, part in zip(at.tolist(), share, strict=True)) / float(
+            share.sum()
+        )
 
     def set_up_beside(self, way: Way, start: int) -> float:
         """Money for the set-up hours of an order there on lines that it holds besides its own, and for the components

@@ -185,10 +185,11 @@ def _free_hours(scene: Scene, t: int, in_work: Sequence[Batch]) -> Mapping[str, 
         if batch.planned is None:
             continue
         way = known_way(scene, batch.planned)
-        if calendar.index(scene.buckets[t], batch.planned.start) < way.span:
+        share = way.worked.share_in(calendar.index(scene.buckets[t], batch.planned.start))
+        if share > 0:
             started = batch.units + batch.scrap_units
             for held in way.on_lines:
-                taken = (held.setup_hours + started * held.hours_per_unit) / way.span
+                taken = (held.setup_hours + started * held.hours_per_unit) * share
                 hours[held.line] = max(hours.get(held.line, 0.0) - taken, 0.0)
     return hours
 
@@ -203,8 +204,8 @@ def _shares(
     room: dict[tuple[str, str], float] = {}
     for order, way in ours:
         for limit, each, for_order in _limits(way):
-            setup[limit] += for_order / way.span
-            asked[limit] += order.units * each / way.span
+            setup[limit] += for_order * way.worked.share[0]
+            asked[limit] += order.units * each * way.worked.share[0]
             is_line = limit[0] == "line"
             room[limit] = line_hours.get(limit[1], 0.0) if is_line else units_in_bucket(way.units_per_week, start, days)
     shares: dict[tuple[str, str], float] = {}

@@ -61,11 +61,11 @@ class LinesAtOnce(Rule):
         return [(int(self.line[i]), float(self.hours[i]), float(self.setup_hours[i])) for i in held]
 
     def add_to(self, programme: "Programme", column_of: IntArray) -> Reader:
-        span = programme.market.ways.span
+        share = programme.market.ways.share_after
         for i in range(len(self.way)):
             bucket = np.flatnonzero(column_of[self.way[i]] >= 0)
-            columns, worked = column_of[self.way[i], bucket], int(span[self.way[i]])
-            for later in range(worked):
+            columns, part = column_of[self.way[i], bucket], share[self.way[i]]
+            for later in np.flatnonzero(part).tolist():
                 row = programme.line_row + self.line[i] * programme.buckets + bucket + later
-                programme.add_entries(row, columns, self.hours[i] / worked)
+                programme.add_entries(row, columns, self.hours[i] * part[later])
         return nothing_found

@@ -1,9 +1,9 @@
 """Long lots: a way whose smallest lot needs more hours than its line has in any bucket works over several.
 
-    hours(l, s) = sum of (hours x(w, t) + set-up y(w, t)) / span(w)   over ways w on line l and t <= s < t + span(w)
+    hours(l, s) = sum of share(w, s - t) (hours x(w, t) + set-up y(w, t))   over ways w on line l and buckets t
 
 The hours stand in `long_lot_spans.py`, which HiGHS, bound and referee use for every way; which ways are long is
-decided in `network/spread_over_long_lot.py`. The search of prices does not know the rule.
+decided in `network/long_lots.py`. The search of prices does not know the rule.
 """
 
 from dataclasses import dataclass
