@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.ledger.versions import span
 from datong.model.settings import ChainSettings
-from datong.network.line_hours import hours_by_day, line_hours, overtime, said_per_hour
+from datong.network.line_hours import days_of_lines, hours_by_day, line_hours, overtime, said_per_hour, usual_hours
 from datong.network.working_days import WEEKDAYS
 
 MONDAY = date(2026, 1, 5)
@@ -23,8 +24,11 @@ def day(number: int) -> date:
     return MONDAY + timedelta(days=number)
 
 
-def state(today: date = MONDAY, **tables: list[dict[str, Any]]) -> State:
-    chain = ChainSettings("t")
+DAYS = tuple(MONDAY + timedelta(days=d) for d in range(7 * WEEKS))
+
+
+def state(today: date = MONDAY, bucket: str = "week", **tables: list[dict[str, Any]]) -> State:
+    chain = ChainSettings("t", bucket=bucket)  # ty: ignore[invalid-argument-type]
     given_tables = {}
     for name, rows in tables.items():
         names = {column for row in rows for column in row}
@@ -143,6 +147,9 @@ def test_the_hours_of_each_bucket_are_those_of_its_days(
         elif weekday < 5:
             expected[number // 7] += per_week / 5
     assert found.tolist() == pytest.approx(expected)
+    by_day = line_hours(state(day(today), "day", **tables), DAYS[max(today, 0) :])["L"]
+    in_weeks = np.bincount(np.arange(max(today, 0), 7 * WEEKS) // 7, by_day, WEEKS)
+    assert in_weeks.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +171,9 @@ def test_a_week_is_worked_from_monday_to_friday_and_longer_where_it_has_more_hou
     own = state(lines=[line(hours)], line_calendar=calendar)
     assert line_hours(own, STARTS)["L"].tolist() == pytest.approx([found, hours, hours])
     assert hours_by_day(own, STARTS)["L"].sum(axis=1).tolist() == pytest.approx([found, hours, hours])
+    by_day = line_hours(state(bucket="day", lines=[line(hours)], line_calendar=calendar), DAYS)["L"]
+    assert by_day.reshape(-1, 7).sum(axis=1).tolist() == pytest.approx([found, hours, hours])
+    assert by_day.tolist() == pytest.approx(hours_by_day(own, STARTS)["L"].ravel().tolist())
 
 
 def test_a_line_with_working_days_has_its_hours_on_them() -> None:
@@ -183,3 +193,29 @@ def test_a_line_with_working_days_has_its_hours_on_them() -> None:
     assert line_hours(state(**own, line_calendar=spans), STARTS)["L"].tolist() == pytest.approx([10.0] * 3)
     saturday = [{"line": "L", "from": day(5), "to": day(6), "hours": 56.0}]
     assert line_hours(state(**own, line_calendar=saturday), STARTS)["L"].tolist() == pytest.approx([48.0, 32.0, 40.0])
+
+
+def test_where_a_chain_plans_by_days_nothing_is_worked_at_weekends_either() -> None:
+    """40 hours are 8 on each day from Monday to Friday, and so are those that a span of one day says; the weekend is no
+    open day, and overtime of a whole week is none of its days."""
+    spans = [{"line": "L", "from": day(1), "to": day(2), "hours": 20.0}]
+    spans += [{"line": "L", "from": day(7), "to": day(14), "hours": 40.0, "overtime_hours": 10.0}]
+    own = state(bucket="day", lines=[line(40.0)], line_calendar=spans)
+    assert line_hours(own, DAYS)["L"][:7].tolist() == pytest.approx([8.0, 4.0, 8.0, 8.0, 8.0, 0.0, 0.0])
+    assert overtime(own, DAYS)[0]["L"][7:14].tolist() == pytest.approx([2.0] * 5 + [0.0] * 2)
+    open_days = days_of_lines(own, DAYS)["L"]
+    assert [open_days.on(d.toordinal()) for d in DAYS] == [d.weekday() < 5 for d in DAYS]
+    assert usual_hours(own, DAYS) == {"L": pytest.approx(8.0)}
+    assert usual_hours(state(bucket="day", lines=[line(144.0)]), DAYS) == {"L": pytest.approx(24.0)}
+
+
+def test_what_is_said_of_a_day_gives_a_line_without_a_calendar_the_hours_of_that_day() -> None:
+    """Whether at the weekend or not; a line of 24 hours a day, too."""
+    for each in (10.0, 24.0):
+        said = said_per_hour(state(bucket="day", lines=[line(40.0)]), DAYS)["L"]
+        spans = [
+            {"line": "L", "from": first, "to": first + timedelta(days=1), "hours": each * per_hour}
+            for first, per_hour in zip(DAYS, said.tolist(), strict=True)
+        ]
+        found = line_hours(state(bucket="day", lines=[line(40.0)], line_calendar=spans), DAYS)["L"]
+        assert found.tolist() == pytest.approx([each] * len(DAYS))

@@ -1,8 +1,8 @@
 """Hours that lines can work, day by day: of a line that is open, and where a span of the calendar says otherwise.
 
-Where a chain plans by weeks, a week's hours are worked from Monday to Friday, on as many days more as they need where
-that were beyond 24 hours a day; where it plans by days, on every day alike; of a line with working days
-(working_days.py), on those of a usual week, and on its closed days it has none, so that a week with a holiday has less.
+A week's hours are worked from Monday to Friday, on as many days more as they need where that were beyond 24 hours a
+day; of a line with working days (working_days.py), on those of a usual week, and on its closed days it has none, so
+that a week with a holiday has less.
 A line has none before its valid_from and from its valid_to on; in a bucket in which it opens, ends, or changes its
 hours it has those of each day. Of spans of the line's calendar that overlap, the one that starts last holds; one that
 lies on closed days alone opens them, each with a seventh of its hours per week. Of a bucket that has begun, only the
@@ -47,11 +47,31 @@ def lines_with_calendar(state: State, bucket_starts: Sequence[date]) -> frozense
 
 
 def said_per_hour(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
-    """line with a calendar -> (bucket) hours per week that a span of just this bucket says for each hour that the line
-    is to have in it."""
+    """line -> (bucket) hours per week that a span of just this bucket says for each hour, of 24 a day at most, that the
+    line is to have in it."""
     days = _Days(state, bucket_starts)
-    shares = {line: share.reshape(-1, days.per_bucket).sum(axis=1) for line, share in days.share.items()}
-    return {line: 7.0 / np.where(share > 0, share, days.per_bucket) for line, share in shares.items()}
+    by_week = np.where(days.weekday < WORKING_DAYS, DAYS_OF_WEEK / WORKING_DAYS, 0.0)
+    found = {}
+    for line in days.is_open:
+        share = days.share.get(line, by_week).reshape(-1, days.per_bucket).sum(axis=1)
+        found[line] = DAYS_OF_WEEK / np.where(share > 0, share, days.per_bucket)
+    return found
+
+
+def usual_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, float]:
+    """line -> hours of a bucket in which it is open as in a usual week."""
+    days = _Days(state, bucket_starts)
+    found = {}
+    for row in state.table("lines").to_pylist():
+        own, per_week = days.open_days.get(row["line"]), row["hours_per_week"]
+        number = _days_worked(np.array([per_week]))[0] if own is None else sum(own.week) or DAYS_OF_WEEK
+        found[row["line"]] = per_week if days.is_by_week else per_week / float(number)
+    return found
+
+
+def _days_worked(per_week: FloatArray) -> FloatArray:
+    """Days of a week, from Monday on, on which so many hours per week are worked where no calendar says which."""
+    return np.clip(np.ceil(per_week / HOURS_OF_DAY), WORKING_DAYS, DAYS_OF_WEEK)
 
 
 def days_of_lines(state: State, bucket_starts: Sequence[date]) -> dict[str, OpenDays]:
@@ -59,19 +79,17 @@ def days_of_lines(state: State, bucket_starts: Sequence[date]) -> dict[str, Open
     to Friday without those on which it has none. Beyond the buckets, as the calendar says."""
     days = _Days(state, bucket_starts)
     found: dict[str, OpenDays] = {}
-    overtime_days = {line: np.zeros(days.count, dtype=bool) for line in days.is_open}
+    overtime_hours = {line: np.zeros(days.count) for line in days.is_open}
     for row in days.calendar:
-        overtime_days[row["line"]][days.of_calendar(row)] = row["overtime_hours"] > 0
+        overtime_hours[row["line"]][days.of_calendar(row)] = row["overtime_hours"]
     for line, per_week in days.usual().items():
-        works = (days.worked(line, per_week) > 0) | (overtime_days[line] & days.is_open[line])
+        beyond = (days.worked(line, overtime_hours[line]) > 0) & days.is_open[line]
+        works = (days.worked(line, per_week) > 0) | beyond
         has = days.open_days.get(line)
-        is_told = has is not None or days.is_by_week
 
-        def on(day: int, works: BoolArray = works, is_told: bool = is_told) -> bool | None:
+        def on(day: int, works: BoolArray = works) -> bool | None:
             at = day - days.first
-            if not 0 <= at < days.count:
-                return None
-            return bool(works[at]) if is_told or not works[at] else None
+            return bool(works[at]) if 0 <= at < days.count else None
 
         found[line] = narrowed(has or monday_to_friday(days.first, days.count), on)
     return found
@@ -120,14 +138,15 @@ class _Days:
     """The days of the open buckets, and the rows that say something of them.
 
     lines, calendar: rows of these tables in the order in which they hold. is_open: line -> (day). open_days: line ->
-    its working days, where a calendar says them. share: line -> (day) part of a week's hours, times seven. opened: line
-    -> (day) whether a span of nothing but a weekend opens it.
+    its working days, where a calendar says them. weekday: (day) 0 is a Monday. share: line -> (day) part of a week's
+    hours, times seven. opened: line -> (day) whether a span of nothing but a weekend opens it.
     """
 
     def __init__(self, state: State, bucket_starts: Sequence[date]) -> None:
         self.per_bucket = state.settings.calendar.bucket_days
         self.count = len(bucket_starts) * self.per_bucket
         self.first = bucket_starts[0].toordinal() if bucket_starts else 0
+        self.weekday = (self.first - 1 + np.arange(self.count)) % DAYS_OF_WEEK
         self.gone = min(max(state.today.toordinal() - self.first, 0), self.per_bucket) if bucket_starts else 0
         self.lines = sorted(state.versions("lines").to_pylist(), key=lambda r: r["line"])
         self.is_open: Mapping[str, BoolArray] = {
@@ -181,17 +200,20 @@ class _Days:
 
     def worked(self, line: str, per_week: FloatArray) -> FloatArray:
         """(day) what a week's hours are on each day, times seven."""
-        if not self.is_by_week or line in self.share:
+        if line in self.share:
             return per_week
-        weekday = np.arange(self.count) % DAYS_OF_WEEK
-        number = np.clip(np.ceil(per_week / HOURS_OF_DAY), WORKING_DAYS, DAYS_OF_WEEK)
-        return np.where(self.opened[line], per_week, per_week * (DAYS_OF_WEEK / number) * (weekday < number))
+        number = _days_worked(per_week)
+        return np.where(self.opened[line], per_week, per_week * (DAYS_OF_WEEK / number) * (self.weekday < number))
 
     def in_buckets(self, line: str, per_week: FloatArray) -> FloatArray:
         """(bucket) of hours per week by day."""
         raw, by_bucket = (of_day.reshape(-1, self.per_bucket) for of_day in (per_week, self.worked(line, per_week)))
-        even = (raw == raw[:, :1]).all(axis=1) & ~self.opened[line].reshape(-1, self.per_bucket).any(axis=1)
-        hours = np.where(even, raw[:, 0] * (self.per_bucket / 7), by_bucket.sum(axis=1) / 7)
+        even = (
+            self.is_by_week
+            & (raw == raw[:, :1]).all(axis=1)
+            & ~self.opened[line].reshape(-1, self.per_bucket).any(axis=1)
+        )
+        hours = np.where(even, raw[:, 0], by_bucket.sum(axis=1) / 7)
         if self.gone:
             hours[:1] = by_bucket[:1, self.gone :].sum(axis=1) / 7
         return hours

@@ -11,6 +11,7 @@ from datong.ledger.state import State
 from datong.model.flow import Item, Learnt, PlannedOrder, nothing_learnt
 from datong.network.economics import Economics
 from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.line_hours import usual_hours
 from datong.network.position import Position, UnderWay
 from datong.network.ways import Way
 from datong.replay.scene_and_batches import Batch, Due, Scene
@@ -66,19 +67,20 @@ def make_scene(
         opening_owed=start.owed_units,
         demand_units=_demand(actual, start, buckets),
         line_hours=tuple(
-            _hours(state, at_start, share, own)
-            for state, at_start, share, own in zip(known, then, shares, company_hours, strict=True)
+            _hours(state, at_start, share, own, bucket)
+            for state, at_start, share, own, bucket in zip(known, then, shares, company_hours, buckets, strict=True)
         ),
         lead_days=measured.lead_days,
         places=facts.places,
     )
 
 
-def _hours(state: State, facts: ChainFacts, open_share: float, own: Mapping[str, float]) -> dict[str, float]:
+def _hours(
+    state: State, facts: ChainFacts, open_share: float, own: Mapping[str, float], bucket: date
+) -> dict[str, float]:
     """By line, and by what stands for one: lanes and offers that several share give what was planned."""
-    weeks = state.settings.calendar.bucket_days / 7
     planned = {line: float(hours[0]) for line, hours in facts.line_hours.items()}
-    usual = {row["line"]: row["hours_per_week"] * weeks for row in state.table("lines").to_pylist()}
+    usual = usual_hours(state, (bucket,))
     could = {line: min(planned[line], usual[line] * open_share) for line in usual}
     could |= {key: planned[key] for key in facts.shared}
     return {line: max(could.get(line, 0.0), own.get(line, 0.0)) for line in sorted({*could, *own})}
