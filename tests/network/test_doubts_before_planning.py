@@ -119,6 +119,38 @@ def test_shelf_lives_that_whole_weeks_stretch_say_so() -> None:
     assert told(8.0, bucket="day") == []
 
 
+def test_days_of_a_line_without_a_calendar_are_said_where_a_chain_plans_by_days() -> None:
+    def told(hours: float, bucket: str = "day", calendar: str | None = None) -> list[str]:
+        lines = [{"line": "L", "hours_per_week": hours, "calendar": calendar}]
+        tables = press() | {"lines": lines, "calendars": [{"calendar": "works"}]}
+        return [f.text("en") for f in found(chain(10, {"bucket": bucket}, **tables), "monday_to_friday")]
+
+    assert "(L)" in told(40.0)[0] and "Monday to Friday" in told(40.0)[0]
+    assert told(144.0) == told(40.0, "week") == told(40.0, calendar="works") == []
+
+
+@pytest.mark.parametrize(
+    ("each", "recipe", "left"),
+    [
+        (3.5, {}, "A/L 1.5 / 5 h"),
+        (2.5, {}, None),
+        (0.3, {}, None),  # 16 units: 0.2 of 5 hours
+        (1.0, {"lot_multiple_units": 3.0, "min_lot_units": 3.0}, "A/L 2 / 5 h"),
+        (1.0, {"lot_multiple_units": 0.5}, None),  # not in whole units
+        (2.0, {"setup_hours": 1.0}, None),
+        (8.0, {}, "A/L 1 / 5 h"),  # two days of 4 hours
+        (10.0, {}, None),
+    ],
+)
+def test_lots_that_leave_hours_of_a_day_since_none_goes_on_over_the_night_say_so(each, recipe, left) -> None:
+    rows = press(hours_per_unit=each, **recipe)
+    rows |= {"lines": [{"line": "L", "hours_per_week": 25.0}], "demand": wanted(2.0)}
+    told = [f.text("en") for f in found(chain(10, {"bucket": "day"}, **rows), "over_night")]
+    assert len(told) == (left is not None)
+    assert all(str(left) in text for text in told)
+    assert found(chain(3, **rows), "over_night") == []
+
+
 def test_rows_that_change_nothing_say_so() -> None:
     spare = press() | {
         "lines": [{"line": "L", "hours_per_week": 10.0}, {"line": "X", "hours_per_week": 10.0}],

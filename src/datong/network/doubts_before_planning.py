@@ -1,6 +1,7 @@
 """What a planner should know before planning: where a chain's rows are sound one by one, and the plan will still not be
 what they seem to ask for. Each rule is a function from a state to findings; none of them changes the plan."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -20,14 +21,19 @@ from datong.network.bills import phantoms
 from datong.network.facts import chain_facts
 from datong.network.forecast_netting import forecast_products
 from datong.network.horizon import rows_of, valid_on
+from datong.network.line_hours import HOURS_OF_DAY, WORKING_DAYS, lines_with_calendar
 from datong.network.price_breaks import rising
 from datong.network.rows_in_plan import rows_in_plan
 from datong.network.stock_on_hand import last_counts
+from datong.network.ways import Way
+from datong.network.whole_units import come_in_fractions
 
 # Products that a finding on single products is given for; the others are counted.
 PRODUCTS_TOLD = 20
 # Costs and losses that differ by less than this share are equal.
 EQUAL_SHARE = 1e-9
+# Share of a day's hours from which on it is told that lots leave them.
+LEFT_TOLD = 0.1
 
 
 def review(state: State) -> tuple[Finding, ...]:
@@ -46,6 +52,8 @@ def review(state: State) -> tuple[Finding, ...]:
         *changes_nothing(state, held),
         *kept_in_buckets(state),
         *no_breaks(state),
+        *monday_to_friday(state, starts),
+        *over_night(state, starts),
     )
 
 
@@ -334,6 +342,57 @@ def no_breaks(state: State) -> list[Finding]:
     figures: dict[str, Any] = {"count": len(names), "names": named(sorted(names))}
     table, column, count = "offer_price_breaks", "cost_per_unit", len(names)
     return [finding("warning", "review.no_break", table, column=column, rows_affected=count, **figures)]
+
+
+def monday_to_friday(state: State, starts: Sequence[date]) -> list[Finding]:
+    """Lines of a chain that plans by days of which no calendar says the days, where their hours leave the weekend."""
+    if state.settings.calendar.bucket_days > 1:
+        return []
+    told = lines_with_calendar(state, starts)
+    rows = state.table("lines").select(["line", "hours_per_week"]).to_pylist()
+    names = sorted(
+        r["line"] for r in rows if r["line"] not in told and 0 < r["hours_per_week"] <= WORKING_DAYS * HOURS_OF_DAY
+    )
+    if not names:
+        return []
+    figures: dict[str, Any] = {"count": len(names), "names": named(names)}
+    return [finding("note", "review.monday_to_friday", "lines", column="calendar", rows_affected=len(names), **figures)]
+
+
+def over_night(state: State, starts: Sequence[date]) -> list[Finding]:
+    """Recipes of a chain that plans by days whose lots of whole units leave hours of the day of their line."""
+    if state.settings.calendar.bucket_days > 1 or not starts:
+        return []
+    facts, divisible = chain_facts(state, starts, nothing_learnt()), come_in_fractions(state)
+    left: dict[str, tuple[float, float]] = {}
+    for way in facts.ways:
+        most = float(facts.line_hours.get(way.line or "", np.zeros(1)).max())
+        if way.recipe is None or facts.becomes(way.product) in divisible or way.multiple_units % 1 or most <= 0:
+            continue
+        hours = _left_of_day(way, most)
+        if hours >= LEFT_TOLD * most:
+            left[way.recipe] = (max(hours, left.get(way.recipe, (0.0, 0.0))[0]), most)
+    if not left:
+        return []
+    told = [f"{way} {round(hours, 2):g} / {round(most, 2):g} h" for way, (hours, most) in sorted(left.items())]
+    figures: dict[str, Any] = {"count": len(told), "names": named(told)}
+    return [
+        finding("note", "review.over_night", "recipes", column="hours_per_unit", rows_affected=len(told), **figures)
+    ]
+
+
+def _left_of_day(way: Way, most: float) -> float:
+    """Hours of a line's fullest day, of so many, that lots of a way alone cannot use."""
+    each, free = way.hours_per_unit, most - way.setup_hours
+    if each <= 0:
+        return 0.0
+    step = way.multiple_units or 1.0
+    units = math.floor(free / (each * step) + EQUAL_SHARE) * step
+    if units > 0 and units >= way.min_units:
+        return free - units * each
+    lot = way.setup_hours + max(way.min_units, step) * each
+    days = math.ceil(lot / most - EQUAL_SHARE)
+    return most - lot / days
 
 
 def _are_markets(state: State) -> bool:

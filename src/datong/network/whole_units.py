@@ -16,6 +16,14 @@ def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[st
     count fractions of it: in demand, in stock counts, or in what goes into a unit of something else. What is sold, and
     in whole units alone, is ordered in whole units, however an open jar of it is counted.
     """
+    divisible = come_in_fractions(state)
+    divisible |= {item.product for i, item in enumerate(demand.items) if (demand.paths[i] % 1 != 0).any()}
+    divisible |= {facts.becomes(w.product) for w in facts.ways if w.multiple_units % 1 != 0}
+    return {label: facts.becomes(label) not in divisible for label in facts.products}
+
+
+def come_in_fractions(state: State) -> set[str]:
+    """Products that are a measure, or of which records count fractions."""
     sold = sold_by_day(state)
     broken = sold["product"].filter(sold["broken"])
     sold_whole = set(sold["product"].unique().to_pylist()) - set(broken.unique().to_pylist())
@@ -23,12 +31,9 @@ def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[st
     divisible |= _fractions(state.table("demand"), "product", "units")
     divisible |= _fractions(state.table("components"), "component", "units_per_unit")
     units = state.table("products").select(["product", "base_unit"])
-    divisible |= {
+    return divisible | {
         p for p, unit in zip(*(units[c].to_pylist() for c in units.column_names), strict=True) if is_measure(unit)
     }
-    divisible |= {item.product for i, item in enumerate(demand.items) if (demand.paths[i] % 1 != 0).any()}
-    divisible |= {facts.becomes(w.product) for w in facts.ways if w.multiple_units % 1 != 0}
-    return {label: facts.becomes(label) not in divisible for label in facts.products}
 
 
 def _fractions(rows: pa.Table, name: str, units: str) -> set[str]:
