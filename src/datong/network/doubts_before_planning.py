@@ -377,7 +377,7 @@ def over_night(state: State, starts: Sequence[date]) -> list[Finding]:
     told = [f"{way} {round(hours, 2):g} / {round(most, 2):g} h" for way, (hours, most) in sorted(left.items())]
     figures: dict[str, Any] = {"count": len(told), "names": named(told)}
     return [
-        finding("note", "review.over_night", "recipes", column="hours_per_unit", rows_affected=len(told), **figures)
+        finding("warning", "review.over_night", "recipes", column="hours_per_unit", rows_affected=len(told), **figures)
     ]
 
 
