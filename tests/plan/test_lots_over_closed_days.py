@@ -78,7 +78,8 @@ def test_a_lot_of_ten_days_is_there_on_the_tenth_open_day() -> None:
 
 
 def test_weekends_shut_by_the_line_calendar_are_closed_days_too() -> None:
-    rows = made(80.0, (25, 25)) | {"lines": [{"line": "L", "hours_per_week": 56.0}], "calendars": []}
+    """A line of 24 hours on each of seven days, were its weekends not shut."""
+    rows = made(240.0, (25, 25)) | {"lines": [{"line": "L", "hours_per_week": 168.0}], "calendars": []}
     rows["line_calendar"] = [{"line": "L", "from": day(n), "to": day(n + 2), "hours": 0.0} for n in range(5, 61, 7)]
     assert days_of(run(rows, 60)) == [(day(0), day(11)), (day(14), day(25))]
 
