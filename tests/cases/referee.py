@@ -1006,17 +1006,15 @@ def hours_of(chain: Chain, line: str, bucket: int) -> tuple[float, float, float]
             continue
         spans = [r for r in chain.rows("line_calendar") if r["line"] == line and r["from"] <= day < r["to"]]
         span = max(spans, key=lambda r: (r["from"], r["to"]), default=None)
-        usual += on_day(chain, row["hours_per_week"] if span is None else span["hours"], day, span)
+        usual += on_day(row["hours_per_week"] if span is None else span["hours"], day, span)
         if span is not None:
-            overtime += on_day(chain, span["overtime_hours"], day, span)
+            overtime += on_day(span["overtime_hours"], day, span)
             cost = span["overtime_cost_per_hour"]
     return usual, overtime, cost
 
 
-def on_day(chain: Chain, hours: float, day: date, span: Mapping[str, Any] | None) -> float:
-    """A week's hours on one of its days: in weeks on Monday to Friday, and on Saturday and Sunday beyond 24 a day."""
-    if chain.days != 7:
-        return hours / 7
+def on_day(hours: float, day: date, span: Mapping[str, Any] | None) -> float:
+    """A week's hours on one of its days: on Monday to Friday, and on Saturday and Sunday beyond 24 a day."""
     if (
         span is not None
         and span["from"].weekday() >= 5
