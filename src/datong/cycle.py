@@ -183,7 +183,7 @@ def decide(
 def _told(plan: Cleared, settings: ChainSettings) -> tuple[Finding, ...]:
     """Which shares of a product are missed, and which stock goes bad."""
     shares = shares_told(plan.market, plan.solution.started)
-    return (*shares, *expiry_told(plan.market, plan.solution.wasted, settings))
+    return (*shares, *expiry_told(plan.market, plan.solution, plan.outcome, settings))
 
 
 def of_demand(head: Head) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.network.position import position
 from datong.network.position_notices import position_notices
-from datong.network.shelf_life import wasted
+from datong.network.shelf_life import of_dated, wasted
 
 MONDAY = date(2026, 1, 5)
 WEEK = timedelta(weeks=1)
@@ -172,3 +172,42 @@ def test_the_fewest_that_may_go_bad_by_hand(
 ) -> None:
     given = [np.array(own, dtype=np.float64) for own in (comes, arrived, taken)]
     assert wasted(*given, 3, np.array(spoils, dtype=np.float64)).tolist() == bad
+
+
+def test_counted_stock_is_told_apart_from_what_goes_bad_by_its_shelf_life() -> None:
+    """All 5 counted are used in the first week. The 20 that an order brings in the second keep for a week: 10 of them
+    go bad, and none of the stock."""
+    more = {
+        "products": [{"product": "P", "price": 100.0, "shelf_life_days": 7}],
+        "offers": [{"offer": "o", "product": "P", "price": 2.0, "min_order_units": 20.0}],
+    }
+    result = run(state([(0, 5.0)], 5.0, 10.0, 0.0, 0.0, **more))
+    assert bought(result) == {1: 20.0}
+    assert bad(result) == {2: 10.0}
+    (found,) = (f for f in result.decision.findings if "goes bad" in f.text("en"))
+    assert "what is made or bought goes bad before anything takes it: 10 of P in the week of 2026-01-19" in found.text(
+        "en"
+    )
+    assert "shelf_life_days" in found.text("en")
+    (order,) = result.plan.orders
+    told = " ".join(c.text.text("en") for c in order.causes)
+    assert "in stock go bad" not in told
+    assert "of these 10 will have gone bad at the end of the week of 2026-01-19" in told
+
+
+@pytest.mark.parametrize(
+    ("spoils", "out", "bad", "dated"),
+    [
+        # All counted is used: what goes bad came later.
+        ([5, 5, 5], [5, 2, 0], [0, 0, 8], [0, 0, 0]),
+        # 4 of 10 that expire first are left, and go bad; what goes bad later is none of them.
+        ([10, 10, 10], [6, 1, 1], [4, 0, 3], [4, 0, 0]),
+        # Two lots: the first is used first, the rest of the second goes bad in its week.
+        ([4, 6, 6], [5, 0, 0], [0, 1, 7], [0, 1, 0]),
+    ],
+)
+def test_of_what_goes_bad_the_counted_by_hand(
+    spoils: list[float], out: list[float], bad: list[float], dated: list[float]
+) -> None:
+    given = [np.array(own, dtype=np.float64) for own in (spoils, out, bad)]
+    assert of_dated(*given).tolist() == dated

@@ -1,30 +1,47 @@
-"""Stock with a day of expiry that goes bad in a plan, in words."""
+"""What goes bad in a plan of products with a day of expiry, in words: counted stock, and what comes later."""
 
 import numpy as np
 
 from datong.balance.arrays import Market
+from datong.balance.evaluate import Outcome, arrived_units
 from datong.balance.scarcity import product_of
+from datong.balance.solution import Solution
 from datong.balance.stock_limits import LEAST_TOLD, listed
 from datong.model.findings import Finding, finding
 from datong.model.flow import FloatArray
 from datong.model.settings import ChainSettings
-from datong.model.words import message, shown
+from datong.model.words import Message, message, shown
+from datong.network.shelf_life import of_dated
 
 
-def expiry_told(market: Market, wasted: FloatArray, settings: ChainSettings) -> tuple[Finding, ...]:
-    """By product and bucket, half a unit or more that goes bad at its end. wasted: (product, bucket) units."""
-    rule, unit = market.rules.shelf_life, settings.calendar.unit
+def expiry_told(market: Market, solution: Solution, outcome: Outcome, settings: ChainSettings) -> tuple[Finding, ...]:
+    """By product and bucket, half a unit or more that goes bad at its end: of counted stock by its day of expiry, and
+    of what keeps for so many days, by its shelf life."""
+    rule, wasted = market.rules.shelf_life, solution.wasted
+    of_stock, of_life = np.zeros(market.stock.fixed.shape), np.zeros(market.stock.fixed.shape)
     dated = np.flatnonzero(rule.is_dated).tolist()
-    told = [
+    if not dated:
+        return ()
+    lies = np.diff(outcome.stock, axis=1, prepend=0.0)
+    out = market.stock.fixed + market.stock.taken + arrived_units(market, solution.started) - lies - wasted
+    for p in dated:
+        of_stock[p] = of_dated(rule.spoils[p], out[p], wasted[p])
+        of_life[p] = wasted[p] - of_stock[p]
+    found = []
+    for key, column, bad in (("bad", "expires_on", of_stock), ("aged", "shelf_life_days", of_life)):
+        if told := _listed(market, bad, settings):
+            table = "stock" if key == "bad" else "products"
+            found.append(finding("warning", f"expiry.{key}", table, column=column, count=len(told), names=listed(told)))
+    return tuple(found)
+
+
+def _listed(market: Market, bad: FloatArray, settings: ChainSettings) -> list[Message]:
+    return [
         message(
             "expiry.bad_one",
             product=product_of(market, market.products.names[p]),
-            units=shown(float(wasted[p, t])),
-            when=message(f"netting.{unit}", day=market.bucket_starts[t]),
+            units=shown(float(bad[p, t])),
+            when=message(f"netting.{settings.calendar.unit}", day=market.bucket_starts[t]),
         )
-        for p in dated
-        for t in np.flatnonzero(wasted[p] >= LEAST_TOLD).tolist()
+        for p, t in zip(*(at.tolist() for at in np.nonzero(bad >= LEAST_TOLD)), strict=True)
     ]
-    if not told:
-        return ()
-    return (finding("warning", "expiry.bad", "stock", column="expires_on", count=len(told), names=listed(told)),)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts
 from datong.network.position import Position
@@ -40,11 +41,9 @@ def spoiling_stock(state: State, facts: ChainFacts, where: Position, starts: Seq
     """By label of a product or stock point, (bucket) units on hand that go bad by its end, cumulative, of those of
     which any does before the last one. where: as `position` gives it."""
     calendar, found = state.settings.calendar, {}
-    after = [*starts[1:], *(calendar.shift(starts[-1], n) for n in (1, 2))]
-    last_days = [day - timedelta(days=1) for day in after]
     for (product, site), lots in where.expiring.lots.items():
         label = facts.names_by_product.get(product, {}).get(site)
-        bad = np.array([sum(units for day, units in lots if _last(day, last_days) <= t) for t in range(len(starts))])
+        bad = last_buckets(lots, starts, calendar)
         if label is not None and bad[:-1].any():
             found[label] = bad
     return found
@@ -60,6 +59,31 @@ def spoiling(spoils: FloatArray, comes: FloatArray, taken: FloatArray) -> FloatA
     at once they take of those that go first. comes: (..., bucket) what comes anyway less what these orders take;
     taken: (..., bucket) what they take."""
     return np.minimum(np.maximum(spoils - taken[..., :1], 0.0), np.maximum(comes[..., :1], 0.0))
+
+
+def of_dated(spoils: FloatArray, out: FloatArray, bad: FloatArray) -> FloatArray:
+    """(bucket) of what goes bad, units of stock with a day of expiry, which is taken before all else; the rest has gone
+    bad by its shelf life. spoils: (bucket) units of it that go bad by its end, if nothing takes them, cumulative; out:
+    (bucket) what is taken, by orders under way too; bad: (bucket) units that go bad."""
+    lots, taken, found = np.diff(spoils, prepend=0.0), np.asarray(out, dtype=np.float64), np.zeros(len(spoils))
+    for t in range(len(lots)):
+        wanted = taken[t]
+        for last in range(t, len(lots)):
+            used = min(max(wanted, 0.0), lots[last])
+            lots[last] -= used
+            wanted -= used
+        found[t] = min(lots[t], bad[t])
+    return found
+
+
+def last_buckets(lots: Sequence[tuple[date, float]], starts: Sequence[date], calendar: Calendar) -> FloatArray:
+    """(bucket) units of lots, each with its day of expiry, that go bad by its end, if nothing takes them,
+    cumulative."""
+    after = [*starts[1:], *(calendar.shift(starts[-1], n) for n in (1, 2))]
+    last_days = [day - timedelta(days=1) for day in after]
+    return np.array(
+        [sum(units for day, units in lots if _last(day, last_days) <= t) for t in range(len(starts))], dtype=np.float64
+    )
 
 
 def shelf_life_buckets(state: State, facts: ChainFacts) -> dict[str, int]:

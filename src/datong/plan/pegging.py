@@ -113,7 +113,7 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     out = {one.product for one in work.promised.comes}
     begun = work.starts[0] < work.facts.today  # then what was due before today is there today, and not on its day
     taken = [p for p, own in uses.items() if p in out or begun or any(use.kind == "order" for use in own)]
-    comes = _comes(work, lots, taken, spoiled_units(clearing, work.facts, work.position))
+    comes = _comes(work, lots, taken, spoiled_units(clearing, work.facts, work.position, work.starts, work.calendar))
     pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
     of_out: list[tuple[Comes, Peg]] = []
     of_stock: list[tuple[str, Peg]] = []

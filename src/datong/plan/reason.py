@@ -95,7 +95,7 @@ class Reasons:
         for (product, market, bucket), part in parts_ordered(demand.netting).items():
             self.parts_ordered[product].append((market, bucket, part))
         self.totals: dict[str, SortedDemand] = {}
-        self.spoiled = spoiled_units(clearing, work.facts, work.position)
+        self.spoiled = spoiled_units(clearing, work.facts, work.position, work.starts, work.calendar)
         self.sourcing = sourcing_shares(state, work.facts, work.starts)
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         self.picked: dict[Lot, list[tuple[str, float]]] = defaultdict(list)
