@@ -12,6 +12,9 @@ from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.questions.replenish import replenishment
+from datong.questions.since.rows import Naming
+from datong.questions.since.this_week import this_week
+from datong.questions.tables_out import run_tables
 
 MONDAY = date(2026, 1, 5)
 
@@ -92,6 +95,26 @@ def test_orders_are_due_for_release_before_they_come_within_the_fence() -> None:
     """The next cycle would not propose them any more. Without a fence only those of the first week are due."""
     due = {days: [m.order.start for m in run(state({"P": days})).messages] for days in (0, 7, 8)}
     assert due == {days: [MONDAY + timedelta(weeks=week)] for days, week in ((0, 0), (7, 1), (8, 2))}
+
+
+def test_what_is_due_for_its_fence_alone_is_told_apart_from_what_starts_now() -> None:
+    """Q starts in the first week; the first order of P in the second, and is due now for its fence alone."""
+    of = state(
+        {"P": 7},
+        products=[
+            {"product": "P", "price": 100.0, "release_fence_days": 7},
+            {"product": "Q", "price": 100.0, "release_fence_days": None},
+        ],
+        offers=[{"offer": p.lower(), "product": p, "price": 2.0} for p in ("P", "Q")],
+        demand=[
+            {"demand": f"{p}{t}", "product": p, "due": MONDAY + timedelta(weeks=t), "units": 10.0}
+            for p, t in (("P", 1), ("Q", 0))
+        ],
+    )
+    found = [row.text for row in this_week(None, of, run_tables(run(of)), Naming(of)) if row.kind == "release"]
+    (told,) = found
+    assert "Give out by 2026-01-11 (2: 1 to start by then, 1 because of a release fence)" in told.text("en")
+    assert "共 2 张：1 张届时应开工、下单或发货，1 张" in told.text("zh")
 
 
 def test_replenish_orders_nothing_within_the_fence() -> None:

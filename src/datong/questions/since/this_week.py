@@ -71,6 +71,10 @@ def _release(state: State, tables: Mapping[str, pa.Table], naming: Naming, apart
     due = due.filter(pc.invert(of_apart))
     if not due.num_rows:
         return Row("to_do", "nothing_due", message(f"since.nothing_due{suffix}", **words))
+    fenced = pc.sum(pc.greater_equal(due["start"], pa.scalar(end, pa.date32()))).as_py() or 0
+    if fenced:  # due since the next cycle may not propose it any more (dispatch)
+        suffix += "_fenced"
+        words |= {"start": due.num_rows - fenced, "fenced": fenced}
     orders = planned_orders({"orders": due, "reasons": tables["reasons"].slice(0, 0)})
     first = most_valuable(orders, len(orders))
     names = [
