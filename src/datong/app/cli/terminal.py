@@ -23,7 +23,7 @@ from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.counted_on import counted_on_lines
-from datong.app.wording.late import scarce_words
+from datong.app.wording.late import both_words
 from datong.app.wording.names import Names
 from datong.app.wording.replay_verdict import (
     MEASURES,
@@ -402,15 +402,16 @@ def need_words(
     units = figures.fitting(row["lost_units" if is_lost else "late_units"])
     what = {"units": units, "product": names.called(row["product"]), "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
-    scarce = (
-        scarce_words(row["binding"], row["needed_unit"], short_together(row), names, language) if row["binding"] else ""
-    )
+    scarce = names.thing(row["binding"], row["needed_unit"]) if row["binding"] else ""
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
     if row["needed_amount"] is None and row["product"] in held:
         return said + say("balance.need_held", language, name=names.called(held[row["product"]]))
     if row["needed_amount"] is None and row["binding"]:
-        key = "balance.need_both" if short_together(row) else "balance.need_more"
-        return said + say(key, language, name=scarce, then=when(row["binding_bucket"]))
+        where = {"name": scarce, "then": when(row["binding_bucket"])}
+        if beside := short_together(row):
+            called = both_words([names.called(one) for one in beside], language)
+            return said + say("balance.need_both", language, beside=called, **where)
+        return said + say("balance.need_more", language, **where)
     if row["needed_amount"] is None and row["kept_for"]:
         key = "balance.need_sent" if days is None else "balance.need_sent_or_days"
         return said + say(key, language, days=days or "", who=row["kept_for"])

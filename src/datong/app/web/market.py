@@ -35,7 +35,7 @@ from datong.app.web.page_elements import (
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, rounded
-from datong.app.wording.late import both_words, cause_of, scarce_words
+from datong.app.wording.late import both_words, cause_of
 from datong.app.wording.late import cause_words as late_words
 from datong.app.wording.names import Names
 from datong.app.wording.quotes import quote_lines, waits_lines
@@ -235,11 +235,13 @@ def takes_words(visit: Visit, row: Mapping[str, Any], names: Names) -> str:
     if lacks or cause_of(dict(row))[0] not in ("kept", "scarce"):
         told = {**row, "due": None if row["is_expected"] else row["bucket"]}
         return late_words(told, lacks, names, visit.served.chain_thread.settings, visit.language) + later
-    name = scarce_words(row["binding"], row["needed_unit"], short_together(row), names, visit.language)
+    name = names.thing(row["binding"], row["needed_unit"])
     when = when_words(visit, row["binding_bucket"])
     if row["needed_amount"] is None:
-        key = "takes_both" if short_together(row) else "takes_more_than"
-        return visit.say(f"web_market.{key}", name=name, when=when) + later
+        if beside := short_together(row):
+            called = both_words([names.called(one) for one in beside], visit.language)
+            return visit.say("web_market.takes_both", name=name, when=when, beside=called) + later
+        return visit.say("web_market.takes_more_than", name=name, when=when) + later
     key = "takes_hours" if row["needed_unit"] == "hour" else "takes_units"
     said = visit.say(f"web_market.{key}", amount=figures.fitting(row["needed_amount"]), name=name, when=when)
     kept = visit.say("web_market.takes_kept", who=row["kept_for"]) if row["kept_for"] else ""

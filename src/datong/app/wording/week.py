@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from datong.app.wording import figures
 from datong.app.wording.columns import rounded
-from datong.app.wording.late import most_important, scarce_words
+from datong.app.wording.late import both_words, most_important, scarce_words
 from datong.app.wording.proposed_orders import buckets_late
 from datong.app.wording.view import RunView
 from datong.model.calendar import Calendar
@@ -305,7 +305,9 @@ def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
         return view.say("week.binding", **what)
     when = view.when(first[0]["binding_bucket"])
     if found["beside"]:
-        return view.say("week.binding_both", **what, when=when)
+        what["name"] = view.names.thing(found["binding"], found["unit"])
+        beside = both_words([view.names.called(one) for one in found["beside"]], view.language)
+        return view.say("week.binding_both", **what, beside=beside, when=when)
     if first[0]["needed_amount"] is None:
         return view.say("week.binding_when", **what, when=when)
     amount = figures.fitting(first[0]["needed_amount"])
