@@ -44,3 +44,12 @@ def test_of_things_that_are_short_none_is_said_not_to_do_alone(beside: list[str]
 def test_of_one_thing_it_is_not_said_that_more_would_not_do() -> None:
     assert "would not serve" not in told()
     assert "how much more of it would serve them was not tried" in told()
+
+
+def test_a_release_fence_is_named_without_days_where_it_takes_none() -> None:
+    fenced = {"binding": "", "binding_bucket": None, "fenced_until": NEXT, "soonest_start": NEXT, "soonest_days": 0}
+    assert told(**fenced).endswith("it lies within the release fence: no new order starts before 2026-01-12.")
+    assert told(**fenced | {"needed_days": 7}).count("asked for 7 days later") == 1
+    assert "and it takes 3 days" in told(**fenced | {"soonest_days": 3})
+    late = told(**fenced | {"fenced_until": None})
+    assert "nothing can be there by then" in late and "fence" not in late

@@ -19,7 +19,10 @@ SEEDS = range(40)
 KINDS = {
     "report.gap.kept": "kept",
     "report.gap.sent": "sent",
-    **dict.fromkeys(("report.gap.no_time_days", "report.gap.no_time_start", "report.gap.fenced"), "no_time"),
+    **{
+        f"report.gap.{key}": "no_time"
+        for key in ("no_time_days", "no_time_start", "no_time_at_once", "fenced", "fenced_at_once")
+    },
     "report.gap.no_binding": "dearer",
     "plan.why_late.was_due": "was_due",
     **{

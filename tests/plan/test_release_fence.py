@@ -11,6 +11,7 @@ from datong.cycle import CycleResult, run_cycle
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.questions.demand_totals import short_by_cause
 from datong.questions.replenish import replenishment
 from datong.questions.since.rows import Naming
 from datong.questions.since.this_week import this_week
@@ -66,6 +67,32 @@ def test_what_is_late_says_that_it_lies_within_the_fence() -> None:
     assert "处于下达围栏内：2026-01-13 之前不下新订单" in told(result, "P", "zh")
     free = run(state({}))
     assert all(r["fenced_until"] is None for r in free.clearing.gaps.to_pylist())
+
+
+def test_what_is_lost_though_it_waits_beyond_the_fence_is_lost_for_what_is_short_then() -> None:
+    """P comes from the second week on, when L makes 2 a week of the 10 that are asked for in each: those of
+    the first week are lost, though they wait, and the hours after the fence are short."""
+    made = {
+        "offers": [],
+        "recipes": [{"recipe": "r", "product": "P", "line": "L", "hours_per_unit": 1.0, "setup_cost": 1.0}],
+        "lines": [{"line": "L", "hours_per_week": 2.0}],
+    }
+    rows = [r for r in run(state({"P": 7}, **made)).clearing.gaps.to_pylist() if r["lost_units"] > r["late_units"]]
+    assert MONDAY in [r["bucket"] for r in rows]
+    assert {(r["binding"], r["fenced_until"]) for r in rows} == {("L", None)}
+
+
+def test_what_does_not_wait_beyond_the_fence_is_lost_for_the_fence() -> None:
+    """Whoever asks in the first week does not wait: the fence alone is in the way, the hours would do."""
+    waits = [
+        {"demand": f"d{t}", "product": "P", "due": MONDAY + timedelta(weeks=t), "units": 10.0, "max_late_days": 0}
+        for t in range(3)
+    ]
+    gaps = run(state({"P": 7}, demand=waits)).clearing.gaps
+    (row,) = (r for r in gaps.to_pylist() if r["lost_units"] > 0)
+    assert (row["bucket"], row["binding"], row["fenced_until"]) == (MONDAY, "", MONDAY + timedelta(weeks=1))
+    said = short_by_cause({"gaps": gaps}, {})
+    assert {r["cause"]: r["units"] for r in said if r["units"]} == {"fenced": 10.0}
 
 
 def test_a_component_within_its_fence_is_the_cause() -> None:

@@ -110,7 +110,7 @@ def read_back(
 
     def in_the_way(product: IntArray, units: Units) -> Binding:
         if lots is None or not (any(w.sets_up for w in market.ways.facts) or _smallest(market)):
-            return by_prices(market, product, units, ways, scarcity)
+            return by_prices(market, product, units, outcome, ways, scarcity)
         return by_orders(market, product, units, outcome, told, solution.started, lots)
 
     def why(product: IntArray, units: Units) -> tuple[Binding, Kept, Later]:

@@ -75,16 +75,27 @@ class Binding:
     beside: pa.ListArray
 
 
-def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
+def by_prices(
+    market: Market, demanded: IntArray, units: Units, outcome: Outcome, ways: FloatArray, scarcity: Scarcity
+) -> Binding:
     """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
-    product there and then; of a component that can be had, what takes most of its own price, and so on down."""
+    product there and then; of a component that can be had, what takes most of its own price, and so on down. What
+    is lost behind a release fence could have come later: then of the first bucket in which it would be there.
+    """
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     cheapest = cheapest_ways(market, ways)
     sources = _sources(market, ways, cheapest, scarcity)
-    there = _last_there(cheapest)[demanded[d], t]
-    d, t, there = d[there >= 0], t[there >= 0], there[there >= 0]
+    last = _last_there(cheapest)
+    there = last[demanded[d], t]
+    latest = _latest(market, demanded, units, outcome)[d, t]
+    first = (last[demanded[d]] >= 0).argmax(axis=1)
+    waits = (there < 0) & (first > t) & (first <= latest)
+    there = np.where(waits, last[demanded[d], first], there)
+    d, t, waits, there = d[there >= 0], t[there >= 0], waits[there >= 0], there[there >= 0]
     best = cheapest[demanded[d], there]
     top, bucket, per_unit = _traced(market, scarcity, sources, best, there - market.ways.lead[best])
+    told = ~waits | (top.kind >= 0)
+    d, t, bucket, per_unit, top = d[told], t[told], bucket[told], per_unit[told], top.where(told)
     named = zip(top.kind.tolist(), top.thing.tolist(), strict=True)
     names = np.array([name_of(market, kind, thing) if kind >= 0 else "" for kind, thing in named], dtype=object)
     is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
@@ -100,6 +111,23 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
     needed[d, t] = per_unit * (units.late + units.lost)[d, t]
     alone = pa.nulls(len(cells), pa.list_(pa.string()))
     return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed, alone)
+
+
+def _latest(market: Market, demanded: IntArray, units: Units, outcome: Outcome) -> IntArray:
+    """(product asked for, bucket) the last bucket of the horizon in which what is lost there would still be taken,
+    where more is lost than late and a release fence closes the start in time; of all else the bucket itself."""
+    told, product = service(market, outcome), market.demand.product
+    lost = told.refused + told.never > NOTHING
+    waits = np.zeros((len(market.products), market.buckets), dtype=np.int64)
+    np.maximum.at(
+        waits, product, np.where(lost, np.minimum(market.rules.max_lateness.wait, market.buckets)[:, None], 0)
+    )
+    latest = np.broadcast_to(np.arange(market.buckets), units.lost.shape).copy()
+    if any(way.fenced_until for way in market.ways.facts):
+        for d, t in zip(*np.nonzero(units.lost > np.maximum(units.late, NOTHING)), strict=True):
+            if fence_of(market, int(demanded[d]), int(t)) is not None:
+                latest[d, t] = min(int(t + waits[demanded[d], t]), market.buckets - 1)
+    return latest
 
 
 def _last_there(cheapest: IntArray) -> IntArray:
@@ -220,12 +248,13 @@ def by_orders(
     """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time, or
     whose order before that could grow, and that lacks least: of its line's hours, its components and its limit the one
     that allows the fewest units; of a component, what keeps its own ways from bringing more. Nothing is in the way
-    where a way has room for a lot, or where a lot would cost more than the units are worth on time.
+    where a way has room for a lot, or where a lot would cost more than the units are worth on time. What is lost
+    behind a release fence could have come later: then of the buckets in which it still waits.
 
     started, lots: (way, bucket) units and orders started.
     """
     left = _Left(market, outcome, prices, started, lots)
-    worth = _worth_on_time(market, demanded, units, outcome)
+    worth, latest = _worth_on_time(market, demanded, units, outcome), _latest(market, demanded, units, outcome)
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
@@ -235,6 +264,7 @@ def by_orders(
         product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
         found = left.obstacles(product, int(t), missing, saves, come_later=units.lost[d, t] < LEAST_TOLD)
+        found = found or left.while_it_waits(product, range(int(t) + 1, int(latest[d, t]) + 1), missing, saves)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -318,6 +348,12 @@ class _Left:
             obstacle = self._obstacle(way, start, missing, above | {product}, takes_until)
             found.append((obstacle, start, names[way].name))
         return found
+
+    def while_it_waits(self, product: int, buckets: range, missing: float, worth: float) -> list[_Found]:
+        """`obstacles` of all later buckets in which units that are lost would still be taken; none where a way has room
+        in one of them: then they are lost for what it costs to be late."""
+        found = [one for bucket in buckets for one in self.obstacles(product, bucket, missing, worth)]
+        return [] if any(obstacle is None for obstacle, _, _ in found) else found
 
     def _next_smaller(self, way: int, start: int, missing: float) -> int | None:
         """Buckets after which the next order of the way is as much smaller as a lot for the missing good units is

@@ -42,10 +42,14 @@ def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
     not the plan's first, or the release fence that keeps it from an earlier one. An earlier version of Datong kept
     neither. unit: of buckets."""
     rounded, days, start = message(f"plan.rounded_{unit}"), row.get("soonest_days"), row.get("soonest_start")
+    if days == 0 and row.get("fenced_until") is not None:
+        return message("report.gap.fenced_at_once", until=row["fenced_until"])
     if days is not None and row.get("fenced_until") is not None:
         return message("report.gap.fenced", until=row["fenced_until"], days=days, rounded=rounded)
     if days is None:
         return message("report.gap.no_time", rounded=rounded)
     if start is None:
         return message("report.gap.no_time_days", days=days, rounded=rounded)
+    if days == 0:
+        return message("report.gap.no_time_at_once", start=message(f"plan.{unit}", day=start))
     return message("report.gap.no_time_start", start=message(f"plan.{unit}", day=start), days=days, rounded=rounded)

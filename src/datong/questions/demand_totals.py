@@ -149,8 +149,8 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
 
     cause: 'scarce' (of `binding` there is too little), 'kept' (what lies there of it is kept for others), 'held'
     (`binding` is held back), 'was_due' (due before the plan begins, and served at once), 'sent' (what lay there was
-    sent elsewhere, as kept_for of the most units says), 'no_time' (nothing ordered now would be there in time),
-    'dearer' (it would cost more than it is worth).
+    sent elsewhere, as kept_for of the most units says), 'fenced' (a release fence closes the start that would be in
+    time), 'no_time' (nothing ordered now would be there in time), 'dearer' (it would cost more than it is worth).
     """
     gaps = tables["gaps"]
     waits = pc.is_in(gaps["product"], pa.array(list(lacks), pa.string()))
@@ -161,9 +161,12 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     sooner = not_at_once(own)
     sent = pc.and_(unbound, pc.is_valid(own["kept_for"]))
     found.append(_sent(own.append_column("short", short).filter(pc.and_(sent, sooner))))
+    no_start = pc.and_(sooner, pc.and_(no_way, pc.invert(sent)))
+    fenced = pc.and_(no_start, _is_fenced(own))
     kinds = (
         ("was_due", pc.invert(sooner)),
-        ("no_time", pc.and_(sooner, pc.and_(no_way, pc.invert(sent)))),
+        ("fenced", fenced),
+        ("no_time", pc.and_(no_start, pc.invert(fenced))),
         ("dearer", pc.and_(sooner, pc.invert(no_way))),
     )
     for cause, told in kinds:
@@ -172,6 +175,13 @@ def short_by_cause(tables: Mapping[str, pa.Table], lacks: Mapping[str, str]) -> 
     for row in gap_totals(gaps.filter(waits), "product"):
         held[lacks[row["product"]]] = held.get(lacks[row["product"]], 0.0) + row["short_units"]
     return found + [_of_cause("held", product, units) for product, units in held.items()]
+
+
+def _is_fenced(gaps: pa.Table) -> pa.ChunkedArray | pa.Array:
+    """(row,) whether a release fence closes the start; an earlier version did not keep it."""
+    if "fenced_until" not in gaps.column_names:
+        return pa.repeat(pa.scalar(False), gaps.num_rows)
+    return pc.is_valid(gaps["fenced_until"])
 
 
 def _sent(rows: pa.Table) -> Row:

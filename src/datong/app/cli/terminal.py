@@ -41,7 +41,7 @@ from datong.app.wording.waits_longer import later_line
 from datong.app.wording.week import behind_the_days
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
-from datong.model.late_causes import short_together
+from datong.model.late_causes import no_time_words, short_together
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.compare import ADDED, BOTH, DUE_MOVED, MOVED, REMOVED, RESIZED, SAME, Comparison
@@ -415,6 +415,9 @@ def need_words(
     if row["needed_amount"] is None and row["kept_for"]:
         key = "balance.need_sent" if days is None else "balance.need_sent_or_days"
         return said + say(key, language, days=days or "", who=row["kept_for"])
+    if row["needed_amount"] is None and row.get("fenced_until") is not None:
+        key = "balance.need_fenced" if days is None else "balance.need_fenced_or_days"
+        return said + say(key, language, days=days or "", why=no_time_words(row, settings.calendar.unit).text(language))
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "", rounded=rounded(settings, language))

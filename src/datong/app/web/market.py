@@ -192,6 +192,8 @@ def cause_words(visit: Visit, one: Lost) -> str:
         return visit.say("report.gap.held", name=one.name)
     if one.cause == "was_due":
         return visit.say("report.late.cause_was_due")
+    if one.cause == "fenced":
+        return visit.say("report.gap.fenced_any")
     if one.cause == "no_time":
         return visit.say("report.gap.no_time", rounded=rounded(visit.served.chain_thread.settings, visit.language))
     return visit.say("report.gap.no_binding_expected" if one.is_expected else "report.gap.no_binding")
