@@ -594,3 +594,20 @@ def test_a_component_that_others_would_leave_for_another_one_is_not_short():
 
     assert told(20.0) == [(10.0, "L", None, 10.0)]
     assert [lost for lost, *_ in told(30.0)] == [0.0]
+
+
+def test_what_takes_several_steps_takes_the_days_of_all_of_them():
+    """A day for the first step and two for the second: what is wanted in the first week would be there after three."""
+    step = {"recipe": "A", "hours_per_unit": 1.0, "line": "L"}
+    steps = [step | {"step": f"s{n}", "sequence": n, "lead_days": float(n)} for n in (1, 2)]
+    found = cleared(
+        state_of(
+            late_days=14,
+            asked=5.0,
+            recipes=[{"recipe": "A", "product": "A", "cost_per_unit": 1.0}],
+            recipe_steps=steps,
+            lines=[{"line": "L", "hours_per_week": 40.0}],
+        )
+    )
+    first = next(r for r in found.gaps.to_pylist() if r["bucket"] == MONDAY)
+    assert (first["late_units"] > 0, first["soonest_days"]) == (True, 3)

@@ -604,7 +604,7 @@ def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
 
 def soonest_ways(market: Market) -> IntArray:
     """(product, 2) of the way that is there soonest of all that may start: the bucket of its first start, and days from
-    there until its units are there; -1 where none may start."""
+    there until its units are there, of the last step of a recipe those of all its steps; -1 where none may start."""
     found = np.full((len(market.products), 2), -1, dtype=np.int64)
     besides = market.rules.co_products
     may = np.concatenate([np.arange(len(market.ways)), besides.way])
@@ -612,10 +612,23 @@ def soonest_ways(market: Market) -> IntArray:
     opens = market.ways.is_open[may].any(axis=1)
     may, product = may[opens], product[opens]
     first, lead = market.ways.is_open[may].argmax(axis=1), market.ways.lead[may]
-    days = np.array([market.ways.facts[way].lead_days for way in may], dtype=np.int64)
+    days = _days_of_steps(market)[may]
     in_turn = np.lexsort((days, first + lead))[::-1]  # the soonest is written last
     found[product[in_turn]] = np.column_stack([first, days])[in_turn]
     return found
+
+
+def _days_of_steps(market: Market) -> IntArray:
+    """(way) days from its start until its units are there; of a step of a recipe, from the start of the first one."""
+    days = np.array([way.lead_days for way in market.ways.facts], dtype=np.int64)
+    steps = [w for w, way in enumerate(market.ways.facts) if way.place is not None]
+    soonest: dict[int, int] = {}
+    for w in sorted(steps, key=lambda w: market.ways.facts[w].place or (0, 0, "")):
+        takes = market.uses.component[market.uses.way == w].tolist()
+        days[w] += max((soonest[part] for part in takes if part in soonest), default=0)
+        product = int(market.ways.product[w])
+        soonest[product] = min(soonest.get(product, int(days[w])), int(days[w]))
+    return days
 
 
 def fence_of(market: Market, product: int, bucket: int) -> date | None:
