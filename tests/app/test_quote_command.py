@@ -202,8 +202,8 @@ def test_what_is_only_refused_is_no_price(tmp_path: Path, capsys: pytest.Capture
     assert (told["served"], told["marginal"], told["money"]) == (False, False, pytest.approx(84))
     assert (told["kind"], told["earliest"], told["earliest_normal"]) == (None, None, None)
     for language, words in (
-        ("en", "No plan was found that serves it for less than refusing it costs: with it 7 units more of P"),
-        ("zh", "未找到以低于缺交的代价"),
+        ("en", "With the order in the plan, 7 units more of P are not served, of this order or of others"),
+        ("zh", "将多缺交 7 件（该单或其他订单）"),
     ):
         printed = run(
             capsys, "quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "7", "--lang", language
