@@ -22,8 +22,7 @@ def shares_told(market: Market, started: FloatArray) -> tuple[Finding, ...]:
             "sourcing.missed_one",
             code=rule.rows[r][1],
             product=rule.rows[r][2],
-            wanted=round(float(rule.share[r]), 3),
-            share=round(float(own[r] / every[r]), 3),
+            **_apart(float(own[r] / every[r]), float(rule.share[r])),
             units=shown(float(short[r])),
         )
         for r in np.argsort(-short, kind="stable").tolist()
@@ -33,3 +32,12 @@ def shares_told(market: Market, started: FloatArray) -> tuple[Finding, ...]:
         return ()
     names = listed(missed)
     return (finding("warning", "sourcing.missed", "sourcing shares", count=len(missed), names=names),)
+
+
+def _apart(share: float, wanted: float) -> dict[str, str]:
+    """Two shares as percentages, with the fewest digits, at most three, with which they differ."""
+    for digits in range(4):
+        told = {"share": f"{share:.{digits}%}", "wanted": f"{wanted:.{digits}%}"}
+        if told["share"] != told["wanted"]:
+            break
+    return told

@@ -169,7 +169,7 @@ def stock_told(market: Market, stock: FloatArray, settings: ChainSettings) -> tu
             what=names[k],
             smallest=shown(float(rule.smallest[k].mean())),
             economic=shown(float(economic[k].mean())),
-            money=shown(float(difference[k].mean()) / weeks),
+            money=round(float(difference[k].mean()) / weeks, 2),
             currency=settings.currency,
         )
         for k in np.argsort(-difference.sum(axis=1), kind="stable").tolist()
