@@ -100,3 +100,26 @@ def test_the_reason_of_the_dearer_order_is_its_share() -> None:
     english, chinese = (" ".join(c.text.text(lang) for o in by_b for c in o.causes) for lang in ("en", "zh"))
     assert "b is to bring 40% of P" in english
     assert "b 应供应 P 的 40%" in chinese
+
+
+def test_a_share_that_is_nearly_met_is_told_with_the_digits_that_make_it_true() -> None:
+    """Of 199 in whole units 40% are 79.6: 79 come of b, since one more costs 1 more."""
+    each = {"sourcing_share_cost_per_unit": 2.0, "lot_multiple_units": 1.0}
+    result = run(state(each | {"sourcing_share": 0.6}, each | {"sourcing_share": 0.4}, 199.0))
+    assert brought(result) == {"a": 120.0, "b": 79.0}
+    (told,) = (f for f in result.decision.findings if "sourcing share" in f.text("en"))
+    assert "b brings 39.7% of P instead of 40.0%, 0.6 too few" in told.text("en")
+    assert "b 供应 P 的 39.7%，应为 40.0%" in told.text("zh")
+
+
+def test_the_next_best_way_costs_what_it_would_for_the_units_of_the_order() -> None:
+    """20 by a at 1.5, its price from 10 on. b may bring 15, 10 of them at 3 and 5 at 2: 40 / 15 - 1.5 more a unit."""
+    breaks = [
+        {"offer": "a", "min_units": 10.0, "cost_per_unit": 1.5, "applies_to": "all"},
+        {"offer": "b", "min_units": 10.0, "cost_per_unit": 2.0, "applies_to": "above"},
+    ]
+    (order,) = run(state({}, {"units_per_week": 15.0}, 20.0, offer_price_breaks=breaks)).plan.orders
+    told = " ".join(c.text.text("en") for c in order.causes)
+    assert order.units == 20 and order.offer == "a"
+    assert "the next best way, b, would cost 1.17 CNY more a unit, and bring 15 of them at most" in told
+    assert "且至多 15 件" in " ".join(c.text.text("zh") for c in order.causes)

@@ -32,9 +32,9 @@ from datong.network.netting_told import part_words
 from datong.network.price_breaks import PriceBreak, break_of
 from datong.network.sourcing_shares import sourcing_shares
 from datong.network.stock_on_hand import SinceCount
-from datong.network.ways import OnLine, Way, lead_buckets
+from datong.network.ways import OnLine, Way, lead_buckets, of_units
 from datong.network.working_days import Course, OpenDays
-from datong.plan.days_within_bucket import Days
+from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.instead_of_refused import refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.order_words import MOST_NAMED, MOST_ROWS, NOTHING, PIECE, OrderWords
@@ -687,23 +687,33 @@ class Reasons:
         return causes
 
     def _alternative_causes(self, lot: Lot) -> list[Cause]:
-        """The next best way to have the units in the same bucket, where it is dearer by its own cost; where it is not,
-        the share of its product that this one is to bring."""
-        own, row = self._way_cost(lot.way), lot.way.row or lot.way.name
-        others = []
+        """The next best way to have the units in the same bucket, where it is dearer by its own cost for as many, or as
+        many as it may bring; where it is not, the share of its product that this one is to bring."""
+        own, row = self._way_cost(lot.way, lot.units), lot.way.row or lot.way.name
+        good, of_row = lot.units * lot.way.yield_share, defaultdict[str, list[tuple[Way, int]]](list)
         for way in self.work.ways_of[lot.way.product]:
             start = lot.arrive - lead_buckets(way, self.work.calendar)
             name = way.row or way.name
             if name != row and start >= self.work.first_start and way.is_open(self.work.starts[start]):
-                others.append((self._way_cost(way) - own, name, way))
+                of_row[name].append((way, start))
+        others = []
+        for name, ways in of_row.items():
+            by_break = sorted((way for way, _ in ways), key=lambda way: way.from_units or 0.0)
+            for way, start in ways:
+                wanted = good / way.yield_share
+                units = min(wanted, self._most_units(way, start))
+                if units > NOTHING and way in of_units(by_break, units):
+                    others.append((self._way_cost(way, units) - own, name, way, units if units < wanted else None))
         if not others:
             return []
-        more, name, way = min(others, key=lambda o: o[:2])
+        more, name, way, most = min(others, key=lambda o: o[:2])
         if more <= NOTHING:
             return self._share_causes(lot)
         line = None if way.line in self.work.facts.shared else way.line
         key = "plan.cause.dearer" if line is None else "plan.cause.dearer_line"
         text = message(key, way=name, line=line or "", more=shown(more), currency=self.currency)
+        if most is not None:
+            text = message("plan.cause.dearer_most", dearer=text, most=shown(most * way.yield_share))
         return [Cause("balance", text, "recipes", (f"recipes:{name}",)) if line else Cause("balance", text)]
 
     def _share_causes(self, lot: Lot) -> list[Cause]:
@@ -715,13 +725,20 @@ class Reasons:
                 return [Cause("balance", text)]
         return []
 
-    def _way_cost(self, way: Way) -> float:
-        """Money for a good unit, its components at what they cost where nothing is scarce."""
-        parts = sum(use.units_per_unit * self.work.plain_cost.get(use.component, 0.0) for use in way.uses)
-        return (way.cost_per_unit + parts) / way.yield_share
+    def _most_units(self, way: Way, start: int) -> float:
+        """Units that a way may start in a bucket."""
+        if way.line is not None and way.line in self.work.facts.shared and way.hours_per_unit > 0:
+            return float(self.work.facts.line_hours[way.line][start]) / way.hours_per_unit
+        return way.units_per_week * self.work.calendar.bucket_days / 7
 
-    def _conclusion(self, lot: Lot, start: date, due: date) -> Cause:
-        way = lot.way
+    def _way_cost(self, way: Way, units: float) -> float:
+        """Money for a good unit of an order of so many, by its price break, its components at what they cost where
+        nothing is scarce."""
+        parts = sum(use.units_per_unit * self.work.plain_cost.get(use.component, 0.0) for use in way.uses)
+        return (way.cost_per_unit + way.paid_more / units + parts) / way.yield_share
+
+    def _conclusion(self, lot: Lot, days: Days) -> Cause:
+        way, due = lot.way, named_due(self.work, lot, days)
         line = None if way.line in self.work.facts.shared else way.line
         key = f"plan.so.{way.kind}" if way.kind != "make" or line is None else "plan.so.make_on"
         step = {}
