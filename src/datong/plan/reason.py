@@ -129,7 +129,7 @@ class Reasons:
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
             for s in self.signals.of(lot)[:MOST_SIGNALS]
         ]
-        return (*causes, *self._day_causes(lot, days, pegs), self._conclusion(lot, days.start, days.due))
+        return (*causes, *self._day_causes(lot, days, pegs), self._conclusion(lot, days))
 
     @cached_property
     def known(self) -> dict[Item, int]:
@@ -751,12 +751,12 @@ class Reasons:
             amount=self._amount(lot),
             product=self.words.called(way.product),
             line=line or "",
-            start=start,
+            start=days.start,
             due=due,
             from_site=way.from_site or "",
             site=way.site or "",
         )
-        return Cause("plan", text)
+        return Cause("plan", text if due == days.due else message("plan.so.later", so=text, done=days.due))
 
     def _amount(self, lot: Lot) -> Message:
         unit = self.words.unit_of(lot.way.product)
