@@ -213,6 +213,10 @@ def test_a_week_that_is_too_short_for_an_order_is_told_first(
     printed = " ".join(capsys.readouterr().out.split())
     assert "The hours of a line are too few for 1 order from the day of the week on which work can begin" in printed
     assert "(40 hours; L has about 16 from 2026-01-08)" in printed
+    assert "make A · Lamp × 40 2026-01-08 → 2026-01-09" in printed
+    assert (
+        "from 2026-01-08, done by 2026-01-09 as its order says, and by the hours left not before 2026-01-12" in printed
+    )
 
 
 def test_an_order_given_out_that_its_hours_do_not_let_come_in_time_is_told(
