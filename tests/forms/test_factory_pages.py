@@ -66,7 +66,7 @@ def test_an_order_is_answered_and_worked_to_its_end(browse, served, clock, langu
         ("offered", {"units": "99999999999"}, {"en": "tick that it is right", "zh": "请勾选"}),
         ("partly_done", {"good_units": "1,5"}, {"en": "whole number", "zh": "整数"}),
         ("partly_done", {"good_units": "a lot"}, {"en": "write digits only", "zh": "请只填数字"}),
-        ("done", {"good_units": "4000"}, {"en": "4000 units of an order of 40", "zh": "40 的单报了 4000"}),
+        ("done", {"good_units": "4000"}, {"en": "4,000 units of an order of 40", "zh": "40 的单报了 4,000"}),
         ("started", {"when": "2031-01-01"}, {"en": "offer another day", "zh": "新的交期请用"}),
     ],
 )

@@ -17,6 +17,7 @@ A_WRITE = "a write names its table, rows, source, moment and writer"
 LARGER = {
     "ledger/protocol.py: ingest": A_WRITE,
     "store/duckdb_ledger.py: ingest": A_WRITE,
+    "balance/rules/__init__.py: Rules": "the rules of the market, a field for each",
     "model/flow.py: PlannedOrder": A_ROW,
     "model/settings.py: ChainSettings": "the settings of chain.toml, a field for each",
     "model/tables.py: Column": "one column of tables.toml, a field for each key",
