@@ -99,12 +99,15 @@ def weeks(book: Book) -> dict[str, date]:
 
 
 def way_of(book: Book, order: Row, week: date) -> Row:
-    """The recipe, offer or lane of an order, as it holds in the week of its start."""
+    """The recipe, offer or lane of an order, as it holds in the week of its start; of an offer with price breaks, the
+    cheapest one that the order reaches."""
     name = order.get("Recipe") or order.get("Offer") or order.get("Lane")
     key = (name, order["Kind"], order["Product"], order.get("Site"), order.get("From site"))
     names = ("Way", "Kind", "Product", "Site", "From site")
-    (way,) = (r for r in book["Ways"] if tuple(r[n] for n in names) == key and holds(r, week))
-    return way
+    found = [r for r in book["Ways"] if tuple(r[n] for n in names) == key and holds(r, week)]
+    assert len(found) == 1 or order["Kind"] == "buy", found
+    reached = [r for r in found if len(found) == 1 or r["Smallest order (units)"] <= order["Units"] + 1e-6]
+    return min(reached, key=lambda r: order["Units"] * r["Cost of a unit (money)"] + r["Set-up of an order (money)"])
 
 
 # the checks of a reader, one by one --------------------------------------------------------------
