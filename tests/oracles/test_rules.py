@@ -228,7 +228,9 @@ def test_the_bound_meets_the_optimum(rule):
         assert bound <= cost + 1e-6 * max(abs(cost), 1.0), seed
         below += bound != pytest.approx(cost, rel=1e-6, abs=1e-5)
     assert there > 30
-    assert below <= (rule == "all")  # of one, prices of safety stock are cut to what no start earns by, co-products too
+    # Of one, prices of safety stock are cut to what no start earns by, co-products too; of another, the price of a
+    # substitute that may leave only while its row holds is in no bound.
+    assert below <= 2 * (rule == "all")
 
 
 @pytest.mark.parametrize("rule", [*RULES, "all"])

@@ -113,13 +113,14 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     out = {one.product for one in work.promised.comes}
     begun = work.starts[0] < work.facts.today  # then what was due before today is there today, and not on its day
     taken = [p for p, own in uses.items() if p in out or begun or any(use.kind == "order" for use in own)]
-    comes = _comes(work, lots, taken, spoiled_units(clearing, work.facts, work.position, work.starts, work.calendar))
+    spoiled = spoiled_units(clearing, work.facts, work.position, work.starts, work.calendar)
+    comes = _comes(work, lots, taken, spoiled)
     pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
     of_out: list[tuple[Comes, Peg]] = []
     of_stock: list[tuple[str, Peg]] = []
     before: dict[Lot, Before] = {}
     waits: dict[Lot, list[Wait]] = defaultdict(list)
-    gone, bad = _bad(work, clearing), defaultdict[Lot, dict[int, float]](dict)
+    gone, bad = _bad(work, clearing, spoiled), defaultdict[Lot, dict[int, float]](dict)
     for product, sources in comes.items():
         queue = _queue([*uses.get(product, ()), *gone.get(product, ())], sources)
         place = 0
@@ -173,14 +174,18 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
     )
 
 
-def _bad(work: Work, clearing: Clearing) -> Mapping[str, list[Use]]:
-    """By product, or label of a stock point, what goes bad: after everything else of its bucket."""
-    at, names = {s: t for t, s in enumerate(work.starts)}, work.facts.names_by_product
+def _bad(work: Work, clearing: Clearing, spoiled: Mapping[str, float]) -> Mapping[str, list[Use]]:
+    """By product, or label of a stock point, what goes bad: after everything else of its bucket. spoiled: product ->
+    units of its stock that go bad, the first to do so, which are in no source (see _comes) and so in no use."""
+    at, names, left = {s: t for t, s in enumerate(work.starts)}, work.facts.names_by_product, dict(spoiled)
     found: dict[str, list[Use]] = defaultdict(list)
-    rows = clearing.flow.filter(pc.greater(clearing.flow["wasted_units"], NOTHING))
+    rows = clearing.flow.filter(pc.greater(clearing.flow["wasted_units"], NOTHING)).sort_by("bucket")
     for product, site, bucket, units in tuples(rows, "product", "site", "bucket", "wasted_units"):
         label = names[product].get(site or "", product)
-        found[label].append(Use("bad", at[bucket], units, bucket))
+        of_stock = min(units, left.get(label, 0.0))
+        left[label] = left.get(label, 0.0) - of_stock
+        if units - of_stock > NOTHING:
+            found[label].append(Use("bad", at[bucket], units - of_stock, bucket))
     return found
 
 
