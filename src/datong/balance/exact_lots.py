@@ -64,6 +64,8 @@ OPTIONS_OF_A_PART: Options = {
 }
 # The same of a chain with components, whose parts are smaller: a product, or neighbouring buckets.
 OPTIONS_WITH_COMPONENTS: Options = {"mip_max_nodes": 10}
+# A start of a way that nothing limits is at most so many times all that is asked for.
+FAR = 100.0
 # Of a programme of at most so many columns: HiGHS decides it in a few nodes, and begins with a plan. To begin anew once
 # columns are fixed, and to jump for any plan at all, takes a third to a half of its time there, and finds nothing more.
 SMALL_COLUMNS = 1_000
@@ -287,7 +289,25 @@ def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArra
     wanted = np.maximum(in_steps(wanted, rules.step, up=True), rules.smallest)
     bounded = _never_pays(market)[way] | np.isinf(most)
     most = np.where(bounded, np.minimum(most, wanted[way]), most)
+    most = np.where(np.isinf(most), _far_beyond(market, rules), most)
     return in_steps(most, rules.step[way], up=False)
+
+
+def _far_beyond(market: Market, rules: LotRules) -> float:
+    """Units of one start that no plan comes near, of ways of which nothing says how much can be wanted: FAR times all
+    that is asked for, is to lie there, or is taken by orders that are out, in units of what most of goes into it; or
+    the largest of smallest lots. A row with 1e12 in it, as of a way without limit, has HiGHS search without an end."""
+    asked = sum(max(float(market.net_demand(d).max()), 0.0) for d in range(len(market.demand.product)))
+    held = float(market.rules.safety_stock.most(len(market.products)).sum())
+    taken = float(-np.cumsum(market.stock.fixed, axis=1).min(axis=1, initial=0.0).sum())
+    each = np.ones(len(market.products))  # units of a product that a unit of anything may take, through all levels
+    way, part = market.uses.way, market.uses.component
+    of_good = market.uses.units / market.ways.yield_share[way]
+    for product in reversed(market.products.order):
+        own = market.ways.product[way] == product
+        np.maximum.at(each, part[own], each[product] * of_good[own])
+    finite = rules.smallest[np.isfinite(rules.smallest)]
+    return FAR * max((asked + held + taken) * float(each.max()), float(finite.max(initial=0.0)), 1.0)
 
 
 def _hours_there(market: Market, way: IntArray, bucket: IntArray) -> FloatArray:
