@@ -289,7 +289,8 @@ def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArra
     wanted = np.maximum(in_steps(wanted, rules.step, up=True), rules.smallest)
     bounded = _never_pays(market)[way] | np.isinf(most)
     most = np.where(bounded, np.minimum(most, wanted[way]), most)
-    most = np.where(np.isinf(most), _far_beyond(market, rules), most)
+    if (unlimited := np.isinf(most)).any():
+        most = np.where(unlimited, _far_beyond(market, rules), most)
     return in_steps(most, rules.step[way], up=False)
 
 
