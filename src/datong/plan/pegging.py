@@ -95,7 +95,8 @@ class Pegged:
     takes of orders that are out and come in its bucket. of_out: the uses of what orders that are out bring.
     of_stock: the requests that stock serves, by product, of those due before today in the bucket that has begun. uses,
     comes: by product, everything that uses it, and what comes of it in the order in which it is there. bad: what of
-    each lot goes bad, by the bucket at whose end it does."""
+    each lot goes bad, by the bucket at whose end it does. spoiled: product -> units of stock with a day of expiry that
+    go bad, which are in no source."""
 
     pegs: dict[Lot, list[Peg]]
     before: dict[Lot, Before]
@@ -105,6 +106,7 @@ class Pegged:
     uses: Mapping[str, Sequence[Use]]
     comes: "Mapping[str, Sequence[Source]]"
     bad: Mapping[Lot, Mapping[int, float]]
+    spoiled: Mapping[str, float]
 
 
 def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
@@ -171,6 +173,7 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
         uses,
         comes,
         bad,
+        spoiled,
     )
 
 

@@ -42,7 +42,6 @@ from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.planning_inputs import Work
 from datong.plan.signals_behind import SignalsBehind
 from datong.plan.stock_kept import closing_units
-from datong.plan.stock_spoiled import spoiled_units
 from datong.plan.why_late import LateFor, WhyLate
 
 # How demand is forecast of which its own past tells little.
@@ -95,7 +94,6 @@ class Reasons:
         for (product, market, bucket), part in parts_ordered(demand.netting).items():
             self.parts_ordered[product].append((market, bucket, part))
         self.totals: dict[str, SortedDemand] = {}
-        self.spoiled = spoiled_units(clearing, work.facts, work.position, work.starts, work.calendar)
         self.sourcing = sourcing_shares(state, work.facts, work.starts)
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         self.picked: dict[Lot, list[tuple[str, float]]] = defaultdict(list)
@@ -333,7 +331,7 @@ class Reasons:
         causes = [Cause("plan", text, "stock" if rows else "", rows)]
         if moved := self._moved(before.stock_units, self._since_count(lot)):
             causes.append(Cause("plan", moved))
-        if (bad := self.spoiled.get(lot.way.product, 0.0)) >= LEAST_PART:
+        if (bad := self.found.spoiled.get(lot.way.product, 0.0)) >= LEAST_PART:
             place = self.work.facts.product_of(lot.way.product), self._site_of(lot)
             days = [day for day, _ in self.work.position.expiring.lots.get(place, ())]
             causes.append(Cause("plan", message("plan.cause.spoils", units=shown(bad), day=days[0]), "stock"))
