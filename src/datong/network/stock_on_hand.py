@@ -177,16 +177,15 @@ def last_counts(state: State) -> pa.Table:
     rows = _of_last_counts(state)
     product, products = codes(rows["product"])
     site, sites = codes(rows["site"].fill_null(""))
-    place, moment, kept = product * max(len(sites), 1) + site, microseconds(rows), np.arange(rows.num_rows)
-    places, at = np.unique(place[kept], return_inverse=True)
+    places, at = np.unique(product * max(len(sites), 1) + site, return_inverse=True)
     last = np.full(len(places), _NEVER)
-    np.maximum.at(last, at, moment[kept])
+    np.maximum.at(last, at, microseconds(rows))
     return pa.table(
         {
             "product": pa.array([products[p] for p in (places // max(len(sites), 1)).tolist()], pa.string()),
             "site": pa.array([sites[p] for p in (places % max(len(sites), 1)).tolist()], pa.string()),
             "happened_at": pa.array(_holds_from(last, state.settings), pa.int64()),
-            "units": pa.array(np.bincount(at, rows["units"].to_numpy()[kept], len(places)).astype(np.float64)),
+            "units": pa.array(np.bincount(at, rows["units"].to_numpy(), len(places)).astype(np.float64)),
         }
     )
 
