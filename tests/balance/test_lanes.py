@@ -13,6 +13,7 @@ from datong.network.committed import committed
 from datong.network.facts import chain_facts
 from datong.network.notices import notices
 from datong.network.position import position
+from datong.network.position_notices import position_notices
 from planning import plan
 from small_chain import MONDAY, chain, demand, press
 
@@ -278,6 +279,35 @@ def test_what_was_sent_on_a_transfer_is_on_the_way_for_the_lead_time_of_its_lane
         ("T1", 1.0, MONDAY + timedelta(days=7)),
         ("T1", 3.0, MONDAY + timedelta(days=7)),
     ]
+
+
+def transfer_without_lane(*lanes, stock=9.0, **order):
+    """What comes of a transfer of 4 to the shop S that names no lane, by stock point; and what is told of it."""
+    tables = two_factories(lead_days=7.0)
+    tables["lanes"] = [row for row in tables["lanes"] if row["lane"] in lanes]
+    tables["stock"] = [{"happened_at": BEFORE, "product": "A", "site": "F1", "units": stock}]
+    moved = {"order": "T1", "kind": "move", "product": "A", "site": "S", "units": 4.0, "locked": True}
+    tables["orders"] = [moved | {"start": MONDAY, "due": MONDAY + timedelta(days=7)} | order]
+    state = chain(2, **tables)
+    starts = state.settings.calendar.starts(MONDAY, 2)
+    facts, found = chain_facts(state, starts, nothing_learnt()), position(state)
+    comes = committed(facts, found, starts, state.settings.calendar, 0).units
+    told = [f.code for f in position_notices(state, nothing_learnt()) if f.source == "orders"]
+    return {point: units.tolist() for point, units in comes.items() if units.any()}, told
+
+
+def test_a_transfer_without_lane_leaves_where_the_only_lane_to_its_site_begins():
+    """4 of the 9 at F1 leave now for S, as F1-S alone ends there."""
+    assert transfer_without_lane("F1-S") == ({"A@F1": [5.0, 0.0], "A@S": [0.0, 4.0]}, [])
+
+
+def test_a_transfer_of_which_nobody_knows_where_it_leaves_is_told():
+    comes, told = transfer_without_lane("F1-S", "F2-S")
+    assert (comes, told) == ({"A@F1": [9.0, 0.0], "A@S": [0.0, 4.0]}, ["no_lane"])
+
+
+def test_without_lanes_a_transfer_changes_nothing_and_is_told():
+    assert transfer_without_lane() == ({"A": [9.0, 0.0]}, ["moved_in_pool"])
 
 
 def test_codes_with_the_sign_of_a_label_stay_apart():

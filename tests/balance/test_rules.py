@@ -190,8 +190,7 @@ def test_an_order_is_delivered_in_parts_no_smaller_than_it_says(smallest, most_d
     clearing = balance(state, given(state, A=[20.0, 0.0, 0.0]), nothing_learnt())
     assert clearing.total_cost == pytest.approx(cost)
     assert sorted((r["what"], r["units"]) for r in clearing.deliveries.to_pylist()) == told
-    # The bound is that of parts: 90, or where nothing may be late 1,020.
-    assert clearing.lower_bound == pytest.approx(90.0 if most_days else 1020.0)
+    assert clearing.lower_bound == pytest.approx(cost)
 
 
 def test_orders_of_a_group_are_delivered_together():
@@ -212,6 +211,7 @@ def test_orders_of_a_group_are_delivered_together():
         state = chain(3, **press(demand=rows_of))
         clearing = balance(state, given(state, A=[10.0, 10.0, 0.0]), nothing_learnt())
         assert clearing.total_cost == pytest.approx(cost)
+        assert clearing.lower_bound == pytest.approx(cost)
         assert {(r["demand"], r["what"]) for r in clearing.deliveries.to_pylist()} == told
     state = chain(3, **press(demand=grouped))
     market = pack(state, given(state, A=[10.0, 10.0, 0.0]), nothing_learnt(), position(state))

@@ -549,6 +549,11 @@ def kept(chain: Chain) -> list[Order]:
         left = r["units"] - good - max(told_scrap, sum(m["scrap_units"] for m in made))
         if left <= NOTHING:
             continue
+        if r["kind"] == "move" and not chain.rows("lanes"):  # within the one pool
+            continue
+        if r["kind"] == "move" and r.get("lane") is None:
+            ends = {lane["lane"] for lane in chain.rows("lanes") if _carries(lane, r)}
+            r = r | {"lane": ends.pop() if len(ends) == 1 else None}
         began = [e for e in events if e["state"] in ("started", "partly_done")]
         takes, told = None, r.get("recipe")
         if r["kind"] == "make" and (steps := steps_of(chain, told)):  # of the whole: one of its last step
@@ -581,6 +586,10 @@ def kept(chain: Chain) -> list[Order]:
             )
         )
     return found
+
+
+def _carries(lane: Row, order: Row) -> bool:
+    return lane["to_site"] == order.get("site") and lane.get("product") in (None, order["product"])
 
 
 def _counted_since(chain: Chain, component: str, start: datetime) -> bool:

@@ -63,6 +63,11 @@ def test_products_that_nobody_asks_for_are_named_and_so_are_launches() -> None:
         {"product": "B", "units": 1.0, "happened_at": moment},
         {"product": "C", "units": 1.0, "happened_at": moment, "state": "cancelled"},
     ]
+    assert "C, E, G" in said(state(products=products, sales=sales))["not_asked"]
+    # Somebody asked for a quote of C: what is not planned of `demand` is told by itself.
+    quote = {"demand": "Q", "product": "C", "due": day(3), "units": 1.0, "status": "quote"}
+    words = said(state(products=products, sales=sales, demand=[quote]))
+    assert "(A, E, G)" in words["not_asked"]
     found = state(products=products, sales=sales)
     assert unasked_products(found).launched == ("D", "F")
     assert unasked_products(found).left_out == ("C", "E", "G")

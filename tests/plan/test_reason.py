@@ -165,3 +165,34 @@ def test_what_is_made_weeks_after_a_shutdown_says_what_stands_in_the_way_just_be
     last = orders[-1]
     assert any(text.startswith("late: ") and "because P is short in the week of 2024-01-01" in text for text in last)
     assert "from then until it is made line L is full in the week of 2024-01-15 (9 of 9 h)" in last
+
+
+def bought_late(**row: object) -> dict[str, list[str]]:
+    """By product what the reason of its order says between the customers' orders and the stock: A comes in a week, B
+    in three, and 5 of each are wanted at once."""
+    state = chain(
+        6,
+        {"max_late_days": 99},
+        products=[{"product": p, "price": 100.0} for p in "AB"],
+        offers=[
+            {"offer": f"o{p}", "product": p, "price": 1.0, "lead_days": days} for p, days in (("A", 7.0), ("B", 21.0))
+        ],
+        demand=[{"demand": f"d{p}", "product": p, "due": MONDAY, "units": 5.0} | row for p in "AB"],
+    )
+    begun = head(state, nothing_learnt(), 0)
+    orders = written(begun, decide(begun)).orders
+    wanted = ("plan.cause.together", "plan.cause.complete", "plan.cause.at_least")
+    return {o.product: [c.text.text("en") for c in o.causes if c.text.key in wanted] for o in orders}
+
+
+def test_what_waits_for_others_of_its_group_says_so() -> None:
+    """A of a group with B is there with B, two weeks later than by itself."""
+    together = ["group G is delivered together (dA, dB)"]
+    assert bought_late(delivery_group="G") == {"A": together, "B": together}
+    assert bought_late(delivery_group=None) == {"A": [], "B": []}
+
+
+def test_what_is_late_says_how_it_is_to_be_delivered() -> None:
+    assert bought_late(min_delivery_units=5.0)["A"] == ["dA is delivered complete"]
+    assert bought_late(min_delivery_units=9.0)["A"] == ["dA is delivered complete"]
+    assert bought_late(min_delivery_units=2.0)["A"] == ["each delivery of dA is at least 2"]

@@ -17,9 +17,10 @@ from datong.balance.evaluate import Outcome
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import Later, served_later
 from datong.balance.solution import Prices, Solution
+from datong.balance.soonest import Soonest, soonest
 from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
-from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, fence_of, soonest_ways, units_of
+from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, fence_of, units_of
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
 from datong.network.price_breaks import break_of
@@ -77,6 +78,7 @@ GAPS_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("soonest_through", pa.string()),
         ("short_too", pa.list_(pa.string())),
         ("lost_dearer", pa.bool_()),
         ("fenced_until", pa.date32()),
@@ -500,8 +502,10 @@ def _gaps(
     needed = binding.needed[cell] * share
     whom = lying.whom.take(pa.array(place, mask=(missing <= NOTHING) | at_once[cell]))
     is_needed = (needed > 0) & (missing > NOTHING)
-    soonest = soonest_ways(market)[demanded[cell[0]]]
-    no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell] & (soonest[:, 0] >= 0)
+    no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell]
+    first = _soonest(market, demanded[cell[0]], no_time)
+    no_time &= np.array([one is not None for one in first], dtype=bool)
+    starts = np.array([-1 if one is None else one.start for one in first], dtype=np.int64)
     return pa.table(
         {
             "product": products.take(name),
@@ -522,14 +526,21 @@ def _gaps(
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=(lying.units[cell] <= 0) | (missing <= NOTHING)),
             "kept_for": whom,
-            "soonest_start": _when(market, no_time & (soonest[:, 0] > 0), soonest[:, 0]),
-            "soonest_days": pa.array(soonest[:, 1], mask=~no_time),
+            "soonest_start": _when(market, no_time & (starts > 0), starts),
+            "soonest_days": pa.array([None if one is None else one.days for one in first], pa.int64()),
+            "soonest_through": pa.array([None if one is None else one.named for one in first], pa.string()),
             "short_too": binding.beside.take(pa.array(place, mask=missing <= NOTHING)),
             "lost_dearer": is_dear,
             "fenced_until": _fenced(market, demanded, binding, cell, no_time, missing),
         },
         schema=GAPS_SCHEMA,
     )
+
+
+def _soonest(market: Market, product: IntArray, asked: BoolArray) -> list[Soonest | None]:
+    """(row) how its product could be there soonest, of rows that ask for it; None where it cannot be."""
+    found = soonest(market, np.unique(product[asked]).tolist())
+    return [found.get(p) if is_asked else None for p, is_asked in zip(product.tolist(), asked.tolist(), strict=True)]
 
 
 def _fenced(

@@ -45,6 +45,8 @@ OPTIONS: Mapping[str, str | bool | int | float] = {
 # simplex takes about as long at 7,000 rows (200 products in 26 weeks) and twice as long at 14,000. Where products share
 # nothing but lines the simplex, HiGHS's own choice, is the faster one.
 INTERIOR_FROM = 10_000
+# A bound above a plan by less than this share of it is one that HiGHS rounded.
+ROUNDING = 1e-6
 # Most nodes of the search for whole-number columns of a rule.
 WHOLE_NODES = 5_000
 STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt)
@@ -318,14 +320,19 @@ class Programme:
     def solve(
         self, options: Mapping[str, str | bool | int | float] = OPTIONS, on_progress: OnProgress = never_stop
     ) -> Solution:
-        """The optimum, and its prices. With whole-number columns the prices are those of the programme without: no plan
-        costs less than what they bound."""
+        """The optimum, and its prices. With whole-number columns the prices are those of the programme without, and
+        `gap` is by how much HiGHS's best may be above the optimum."""
         programme = self._highs()
-        found = self._solve(programme, options, on_progress)
+        found, _ = self._solve(programme, options, on_progress)
         if not self.whole_columns:
             return found
-        self._decide_whole(programme)
-        return replace(self._solve(programme, options, on_progress), prices=found.prices)
+        bound = self._decide_whole(programme)
+        best, money = self._solve(programme, options, on_progress)
+        # Of a curve in more pieces than its programme has, the objective is not the cost.
+        exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
+        is_below = bound <= money + ROUNDING * max(abs(money), 1.0)  # HiGHS can be wrong
+        gap = max(money - bound, 0.0) if exact and is_below and not self.leave_over else math.inf
+        return replace(best, prices=found.prices, gap=gap)
 
     def _highs(self) -> highspy.HighsLp:
         linear = self.linear
@@ -341,7 +348,8 @@ class Programme:
 
     def _solve(
         self, programme: highspy.HighsLp, options: Mapping[str, str | bool | int | float], on_progress: OnProgress
-    ) -> Solution:
+    ) -> tuple[Solution, float]:
+        """The optimum, and its money."""
         solver = highspy.Highs()
         for option, value in options.items():
             solver.setOptionValue(option, value)
@@ -356,11 +364,12 @@ class Programme:
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
         found = solver.getSolution()
         value, reduced, dual = (np.array(a) for a in (found.col_value, found.col_dual, found.row_dual))
-        return self.read(value, reduced, dual, max(info.simplex_iteration_count + info.ipm_iteration_count, 0))
+        steps = max(info.simplex_iteration_count + info.ipm_iteration_count, 0)
+        return self.read(value, reduced, dual, steps), float(info.objective_function_value)
 
-    def _decide_whole(self, programme: highspy.HighsLp) -> None:
-        """Fixes the whole-number columns of a programme at what is best, or at the best that so many nodes find. Raises
-        NoPlan where nothing was found."""
+    def _decide_whole(self, programme: highspy.HighsLp) -> float:
+        """Fixes the whole-number columns of a programme at what is best, or at the best that so many nodes find; gives
+        the money that no plan of it costs less than. Raises NoPlan where nothing was found."""
         whole = np.concatenate(self.whole_columns)
         kinds = np.full(self.column_count, highspy.HighsVarType.kContinuous, dtype=object)
         kinds[whole] = highspy.HighsVarType.kInteger
@@ -376,6 +385,7 @@ class Programme:
         lower[whole] = upper[whole] = np.round(np.array(solver.getSolution().col_value)[whole])
         programme.col_lower_, programme.col_upper_ = lower, upper
         programme.integrality_ = []
+        return float(solver.getInfo().mip_dual_bound)
 
     def read(self, value: FloatArray, reduced: FloatArray, dual: FloatArray, iterations: int) -> Solution:
         """Quantities and prices on the market's axes, of any solver: values and reduced costs (column), duals (row).

@@ -1,5 +1,6 @@
 """What a door gives back, whichever it is: quantities and prices, as arrays on the market's axes."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -56,7 +57,8 @@ class Solution:
 
     turned_away: (demanded, bucket) units of sure demand that are not served. substituted: (substitute, bucket) units of
     it that are set aside for the demand it stands in for. wasted: (product, bucket) units that went bad. The last two
-    are empty where nothing of the kind can be.
+    are empty where nothing of the kind can be. gap: money by which it may be above the cheapest plan, of whole numbers
+    that a solver decided; inf: not known.
     """
 
     started: FloatArray
@@ -67,3 +69,4 @@ class Solution:
     iterations: int
     substituted: FloatArray = field(default_factory=nothing)
     wasted: FloatArray = field(default_factory=nothing)
+    gap: float = math.inf

@@ -138,6 +138,7 @@ def cleared(
     solution = replace(found, started=started)
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
+    bound = max(bound, total - found.gap)  # of whole numbers that HiGHS decided the prices know nothing
     bound = float(np.minimum(bound, total))
     return Cleared(market, solution, outcome, bound, bound)
 

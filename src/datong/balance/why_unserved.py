@@ -602,35 +602,6 @@ def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
     return best
 
 
-def soonest_ways(market: Market) -> IntArray:
-    """(product, 2) of the way that is there soonest of all that may start: the bucket of its first start, and days from
-    there until its units are there, of the last step of a recipe those of all its steps; -1 where none may start."""
-    found = np.full((len(market.products), 2), -1, dtype=np.int64)
-    besides = market.rules.co_products
-    may = np.concatenate([np.arange(len(market.ways)), besides.way])
-    product = np.concatenate([market.ways.product, besides.product])
-    opens = market.ways.is_open[may].any(axis=1)
-    may, product = may[opens], product[opens]
-    first, lead = market.ways.is_open[may].argmax(axis=1), market.ways.lead[may]
-    days = _days_of_steps(market)[may]
-    in_turn = np.lexsort((days, first + lead))[::-1]  # the soonest is written last
-    found[product[in_turn]] = np.column_stack([first, days])[in_turn]
-    return found
-
-
-def _days_of_steps(market: Market) -> IntArray:
-    """(way) days from its start until its units are there; of a step of a recipe, from the start of the first one."""
-    days = np.array([way.lead_days for way in market.ways.facts], dtype=np.int64)
-    steps = [w for w, way in enumerate(market.ways.facts) if way.place is not None]
-    soonest: dict[int, int] = {}
-    for w in sorted(steps, key=lambda w: market.ways.facts[w].place or (0, 0, "")):
-        takes = market.uses.component[market.uses.way == w].tolist()
-        days[w] += max((soonest[part] for part in takes if part in soonest), default=0)
-        product = int(market.ways.product[w])
-        soonest[product] = min(soonest.get(product, int(days[w])), int(days[w]))
-    return days
-
-
 def fence_of(market: Market, product: int, bucket: int) -> date | None:
     """The end of the release fence that closes the start of a way of a product that would be there in a bucket; None:
     there is none."""

@@ -38,18 +38,24 @@ def lacks(product: str, held: Mapping[str, str], bound: Collection[str]) -> str 
 
 
 def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
-    """That no start is left in time: how many days it takes, and the first bucket in which it can start, where that is
-    not the plan's first, or the release fence that keeps it from an earlier one. An earlier version of Datong kept
-    neither. unit: of buckets."""
+    """That no start is left in time: how many days it takes, with what must come before it, and the first bucket in
+    which it can start, where that is not the plan's first, or the release fence that keeps it from an earlier one. An
+    earlier version of Datong kept none of these. unit: of buckets."""
     rounded, days, start = message(f"plan.rounded_{unit}"), row.get("soonest_days"), row.get("soonest_start")
+    parts = row.get("soonest_through")
     if days == 0 and row.get("fenced_until") is not None:
         return message("report.gap.fenced_at_once", until=row["fenced_until"])
     if days is not None and row.get("fenced_until") is not None:
         return message("report.gap.fenced", until=row["fenced_until"], days=days, rounded=rounded)
     if days is None:
         return message("report.gap.no_time", rounded=rounded)
+    if start is None and parts:
+        return message("report.gap.no_time_through", days=days, parts=parts, rounded=rounded)
     if start is None:
         return message("report.gap.no_time_days", days=days, rounded=rounded)
+    begins = message(f"plan.{unit}", day=start)
+    if parts:
+        return message("report.gap.no_time_start_through", start=begins, days=days, parts=parts, rounded=rounded)
     if days == 0:
-        return message("report.gap.no_time_at_once", start=message(f"plan.{unit}", day=start))
-    return message("report.gap.no_time_start", start=message(f"plan.{unit}", day=start), days=days, rounded=rounded)
+        return message("report.gap.no_time_at_once", start=begins)
+    return message("report.gap.no_time_start", start=begins, days=days, rounded=rounded)

@@ -127,9 +127,10 @@ def _unnamed_refusals(state: State) -> Iterator[Finding]:
 
 def _unasked(state: State) -> Iterator[Finding]:
     found = unasked_products(state)
-    if found.left_out:
-        count = len(found.left_out)
-        yield finding("note", "notice.not_asked", "products", count=count, names=named(found.left_out))
+    asked = set(state.table("demand")["product"].to_pylist())  # as quotes, say: `not_planned` tells these
+    left_out = [product for product in found.left_out if product not in asked]
+    if left_out:
+        yield finding("note", "notice.not_asked", "products", count=len(left_out), names=named(left_out))
     if found.launched:
         count = len(found.launched)
         yield finding("note", "notice.launched", "products", count=count, names=named(found.launched))

@@ -1,5 +1,6 @@
 """Orders that are out and still bring units, each due as it says, and what they still take."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -67,12 +68,14 @@ class UnderWay:
 
 
 def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
-    """`under_way` without what is on the way, each due as the order says."""
+    """`under_way` without what is on the way, each due as the order says. A work order that names no recipe has its
+    product's only one, a transfer without a lane the only one that brings its product to its site. Without lanes a
+    transfer changes nothing: all that lies anywhere is one pool."""
     if not state.table("orders").num_rows:
         return ()
     names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     only, calendar, result = only_recipes(state), state.settings.calendar, []
-    routes = Routes.of(state)
+    routes, lanes_to = Routes.of(state), _lanes_to(state)
     takings, by_shipments = _Takings(state, counts, routes), sent_by_shipments(state)
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
@@ -80,10 +83,15 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         is_planned = r["locked"] and state_now(stand) == "proposed"
         if not (is_planned or state_now(stand) in OPEN_STATES) or left <= LEAST_UNITS:
             continue
+        if r["kind"] == "move" and not lanes_to:  # its units lie in the one pool before and after
+            continue
         stage: Stage = "fixed" if is_planned or (r["locked"] and r["run"] is None) else "out"
         own, taken = {name: r[name] for name in names}, frozenset[str]()
         if r["kind"] == "make" and r["recipe"] is None:
             own["recipe"] = only.get((r["product"], r["line"])) or only.get(r["product"])
+        if r["kind"] == "move" and r["lane"] is None:
+            fits = [lane for lane, product in lanes_to.get(r["site"], ()) if product in (None, r["product"])]
+            own["lane"] = fits[0] if len(fits) == 1 else None
         told = own["recipe"]
         if r["kind"] == "make":
             own["recipe"] = routes.last(told)
@@ -96,6 +104,14 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         partly = stand.good_units + stand.scrap_units > LEAST_UNITS
         result.append(UnderWay(units=left, stage=stage, taken=taken, partly=partly, **own))
     return tuple(result)
+
+
+def _lanes_to(state: State) -> dict[str | None, list[tuple[str, str | None]]]:
+    """Lanes by the site where they end, each with the one product that it carries, None: all."""
+    found: dict[str | None, list[tuple[str, str | None]]] = defaultdict(list)
+    for row in state.table("lanes").select(["lane", "to_site", "product"]).to_pylist():
+        found[row["to_site"]].append((row["lane"], row["product"]))
+    return found
 
 
 def taken_by_counts(state: State, before: Counts, after: Counts) -> dict[str, dict[str, float]]:

@@ -402,7 +402,8 @@ def _instead(one: PutOff, starts: Sequence[date]) -> Message:
 
 
 def _orders(seen: _Found, stands: Mapping[str, Standing], out: Sequence[UnderWay]) -> Iterator[Finding]:
-    """Partial reports, work of which nobody knows how it is made, and done without units."""
+    """Partial reports, work of which nobody knows how it is made, transfers of which nobody knows where they leave, or
+    within the one pool, and done without units."""
     state = seen.state
     rows = {r["order"]: r for r in state.table("orders").to_pylist()}
     partly = [o for o in out if (s := stands.get(o.order)) is not None and s.good_units + s.scrap_units > 0]
@@ -418,6 +419,7 @@ def _orders(seen: _Found, stands: Mapping[str, Standing], out: Sequence[UnderWay
         yield finding(
             "warning", "position.no_recipe", "orders", column="recipe", count=len(unknown), orders=named(unknown)
         )
+    yield from _transfers(state, rows, stands, out)
     without = booked_without_order(state)
     done = [
         order
@@ -429,6 +431,26 @@ def _orders(seen: _Found, stands: Mapping[str, Standing], out: Sequence[UnderWay
     ]
     if done:
         yield finding("note", "position.done_without_units", "order_events", count=len(done), orders=named(done))
+
+
+def _transfers(
+    state: State, rows: Mapping[str, Mapping[str, Any]], stands: Mapping[str, Standing], out: Sequence[UnderWay]
+) -> Iterator[Finding]:
+    """Transfers of which nobody knows where they leave; without lanes, those that are still to come: they change
+    nothing. rows: of the table `orders`, by number."""
+    nowhere = [f"{o.order} ({amount(o.units)} {o.product})" for o in out if o.kind == "move" and o.lane is None]
+    if nowhere:
+        yield finding("warning", "position.no_lane", "orders", column="lane", count=len(nowhere), orders=named(nowhere))
+    if state.table("lanes").num_rows:
+        return
+    moved = [
+        order
+        for order, row in sorted(rows.items())
+        if row["kind"] == "move"
+        and ((now := state_of(row, stands.get(order))) in OPEN_STATES or (row["locked"] and now == "proposed"))
+    ]
+    if moved:
+        yield finding("warning", "position.moved_in_pool", "orders", count=len(moved), orders=named(moved))
 
 
 def _left(seen: _Found, orders: Sequence[UnderWay]) -> Message:

@@ -13,7 +13,7 @@ from datong.network.stock_on_hand import Counts
 
 
 def under_way(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
-    """Orders out that still bring units, by due day. A work order that names no recipe has its product's only one."""
+    """Orders out that still bring units, by due day."""
     told = orders_out(state, stands, counts)
     expected = expected_arrivals(state, told)
     found = (replace(o, due=expected[o.order].day, said=o.due) if o.order in expected else o for o in told)

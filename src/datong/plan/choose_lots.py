@@ -23,6 +23,9 @@ from datong.plan.lots_that_fit import Room, make_feasible
 from datong.plan.planning_inputs import Chosen, Work, lots_by_product, prepare, supply_of
 from datong.plan.worth import Curve, DemandShifts
 
+# How often lots are fitted in with what orders that are out take later left to later lots.
+MOST_TRIES = 3
+
 
 def choose(
     state: State,
@@ -41,7 +44,7 @@ def choose(
     work = prepare(state, demand, clearing, learnt, where)
     life = _keeps(state, work, where)
     lots = _chosen(work, on_turn, {}, life)
-    if work.promised.covering and not _orders_out_have_components(work, lots):
+    if work.promised.covering and _short_of_orders_out(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
         beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life)
         lots = _joined([*beside, *_covering_lots(work)])
@@ -61,8 +64,8 @@ def _keeps(state: State, work: Work, where: Position) -> dict[str, Keeps]:
     }
 
 
-def _orders_out_have_components(work: Work, lots: Sequence[Lot]) -> bool:
-    """Whether lots leave no component short of what orders that are out take."""
+def _short_of_orders_out(work: Work, lots: Sequence[Lot]) -> frozenset[str]:
+    """Components of which lots leave less than orders that are out take."""
     comes = {part: work.promised.units[part].copy() for part in work.components}
     for lot in lots:
         for product, each in lot.way.brings:
@@ -73,8 +76,10 @@ def _orders_out_have_components(work: Work, lots: Sequence[Lot]) -> bool:
                 comes[use.component][lot.start] -= lot.units * use.units_per_unit
         for component, units in lot.way.lot_uses:
             comes[component][lot.start] -= units
-    return all(
-        float(np.cumsum(units).min()) >= -NOTHING * max(float(np.abs(units).sum()), 1.0) for units in comes.values()
+    return frozenset(
+        part
+        for part, units in comes.items()
+        if float(np.cumsum(units).min()) < -NOTHING * max(float(np.abs(units).sum()), 1.0)
     )
 
 
@@ -98,7 +103,11 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
 
 def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: Mapping[str, Keeps]) -> list[Lot]:
     """Lots in turn, or along the cleared quantities, within what there is. begun: way name -> (bucket) units that start
-    beside them, whose hours and components count as promised. life: component that goes bad -> how long it keeps."""
+    beside them, whose hours and components count as promised. life: component that goes bad -> how long it keeps.
+
+    What orders that are out take later is to come of later lots at first. Where these bring too little in the end, it
+    is kept for them from the start: of what was short, and after MOST_TRIES of all that they take.
+    """
     lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life)
     room = Room(
         bucket_starts=work.starts,
@@ -112,7 +121,15 @@ def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: 
         begun=begun,
         life=life,
     )
-    return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)), life)
+    worth, instead = _worth_per_hour(work, lots), _instead(work, lots)
+    follows = frozenset(pull.component for pull in work.promised.pulls) & work.components - life.keys()
+    for tries in range(MOST_TRIES + 1):
+        fits = _all_used(work, make_feasible(lots, replace(room, follows=follows), worth, instead), life)
+        short = _short_of_orders_out(work, fits) if follows else frozenset()
+        if not short & follows:
+            break
+        follows = follows - short if tries + 1 < MOST_TRIES else frozenset()
+    return fits
 
 
 def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> list[Lot]:

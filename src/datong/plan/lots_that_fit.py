@@ -2,7 +2,9 @@
 
 In each bucket a line's hours and the components that are there go to the lots that are worth most by the hour. What
 finds no room goes to another way with room in the same bucket, where that costs less than waiting; else it waits for
-the next bucket. So hours are never exceeded and no stock falls below zero.
+the next bucket. So hours are never exceeded, and no stock falls below zero: what orders that are out take later is
+kept for them, but for components of which lots that are still to start are to bring it (`Room.follows`); whether they
+do is seen in the end.
 """
 
 import math
@@ -29,7 +31,8 @@ class Room:
     product -> place in the order of components first. whole: products that come in whole units. following: way name ->
     the next version of it, where it ends. alike: way name -> those of its row with other lengths of its working days.
     begun: way name -> (bucket) units that it starts in any case, whose hours and components are off those; lots join.
-    life: component that goes bad -> how long it keeps.
+    life: component that goes bad -> how long it keeps. follows: components of which nothing is kept for what orders
+    that are out take later, as far as lots that are still to start bring it by then.
     """
 
     bucket_starts: Sequence[date]
@@ -42,6 +45,7 @@ class Room:
     alike: Mapping[str, Sequence[Way]]
     begun: Mapping[str, FloatArray]
     life: Mapping[str, Keeps]
+    follows: frozenset[str] = frozenset()
 
 
 def make_feasible(
@@ -62,11 +66,13 @@ def make_feasible(
     worth: dict[str, float] = {}
     for lot in lots:
         _put(waiting[lot.start], lot)
+        left.expect(lot, 1.0)
         worth[lot.way.name] = max(worth.get(lot.way.name, -math.inf), worth_per_hour[lot])
     for t in range(buckets):
         order = sorted(waiting[t].values(), key=lambda x: (room.levels[x.way.product], -worth[x.way.name], x.way.name))
         over = []
         for lot in order:
+            left.expect(lot, -1.0)
             units = left.take(lot)
             if units > NOTHING:
                 _put(done[t], replace(lot, units=units))
@@ -88,7 +94,9 @@ def make_feasible(
                 if arrive < buckets and way.is_open(room.bucket_starts[then]):
                     wanted = rest.units * rest.way.yield_share / way.yield_share
                     units = round_up(wanted, step_of(way, room.whole[way.product]))
-                    _put(waiting[then], replace(rest, way=way, start=then, arrive=arrive, units=units))
+                    moved = replace(rest, way=way, start=then, arrive=arrive, units=units)
+                    _put(waiting[then], moved)
+                    left.expect(moved, 1.0)
                     worth[way.name] = max(worth.get(way.name, 0.0), worth[rest.way.name])
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 
@@ -111,8 +119,16 @@ class _Left:
         self.room = room
         self.hours = {line: hours.copy() for line, hours in room.hours.items()}
         self.there = {component: np.cumsum(units) for component, units in room.stock.items()}
+        # What lots that are still to start bring of some components, up to each bucket.
+        self.expected = {part: np.zeros(len(room.bucket_starts)) for part in room.follows}
         self.came, self.taken = ({part: np.zeros(len(room.bucket_starts)) for part in room.life} for _ in range(2))
         self.bought = {(way, t): float(u) for way, units in room.begun.items() for t, u in enumerate(units) if u > 0}
+
+    def expect(self, lot: Lot, share: float) -> None:
+        """Counts a share of a lot among those that are still to start."""
+        for product, each in lot.way.brings if self.expected else ():
+            if product in self.expected:
+                self.expected[product][lot.arrive :] += share * lot.units * each
 
     def take(self, lot: Lot) -> float:
         """Takes as many of the lot's units as fit and returns them. The first of its way and bucket sets its line up;
@@ -164,6 +180,9 @@ class _Left:
 
     def _lies(self, part: str, t: int) -> float:
         """Units of a component that can be taken in a bucket, so that none of it goes short then or later."""
+        if part in self.expected:
+            later = self.there[part][t:] + self.expected[part][t:]
+            return min(float(self.there[part][t]), float(later.min()))
         most = float(self.there[part][t:].min())
         if part not in self.came:
             return most

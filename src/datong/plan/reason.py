@@ -35,6 +35,7 @@ from datong.network.stock_on_hand import SinceCount
 from datong.network.ways import OnLine, Way, lead_buckets, of_units
 from datong.network.working_days import Course, OpenDays
 from datong.plan.days_within_bucket import Days, named_due
+from datong.plan.delivered_as_asked import DeliveredAsAsked
 from datong.plan.instead_of_refused import refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.order_words import MOST_NAMED, MOST_ROWS, NOTHING, PIECE, OrderWords
@@ -89,6 +90,7 @@ class Reasons:
         for (product, site), since in work.position.since_count.items():
             self.since_count[product][site] = since
         given = state.table("demand").select(["row_id", "demand"]).to_pylist()
+        self.as_asked = DeliveredAsAsked(state)
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
         self.parts_ordered: dict[str, list[tuple[str, date, PartOrdered]]] = defaultdict(list)
         for (product, market, bucket), part in parts_ordered(demand.netting).items():
@@ -147,6 +149,8 @@ class Reasons:
             rows = [self.demand_rows[p.use.name] for p in named if p.use.name in self.demand_rows]
             text = message("plan.cause.for_requests", requests=self.words.listed([self._request(p) for p in named]))
             causes.append(Cause("plan", text, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
+            late = self.as_asked.of(p.use.name for p in named if p.use.late and p.use.name)
+            causes += [Cause("plan", text, "demand") for text in late]
         parents: dict[Lot, float] = defaultdict(float)
         for peg in pegs:
             if peg.use.parent is not None:

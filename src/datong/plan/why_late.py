@@ -31,6 +31,7 @@ COLUMNS = (
     "kept_for",
     "soonest_start",
     "soonest_days",
+    "soonest_through",
     "short_too",
     "fenced_until",
 )

@@ -96,7 +96,10 @@ def by_cause(gaps: pa.Table) -> pa.Table:
 # Of a row of gaps: what happens in its bucket, whenever it was due.
 _HAPPENS = ("served_units", "waiting_units")
 # What tells of a cause, of which nothing is to be told.
-_TOLD = ("needed_amount", "needed_unit", "kept_units", "kept_for", "soonest_start", "soonest_days", "short_too")
+_TOLD = (
+    *("needed_amount", "needed_unit", "kept_units", "kept_for"),
+    *("soonest_start", "soonest_days", "soonest_through", "short_too"),
+)
 
 
 def dearer_rows(rows: pa.Table) -> pa.Table:

@@ -239,6 +239,20 @@ def test_the_shortest_circle_of_a_knot_is_named(tmp_path: Path) -> None:
     assert "A → B → A" in cycle.found.text("en") and cycle.rows_affected == 4
 
 
+def test_a_transfer_against_its_lane(tmp_path: Path) -> None:
+    """A lane ends at one site, and one of a product carries no other."""
+    result = folder_of(
+        tmp_path,
+        sites_csv="site\nS\nT\n",
+        lanes_csv="lane,from_site,to_site,product\nST,S,T,\nSTP,S,T,P\n",
+        orders_csv="order,kind,product,lane,site,units,start,due\n1,move,P,ST,T,1,2026-01-01,2026-01-02\n"
+        "2,move,P,ST,S,1,2026-01-01,2026-01-02\n3,move,Q,STP,,1,2026-01-01,2026-01-02\n",
+    )
+    told = [code for code in codes(result) if code[1] == "orders.csv"]
+    assert told == [("disagrees", "orders.csv", 4, "product"), ("disagrees", "orders.csv", 3, "site")]
+    assert result.checked["orders"].rows["order"].to_pylist() == ["1"]
+
+
 def test_site_of_a_recipe_against_its_line(tmp_path: Path) -> None:
     result = folder_of(
         tmp_path,

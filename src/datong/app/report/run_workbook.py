@@ -111,7 +111,7 @@ def _name(sheet: str, language: str) -> str:
 # Of these columns those that hold nothing are left out.
 LATE_COLUMNS = frozenset(
     {"market", "firm", "priority", "due", "demand", "served_in", "needed_days", "kept_for"}
-    | {"soonest_start", "soonest_days", "short_too", "fenced_until"}
+    | {"soonest_start", "soonest_days", "soonest_through", "short_too", "fenced_until"}
 )
 ORDER_COLUMNS = frozenset(
     {"value", "behind", "from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"}

@@ -24,7 +24,7 @@ READ = ("hours", "prices", "gaps", "products", "held", "certificate")
 MOST_SCARCE = 50
 _CAUSE = ("binding", "binding_price", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
 # Columns that an earlier version did not keep.
-_SOONEST = ("soonest_start", "soonest_days", "short_too", "fenced_until")
+_SOONEST = ("soonest_start", "soonest_days", "soonest_through", "short_too", "fenced_until")
 
 
 @dataclass(frozen=True, eq=False)

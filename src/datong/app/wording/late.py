@@ -33,6 +33,7 @@ _CAUSE = (
     "kept_for",
     "soonest_start",
     "soonest_days",
+    "soonest_through",
     "short_too",
     "fenced_until",
 )
@@ -58,6 +59,7 @@ LATE_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
         ("soonest_start", pa.date32()),
         ("soonest_days", pa.int64()),
+        ("soonest_through", pa.string()),
         ("short_too", pa.list_(pa.string())),
         ("fenced_until", pa.date32()),
     ]

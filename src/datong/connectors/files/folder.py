@@ -438,25 +438,27 @@ def _units(checked: Mapping[str, Checked]) -> pa.Array:
 
 def _agreement_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:
     """Rows that name a recipe, an offer or a line and say something else than it."""
-    # (table, column that points, what it points to, column that must be equal, severity)
+    # (table, column that points, what it points to, column that must be equal to which column there, severity)
     rules = (
-        ("components", "recipe", "recipes", "product", "error"),
-        ("orders", "recipe", "recipes", "product", "error"),
-        ("orders", "offer", "offers", "product", "error"),
-        ("recipes", "line", "lines", "site", "warning"),
+        ("components", "recipe", "recipes", "product", "product", "error"),
+        ("orders", "recipe", "recipes", "product", "product", "error"),
+        ("orders", "offer", "offers", "product", "product", "error"),
+        ("orders", "lane", "lanes", "product", "product", "error"),
+        ("orders", "lane", "lanes", "site", "to_site", "error"),
+        ("recipes", "line", "lines", "site", "site", "warning"),
     )
     troubles = []
     rows = checked[name].rows
-    for table, pointer, target, same, severity in rules:
+    for table, pointer, target, same, there, severity in rules:
         own = {pointer, same} <= set(rows.column_names)
         key = tables()[target].key[0]
-        if table != name or not own or not _usable(target, same, checked):
+        if table != name or not own or not _usable(target, there, checked):
             continue
         theirs = checked[target].rows
         at = pc.index_in(rows[pointer], theirs[key].combine_chunks())
-        differs = pc.not_equal(theirs[same].take(at), rows[same])
+        differs = pc.not_equal(theirs[there].take(at), rows[same])
         bad = pc.fill_null(differs, False).to_numpy()
-        params = {"target": target, "same": same, "pointer": pointer}
+        params = {"target": target, "same": same, "there": there, "pointer": pointer}
         if severity == "error":
             troubles.append(Trouble("check.disagrees", bad, same, params=params))
         else:
