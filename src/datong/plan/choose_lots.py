@@ -112,7 +112,14 @@ def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: 
         begun=begun,
         life=life,
     )
-    return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)), life)
+    worth, instead = _worth_per_hour(work, lots), _instead(work, lots)
+    made = list[Lot]()
+    will_be_taken = any((units < -NOTHING).any() for units in room.stock.values())
+    if will_be_taken:
+        made = make_feasible(lots, room, worth, instead, counts_on_later=True)
+    if not will_be_taken or not _orders_out_have_components(work, made):
+        made = make_feasible(lots, room, worth, instead)
+    return _all_used(work, made, life)
 
 
 def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> list[Lot]:

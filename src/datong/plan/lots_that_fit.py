@@ -49,9 +49,11 @@ def make_feasible(
     room: Room,
     worth_per_hour: Mapping[Lot, float],
     instead: Mapping[tuple[str, int], Sequence[Lot]],
+    counts_on_later: bool = False,
 ) -> list[Lot]:
     """worth_per_hour: of each lot, for the order on a line. instead: (way name, start) -> empty lots of other ways that
-    may take over there, cheapest first.
+    may take over there, cheapest first. counts_on_later: what orders that are out will take is left for them only as
+    far as later lots do not bring it; where these then find no room, it is missing.
 
     Returns lots in order of (start, product, way); what was put off is joined to the way's next lot.
     """
@@ -63,7 +65,11 @@ def make_feasible(
     for lot in lots:
         _put(waiting[lot.start], lot)
         worth[lot.way.name] = max(worth.get(lot.way.name, -math.inf), worth_per_hour[lot])
+        if counts_on_later:
+            left.expect(lot, 1.0)
     for t in range(buckets):
+        for lot in waiting[t].values() if counts_on_later else ():
+            left.expect(lot, -1.0)
         order = sorted(waiting[t].values(), key=lambda x: (room.levels[x.way.product], -worth[x.way.name], x.way.name))
         over = []
         for lot in order:
@@ -88,7 +94,10 @@ def make_feasible(
                 if arrive < buckets and way.is_open(room.bucket_starts[then]):
                     wanted = rest.units * rest.way.yield_share / way.yield_share
                     units = round_up(wanted, step_of(way, room.whole[way.product]))
-                    _put(waiting[then], replace(rest, way=way, start=then, arrive=arrive, units=units))
+                    later = replace(rest, way=way, start=then, arrive=arrive, units=units)
+                    _put(waiting[then], later)
+                    if counts_on_later:
+                        left.expect(later, 1.0)
                     worth[way.name] = max(worth.get(way.name, 0.0), worth[rest.way.name])
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 
@@ -111,8 +120,16 @@ class _Left:
         self.room = room
         self.hours = {line: hours.copy() for line, hours in room.hours.items()}
         self.there = {component: np.cumsum(units) for component, units in room.stock.items()}
+        # What lots of later buckets bring, where these are counted on.
+        self.later = {component: np.zeros(len(room.bucket_starts)) for component in room.stock}
         self.came, self.taken = ({part: np.zeros(len(room.bucket_starts)) for part in room.life} for _ in range(2))
         self.bought = {(way, t): float(u) for way, units in room.begun.items() for t, u in enumerate(units) if u > 0}
+
+    def expect(self, lot: Lot, times: float) -> None:
+        """Counts on what a lot brings that has not had its turn yet; times -1: no longer."""
+        for product, each in lot.way.brings:
+            if product in self.later:
+                self.later[product][lot.arrive :] += times * lot.units * each
 
     def take(self, lot: Lot) -> float:
         """Takes as many of the lot's units as fit and returns them. The first of its way and bucket sets its line up;
@@ -164,9 +181,9 @@ class _Left:
 
     def _lies(self, part: str, t: int) -> float:
         """Units of a component that can be taken in a bucket, so that none of it goes short then or later."""
-        most = float(self.there[part][t:].min())
         if part not in self.came:
-            return most
+            return float((self.there[part][t:] + self.later[part][t:]).min())
+        most = float(self.there[part][t:].min())
         comes, came, keeps = self.room.stock[part], self.came[part], self.room.life[part]
 
         def left(more: float) -> float:
