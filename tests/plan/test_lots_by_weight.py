@@ -87,7 +87,8 @@ def test_a_bound_is_held_to_a_cost_that_is_small_beside_what_losing_costs(priori
         ],
         recipes=[{"recipe": f"r{s}", "product": "e", "line": f"L{s}", "hours_per_unit": 24.0} for s in "AB"],
         lanes=[
-            {"lane": f"l{s}", "from_site": f"S{s}", "to_site": "W", "lead_days": days} for s, days in (("A", 1), ("B", 2))
+            {"lane": f"l{s}", "from_site": f"S{s}", "to_site": "W", "lead_days": days}
+            for s, days in (("A", 1), ("B", 2))
         ],
         demand=[
             {

@@ -215,9 +215,7 @@ def _asked(
 
 def _with_weights(asked: Asked, classes: Mapping[str, Sequence[DemandClass]]) -> Asked:
     """The same with the weights of the classes of each product, dearest first."""
-    return replace(
-        asked, curves={p: _weighted(c, classes[p]) if p in classes else c for p, c in asked.curves.items()}
-    )
+    return replace(asked, curves={p: _weighted(c, classes[p]) if p in classes else c for p, c in asked.curves.items()})
 
 
 def _weighted(curve: Curve, classes: Sequence[DemandClass]) -> Curve:
