@@ -86,6 +86,29 @@ def test_nobody_waits_for_a_share() -> None:
     assert costs(result) == pytest.approx({"purchase": 44, "sourcing_shares": 400})
 
 
+def test_nothing_is_bought_for_a_share_alone() -> None:
+    """10 wanted at once, which a alone can bring; b's share of them is 4. 7 more by b, when nobody asks any more, would
+    make it up at 3 each, where what is short counts 100."""
+    result = run(state({}, {"sourcing_share": 0.4, "lead_days": 14}, 10.0, 0.0, 0.0, 0.0))
+    assert brought(result) == {"a": 10.0}
+    assert costs(result) == pytest.approx({"purchase": 20, "sourcing_shares": 400})
+
+
+def test_no_lot_is_bought_for_a_share_alone() -> None:
+    """20 of a component wanted in lots of 10: 10 by each, and b short of 2 of its 12; 10 more by a or b would be bought
+    to lie."""
+    made = {"recipe": "m", "product": "Q", "cost_per_unit": 0.0}
+    more = {
+        "products": [{"product": "P", "kind": "component", "price": 100.0}, {"product": "Q", "price": 100.0}],
+        "recipes": [made],
+        "components": [{"product": "Q", "component": "P", "units_per_unit": 1.0}],
+        "demand": [{"demand": "d", "product": "Q", "due": MONDAY + timedelta(weeks=1), "units": 20.0}],
+    }
+    lots = {"min_order_units": 10.0, "lot_multiple_units": 10.0}
+    result = run(state({"sourcing_share": 0.4} | lots, {"sourcing_share": 0.6} | lots, 0.0, 0.0, 0.0, **more))
+    assert sum(units for by, units in brought(result).items() if by != "m") == 20.0
+
+
 def test_recipes_and_offers_share_one_product() -> None:
     """Half is to be made, at 5 and with a yield of 0.5: good units count. 10 good of 20 started."""
     made = [{"recipe": "r", "product": "P", "cost_per_unit": 5.0, "yield_share": 0.5, "sourcing_share": 0.5}]

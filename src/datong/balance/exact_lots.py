@@ -417,7 +417,7 @@ class _Lots:
         exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
         is_below = bound <= best.objective + ROUNDING * max(abs(best.objective), 1.0)  # HiGHS can be wrong
         # What is wanted at most (`most_wanted`) is not known where having more than anyone asks for can pay.
-        exact = exact and not any(rule.can_leave_over for rule in self.market.rules.there)
+        exact = exact and not any(rule.can_leave_over or rule.earns for rule in self.market.rules.there)
         gap = max(best.objective - bound, 0.0) if exact and is_below else math.inf
         return self._read(best.value, gap, nodes)
 

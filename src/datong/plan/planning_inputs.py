@@ -18,6 +18,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.horizon import valid_on
 from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
+from datong.network.rule_facts import DemandClass, demand_classes
 from datong.network.stock_targets import stock_targets
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, lead_buckets, way_on
@@ -25,7 +26,7 @@ from datong.network.whole_units import whole_products
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.lots_product_by_product import takes_turns
 from datong.plan.stock_kept import StockKept, stock_kept
-from datong.plan.worth import Curve
+from datong.plan.worth import Curve, Dearer
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +152,14 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
     demanded = planned_demand(demand, where, facts, starts, settings)
     whole = whole_products(state, demand, facts)
     in_turn = takes_turns(state, demand, demanded, facts, where)
+    classes = demand_classes(state, demand, where, demanded, facts)
     kept = stock_kept(stock_targets(state, demand, demanded, facts), clearing, facts, starts)
     bad = _wasted(clearing, facts, starts)
     arrivals = _arrivals(facts, cleared, calendar, len(starts))
     comes = {p: units + promised.units[p] - bad.get(p, 0.0) for p, units in arrivals.items()}
     # Along the cleared quantities hours cost what they are worth to parts of a unit, which no lot of whole ones earns.
     whole_asked = [p for p in facts.products if whole[p]] if in_turn else ()
+    asked = _asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar)
     return Work(
         calendar=calendar,
         starts=starts,
@@ -170,7 +173,7 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         promised=promised,
         whole=whole,
         plain_cost=_plain_costs(facts, starts),
-        asked=_with_kept(_asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar), kept),
+        asked=_with_kept(_with_weights(asked, classes), kept),
         by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared), bad),
         takes_turns=in_turn,
     )
@@ -208,6 +211,25 @@ def _asked(
     wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
     return Asked(products, wanted, curves, substituted)
+
+
+def _with_weights(asked: Asked, classes: Mapping[str, Sequence[DemandClass]]) -> Asked:
+    """The same with the weights of the classes of each product, dearest first."""
+    return replace(asked, curves={p: _weighted(c, classes[p]) if p in classes else c for p, c in asked.curves.items()})
+
+
+def _weighted(curve: Curve, classes: Sequence[DemandClass]) -> Curve:
+    """The curve with the weights of its classes. Of what is turned away, units that weigh least go before others."""
+    by_class = [np.cumsum(one.paths, axis=1) for one in classes]
+    total = np.sum(by_class, axis=0)
+    away = total.mean(axis=0) - curve.demand.mean
+    dearer, these = list[Dearer](), np.zeros(total.shape)
+    for one, following, units in zip(classes, classes[1:], by_class, strict=False):
+        these = these + units
+        if one.weight > following.weight:
+            left = these - np.maximum(away - (total - these), 0.0)
+            dearer.append(Dearer(one.weight - following.weight, SortedDemand.of(left)))
+    return replace(curve, weight=classes[-1].weight, dearer=tuple(dearer))
 
 
 def _with_kept(asked: Asked, kept: Mapping[str, StockKept]) -> Asked:

@@ -15,8 +15,23 @@ PART_OF_A_UNIT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
+class Dearer:
+    """The dearest classes of a demand, which are served first: a unit of them that is late or lost counts so much more
+    than one of the next class."""
+
+    # Weight of the last of these classes less that of the next one.
+    more: float
+    # Cumulative units of these classes still to be served.
+    demand: SortedDemand
+
+
+@dataclass(frozen=True, eq=False)
 class Curve:
-    """Expected cost of a demanded product's supply."""
+    """Expected cost of a demanded product's supply.
+
+    With classes of weights w_1 > w_2 > ... > w_n, those that weigh most served first, and s_k what the k dearest of
+    them are short of, lateness and loss count  w_n s_n + sum over k < n of (w_k - w_k+1) s_k  units of weight 1.
+    """
 
     # Cumulative units still to be served.
     demand: SortedDemand
@@ -27,6 +42,10 @@ class Curve:
     whole: bool = False
     # What is to lie in stock; None: anything.
     target: StockTarget | None = None
+    # What lateness and loss of all of the demand count at least: the weight of its last class.
+    weight: float = 1.0
+    # What they count beyond that, for the dearest class, for the two dearest, ...
+    dearer: tuple[Dearer, ...] = ()
 
     @cached_property
     def base(self) -> FloatArray:
@@ -43,6 +62,7 @@ class Curve:
         can = np.floor(supply + PART_OF_A_UNIT) if self.whole else supply
         over, short = self.demand.over_and_short(can)
         over = over + (supply - can) if self.whole else over
+        short = sum((d.more * d.demand.over_and_short(can)[1] for d in self.dearer), self.weight * short)
         cost = e.holding_per_bucket * over + e.late_per_bucket * short + self._beside_target(over)
         cost[:, -1] += e.waiting_at_end * short[:, -1] - e.salvage * over[:, -1]
         return cost
@@ -83,6 +103,12 @@ class Curve:
         over, short = self.demand.over_and_short(can)
         over = over + (supply - can) if self.whole else over
         cost = (e.holding_per_bucket * over + self._beside_target(over)).sum(axis=1) - e.salvage * over[:, -1]
+        beyond = (d.more * self._waits_or_is_refused(d.demand.over_and_short(can)[1]) for d in self.dearer)
+        return cost + sum(beyond, self.weight * self._waits_or_is_refused(short))
+
+    def _waits_or_is_refused(self, short: FloatArray) -> FloatArray:
+        """(plan) money for units of weight 1 that are short (plan, bucket): see `_certain_cost`."""
+        e, cost = self.economics, np.zeros(len(short))
         buckets = short.shape[1]
         level = np.concatenate([np.zeros((len(short), 1)), short, np.zeros((len(short), 1))], axis=1)
         for first in range(buckets):

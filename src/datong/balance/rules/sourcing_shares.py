@@ -9,6 +9,8 @@ sites together. Orders that are out, and transfers, do not count.
 HiGHS:  q_r - share_r Q + short >= 0.
 Bound:  price max(share Q - q, 0) >= phi (share Q - q) for phi in [0, price]: each unit started of the product costs
 phi share more, of the row itself phi less.
+Nobody makes leftovers for the sake of a share: with what is needed of a product, and less than one lot of it,
+HiGHS:  sum of all that comes of it <= needed + lot.
 What the tables say of it: `network/sourcing_shares.py`.
 """
 
@@ -23,6 +25,9 @@ from datong.balance.tolerance import TOLERANCE
 from datong.model.flow import FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
+# So much of a lot is less than one.
+BELOW_A_LOT = 0.999
+
 if TYPE_CHECKING:
     from datong.balance.arrays import Market
     from datong.balance.highs import Programme
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class SourcingShares(Rule):
     name: ClassVar[str] = "sourcing shares"
-    leaves_over: ClassVar[bool] = True
     earns: ClassVar[bool] = True
 
     # (row) of recipes and offers: their kind, code and product.
@@ -83,7 +87,31 @@ class SourcingShares(Rule):
         for row, missed in zip(rows.tolist(), self.missed_by, strict=True):
             way, bucket = np.nonzero((column_of >= 0) & (missed != 0)[:, None])
             programme.add_entries(np.full(len(way), row), column_of[way, bucket], -missed[way])
+        self._make_no_leftovers(programme, column_of)
         return lambda _value, dual: Found(dual[rows])
+
+    def _make_no_leftovers(self, programme: "Programme", column_of: IntArray) -> None:
+        """A share is a part of what is needed: of no product, at each of its stock points, comes more than is needed;
+        in lots, no lot beyond that with which all that is needed is there."""
+        market = programme.market
+        if not self.is_there or market.rules.co_products.is_there:  # what comes with others may be more than is needed
+            return
+        held = market.rules.safety_stock.most(len(market.products))
+        for product in np.unique(market.ways.product).tolist():
+            ways = np.flatnonzero(market.ways.product == product)
+            facts = [market.ways.facts[w] for w in ways]
+            lot = max(max(way.min_units, way.multiple_units, 1.0) * way.yield_share for way in facts)
+            beyond = held[product] + (lot * BELOW_A_LOT if programme.leave_over else 0.0)
+            if product in programme.stock:
+                comes = float(np.maximum(market.stock.fixed[product], 0.0).sum())
+                row = programme.add_rows(np.array([-np.inf]), np.array([comes + beyond]))
+                programme.add_entries(row, programme.stock[product][-1:], 1.0)
+                continue
+            asked = [float(market.net_demand(d).max()) for d in np.flatnonzero(market.demand.product == product)]
+            row = programme.add_rows(np.array([-np.inf]), np.array([max([*asked, 0.0]) + beyond]))
+            way, bucket = np.nonzero(column_of[ways] >= 0)
+            good = market.ways.yield_share[ways[way]]
+            programme.add_entries(np.full(len(way), row[0]), column_of[ways[way], bucket], good)
 
     def short(self, started: FloatArray) -> FloatArray:
         """(row) good units that it is short of its share. started: (way, bucket) units."""
