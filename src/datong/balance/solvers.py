@@ -14,7 +14,7 @@ import numpy as np
 from datong.balance import exact_lots, highs, leftovers, price_search
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.bound import lower_bound
+from datong.balance.bound import is_below, lower_bound
 from datong.balance.clearing_tables import is_set_up, read_back
 from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, arrived_units, evaluate, fewest_wasted, used_units, with_fewest_dated
@@ -137,7 +137,7 @@ def cleared(
         outcome = evaluate(market, *plan)
     solution = replace(found, started=started)
     total = sum(outcome.cost.values())
-    assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
+    assert is_below(bound, total, market, 1e-9), "the bound lies above the cost: one of them is wrong"
     bound = float(np.minimum(bound, total))
     return Cleared(market, solution, outcome, bound, bound)
 
@@ -194,7 +194,7 @@ def better_lots(
         better = in_orders(given_out, started, np.where(started > exact_lots.ROUNDING, 1.0, 0.0))
         given_out = min(given_out, better, key=lambda plan: plan.total_cost)  # HiGHS delivers parts of a unit
     total = given_out.total_cost
-    assert bound <= total + 1e-6 * max(abs(total), 1.0), "the bound lies above the cost in lots: one of them is wrong"
+    assert is_below(bound, total, market, 1e-6), "the bound lies above the cost in lots: one of them is wrong"
     solution = replace(given_out.solution, door="integer", iterations=found.nodes)
     return replace(given_out, solution=solution, bound=float(min(bound, total)))
 
