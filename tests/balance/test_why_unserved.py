@@ -176,7 +176,7 @@ def test_what_was_due_before_and_is_served_at_once_is_late_for_no_want_of_anythi
     assert (first["binding"], first["needed_days"], first["needed_amount"]) == ("", 0, None)
 
 
-@pytest.mark.parametrize(("most", "made"), [(2_000, 60.0), (0, 0.0)])
+@pytest.mark.parametrize(("most", "made"), [(10_000, 60.0), (0, 0.0)])
 def test_a_lot_over_two_weeks_is_formed_in_small_chains_and_told_in_large_ones(
     monkeypatch: pytest.MonkeyPatch, most: int, made: float
 ):

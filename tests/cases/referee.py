@@ -730,11 +730,20 @@ def _net(chain: Chain) -> Sequence[Row]:
         latest = chain.bucket(order["due"] + timedelta(days=chain.netting["forward_days"]))
         for bucket in [*range(own, earliest - 1, -1), *range(own + 1, latest + 1)]:
             for r in by_day:
-                alike = (r["product"], r["market"]) == (order["product"], order["market"])
+                alike = (r["product"], r["market"]) == (order["product"], _forecast_market(chain, order, rows))
                 if alike and not r["firm"] and r["status"] != "closed" and chain.bucket(r["due"]) == bucket:
                     taken = min(rest, r["units"])
                     r["units"], rest = r["units"] - taken, rest - taken
     return rows
+
+
+def _forecast_market(chain: Chain, order: Row, rows: Sequence[Row]) -> str:
+    """The market whose forecast an order is part of: its own where somebody forecasts it ahead, else all together."""
+    own = (r for r in chain.rows("demand") if (r["product"], r["market"]) == (order["product"], order["market"]))
+    counts = {r["demand"] for r in rows if r["status"] != "closed"}
+    if any(not r["firm"] and r["units"] > 0 and chain.bucket(r["due"]) >= 0 and r["demand"] in counts for r in own):
+        return str(order["market"])
+    return "all"
 
 
 def _is_site(chain: Chain, market: str) -> bool:
@@ -796,7 +805,7 @@ def money(chain: Chain, product: str) -> Money:
     lost = told("lost_sale_cost_per_unit", chain.shares["lost_sale_share"])
     rows = [r for r in chain.rows("demand") if r["product"] == product]
     cost = min(_source_cost(chain, product, chain.starts(t)) for t in range(chain.buckets))
-    if any(0 <= chain.bucket(r["due"]) < chain.buckets for r in rows) and cost < lost:
+    if any(chain.bucket(r["due"]) < chain.buckets for r in rows) and cost < lost:
         waits = min(max([chain.max_late_days // chain.days, *(_most_late(chain, r) for r in rows)]), chain.buckets)
         most = holding * _dearest_site(chain, product) * chain.buckets
         more = max(chain.shares["late_horizon_factor"] * most - late, 0.0)

@@ -81,6 +81,12 @@ def test_a_request_that_may_wait_longer_counts() -> None:
     assert found.lost_sale == pytest.approx(100 + 5 * (3.2 - 2.0))
 
 
+def test_what_is_owed_from_before_is_given_too() -> None:
+    """Due a week before the plan begins, and not shipped: it weighs as what is due ahead, and is all."""
+    found, ahead = economics(state(due=MONDAY - timedelta(weeks=1))), economics(state())
+    assert (found.late_per_bucket, found.lost_sale, found.salvage) == (ahead.late_per_bucket, ahead.lost_sale, 0.0)
+
+
 def test_what_does_not_pay_is_not_made_for_it() -> None:
     dear = state([{"product": "A", "lost_sale_cost_per_unit": 50.0}])
     assert economics(dear).late_per_bucket == 2.0

@@ -70,9 +70,48 @@ def test_a_window_reaches_every_week_of_which_it_covers_a_day():
     assert left(state_of([*FORECAST, row("o", 9, 90, True)], Netting(forward_days=5)))[0]["f2"] == 0
 
 
-def test_orders_of_another_product_or_market_consume_nothing():
-    rows = [*FORECAST, row("o", 9, 25, True, product="B"), row("p", 9, 25, True, market="shop")]
-    assert left(state_of(rows)) == ({"f0": 40, "f1": 40, "f2": 40, "o": 25, "p": 25}, [])
+def test_orders_of_another_product_or_of_no_market_consume_nothing():
+    """A forecast of the shop is of what the shop asks for: who asks for 25 elsewhere, or says not where, does not."""
+    shop = [one | {"market": "shop"} for one in FORECAST]
+    rows = [*shop, row("o", 9, 25, True, "B"), row("p", 9, 25, True, market="web"), row("q", 9, 25, True)]
+    assert left(state_of(rows)) == ({"f0": 40, "f1": 40, "f2": 40, "o": 25, "p": 25, "q": 25}, [])
+
+
+def test_orders_of_markets_that_nobody_forecasts_are_part_of_the_forecast_of_all():
+    """40 expected of all markets: 10 for the shop, 5 for the web and 5 of no market leave 20. Once somebody forecasts
+    the shop ahead, its orders are part of that alone."""
+    orders = [row("o", 9, 10, True, market="shop"), row("p", 8, 5, True, market="web"), row("q", 10, 5, True)]
+    units, consumed = left(state_of([*FORECAST, *orders]))
+    assert units["f1"] == 20 and sum(units.values()) == 3 * 40
+    assert consumed == [("p", "f1", 5), ("o", "f1", 10), ("q", "f1", 5)]
+    found = netted(state_of([*FORECAST, *orders])).consumed
+    assert set(found["market"].to_pylist()) == {"all"}
+    own = row("s1", 7, 4, False, market="shop")
+    units, consumed = left(state_of([*FORECAST, *orders, own]))
+    assert (units["f1"], units["s1"]) == (30, 0)
+    assert ("o", "s1", 4) in consumed and sum(units.values()) == 3 * 40 + 10
+    past = row("s0", -7, 4, False, market="shop")
+    assert left(state_of([*FORECAST, *orders, past]))[0]["f1"] == 20
+
+
+def test_datongs_own_forecast_of_all_markets_is_consumed_by_orders_of_each():
+    """40 expected of all markets, 25 of them ordered for the shop: 15 there, and 25 in the shop. What the shop sells
+    by itself Datong forecasts by itself."""
+    order = row("o", 9, 25, True, market="shop")
+    state = state_of([order], sales=sales())
+    expected = demand(state, A=[[40, 40, 7, 8]], A__shop=[[0, 25, 0, 0]])
+    made = with_orders(state, expected, np.zeros((2, WEEKS)))
+    assert dict(zip(made.items, made.paths[:, 0].tolist(), strict=True)) == {
+        Item("A", "all"): [40, 15, 7, 8],
+        Item("A", "shop"): [0, 25, 0, 0],
+    }
+    (told,) = made.netting.to_pylist()
+    assert (told["market"], told["demand"], told["units"]) == ("all", "o", 25)
+    in_shop = [one | {"sale": f"shop {one['sale']}", "market": "shop"} for one in sales()]
+    state = state_of([order], sales=sales() + in_shop)
+    expected = demand(state, A=[[40, 40, 7, 8]], A__shop=[[30, 30, 7, 8]])
+    made = with_orders(state, expected, np.zeros((2, WEEKS)))
+    assert made.paths[:, 0].tolist() == [[40, 40, 7, 8], [30, 30, 7, 8]]
 
 
 def test_orders_that_add_consume_nothing():

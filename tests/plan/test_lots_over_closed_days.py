@@ -156,3 +156,32 @@ def test_a_lot_that_the_horizon_is_too_short_for_is_told_once() -> None:
     """Seven working days, and eight days of horizon with a weekend."""
     told = [one for one in run(made(56.0, (7,)), 8).decision.findings if one.source == "recipes"]
     assert [one.code for one in told] == ["horizon"]
+
+
+def test_a_job_shop_of_steps_of_more_than_a_day() -> None:
+    """Three jobs pass eight machines, each in an order of its own, at 30 hours a step on 24 a day: two days each. Every
+    job is done by its day, and no machine does more than its hours."""
+    days = 90
+    rows: Rows = {
+        "products": [{"product": f"J{j}", "price": 1000.0} for j in range(3)],
+        "lines": [{"line": f"M{m}", "hours_per_week": 168.0} for m in range(8)],
+        "recipes": [{"recipe": f"R{j}", "product": f"J{j}"} for j in range(3)],
+        "recipe_steps": [
+            {
+                "step": f"J{j}S{s}",
+                "recipe": f"R{j}",
+                "sequence": s,
+                "line": f"M{(3 * s + 2 * j) % 8}",
+                "hours_per_unit": 30.0,
+            }
+            for j in range(3)
+            for s in range(8)
+        ],
+        "demand": [{"demand": f"D{j}", "product": f"J{j}", "due": day(40), "units": 1.0} for j in range(3)],
+    }
+    assert 3 * 8 * days > 2_000  # as many places to start
+    result = run(rows, days)
+    assert sum(row["on_time_units"] for row in result.clearing.gaps.to_pylist()) == 3.0
+    assert len(result.plan.orders) == 3 * 8
+    assert all((order.due - order.start).days == 1 for order in result.plan.orders)
+    assert all(row["free_hours"] >= -1e-6 for row in result.clearing.hours.to_pylist())

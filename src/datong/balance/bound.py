@@ -25,6 +25,8 @@ from datong.model.flow import FloatArray, IntArray
 PRODUCTS_AT_ONCE = 200
 # Of money, what is rounding.
 NO_GAIN = 1e-7
+# What rounding leaves of amounts that a bound adds up and takes off again, as a share of them.
+ROUNDS_BY = 1e-12
 
 
 def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]:
@@ -218,6 +220,22 @@ def lower_bound(market: Market, prices: Prices) -> float:
     bound += sum(_least_given_cost(market, piece, price, priced.holding) for piece in pieces)
     bound += _idle_stock_cost(market)
     return bound
+
+
+def is_below(bound: float, total: float, market: Market, share: float) -> bool:
+    """Whether a bound is no higher than the cost of a plan, but for rounding: a share of the cost, and of what a bound
+    begins with and takes off again, what demand costs that is never served."""
+    beyond = bound - total - share * max(abs(total), 1.0)
+    return beyond <= 0 or beyond <= ROUNDS_BY * _unserved_cost(market)
+
+
+def _unserved_cost(market: Market) -> float:
+    """What all demand that does not find its units in what comes anyway costs at most, on any path."""
+    cost = 0.0
+    for d in range(len(market.demand.product)):
+        short = np.maximum(market.net_demand(d), 0.0).max(axis=0, initial=0.0)
+        cost += float(market.late_cost[d] * short.sum() + market.end_cost[d] * short[-1])
+    return cost
 
 
 def _least_away_price(market: Market, holding: FloatArray) -> FloatArray:

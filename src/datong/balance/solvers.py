@@ -14,7 +14,7 @@ import numpy as np
 from datong.balance import exact_lots, highs, leftovers, price_search
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.bound import lower_bound
+from datong.balance.bound import is_below, lower_bound
 from datong.balance.clearing_tables import is_set_up, read_back
 from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, arrived_units, evaluate, fewest_wasted, used_units, with_fewest_dated
@@ -48,9 +48,8 @@ SET_UP_PRICES_UP_TO = 50_000
 # Up to so many whole-number columns a chain that states no lots is planned in whole units whenever its balance is
 # asked for; a larger one only where that is asked for, as every run does.
 WHOLE_UP_TO = 10_000
-# Of a cost, what is rounding; and of the largest sums that a bound is worked out of.
+# Of a cost, what is rounding.
 NOTHING = 1e-9
-PART_OF_A_SUM = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,19 +137,10 @@ def cleared(
         outcome = evaluate(market, *plan)
     solution = replace(found, started=started)
     total = sum(outcome.cost.values())
-    assert _is_below(bound, total, NOTHING, market), "the bound lies above the cost: one of them is wrong"
+    assert is_below(bound, total, market, 1e-9), "the bound lies above the cost: one of them is wrong"
     bound = max(bound, total - found.gap)  # of whole numbers that HiGHS decided the prices know nothing
     bound = float(np.minimum(bound, total))
     return Cleared(market, solution, outcome, bound, bound)
-
-
-def _is_below(bound: float, total: float, share: float, market: Market) -> bool:
-    """Whether a bound is at most a cost but for rounding. share: of the cost, what is rounding. A bound is a difference
-    of sums as large as what losing all demand costs: where requests of a high priority are served, a high multiple."""
-    if bound <= total + share * max(abs(total), 1.0):
-        return True
-    most = np.array([float(paths[:, -1].max(initial=0.0)) for paths in market.demand.cumulative])
-    return bound <= total + PART_OF_A_SUM * float(market.lost_cost @ most)
 
 
 def fits_highs(market: Market) -> bool:
@@ -205,7 +195,7 @@ def better_lots(
         better = in_orders(given_out, started, np.where(started > exact_lots.ROUNDING, 1.0, 0.0))
         given_out = min(given_out, better, key=lambda plan: plan.total_cost)  # HiGHS delivers parts of a unit
     total = given_out.total_cost
-    assert _is_below(bound, total, 1e-6, market), "the bound lies above the cost in lots: one of them is wrong"
+    assert is_below(bound, total, market, 1e-6), "the bound lies above the cost in lots: one of them is wrong"
     solution = replace(given_out.solution, door="integer", iterations=found.nodes)
     return replace(given_out, solution=solution, bound=float(min(bound, total)))
 

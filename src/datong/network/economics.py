@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.network.forecast_netting import forecast_products
-from datong.network.horizon import EPOCH_WEEKDAY, Horizon, Row, day_numbers, or_default, rows_of, valid_on
+from datong.network.horizon import Horizon, Row, or_default, rows_of, valid_on
 from datong.network.places import StockPoint
 
 _ECONOMICS = (
@@ -178,13 +177,11 @@ def _stated_lost_sale(rows: _Economics) -> float | None:
 
 
 def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:
-    """Products with rows in `demand` that are due in these buckets, and no forecast beside them."""
+    """Products with rows in `demand` that are due in these buckets or before, and no forecast beside them."""
     demand = state.table("demand")  # of every status: nobody forecasts what rows of demand are about
-    due = demand["due"].cast(pa.int32()).to_numpy()
-    if state.settings.calendar.unit == "week":
-        due = due - (due + EPOCH_WEEKDAY) % 7
-    inside = np.isin(due, day_numbers(bucket_starts))
-    return set(pc.unique(demand["product"].filter(pa.array(inside))).to_pylist()) - forecast_products(state)
+    end = state.settings.calendar.shift(bucket_starts[0], len(bucket_starts))
+    asked = demand["product"].filter(pc.less(demand["due"], pa.scalar(end)))
+    return set(pc.unique(asked).to_pylist()) - forecast_products(state)
 
 
 def honest_salvage(salvage: float, cost: float, waiting_at_end: float) -> float:

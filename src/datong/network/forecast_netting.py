@@ -1,7 +1,8 @@
 """Forecast netting: firm orders are the part of a forecast that is known already, not demand beside it.
 
-Firm rows of `demand` consume the forecast of their product and market. With x the units of an order and F(t) what
-earlier orders left of the forecast of bucket t, it takes
+Firm rows of `demand` consume the forecast of their product and market, or, where that market has none of its own, the
+one of all markets together (market `all`). With x the units of an order and F(t) what earlier orders left of the
+forecast of bucket t, it takes
 
     min(x, F(t)) of its own bucket, then of buckets before it, then of those after it, nearest first,
 
@@ -39,6 +40,8 @@ from datong.network.rows_in_plan import CLOSED, rows_in_plan, rows_that_net
 
 # Units below this are rounding.
 NOTHING = 1e-9
+# The market of what is meant of all markets together.
+ALL = "all"
 # What sold in fewer buckets has no forecast of Datong's own beside its orders: they are what is known of it.
 FEWEST_SOLD_BUCKETS = 4
 DAYS_OF_WEEK = 7
@@ -65,13 +68,14 @@ def _netted(state: State) -> Netted:
     firm = np.asarray(rows["firm"].to_numpy(), dtype=bool)
     units = rows["units"].to_numpy()
     item, items = pairs(rows["product"], rows["market"])
+    due = rows["due"].cast(pa.int32()).to_numpy().astype(np.int64)
+    item = np.where(firm, _forecast_of(state, rows, item, items)[item], item) if len(items) else item
     kinds = np.zeros((2, len(items)), dtype=bool)
     for of, which in ((0, firm), (1, ~firm)):
         kinds[of, item[which & (units > 0)]] = True
     at = np.flatnonzero((kinds[0] & kinds[1])[item] & (units > 0)) if len(items) else np.zeros(0, dtype=np.int64)
     if not len(at):
         return Netted(rows.filter(is_planned), none)
-    due = rows["due"].cast(pa.int32()).to_numpy().astype(np.int64)
     keys = np.array(rows["demand"].take(pa.array(at)).to_pylist(), dtype=np.str_)
     at = at[np.lexsort((keys, due[at]))]
     left = units.astype(np.float64)
@@ -80,8 +84,8 @@ def _netted(state: State) -> Netted:
     bucket = [buckets.start(buckets.of(day)) for day in due[forecast].tolist()]
     of_order, of_forecast = rows.take(pa.array(order)), rows.take(pa.array(forecast))
     columns = {
-        "product": of_order["product"],
-        "market": of_order["market"],
+        "product": of_forecast["product"],
+        "market": of_forecast["market"],
         "bucket": pa.array(bucket, pa.date32()),
         "forecast_row": of_forecast["demand"],
         "forecast_units": of_forecast["units"],
@@ -93,6 +97,23 @@ def _netted(state: State) -> Netted:
     place = rows.schema.get_field_index("units")
     rows = rows.set_column(place, "units", pa.array(left)).filter(is_planned)
     return Netted(rows, pa.table(columns, NETTING_SCHEMA).combine_chunks())
+
+
+def _forecast_of(state: State, rows: pa.Table, item: IntArray, items: Sequence[tuple[str, str]]) -> IntArray:
+    """By item of rows of `demand`, the item whose forecast its orders consume: its own, or that of all markets where
+    nobody forecasts its market."""
+    found, place = np.arange(len(items)), {name: i for i, name in enumerate(items)}
+    others = [i for i, (product, market) in enumerate(items) if market != ALL and (product, ALL) in place]
+    if not others:
+        return found
+    ahead = pc.greater_equal(rows["due"], pa.scalar(state.first_open_bucket))
+    forecast = pc.and_(pc.and_(pc.invert(rows["firm"]), pc.greater(rows["units"], 0.0)), ahead)
+    own = set(item[forecast.to_numpy(zero_copy_only=False)].tolist())
+    of_datong = own_items(state)
+    for i in others:
+        if i not in own and Item(*items[i]) not in of_datong:
+            found[i] = place[items[i][0], ALL]
+    return found
 
 
 def _consumed(
@@ -174,7 +195,12 @@ def _given_items(state: State) -> frozenset[Item]:
 
 def forecast_products(state: State) -> frozenset[str]:
     """Products of which Datong forecasts demand itself, in some market: it goes on beyond the horizon."""
-    return frozenset(item.product for item in {Item(*pair) for pair in sold_pairs(state)} - given_items(state))
+    return frozenset(item.product for item in own_items(state))
+
+
+def own_items(state: State) -> frozenset[Item]:
+    """Products and markets of which Datong forecasts demand itself."""
+    return frozenset({Item(*pair) for pair in sold_pairs(state)} - given_items(state))
 
 
 def _sold_buckets(state: State, asked: pa.Table) -> dict[Item, int]:
@@ -235,19 +261,23 @@ def with_orders(state: State, demand: Forecast, known: FloatArray) -> Forecast:
     adjustments moves by as much as with them.
     """
     given, of_rows = given_items(state), netted(state).consumed
-    rows = orders_beside(state, [item for item in demand.items if item not in given])
-    if not rows.num_rows:
+    own = [item for item in demand.items if item not in given]
+    names = ["demand", "product", "market", "due", "units", "status"]
+    orders: dict[Item, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in orders_beside(state, own).select(names).to_pylist():
+        orders[Item(row["product"], row["market"])].append(row)
+    for row in orders_beside(state, _parts_of_all(state, own)).select(names).to_pylist():
+        orders[Item(row["product"], ALL)].append(row)
+    if not orders:
         return replace(demand, netting=of_rows)
     place = {item: i for i, item in enumerate(demand.items)}
-    orders: dict[Item, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows.select(["demand", "product", "market", "due", "units", "status"]).to_pylist():
-        orders[Item(row["product"], row["market"])].append(row)
     paths, unadjusted = demand.paths.copy(), dict(demand.unadjusted)
     consumed: list[dict[str, Any]] = []
     for item, of_item in sorted(orders.items()):
         i = place[item]
         before = paths[i].mean(axis=0)
-        paths[i], taken = _joined(np.asarray(paths[i], np.float64), of_item, known[i], demand.bucket_starts, state)
+        as_now = np.asarray(paths[i], np.float64)
+        paths[i], taken = _joined(as_now, item, of_item, known[i], demand.bucket_starts, state)
         consumed += taken
         if item in unadjusted:
             unadjusted[item] = np.maximum(unadjusted[item] + paths[i].mean(axis=0) - before, 0.0)
@@ -256,10 +286,25 @@ def with_orders(state: State, demand: Forecast, known: FloatArray) -> Forecast:
     return replace(demand, paths=paths, unadjusted=unadjusted, netting=told)
 
 
+def _parts_of_all(state: State, own: Sequence[Item]) -> list[Item]:
+    """Items with orders that nobody forecasts, of products of which Datong forecasts all markets together. own: items
+    that it forecasts."""
+    of_all = {item.product for item in own if item.market == ALL}
+    rows = _in_horizon(state, rows_that_net(state).select(["product", "market", "due", "firm"]))
+    forecast = _items(rows.filter(pc.invert(rows["firm"])))
+    return [i for i in sorted(_items(rows) - forecast - {*own}) if i.product in of_all and i.market != ALL]
+
+
 def _joined(
-    paths: FloatArray, orders: Sequence[Mapping[str, Any]], known: FloatArray, starts: Sequence[date], state: State
+    paths: FloatArray,
+    item: Item,
+    orders: Sequence[Mapping[str, Any]],
+    known: FloatArray,
+    starts: Sequence[date],
+    state: State,
 ) -> tuple[FloatArray, list[dict[str, Any]]]:
-    """(path, bucket) of an item with its orders, and what they consumed. known: (bucket), as in `with_orders`."""
+    """(path, bucket) of an item with its orders, and what they consumed. Orders of other markets are demand there.
+    known: (bucket), as in `with_orders`."""
     netting = state.settings.netting
     buckets = _Buckets(state.settings.calendar, netting)
     first = buckets.of(day_number(starts[0]))
@@ -267,17 +312,18 @@ def _joined(
     left = paths - np.nan_to_num(known)
     for order in sorted(orders, key=lambda row: (row["due"], row["demand"])):
         due = day_number(order["due"])
-        firm[buckets.of(due) - first] += order["units"] if order["status"] != CLOSED else 0.0
+        is_asked = order["status"] != CLOSED and order["market"] == item.market
+        firm[buckets.of(due) - first] += order["units"] if is_asked else 0.0
         if netting.orders == "consume":
             for t, units in _taken(order["units"], left, (b - first for b in buckets.reach(due))):
-                consumed.append(_row(order, starts[t], float(mean[t]), units))
+                consumed.append(_row(order, item, starts[t], float(mean[t]), units))
     return left + np.nan_to_num(known) + firm, consumed
 
 
-def _row(order: Mapping[str, Any], bucket: date, forecast_units: float, units: float) -> dict[str, Any]:
+def _row(order: Mapping[str, Any], item: Item, bucket: date, forecast_units: float, units: float) -> dict[str, Any]:
     of_order = {"demand": order["demand"], "due": order["due"], "request_units": order["units"]}
     of_forecast = {"bucket": bucket, "forecast_row": None, "forecast_units": forecast_units}
-    return {"product": order["product"], "market": order["market"], **of_forecast, **of_order, "units": units}
+    return {"product": item.product, "market": item.market, **of_forecast, **of_order, "units": units}
 
 
 def _taken(order_units: float, left: FloatArray, reach: Iterable[int]) -> Iterator[tuple[int, float]]:

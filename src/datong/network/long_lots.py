@@ -28,7 +28,7 @@ from datong.network.ways import Way, closed_but
 
 # Most ways times buckets of a chain whose lots may take longer than a bucket. In a larger one such a lot cannot be
 # formed, and that is told: the search of prices, which clears it, does not know long lots.
-LONG_LOTS_UP_TO = 2_000
+LONG_LOTS_UP_TO = 10_000
 # Parts of a lot below this are rounding.
 NOTHING = 1e-9
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -16,7 +16,17 @@ from datong.network.position import Position, position
 from datong.network.shelf_life import Keeps, shelf_life, spoiling, wasted
 from datong.network.ways import Way, lead_buckets
 from datong.network.weekly_limits import units_in_bucket
-from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, round_up, size_lots, step_of
+from datong.plan.lots_along_clearing import (
+    NOTHING,
+    Lot,
+    Need,
+    PartShifts,
+    Shifts,
+    lots_matter,
+    round_up,
+    size_lots,
+    step_of,
+)
 from datong.plan.lots_of_co_products import Besides
 from datong.plan.lots_product_by_product import Choice, OnTurn, Shop, lots_in_turn, no_hurry
 from datong.plan.lots_that_fit import Room, make_feasible
@@ -42,24 +52,24 @@ def choose(
     """
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
-    life = _keeps(state, work, where)
-    lots = _chosen(work, on_turn, {}, life)
+    keeps = shelf_life(state, work.facts, where, work.starts)
+    life, goes_bad = _life(work, keeps), frozenset(keeps)
+    lots = _chosen(work, on_turn, {}, life, goes_bad)
     if work.promised.covering and _short_of_orders_out(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
-        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life)
+        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life, goes_bad)
         lots = _joined([*beside, *_covering_lots(work)])
     return Chosen(work, tuple(lots))
 
 
-def _keeps(state: State, work: Work, where: Position) -> dict[str, Keeps]:
-    """Component that goes bad -> how long it keeps."""
+def _life(work: Work, keeps: Mapping[str, Keeps]) -> dict[str, Keeps]:
+    """Component that goes bad -> how long it keeps. keeps: of all products of which some goes bad."""
     taken: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(work.starts)))
     for pull in work.promised.pulls:
         taken[pull.component][pull.bucket] += pull.units
-    found = shelf_life(state, work.facts, where, work.starts)
     return {
         p: k if k.spoils is None else replace(k, spoils=spoiling(k.spoils, work.promised.units[p], taken[p]))
-        for p, k in found.items()
+        for p, k in keeps.items()
         if p in work.components
     }
 
@@ -101,9 +111,16 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
     return sorted(found.values(), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: Mapping[str, Keeps]) -> list[Lot]:
+def _chosen(
+    work: Work,
+    on_turn: OnTurn,
+    begun: Mapping[str, FloatArray],
+    life: Mapping[str, Keeps],
+    goes_bad: Collection[str],
+) -> list[Lot]:
     """Lots in turn, or along the cleared quantities, within what there is. begun: way name -> (bucket) units that start
     beside them, whose hours and components count as promised. life: component that goes bad -> how long it keeps.
+    goes_bad: components and what is sold.
 
     What orders that are out take later is to come of later lots at first. Where these bring too little in the end, it
     is kept for them from the start: of what was short, and after MOST_TRIES of all that they take.
@@ -120,11 +137,13 @@ def _chosen(work: Work, on_turn: OnTurn, begun: Mapping[str, FloatArray], life: 
         alike=_alike(work.facts.ways),
         begun=begun,
         life=life,
+        first_start=work.first_start,
     )
     worth, instead = _worth_per_hour(work, lots), _instead(work, lots)
+    ahead = _ahead(work, lots, instead, goes_bad)
     follows = frozenset(pull.component for pull in work.promised.pulls) & work.components - life.keys()
     for tries in range(MOST_TRIES + 1):
-        fits = _all_used(work, make_feasible(lots, replace(room, follows=follows), worth, instead), life)
+        fits = _all_used(work, make_feasible(lots, replace(room, follows=follows), worth, instead, ahead), life)
         short = _short_of_orders_out(work, fits) if follows else frozenset()
         if not short & follows:
             break
@@ -445,6 +464,28 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
                 if o.is_open(work.starts[t])
             ]
             result[name, t] = [lot for price, _, lot in sorted(there, key=lambda c: c[:2]) if price < most]
+    return result
+
+
+def _ahead(
+    work: Work, lots: Sequence[Lot], instead: Mapping[tuple[str, int], Sequence[Lot]], goes_bad: Collection[str]
+) -> dict[tuple[str, int], int]:
+    """By how many buckets at most what a lot's bucket has no room for may rather start before: as long as holding it is
+    cheaper than to wait for a bucket, or, where it cannot wait, than the sale, and than another way. Components may as
+    long as there is room. Nothing of a way with lots or set-ups, nor of what goes bad."""
+    result: dict[tuple[str, int], int] = {}
+    for lot in lots:
+        way, t = lot.way, lot.start
+        if lots_matter(way) or way.product in goes_bad:
+            continue
+        result[way.name, t] = t
+        economics = work.facts.economics[way.product]
+        if way.product not in work.asked.curves or economics.holding_per_bucket <= 0:
+            continue
+        waits = economics.lost_sale if lot.arrive + 1 >= len(work.starts) else economics.late_per_bucket
+        own = work.by_market.price.unit(way, t)
+        dearer = [work.by_market.price.unit(other.way, t) - own for other in instead.get((way.name, t), ())]
+        result[way.name, t] = min(t, math.ceil(min(waits, *dearer, math.inf) / economics.holding_per_bucket) - 1)
     return result
 
 

@@ -114,10 +114,8 @@ def lots_matter(way: Way) -> bool:
 
 def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
     """The cheapest lots for one product's needs, which are in order of (arrive, start, way)."""
-    if any(lots_matter(n.way) for n in needs):
-        runs = _cheapest_runs(needs, shifts, whole)
-    else:
-        runs = [(i, i, i) for i in range(len(needs))]
+    in_runs = any(lots_matter(n.way) for n in needs)
+    runs = _cheapest_runs(needs, shifts, whole) if in_runs else [(i, i, i) for i in range(len(needs))]
     lots = []
     wanted_so_far = given_so_far = 0.0
     for first, last, place in runs:
@@ -127,8 +125,8 @@ def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
         missing = (wanted_so_far - given_so_far) / way.yield_share
         if missing <= NOTHING:
             continue
-        units = _lot_units(need, missing, whole)
-        if math.isinf(units):  # what was carried over does not fit; the repair finds it a place
+        units = _lot_units(need, missing, whole) if in_runs else math.inf
+        if math.isinf(units):  # what does not fit, or was carried over and does not: the repair finds it a place
             units = round_up(max(missing, way.min_units), step_of(way, whole))
         given_so_far += units * way.yield_share
         lots.append(Lot(way, need.start, need.arrive, units))

@@ -1,14 +1,14 @@
 """Repair: lots -> lots that the factory can run, bucket by bucket from the first.
 
 In each bucket a line's hours and the components that are there go to the lots that are worth most by the hour. What
-finds no room goes to another way with room in the same bucket, where that costs less than waiting; else it waits for
-the next bucket. So hours are never exceeded, and no stock falls below zero: what orders that are out take later is
-kept for them, but for components of which lots that are still to start are to bring it (`Room.follows`); whether they
-do is seen in the end.
+finds no room is made ahead, in buckets before that have some, or goes to another way with room in the same bucket,
+where that costs less than waiting; else it waits for the next bucket. So hours are never exceeded, and no stock falls
+below zero: what orders that are out take later is kept for them, but for components of which lots that are still to
+start are to bring it (`Room.follows`); whether they do is seen in the end.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -31,8 +31,9 @@ class Room:
     product -> place in the order of components first. whole: products that come in whole units. following: way name ->
     the next version of it, where it ends. alike: way name -> those of its row with other lengths of its working days.
     begun: way name -> (bucket) units that it starts in any case, whose hours and components are off those; lots join.
-    life: component that goes bad -> how long it keeps. follows: components of which nothing is kept for what orders
-    that are out take later, as far as lots that are still to start bring it by then.
+    life: component that goes bad -> how long it keeps. first_start: the first bucket in which something may start.
+    follows: components of which nothing is kept for what orders that are out take later, as far as lots that are still
+    to start bring it by then.
     """
 
     bucket_starts: Sequence[date]
@@ -45,6 +46,7 @@ class Room:
     alike: Mapping[str, Sequence[Way]]
     begun: Mapping[str, FloatArray]
     life: Mapping[str, Keeps]
+    first_start: int
     follows: frozenset[str] = frozenset()
 
 
@@ -53,9 +55,11 @@ def make_feasible(
     room: Room,
     worth_per_hour: Mapping[Lot, float],
     instead: Mapping[tuple[str, int], Sequence[Lot]],
+    ahead: Mapping[tuple[str, int], int],
 ) -> list[Lot]:
     """worth_per_hour: of each lot, for the order on a line. instead: (way name, start) -> empty lots of other ways that
-    may take over there, cheapest first.
+    may take over there, cheapest first. ahead: (way name, start) -> by how many buckets at most it may rather start
+    before; none where it is not named.
 
     Returns lots in order of (start, product, way); what was put off is joined to the way's next lot.
     """
@@ -76,8 +80,12 @@ def make_feasible(
             units = left.take(lot)
             if units > NOTHING:
                 _put(done[t], replace(lot, units=units))
-            if lot.units - units > NOTHING:
-                over.append(replace(lot, units=lot.units - units))
+            rest = replace(lot, units=lot.units - units)
+            for sooner in _made_ahead(left, rest, ahead.get((lot.way.name, t), 0)):
+                _put(done[sooner.start], sooner)
+                rest = replace(rest, units=rest.units - sooner.units)
+            if rest.units > NOTHING:
+                over.append(rest)
         for lot in over:
             rest = lot
             for other in instead.get((lot.way.name, t), ()):
@@ -99,6 +107,21 @@ def make_feasible(
                     left.expect(moved, 1.0)
                     worth[way.name] = max(worth.get(way.name, 0.0), worth[rest.way.name])
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
+
+
+def _made_ahead(left: "_Left", rest: Lot, most: int) -> Iterator[Lot]:
+    """Lots of a way that take what finds no room in its bucket, in those before it, the last first. most: buckets."""
+    room, units = left.room, rest.units
+    for t in range(rest.start - 1, max(rest.start - most, room.first_start) - 1, -1):
+        for way in (rest.way, *room.alike.get(rest.way.name, ())):
+            arrive = t + lead_buckets(way, room.calendar)
+            if units <= NOTHING or arrive > rest.arrive:
+                continue
+            sooner = replace(rest, way=way, start=t, arrive=arrive, units=units)
+            taken = left.take(sooner)
+            if taken > NOTHING:
+                units -= taken
+                yield replace(sooner, units=taken)
 
 
 def _next_start(room: Room, way: Way, t: int) -> tuple[Way, int]:
