@@ -95,3 +95,37 @@ def test_a_new_day_of_an_order_that_is_out_is_told(tmp_path: Path) -> None:
     text = message_of(rows[0]["text_key"], rows[0]["text_params"])
     assert text.text("en") == "PO: 5 of M due 2026-01-23 now, before 2026-01-16"
     assert "2026-01-23" in text.text("zh")
+
+
+def promises(folder: Path, day: str) -> list[dict[str, object]]:
+    with datong.open(folder) as chain:
+        table = chain.run(parse_moment(day, chain.settings)).tables["since"]
+    rows = [r for r in table.to_pylist() if r["part"] == "promises"]
+    return [r | {"text": message_of(r["text_key"], r["text_params"]).text("en")} for r in rows]
+
+
+def test_what_is_there_after_its_day_is_not_said_to_be_on_time(tmp_path: Path) -> None:
+    """25 are due on the second Tuesday. In 10 hours a week 10 are made in the first week, 10 by the end of the second
+    and 5 a week later; in 15 hours 15 in the second week, in 25 hours all; in 300 all of them on its Monday."""
+
+    def hours(of: int) -> None:
+        (tmp_path / "lines.csv").write_text(f"line,hours_per_week\nL,{of}\n", encoding="utf-8")
+
+    demand = "demand,product,due,units\nD,A,2026-01-13,25\n"
+    for name, text in (FILES | {"demand.csv": demand}).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert not promises(tmp_path, "2026-01-05")
+    hours(15)
+    (sooner,) = promises(tmp_path, "2026-01-06")
+    at_once, later = "10 on time, 15 after that day, by 2026-01-16", "5 late, by the week of 2026-01-19"
+    assert sooner["text"] == (
+        f"D: 25 of A due 2026-01-13: now {at_once}; before, 10 on time, 10 after that day, by 2026-01-16, {later}"
+    )
+    assert (sooner["kind"], sooner["units_before"], sooner["units_after"]) == ("sooner", 15.0, 15.0)
+    hours(300)
+    (on_time,) = promises(tmp_path, "2026-01-07")
+    assert on_time["text"] == f"D: 25 of A due 2026-01-13: now 25 on time; before, {at_once}"
+    assert on_time["kind"] == "on_time"
+    hours(25)
+    (after,) = promises(tmp_path, "2026-01-08")
+    assert (after["kind"], after["units_before"], after["day_after"]) == ("after_day", 0.0, date(2026, 1, 16))

@@ -32,7 +32,16 @@ LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
 OF_EVIDENCE = {"hours": ("line", "bucket"), "gaps": ("product", "market", "bucket")}
 OF_GAPS = ("product", "market", "bucket", "late_units", "lost_units", "binding", "binding_bucket", "needed_amount")
 # What of a kept run its successor is held against.
-PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "money_by_bucket", "learnt_used")
+PLAN_TABLES = (
+    "orders",
+    "forecast",
+    "forecast_total",
+    "gaps",
+    "deliveries",
+    "after_due",
+    "money_by_bucket",
+    "learnt_used",
+)
 # An error that lists what there is names so many.
 NAMED = 10
 
