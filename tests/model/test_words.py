@@ -15,7 +15,8 @@ def text(said: str) -> str:
 
 def test_a_file_is_parsed_when_a_text_of_its_areas_is_asked_for() -> None:
     """What is not asked for may even be no TOML."""
-    some = Catalogue({"a.toml": f"[one]\nword = {text('1')}\n[two.more]\nword = {text('2')}", "b.toml": "[three]\n= no"})
+    both = f"[one]\nword = {text('1')}\n[two.more]\nword = {text('2')}"
+    some = Catalogue({"a.toml": both, "b.toml": "[three]\n= no"})
     assert [some[key]["en"] for key in ("two.more.word", "one.word")] == ["2", "1"]
     assert "one.other" not in some
     assert "four.word" not in some
