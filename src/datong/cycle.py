@@ -18,7 +18,7 @@ from datong.balance.conflict import refuse_conflicts
 from datong.balance.cost_and_flow_tables import futures
 from datong.balance.exact_lots import lot_rules
 from datong.balance.expiry_told import expiry_told
-from datong.balance.lots_not_formed import unformed
+from datong.balance.no_room_for_smallest_lot import unformed
 from datong.balance.pack import pack
 from datong.balance.picks import picked
 from datong.balance.shares_told import shares_told

@@ -27,3 +27,24 @@ def test_a_command_collects_seldom(tmp_path, capsys: pytest.CaptureFixture[str])
 def test_an_import_changes_nothing() -> None:
     script = "import gc; before = gc.get_threshold(); import datong.app.chain; assert gc.get_threshold() == before"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+CIRCLE = """
+from datong.app.garbage_collection import collect_seldom
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        print("looked through")
+
+circle = Circle()
+"""
+
+
+@pytest.mark.parametrize(("calls", "said"), [("", "looked through"), ("collect_seldom()", "")])
+def test_at_the_end_of_a_command_nothing_is_looked_through(calls: str, said: str) -> None:
+    """Nobody needs the memory of a process that ends. What no circle holds goes as ever."""
+    done = subprocess.run([sys.executable, "-c", CIRCLE + calls], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == said

@@ -149,7 +149,8 @@ LAZY_DOORS = {
         "datong.plan.reason",
     },
     "app/cli/try_export.py": {
-        "datong.app.report.replenish_workbooks",
+        "datong.app.report.count_sheet_workbook",
+        "datong.app.report.order_list_workbook",
     },
 }
 

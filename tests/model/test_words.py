@@ -1,9 +1,42 @@
 """Messages, which are texts not yet in a language."""
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from datong.app.wording.figures import fitting
-from datong.model.words import message, say, shown
+from datong.model.words import Catalogue, catalogue, message, say, shown
+
+
+def text(said: str) -> str:
+    return f'{{ en = "{said}", zh = "{said}" }}'
+
+
+def test_a_file_is_parsed_when_a_text_of_its_areas_is_asked_for() -> None:
+    """What is not asked for may even be no TOML."""
+    both = f"[one]\nword = {text('1')}\n[two.more]\nword = {text('2')}"
+    some = Catalogue({"a.toml": both, "b.toml": "[three]\n= no"})
+    assert [some[key]["en"] for key in ("two.more.word", "one.word")] == ["2", "1"]
+    assert "one.other" not in some
+    assert "four.word" not in some
+    with pytest.raises(tomllib.TOMLDecodeError):
+        _ = some["three.word"]
+
+
+def test_an_area_is_in_one_file() -> None:
+    with pytest.raises(ValueError, match=r"words/b\.toml: area one is already in a\.toml"):
+        Catalogue({"a.toml": f"[one]\nword = {text('1')}", "b.toml": f"[one.more]\nword = {text('2')}"})
+
+
+def test_every_text_of_every_file_is_found_by_its_key_alone() -> None:
+    """Each key is asked of a catalogue that has parsed nothing; a text outside all tables would be in no area."""
+    read = {f.name: f.read_text("utf-8") for f in files("datong.model").joinpath("words").iterdir()}
+    areas = {area for said in read.values() for area in tomllib.loads(said)}
+    assert {key.partition(".")[0] for key in catalogue()} == areas
+    for area in areas:
+        first = next(key for key in catalogue() if key.startswith(f"{area}."))
+        assert Catalogue(read)[first] == catalogue()[first]
 
 
 def test_messages_of_one_kind_share_the_names_of_their_places() -> None:

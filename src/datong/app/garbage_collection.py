@@ -1,5 +1,6 @@
 """How often Python looks for garbage in a process of its own."""
 
+import atexit
 import gc
 
 # New objects that are there before the young ones are looked through; runs of that before the older ones are, and
@@ -9,5 +10,9 @@ OBJECTS, YOUNG_RUNS, OLDER_RUNS = 50_000, 20, 50
 
 
 def collect_seldom() -> None:
-    """From now on garbage in circles is looked for seldom. For a process that is Datong's own: a command, a job."""
+    """From now on garbage in circles is looked for seldom, and not at the end. For a process that is Datong's own: a
+    command, a job."""
     gc.set_threshold(OBJECTS, YOUNG_RUNS, OLDER_RUNS)
+    # At its end Python looks through all objects once more, some several times: a sixth of a command on a small chain.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)

@@ -61,7 +61,7 @@ YEAR_DAYS = 365.25
 
 
 @dataclass(frozen=True, eq=False)
-class Calendar:
+class BucketsInSeasons:
     """Where the buckets of a series lie in its seasons."""
 
     # (closed, then open bucket) number of the season.
@@ -74,7 +74,7 @@ class Calendar:
 class OwnSeason:
     """What an item that sells in its season alone is looked at with."""
 
-    calendar: Calendar
+    buckets: BucketsInSeasons
     # Seasons seen, whole or in part.
     seasons: int
     # Chance that the next one comes.
@@ -110,20 +110,20 @@ def own_seasons(series: SeriesSet, units: FloatArray) -> dict[int, OwnSeason]:
     found = {}
     for i in sorted(several.union(once)):
         is_once = i not in several
-        calendar = _best_calendar(units[i], days, anchors[:1] if is_once else anchors)
-        found[i] = OwnSeason(calendar, 1 if is_once else 2, chance if is_once else COMES_AGAIN)
+        buckets = _best_places(units[i], days, anchors[:1] if is_once else anchors)
+        found[i] = OwnSeason(buckets, 1 if is_once else 2, chance if is_once else COMES_AGAIN)
     return found
 
 
 def course(own: OwnSeason, units: FloatArray, buckets: int, whole: bool) -> SeasonCourse | None:
     """What is expected of the next buckets. units: (bucket) of the series from the chain's first bucket on; None where
     no season is known."""
-    table = _table(own.calendar, units)
+    table = _table(own.buckets, units)
     if not np.nansum(table) > 0:
         return None
     totals, profile, share = _fitted(table)
     ahead = slice(len(units), len(units) + buckets)
-    season, week = own.calendar.season[ahead], own.calendar.week[ahead]
+    season, week = own.buckets.season[ahead], own.buckets.week[ahead]
     expected: dict[int, tuple[float, float, float]] = {}
     week_variance = _week_variance(table, totals, profile, whole)
     for s in np.unique(season):
@@ -234,7 +234,7 @@ def _anchors(series: SeriesSet, days: IntArray) -> list[IntArray]:
     return [a for a in found if a[0] < days[0] and a[-1] > days[-1]]
 
 
-def _calendar(units: FloatArray, days: IntArray, anchor: IntArray) -> Calendar:
+def _places_in_seasons(units: FloatArray, days: IntArray, anchor: IntArray) -> BucketsInSeasons:
     """Seasons of an item, each from the middle of its quiet time to the next."""
     plain = np.nan_to_num(units)
     near = np.searchsorted(anchor, days, side="right") - 1
@@ -251,7 +251,7 @@ def _calendar(units: FloatArray, days: IntArray, anchor: IntArray) -> Calendar:
     ahead = int(days[len(units)] if len(units) < len(days) else days[-1])
     start = start + (ahead - int(start[np.searchsorted(start, ahead + 3, side="right") - 1]) + 3) % 7 - 3
     season = np.searchsorted(start, days + 3, side="right") - 1
-    return Calendar(season, np.clip(np.rint((days - start[season]) / 7).astype(np.int64), 0, WEEKS - 1))
+    return BucketsInSeasons(season, np.clip(np.rint((days - start[season]) / 7).astype(np.int64), 0, WEEKS - 1))
 
 
 def _middle(low: BoolArray) -> int:
@@ -275,28 +275,28 @@ def _is_near(units: FloatArray, days: IntArray, anchor: IntArray) -> bool:
     return bool(np.nansum(units[near]) >= LEAST_IN_SEASON * np.nansum(units))
 
 
-def _best_calendar(units: FloatArray, days: IntArray, anchors: list[IntArray]) -> Calendar:
+def _best_places(units: FloatArray, days: IntArray, anchors: list[IntArray]) -> BucketsInSeasons:
     anchors = [anchor for k, anchor in enumerate(anchors) if not k or _is_near(units, days, anchor)]
-    calendars = [_calendar(units, days, anchor) for anchor in anchors]
+    found = [_places_in_seasons(units, days, anchor) for anchor in anchors]
     squares = []
-    for one in calendars if len(calendars) > 1 else ():
+    for one in found if len(found) > 1 else ():
         table = _table(one, units)
         totals, profile, _ = _fitted(table)
         squares.append(float(np.nansum((table - totals[:, None] * profile) ** 2)))
-    if len(calendars) > 1:
+    if len(found) > 1:
         best = int(np.argmin(squares[1:])) + 1
         if squares[best] < BETTER_ANCHOR * squares[0]:
-            return calendars[best]
-    return calendars[0]
+            return found[best]
+    return found[0]
 
 
 # the table of seasons and weeks ------------------------------------------------------------------
 
 
-def _table(calendar: Calendar, units: FloatArray) -> FloatArray:
-    """(season, week) units, NaN where unknown; the seasons are those up to the last of the calendar."""
-    table = np.full((int(calendar.season[-1]) + 1, WEEKS), np.nan)
-    table[calendar.season[: len(units)], calendar.week[: len(units)]] = units
+def _table(buckets: BucketsInSeasons, units: FloatArray) -> FloatArray:
+    """(season, week) units, NaN where unknown; the seasons are those up to the last of its buckets."""
+    table = np.full((int(buckets.season[-1]) + 1, WEEKS), np.nan)
+    table[buckets.season[: len(units)], buckets.week[: len(units)]] = units
     return table
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -16,19 +16,56 @@ LANGUAGES = ("en", "zh")
 ROUNDING = 1e-6
 
 
+class Catalogue(Mapping[str, Mapping[str, str]]):
+    """Texts by dotted key ('finding.line') and language.
+
+    The first word of a key is its area. A file holds one area or several, and an area is in one file, which is parsed
+    when the first of its texts is asked for: a command shows texts of few areas, and to parse all files takes longer
+    than many a command."""
+
+    def __init__(self, files_by_name: Mapping[str, str]) -> None:
+        """files_by_name: what each file holds."""
+        self._texts: dict[str, Mapping[str, str]] = {}  # of the files that were parsed
+        self._unparsed = dict(files_by_name)
+        self._file_of: dict[str, str] = {}  # by area
+        for name, text in files_by_name.items():
+            for area in set(_AREAS.findall(text)):
+                if area in self._file_of:
+                    raise ValueError(f"words/{name}: area {area} is already in {self._file_of[area]}")
+                self._file_of[area] = name
+
+    def __getitem__(self, key: str) -> Mapping[str, str]:
+        if key not in self._texts:
+            self._parse(self._file_of.get(key.partition(".")[0], ""))
+        return self._texts[key]
+
+    def __iter__(self) -> Iterator[str]:
+        for name in list(self._unparsed):
+            self._parse(name)
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _parse(self, name: str) -> None:
+        text = self._unparsed.get(name)
+        if text is None:
+            return
+        # Texts first: another thread that finds the file parsed must find its texts.
+        self._texts |= dict(_flatten("", tomllib.loads(text)))
+        self._unparsed.pop(name, None)
+
+
+# Headers of tables in a file of texts.
+_AREAS = re.compile(r"^\[(\w+)", re.MULTILINE)
+
+
 @cache
-def catalogue() -> Mapping[str, Mapping[str, str]]:
-    """Texts by dotted key ('finding.line') and language. A file holds one area; keys are unique over all files."""
-    result: dict[str, Mapping[str, str]] = {}
+def catalogue() -> Catalogue:
+    """All texts that a user reads."""
     folder = files("datong.model").joinpath("words")
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".toml"):
-            continue
-        for key, texts in _flatten("", tomllib.loads(file.read_text(encoding="utf-8"))):
-            if key in result:
-                raise ValueError(f"words/{file.name}: key {key} is already in another file")
-            result[key] = texts
-    return result
+    named = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    return Catalogue({f.name: f.read_text(encoding="utf-8") for f in named})
 
 
 def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:

@@ -167,7 +167,8 @@ def _is_counted(chain: Chain) -> bool:
 
 def _plan(chain: Chain, options: argparse.Namespace, language: str, reading: Reading | None, *, first: bool) -> None:
     """Plan, show the order list, and write what goes with it beside the chain's tables."""
-    from datong.app.report.replenish_workbooks import count_sheet_bytes, order_list_bytes
+    from datong.app.report.count_sheet_workbook import count_sheet_bytes
+    from datong.app.report.order_list_workbook import order_list_bytes
 
     commands.warn_of_findings(chain, language)
     goods = _goods(chain, options)
