@@ -263,6 +263,7 @@ def _fit(field: str, facts: Facts) -> float:
 def _is_returned_quantity(header: str) -> bool:
     """Whether a header has a word for a return and one for a quantity, and none for money or time."""
     found = set(re.findall(r"[^\W\d_]+", plain(header)))
+    found |= {part.replace(".", "") for part in plain(header).split() if "." in part}  # Q.tà resa
     return (
         bool(found & _plain_words("words_of_return"))
         and bool(found & _plain_words("words_of_quantity"))
@@ -529,7 +530,7 @@ def _by_content(
     spare: tuple[str, ...] = ()
     if "units" not in result and "date" in result and "product" in result:
         amounts = [n for n in free if facts[n].numbers >= _LEAST_SHARE and facts[n].dates < _LEAST_SHARE]
-        amounts = [n for n in amounts if facts[n].typical < _MOST_UNITS and not _is_number_of(n)]
+        amounts = [n for n in amounts if facts[n].typical < _MOST_UNITS and not is_number_of(n)]
         spare = tuple(n for n in sorted(amounts, key=lambda n: _unlike_units(facts[n])) if not _ruled_out(n))
     return result, spare, spare_products
 
@@ -546,6 +547,11 @@ def _unlike_units(facts: Facts) -> tuple[bool, int]:
     return facts.whole < _MOSTLY_WHOLE, max(0, len(f"{facts.typical:.0f}") - _DIGITS_OF_UNITS)
 
 
+def may_be_units(header: str) -> bool:
+    """Whether no word of a header says that it is something else than units."""
+    return not _ruled_out(header)
+
+
 def _ruled_out(header: str) -> bool:
     """Whether the words of a header say that it is something else than units."""
     found, whole = tokens(header), "".join(tokens(header))
@@ -554,7 +560,7 @@ def _ruled_out(header: str) -> bool:
     return bool(named) or any(word in found or (not word.isascii() and word in whole) for word in ruled)
 
 
-def _is_number_of(header: str) -> bool:
+def is_number_of(header: str) -> bool:
     """Whether a header says that its column numbers things: of rows, orders, people."""
     return bool(
         set(tokens(header)) & {"id", "no", "number", "index", "row", "key", "nr", "zip", "phone"}

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, with_column
-from datong.connectors.exports.date_texts import parse
+from datong.connectors.exports.date_texts import is_accounting_period, parse
 from datong.connectors.exports.day_month_order import (
     NOT_A_DAY,
     DateColumn,
@@ -156,6 +156,9 @@ def _note_dates(export: Export, column: DateColumn, order: str, why: str, swap: 
     for kind in ("month", "month_or_day", "week", "quarter", "stretch", "serial", "epoch", "short_day", "republic"):
         if column.kinds.get(kind):
             export.notes.append(message(f"export.dates_{kind}"))
+    texts = export.columns[export.choice.column("date") or ""].text.unique().drop_null().to_pylist()
+    if column.kinds.get("month") and (numbered := next(filter(is_accounting_period, texts), None)) is not None:
+        export.notes.append(message("export.accounting_periods", sample=numbered))
     if swap:
         count = int((column.typed & ~not_a_day(column.swapped)).sum())
         export.findings.append(

@@ -17,7 +17,7 @@ _SERIALS = (32_874, 73_415)  # 1990 .. 2100 in days since 1899-12-30
 _EPOCH_SECONDS = (946_684_800, 4_102_444_800)  # 2000 .. 2100
 
 _CLOCK = re.compile(
-    r"[T\s,]*(?P<half>上午|下午|凌晨|早上|中午|晚上|[AaPp][Mm](?=\s*\d))?\s*"
+    r"[T\s,]*(?P<half>上午|下午|凌晨|早上|中午|晚上|午前|午後|오전|오후|[AaPp][Mm](?=\s*\d))?\s*"
     r"(?<!\d)(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
     r"|[时点](?:(?P<minute_zh>\d{1,2})分?)?(?:(?P<second_zh>\d{1,2})秒)?|h(?P<minute_h>\d{2}))"
     r"\s*(?P<ampm>[AaPp]\.?\s?[Mm]\.?)?(?:\s*(?:Uhr|hs?\.?|hrs?\.?))?"
@@ -31,6 +31,9 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _NUMERIC = re.compile(r"(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?")
 _MONTH = re.compile(r"(\d{4})\s*(?:[-/. ]|年|[Mm]-?)\s*(\d{1,2})\s*月?(?:份)?")
 _MONTH_LAST = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})")
+# Numbers of an accounting period, as SAP writes them: 001.2026, 2026/001. Beyond the twelfth there are none of months.
+_ACCOUNTING = re.compile(r"0(\d{2})\s?[-/.]\s?(\d{4})")
+_ACCOUNTING_LAST = re.compile(r"(\d{4})\s?[-/.]\s?0(\d{2})")
 _MONTH_ZH = re.compile(r"(\d{4}|\d{2})\s*年?\s*([一二三四五六七八九十]{1,2}月)份?")
 _MONTH_ZH_SHORT = re.compile(r"(\d{2})年(\d{1,2})月份?")
 _WEEK = re.compile(
@@ -169,9 +172,9 @@ def _seconds(found: re.Match[str]) -> int | None:
     minute = int(found["minute"] or found["minute_zh"] or found["minute_h"] or 0)
     second = int(found["second"] or found["second_zh"] or 0)
     half = (found["ampm"] or found["half"] or "").lower().replace(".", "").replace(" ", "")
-    if half in ("pm", "下午", "晚上", "中午") and hour < 12:
+    if half in ("pm", "下午", "晚上", "中午", "午後", "오후") and hour < 12:
         hour += 12 if not (half == "中午" and hour == 11) else 0
-    elif half in ("am", "上午", "凌晨") and hour == 12:
+    elif half in ("am", "上午", "凌晨", "午前", "오전") and hour == 12:
         hour = 0
     if (hour, minute, second) == (24, 0, 0):  # the end of this day
         return 86_399
@@ -227,7 +230,9 @@ def _parse_period(text: str) -> Parsed | None:
             year, week = (found[1], found[2]) if pattern is _WEEK else (found[2], found[1])
             weekday = int(found[3] or 1) if pattern is _WEEK else 1
             return Parsed("week", int(year), int(week), weekday) if monday(int(year), int(week)) else None
-    for pattern, year_at, month_at in ((_MONTH, 1, 2), (_MONTH_LAST, 2, 1), (_MONTH_ZH_SHORT, 1, 2)):
+    for pattern, year_at, month_at in (
+        (_MONTH, 1, 2), (_MONTH_LAST, 2, 1), (_MONTH_ZH_SHORT, 1, 2), (_ACCOUNTING, 2, 1), (_ACCOUNTING_LAST, 1, 2),
+    ):  # fmt: skip
         if found := pattern.fullmatch(text):
             year, month = year_of(found[year_at]), int(found[month_at])
             return Parsed("month", year, month) if valid(year, month, 1) else None
@@ -235,6 +240,12 @@ def _parse_period(text: str) -> Parsed | None:
         month = months().get(plain(found[2]), 0)
         return Parsed("month", year_of(found[1]), month) if month else None
     return None
+
+
+def is_accounting_period(text: str) -> bool:
+    """Whether a text is the number of an accounting period: 001.2026. It is a month where the year of the books is that
+    of the calendar."""
+    return (_ACCOUNTING.fullmatch(text) or _ACCOUNTING_LAST.fullmatch(text)) is not None
 
 
 def _named(text: str) -> Parsed | None:

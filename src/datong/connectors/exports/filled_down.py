@@ -56,6 +56,7 @@ def carry(export: Export) -> None:
         if name is not None and is_gappy(export.columns[name], rows):
             _fill(export, wanted, name, rows)
     if export.cells("order") is None:
+        _with_states_of_groups(export, inner)
         return
     whose = [n for f in ("date", "customer", "market") if (n := export.choice.column(f)) is not None]
     when = [n for f in ("cancelled_at", "refunded_at", "shipped_at") if (n := export.choice.column(f)) is not None]
@@ -64,6 +65,22 @@ def carry(export: Export) -> None:
         export.columns[name] = on_all_lines(export, name, before, of_order=name in whose)
         if (more := int(export.columns[name].filled.sum() - before.filled.sum())) > 0:
             export.notes.append(message("export.carried", column=name, count=more))
+
+
+def _with_states_of_groups(export: Export, inner: np.ndarray) -> None:
+    """States that stand on the first row of each group only, as its date does, on all its rows: a list of orders
+    without their numbers."""
+    name = export.choice.column("date")
+    before = None if name is None else export.table.columns.get(name)
+    if name is None or before is None or export.columns[name].filled.sum() == before.filled.sum():
+        return
+    first = inner & before.filled
+    for state in (*export.choice.states, *export.choice.flags, *export.choice.kinds):
+        cells = export.columns[state]
+        if (cells.filled[inner] == first[inner]).all():
+            export.columns[state] = only_where(filled_down(cells), cells, inner)
+            count = f"{int((inner & ~first).sum()):,}"
+            export.notes.append(message("export.filled_down", column=state, count=count))
 
 
 def on_all_lines(export: Export, name: str, cells: Cells, *, of_order: bool = False) -> Cells:

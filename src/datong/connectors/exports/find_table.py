@@ -1,5 +1,6 @@
 """Where the table stands in a grid, and its header of one or two rows."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from datong.connectors.exports.periods_across import (
 from datong.connectors.exports.periods_of_markets import periods_of_markets_down
 from datong.connectors.exports.read_grids import Grid
 from datong.connectors.exports.table import PERIOD_COLUMN, Table
-from datong.connectors.exports.vocabulary import kind_named, plain
+from datong.connectors.exports.vocabulary import is_total, kind_named, plain
 from datong.model.words import message
 
 _HEAD_ROWS = 60
@@ -31,17 +32,63 @@ _ROWS_ALIKE = 3  # below the first one, so that it is one of them
 _WHOLE_DATES = frozenset({"day", "numeric"})
 # Headers of a year, a month and a day that stand in columns of their own.
 _DATE_PARTS = (
-    frozenset({"year", "yr", "年", "年份", "年度", "jahr", "annee", "ano", "anno", "jaar", "rok"}),
-    frozenset({"month", "mon", "月", "月份", "monat", "mois", "mes", "mese", "maand", "miesiac"}),
-    frozenset({"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag"}),
+    frozenset(
+        {
+            "year",
+            "yr",
+            "年",
+            "年份",
+            "年度",
+            "jahr",
+            "annee",
+            "ano",
+            "anno",
+            "jaar",
+            "rok",
+            "ar",
+            "aar",
+            "yil",
+            "год",
+            "연도",
+            "년도",
+        }
+    ),
+    frozenset(
+        {
+            "month",
+            "mon",
+            "月",
+            "月份",
+            "monat",
+            "mois",
+            "mes",
+            "mese",
+            "maand",
+            "miesiac",
+            "manad",
+            "maned",
+            "mesic",
+            "ay",
+            "месяц",
+            "월",
+        }
+    ),
+    frozenset(
+        {"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag", "dzien", "den", "gun", "день", "일"}
+    ),
 )
 
 
 KIND_OF_TITLE = "type (title)"  # of documents, by the titles above parts of the list
 _WEEKS = frozenset(
     {"kw", "cw", "week", "week no", "week number", "week no.", "iso week", "calendar week", "wk", "woche",
-     "kalenderwoche", "semaine", "semana", "settimana", "tydzien", "周", "周次", "周数", "第几周", "週"}
+     "kalenderwoche", "semaine", "semana", "settimana", "tydzien", "weeknummer", "vecka",
+     "veckonummer", "uge", "uke", "tyden", "hafta", "неделя", "周", "周次", "周数", "第几周", "週"}
 )  # fmt: skip
+_WEEK_OF_YEAR = re.compile(
+    r"(?P<year>20\d{2})\s?[-/.]\s?(?P<week>0?[1-9]|[1-4]\d|5[0-3])"
+    r"|(?P<week_first>0?[1-9]|[1-4]\d|5[0-3])\s?[-/.]\s?(?P<year_last>20\d{2})"
+)
 
 
 def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
@@ -75,7 +122,7 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
 
 def _as_rows(table: Table, hints: Sequence[str]) -> Table:
     """A table with one column of dates, whatever the file has."""
-    dated = with_years(with_days_of_month(_with_date(table), hints), hints)
+    dated = with_years(with_days_of_month(_of_weeks(_with_date(table)), hints), hints)
     down = periods_down(dated, hints)
     return periods_of_markets_down(dated, hints) if down is dated else down
 
@@ -118,6 +165,20 @@ def _with_weeks(table: Table) -> Table | None:
     columns = {name: cells for name, cells in table.columns.items() if name not in (year, week)}
     note = message("export.date_parts", columns=f"{year}, {week}")
     return replace(table, columns={PERIOD_COLUMN: made, **columns}, notes=(*table.notes, note))
+
+
+def _of_weeks(table: Table) -> Table:
+    """A table in which 6/2026 and 2026-06 are weeks, in a column whose name says that it holds weeks."""
+    for name, cells in table.columns.items():
+        texts = cells.text.unique().drop_null().to_pylist() if plain(name) in _WEEKS else []
+        found = {text: week for text in texts if (week := _WEEK_OF_YEAR.fullmatch(text)) is not None}
+        if not found or not all(text in found or is_total(text) for text in texts):
+            continue
+        weeks = {t: f"{w['year'] or w['year_last']}-W{int(w['week'] or w['week_first']):02}" for t, w in found.items()}
+        encoded = cells.text.dictionary_encode()
+        made = pa.array([weeks.get(text, text) for text in encoded.dictionary.to_pylist()], pa.string())
+        return replace(table, columns={**table.columns, name: Cells(made.take(encoded.indices))})
+    return table
 
 
 def _are_numbers(text: pa.Array) -> bool:

@@ -1,11 +1,12 @@
 """The columns of numbers of an export, read together: decimal sign, cents, thousands, currencies, units of measure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.connectors.exports.columns import (
     NUMBER_FIELDS,
@@ -44,6 +45,7 @@ _SCALES = {
     1_000_000: re.compile(rf"{_BEFORE}(?:mio\.?|mln\.?|millions?|millionen|millones|百万[件个元]?){_BEHIND}"),
 }
 
+_MOSTLY_CENTS = 0.9  # of the cells of a column of money
 _PRICED_BY = (1, 10, 100, 1000, 10_000)
 
 
@@ -77,8 +79,9 @@ def read_figures(export: Export, units_column: str | None) -> Numbers:
         if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
             marks[name] = decimal_of_sum(read[name], product)
     unsure = tuple(name for name in decided.unsure if (read[name].unsure & product).any())
-    if unsure and export.table.decimal is not None:
-        marks |= dict.fromkeys(unsure, export.table.decimal)
+    told = (export.table.decimal or _decimal_of_money(export, columns.values())) if unsure else None
+    if told is not None:
+        marks |= dict.fromkeys(unsure, told)
     elif unsure:
         marks |= dict.fromkeys(unsure, _ask_for_decimal(export, unsure, read, columns))
     by_field = {f: _values(export, columns[f], column, marks[f]) for f, column in read.items()}
@@ -179,6 +182,20 @@ def _values(export: Export, name: str, column: NumberColumn, mark: DecimalSign) 
     ]
     asks = message("export.asks.mixed_signs", column=name, samples=", ".join(samples))
     return readings[export.asking.ask(Question(f"mixed_signs:{name}", asks, (name,), tuple(samples), options))]
+
+
+def _decimal_of_money(export: Export, taken: Collection[str]) -> DecimalSign | None:
+    """The decimal sign of columns that are read for nothing and hold money, each with two places: 1,055.08. None where
+    there are none, or they differ."""
+    found: set[DecimalSign] = set()
+    for name, cells in export.columns.items():
+        texts = [] if name in taken else cells.text.drop_null()
+        cents = pc.match_substring_regex(texts, r"[.,]\d\d\D*$") if len(texts) else None
+        if cents is None or pc.mean(cents).as_py() < _MOSTLY_CENTS:
+            continue
+        column = read_numbers(cells)
+        found |= set(column.rules) if not column.unread.any() else set()
+    return found.pop() if len(found) == 1 else None
 
 
 def _ask_for_decimal(

@@ -83,6 +83,18 @@ def tells_of_undoing(text: str) -> bool:
     )
 
 
+def tells_of_try(text: str) -> bool:
+    """Whether a remark begins or ends with a word for a try: 'TEST - please ignore', '测试单勿发'. Further inside, the
+    word may be part of anything."""
+    said = " ".join(re.findall(r"[^\W_]+", plain(text)))
+    return any(
+        said.startswith(word) or said.endswith(word)
+        if any("\u3040" <= c <= "\u9fff" for c in word)
+        else f"{said} ".startswith(f"{word} ") or f" {said}".endswith(f" {word}")
+        for word in words("tries", "words")
+    )
+
+
 @lru_cache(maxsize=1)
 def _known_states() -> Sequence[tuple[str, frozenset[str]]]:
     """All words for states, the longest first."""
@@ -104,9 +116,18 @@ def _clause(clause: str) -> frozenset[str] | None:
         elif word in rest:
             rest, found = rest.replace(word, " "), True
             marks |= some
-    if not found or marks & _UNCLEAR or _NEGATION.search(rest) or (marks & _UNDONE and not _is_beside(rest, clause)):
+    if not found or marks & _UNCLEAR or _NEGATION.search(rest):
+        return None
+    if not _is_beside(rest, clause) if marks & _UNDONE else _undoings().search(rest):
         return None
     return frozenset(marks)
+
+
+@lru_cache(maxsize=1)
+def _undoings() -> re.Pattern[str]:
+    """A word for an undoing, in whatever form."""
+    begun = "|".join(sorted(words("undoings", "stems"), key=lambda stem: (-len(stem), stem)))
+    return re.compile(rf"(?<![^\W_])(?:{begun})|{'|'.join(sorted(words('undoings', 'within')))}")
 
 
 def _is_beside(rest: str, clause: str) -> bool:

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
-from datong.connectors.exports.date_texts import parse, with_year
+from datong.connectors.exports.date_texts import is_accounting_period, parse, with_year
 from datong.connectors.exports.day_month_order import are_days, day_of, decide_order, not_a_day, read_dates
 from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
 from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain, words
+from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 LEAST_PERIODS = 3
@@ -77,10 +78,25 @@ def _week_by_a_day(name: str) -> Period | None:
     """A week that is named after its last day or its first: W/E 08-Mar-2026, week commencing 2 March 2026."""
     found = _WEEK_BY_A_DAY.fullmatch(name)
     day = None if found is None else day_of(found["day"].strip())
-    if found is None or day is None:
-        return None
-    first = date(1970, 1, 1) + timedelta(days=day - (6 if found["ends"] else 0))
+    return None if found is None or day is None else _week(day, ends=bool(found["ends"]))
+
+
+def _week(day: int, *, ends: bool) -> Period:
+    """The week that a day ends, or begins."""
+    first = date(1970, 1, 1) + timedelta(days=day - (6 if ends else 0))
     return Period(f"{first} - {first + timedelta(days=6)}", "stretch")
+
+
+def _weeks_by_days(names: Sequence[str]) -> dict[str, Period]:
+    """Columns that are named after the first or last day of their week, whose order of day and month all of them
+    together tell: W/E 06/12/2026 is no week of June beside W/E 13/12/2026."""
+    found = {name: week for name in names if (week := _WEEK_BY_A_DAY.fullmatch(name.strip())) is not None}
+    column = read_dates(Cells(pa.array([week["day"].strip() for week in found.values()], pa.string())), False)
+    if not found or not column.numeric.any() or column.unread.any():
+        return {}
+    days = column.days[decide_order(column, (), False).order]
+    told = zip(found.items(), days.tolist(), not_a_day(days).tolist(), strict=True)
+    return {name: _week(day, ends=bool(week["ends"])) for (name, week), day, nothing in told if not nothing}
 
 
 def _without_measure(name: str) -> list[tuple[str, str]]:
@@ -204,8 +220,9 @@ def periods_of(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Pe
         return {name: (Period(text, "day"), date.fromisoformat(text)) for name, text in texts.items() if day_of(text)}
     year = year_said(hints)
     found: dict[str, Period] = {}
+    weeks_by_days = _weeks_by_days(names)
     for name in names:
-        period = _within_month(name, year) or period_of(name)
+        period = weeks_by_days.get(name) or _within_month(name, year) or period_of(name)
         if period is None and year and (dated := with_year(name, year)) is not None:
             period = period_of(dated)
         if period is not None:
@@ -288,6 +305,12 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     notes = [message("export.wide", count=len(numeric), first=str(first), last=str(last))]
     if sums:
         notes.append(message("export.sum_columns", columns=", ".join(sums)))
+    if (numbered := next(filter(is_accounting_period, numeric), None)) is not None:
+        notes.append(message("export.accounting_periods", sample=numbered))
+    left = [n for n in ids if _WEEK_BY_A_DAY.fullmatch(n.strip()) and mostly_numbers(table.columns[n])]
+    left += [n for n in periods if n not in numeric and mostly_numbers(table.columns[n]) and not periods[n][0].measure]
+    if left:
+        notes.append(message("export.periods_not_read", columns=shown(", ".join(left))))
     decimal = _decimal_of_sums(table, sums, list(numeric))
     told = (*table.notes, *notes)
     money = _says_money((*hints, *numeric, *(n for n in ids if not mostly_numbers(table.columns[n]))))

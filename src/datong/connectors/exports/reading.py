@@ -36,6 +36,7 @@ from datong.connectors.exports.market_lists.which_list import market_list
 from datong.connectors.exports.markets_across import markets_down
 from datong.connectors.exports.number_columns import read_figures, sold_by_measure
 from datong.connectors.exports.order_line_keys import lines_of
+from datong.connectors.exports.other_units import ask_for_other_units
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.price_units_amount import quoted_of
@@ -257,7 +258,9 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
     carry(export)
     leave_numbers_out(export, spoiled)
     date_by_profile(export, told)
-    numbers = read_figures(export, units_column(export))
+    units = units_column(export)
+    ask_for_other_units(export, units)
+    numbers = read_figures(export, units)
     when = read_moments(export, numbers.comma_decimals)
     numbers = with_units_of_returns(export, numbers)
     numbers = without_running_totals(export, numbers, when)

@@ -25,8 +25,8 @@ _MOST_PIECES = 10_000
 _HOLDS = re.compile(
     r"(?:box|boxes|pack|packs|packet|case|cases|carton|cartons|ctn|bag|bags|set|sets|bundle|tray|roll|pallet|karton"
     r"|packung|beutel|boite|caja|paquete|scatola|箱|盒|包|袋|组|套|捆|托)"
-    r" ?(?:of |a |à |de |da |von |mit |with |x ?|× ?|/|= ?)?([1-9]\d{0,3})"
-    r"(?: ?(?:pcs|pc|pieces|stk|stuck|ea|[件个只支片瓶包袋盒]))?\.?"
+    r" ?[(（\[]?(?:of |a |à |de |da |von |mit |with |x ?|× ?|/|= ?)?([1-9]\d{0,3})"
+    r"(?: ?(?:pcs|pc|pieces|stk|stuck|ea|[件个只支片瓶包袋盒]))?\.?[)）\]]?"
     r"|([1-9]\d{0,3})[- ]?(?:pack|er pack|er-pack|pk|pcs/box|pcs/ctn|pcs/carton|[件个只支片瓶盒袋包]/[箱盒包袋])"
 )
 

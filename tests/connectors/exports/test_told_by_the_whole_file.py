@@ -1,0 +1,161 @@
+"""What a careful person knows of the whole file where one cell leaves it open: read so, or asked about."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.exports.date_texts import parse
+from datong.connectors.exports.order_state_words import marks_of, tells_of_try
+from datong.connectors.exports.reading import Reading, read_export
+
+
+def read(path: Path, lines: Sequence[str], answers: dict[str, str] | None = None) -> Reading:
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return read_export(path, answers or {}, today=date(2026, 11, 30))
+
+
+def asked(reading: Reading) -> list[str]:
+    return [question.key for question in reading.questions]
+
+
+def days(reading: Reading) -> list[date]:
+    sales = reading.part("sales")
+    assert sales is not None
+    return sales["happened_at"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["Devolución finalizada con reembolso al comprador", "Retoure abgeschlossen", "Zrealizowane, zwrócona część",
+     "Completed after refunding", "Возвращена покупателем, заказ выполнен", "交易成功退货中途"],
+)  # fmt: skip
+def test_a_word_for_an_undoing_in_any_form_leaves_no_finished_sale(state: str) -> None:
+    marks = marks_of(state)
+    assert marks is None or marks & {"refunded", "cancelled", "returning"}
+
+
+@pytest.mark.parametrize("state", ["Finalizada", "Completato", "Afgerond", "Tamamlandı", "거래완료", "Verkaufsauftrag"])
+def test_finished_sales_in_the_languages_of_shops(state: str) -> None:
+    assert marks_of(state) == {"sold"}
+
+
+@pytest.mark.parametrize(
+    ("head", "sale", "back"),
+    [("Тип документа", "Продажа", "Возврат"), ("Rodzaj", "Sprzedaż", "Zwrot"), ("İşlem", "Satış", "İade"),
+     ("Typ dokladu", "Prodej", "Vratka"), ("구분", "판매", "반품"), ("Typ", "Försäljning", "Retur")],
+)  # fmt: skip
+def test_kinds_of_documents_are_no_states(head: str, sale: str, back: str, tmp_path: Path) -> None:
+    """A row of a return beside that of its sale: not one sale that came back."""
+    rows = [f"2026-03-{i % 28 + 1:02},{back if i % 9 == 4 else sale},KA,{i % 3 + 1}" for i in range(45)]
+    reading = read(tmp_path / "list.csv", [f"Date,{head},SKU,Quantity", *rows])
+    back_units = sum(i % 3 + 1 for i in range(45) if i % 9 == 4)
+    assert (asked(reading), reading.returned) == ([], back_units)
+    assert reading.sold == sum(i % 3 + 1 for i in range(45)) - back_units
+
+
+@pytest.mark.parametrize(
+    "head", ["Q.tà resa", "Возвращено", "İade Adedi", "Returnerat antal", "Vráceno", "Retour aantal", "Qtd devolvida"]
+)
+def test_units_that_came_back_in_the_languages_of_shops(head: str, tmp_path: Path) -> None:
+    rows = [f"2026-03-{i % 28 + 1:02},KA,{i % 3 + 1},{int(i % 7 == 3)}" for i in range(42)]
+    reading = read(tmp_path / "list.csv", [f"Date,SKU,Quantity,{head}", *rows])
+    assert (asked(reading), reading.returned) == ([], 6)
+
+
+def with_count(head: str, above: bool = False) -> list[str]:
+    counts = [(9 if above else 2) if i % 7 == 3 else i % 11 == 5 for i in range(60)]
+    rows = [f"2026-03-{i % 28 + 1:02},KA,{i % 3 + 2},{int(n)}" for i, n in enumerate(counts)]
+    return [f"Date,SKU,Quantity,{head}", *rows]
+
+
+@pytest.mark.parametrize("head", ["Wrócone", "Xyz", "Vissza"])
+def test_a_count_that_no_word_explains_and_never_above_the_units_is_asked(head: str, tmp_path: Path) -> None:
+    path, key = tmp_path / "list.csv", f"other_units:{head}"
+    reading = read(path, with_count(head))
+    assert asked(reading) == [key]
+    back = read(path, with_count(head), {key: "returned"})
+    assert (back.sold, back.returned, asked(back)) == (reading.sold, 22, [])
+    assert read(path, with_count(head), {key: "not_sold"}).sold == reading.sold - 22
+    assert read(path, with_count(head), {key: "something_else"}).sold == reading.sold
+
+
+@pytest.mark.parametrize("head", ["Discount", "Line No", "Stock", "Weight", "Priority number"])
+def test_what_a_word_explains_is_not_asked(head: str, tmp_path: Path) -> None:
+    assert asked(read(tmp_path / "list.csv", with_count(head))) == []
+    assert asked(read(tmp_path / "list.csv", with_count("Xyz", above=True))) == []
+
+
+@pytest.mark.parametrize("note", ["TEST", "test order - please ignore", "测试单勿发", "Testbestellung", "Dummy order"])
+def test_a_test_order_is_asked_about(note: str, tmp_path: Path) -> None:
+    rows = [f"{i},2026-03-{i % 28 + 1:02},KA,{500 if i == 7 else 2},{note if i == 7 else ''}" for i in range(40)]
+    lines = ["Order,Date,SKU,Quantity,Note", *rows]
+    reading = read(tmp_path / "list.csv", lines)
+    assert asked(reading) == ["try:Note"] and reading.sold == 78
+    assert read(tmp_path / "list.csv", lines, {"try:Note": "sold"}).sold == 578
+
+
+@pytest.mark.parametrize("note", ["please test the lid first", "latest version", "contest winner", "测试"[:1]])
+def test_a_remark_that_speaks_of_testing_is_no_test_order(note: str) -> None:
+    assert not tells_of_try(note)
+
+
+@pytest.mark.parametrize("day_first", [True, False])
+@pytest.mark.parametrize("ends", ["W/E", "Week ending", "w/c"])
+def test_weeks_named_after_a_day_are_read_by_all_of_them(ends: str, day_first: bool, tmp_path: Path) -> None:
+    """06/12/2026 may be in June; beside 13/12/2026 it is not."""
+    mondays = [date(2026, 8, 3 + 7 * i) for i in range(4)] + [date(2026, 9, 7 + 7 * i) for i in range(3)]
+    heads = [date.fromordinal(m.toordinal() + (0 if ends == "w/c" else 6)) for m in mondays]
+    texts = [f"{ends} {d:%d/%m/%Y}" if day_first else f"{ends} {d:%m/%d/%Y}" for d in heads]
+    reading = read(tmp_path / "list.csv", [",".join(["SKU", *texts]), "KA,1,2,3,4,5,6,7", "KB,1,2,3,4,5,6,7"])
+    assert reading.sold == 56 and sorted(set(days(reading))) == mondays
+
+
+def test_states_that_stand_on_the_first_row_of_each_order_hold_on_all(tmp_path: Path) -> None:
+    """Without the numbers of the orders: the state stands where the date does."""
+    rows = [f"2026-03-{i + 1:02},{'Cancelled' if i == 3 else 'Done'},KA,1\n,,KB,2" for i in range(20)]
+    reading = read(tmp_path / "list.csv", ["Date,Status,SKU,Quantity", *rows])
+    assert (asked(reading), reading.sold) == ([], 57)
+
+
+@pytest.mark.parametrize("text", ["{w}/2026", "2026-{w:02}", "2026/{w}", "{w:02}.2026"])
+def test_numbers_of_weeks_under_their_name(text: str, tmp_path: Path) -> None:
+    rows = [f"{text.format(w=w)};KA;{w}" for w in range(1, 12)]
+    reading = read(tmp_path / "list.csv", ["KW;Artikel;Menge", *rows])
+    assert reading.sold == 66 and days(reading)[0] == date(2025, 12, 29) and days(reading)[-1] == date(2026, 3, 9)
+
+
+@pytest.mark.parametrize("text", ["{m:03}.2026", "2026/{m:03}"])
+def test_accounting_periods_are_months_and_it_is_said(text: str, tmp_path: Path) -> None:
+    rows = [f"{text.format(m=m)};KA;{m}0" for m in range(1, 7)]
+    reading = read(tmp_path / "list.csv", ["Periode;Material;Absatzmenge", *rows])
+    assert (reading.sold, min(days(reading)), max(days(reading))) == (210, date(2026, 1, 1), date(2026, 6, 30))
+    assert any("months of the calendar year" in note.text("en") for note in reading.notes)
+    wide = [";".join(["Material", *(text.format(m=m) for m in range(1, 7))]), "KA;10;20;30;40;50;60"]
+    reading = read(tmp_path / "wide.csv", wide)
+    assert reading.sold == 210 and any("months of the calendar year" in note.text("en") for note in reading.notes)
+    assert parse(text.format(m=13)) is None
+
+
+@pytest.mark.parametrize(("value", "units"), [("1,055.08", 26), ("1.055,08", 26_000)])
+def test_money_beside_the_units_tells_the_decimal_sign(value: str, units: int, tmp_path: Path) -> None:
+    rows = [f"KA;26.000;{value};0{i % 9 + 1}.03.2026" for i in range(20)]
+    reading = read(tmp_path / "list.csv", ["Material;Order Quantity;Booked;Doc. Date", *rows])
+    assert (asked(reading), reading.sold) == ([], 20 * units)
+
+
+@pytest.mark.parametrize("unit", ["箱(6件)", "Box (6 pcs)", "箱（6件）", "Karton [6 Stk]"])
+def test_a_unit_that_says_in_brackets_how_many_it_holds(unit: str, tmp_path: Path) -> None:
+    rows = [f"2026-03-{i % 28 + 1:02},KA,2,{unit if i % 2 else 'pcs'}" for i in range(40)]
+    reading = read(tmp_path / "list.csv", ["Date,SKU,Quantity,Unit", *rows])
+    assert (asked(reading), reading.sold) == ([], 20 * 2 + 20 * 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("2026-03-05 오전 9:05", 9), ("2026-03-05 오후 12:05", 12), ("2026/3/5 午後 3:05", 15),
+                        ("2026/3/5 午前 12:05", 0)]
+)  # fmt: skip
+def test_halves_of_the_day_in_korean_and_japanese(text: str, hours: int) -> None:
+    read_so = parse(text)
+    assert read_so is not None and read_so.seconds == hours * 3600 + 300
