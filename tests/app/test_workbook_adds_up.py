@@ -180,16 +180,21 @@ def stock_adds_up(book: Book) -> None:
 
 
 def orders_are_what_comes(book: Book) -> None:
-    """Good units of orders are the units made and moved in of the week in which they are there, and a part of those
-    received (the rest is of orders out); units sent and components used are those of the week of the start."""
+    """Good units of orders, and what comes of them besides, are the units made and moved in of the week in which they
+    are there, and a part of those received (the rest is of orders out); units sent and components used are those of the
+    week of the start."""
     flow = book["Flow"]
     between = {r["Product"] for r in flow}  # a step that is not the last brings what is called by its code
     orders = [r | {"Product": r["Recipe"]} if r.get("Recipe") in between else r for r in book["Orders"]]
     kinds = {kind: [r for r in orders if r["Kind"] == kind] for kind in ("make", "buy", "move")}
     last = max((r["From"] for r in book["Gaps"]), default=date.min)
+    beside = what_comes_besides(book)
+    near(beside, summed(flow, ("Product", "Site", "From"), "of made, co-products (units)"))
     for kind, column in (("make", "Made (units)"), ("move", "Moved in (units)")):
         there = [r for r in kinds[kind] if r["There in (from)"] <= last]
         came = summed(there, ("Product", "Site", "There in (from)"), "Good units")
+        for key, units in beside.items() if kind == "make" else ():
+            came[key] = came.get(key, 0.0) + units
         near(came, summed(flow, ("Product", "Site", "From"), column))
     bought = summed(kinds["buy"], ("Product", "Site", "There in (from)"), "Good units")
     received = summed(flow, ("Product", "Site", "From"), "Received, or still to come of orders out (units)")
@@ -202,6 +207,14 @@ def orders_are_what_comes(book: Book) -> None:
     used = summed(taken, ("Component", "Site", "From"), "Units")
     near(used, summed(flow, ("Product", "Site", "From"), "Used in orders (units)"))
     what_orders_take_is_their_bill(book, taken, week)
+
+
+def what_comes_besides(book: Book) -> dict[tuple[Any, ...], float]:
+    """By product, site and the week in which it is there: so many units for each unit that an order starts."""
+    rows, started = book.sheets.get("Co-products of orders", []), {r["Order"]: r["Units"] for r in book["Orders"]}
+    for r in rows:
+        assert r["Units"] == pytest.approx(started[r["Order"]] * r["Units for a unit started"], **NEAR), r
+    return summed(rows, ("Product", "Site", "There in (from)"), "Units")
 
 
 # Titles of the sheet and of its column of what an order takes whatever its size.
@@ -392,13 +405,11 @@ def test_expected_demand_adds_up(tmp_path: Path) -> None:
     everything_adds_up(book, date(2026, 3, 9))
 
 
-@pytest.mark.parametrize("seed", [*range(12), 15, 17])  # the last two with routing steps
+@pytest.mark.parametrize("seed", [*range(12), 15, 17, 30, 31])  # 15 and 17 with routing steps, the last co-products
 def test_random_chains_add_up(seed: int) -> None:
     """Lots, set-ups, lanes, components, yields, calendars, days for weeks, orders out; alternatives, what orders
-    take whatever their size, steps and bills that change: every sheet adds up."""
-    state = random_chain(
-        seed, without=("locked", "lines at once", "co-products")
-    ).state  # hours beside those of an order's own line
+    take whatever their size, what comes of them besides, steps and bills that change: every sheet adds up."""
+    state = random_chain(seed, without=("locked", "lines at once")).state  # hours beside those of an order's own line
     learnt = nothing_learnt()
     record = run_record(state, learnt, 0, run_cycle(state, learnt, [], 0))
     inputs = ReportInputs(record.tables, state.settings, state.as_of)

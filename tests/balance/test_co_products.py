@@ -217,3 +217,40 @@ def test_the_search_of_prices_refuses_it_by_name():
     with pytest.raises(Refused, match="co-products"):
         cleared(market, "prices")
     assert np.isclose(cleared(market).total_cost, 8.0)
+
+
+def test_what_comes_of_a_circle_costs_what_it_bears_of_a_start_that_can_begin():
+    """A takes M, bought at 4, and brings S; B takes S and brings M. A start of A costs 2 + 4 and S bears half: 3. A
+    start of B costs 1 + 3 and brings M, which keeps its offer's price, besides: B bears half of 4."""
+    given = joint(units=1.0, price=None)
+    given["products"] = [{"product": p, "price": 50.0} for p in ("A", "B", "M", "S")]
+    given["recipes"] += [given["recipes"][0] | {"recipe": "B/L", "product": "B", "cost_per_unit": 1.0}]
+    given["recipe_outputs"] += [{"recipe": "B/L", "product": "M", "units_per_unit": 1.0}]
+    given["components"] = [
+        {"product": "A", "component": "M", "units_per_unit": 1.0},
+        {"product": "B", "component": "S", "units_per_unit": 1.0},
+    ]
+    given["offers"] = [{"offer": "oM", "product": "M", "price": 4.0, "lead_days": 0.0}]
+    facts = chain_facts(chain(1, **given), (MONDAY,), nothing_learnt())
+    costs = dict(zip(facts.products, facts.arrays.least_costs((MONDAY,)).tolist(), strict=True))
+    assert costs == {"A": 3.0, "B": 2.0, "M": 4.0, "S": 3.0}
+    given["offers"] = []  # nothing to begin with
+    facts = chain_facts(chain(1, **given), (MONDAY,), nothing_learnt())
+    assert not np.isfinite(facts.arrays.least_costs((MONDAY,))).any()
+
+
+def test_what_comes_besides_can_go_into_the_product_by_another_recipe():
+    """S comes of A/L, at 2 a start: 1 each. A by A/2 takes S, and so does B: B costs 3 + 1, whatever the levels are."""
+    given = joint(units=1.0, price=None)
+    given["products"] = [{"product": p, "price": 50.0} for p in ("A", "B", "S")]
+    given["recipes"] += [
+        given["recipes"][0] | {"recipe": "A/2", "cost_per_unit": 20.0},
+        given["recipes"][0] | {"recipe": "B/L", "product": "B", "cost_per_unit": 3.0},
+    ]
+    given["components"] = [
+        {"product": "A", "recipe": "A/2", "component": "S", "units_per_unit": 1.0},
+        {"product": "B", "component": "S", "units_per_unit": 1.0},
+    ]
+    facts = chain_facts(chain(1, **given), (MONDAY,), nothing_learnt())
+    costs = dict(zip(facts.products, facts.arrays.least_costs((MONDAY,)).tolist(), strict=True))
+    assert costs == {"A": 1.0, "B": 4.0, "S": 1.0}

@@ -421,10 +421,6 @@ class _Maker:
         recipes = sorted({(r["recipe"], r["product"]) for r in self.tables["recipes"]})
         for recipe, product in recipes:
             others = [p for p in ("B", "N", "M") if p != product and p in (*self.finished, *self.materials)]
-            if (
-                "stock_rules" in self.tables
-            ):  # what a unit costs that goes into what it comes of can be read in two ways
-                others = []
             for other in ("C", *others):
                 if not self.with_chance(0.9 if other == "C" else 0.3):
                     continue

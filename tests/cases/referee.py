@@ -20,12 +20,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
 # A place where units lie: product and site; '' where sites are one pool or none is named.
 Place = tuple[str, str]
+# Money for a good unit, by place, of what comes besides that into which it goes.
+Known = Mapping[Place, float]
 
 # Less than this is rounding: as a share of the amount, or of one.
 NOTHING = 1e-6
@@ -165,6 +168,15 @@ class Chain:
     @property
     def has_lanes(self) -> bool:
         return bool(self.rows("lanes"))
+
+    @cached_property
+    def circles(self) -> frozenset[tuple[str, str]]:
+        return goes_round(self)
+
+    @cached_property
+    def costs_found(self) -> dict[tuple[date, tuple[str, ...]], dict[Place, float]]:
+        """What `costs_of_circles` has found so far."""
+        return {}
 
     def holding_factor(self, site: str | None) -> float:
         """How many times the holding of its product a unit costs at a site."""
@@ -478,19 +490,44 @@ def borne(chain: Chain, product: str, row: Row, day: date) -> dict[str, float]:
 
 
 def made_besides(
-    chain: Chain, product: str, day: date, cost_of: Callable[[str, str], float]
+    chain: Chain, product: str, day: date, cost_of: Callable[[str], float], circles: bool = False
 ) -> Iterable[tuple[Row, float]]:
-    """Recipes that bring a product besides their own on a day, and money for a unit of it. cost_of: of a component
-    that goes into a product."""
+    """Recipes that bring a product besides their own on a day, and money for a unit of it. cost_of: of a component;
+    circles: whether of those that take what it goes into, or of the others."""
     for name in sorted({r["recipe"] for r in chain.rows("recipes")}):
         row = in_force(ways(chain, "recipes", name), day)
-        if row is None or row["product"] == product:
+        if row is None or row["product"] == product or ((name, product) in chain.circles) is not circles:
             continue
         each = outputs_of(chain, row["product"], _last_step(chain, name), day).get(product)
         if each:
             own = borne(chain, row["product"], row, day)
-            good = made_of(chain, row["product"], row, day, lambda part, of=row["product"]: cost_of(part, of))
+            good = made_of(chain, row["product"], row, day, cost_of)
             yield row, good * row["yield_share"] / own[row["product"]] * own[product] / each
+
+
+def goes_round(chain: Chain) -> frozenset[tuple[str, str]]:
+    """Recipes and what comes besides their product that goes, at whatever level, into what they take."""
+    made_from: dict[str, set[str]] = defaultdict(set)
+    takes: dict[str, set[str]] = defaultdict(set)
+    yields: set[tuple[str, str]] = set()
+    for r in chain.rows("recipes"):
+        for t in range(chain.buckets):
+            day = chain.starts(t)
+            parts = {use.component for use in uses_of(chain, r["product"], r["recipe"], day)}
+            takes[r["recipe"]] |= parts
+            made_from[r["product"]] |= parts
+            for other in outputs_of(chain, r["product"], _last_step(chain, r["recipe"]), day):
+                yields.add((r["recipe"], other))
+                made_from[other] |= {r["product"], *parts}
+
+    def all_in(parts: set[str]) -> set[str]:
+        found: set[str] = set()
+        while parts - found:
+            found |= parts
+            parts = {c for p in parts for c in made_from[p]}
+        return found
+
+    return frozenset((recipe, other) for recipe, other in yields if other in all_in(takes[recipe]))
 
 
 # orders -------------------------------------------------------------------------------------------
@@ -819,10 +856,17 @@ def money(chain: Chain, product: str) -> Money:
     return Money(holding, late, lost, own.get("salvage_per_unit") or 0.0)
 
 
-def _source_cost(chain: Chain, product: str, day: date, above: tuple[str, ...] = ()) -> float:
+def _source_cost(chain: Chain, product: str, day: date, known: Known | None = None) -> float:
     """Money for a good unit by its cheapest recipe or offer, wherever that is, or by the assumed offer of what has
-    none. above: what it goes into; a bill that goes round is no way."""
-    found = [math.inf]
+    none. known: of what comes besides that into which it goes; None: as it is found."""
+    if known is None:
+        known = costs_of_circles(chain, day, [""], lambda place, given: _source_cost(chain, place[0], day, given))
+    return _source_cost_above(chain, product, day, known, ())
+
+
+def _source_cost_above(chain: Chain, product: str, day: date, known: Known, above: tuple[str, ...]) -> float:
+    """above: what it goes into; a bill that goes round is no way."""
+    found = [known.get((product, ""), math.inf)]
     if product in above:
         return math.inf
     if not _has_a_way(chain, product):
@@ -832,14 +876,46 @@ def _source_cost(chain: Chain, product: str, day: date, above: tuple[str, ...] =
         row = in_force(ways(chain, "recipes", recipe), day)
         if row is not None and row["product"] == product:
             found.append(
-                made_of(chain, product, row, day, lambda part: _source_cost(chain, part, day, (*above, product)))
+                made_of(
+                    chain, product, row, day, lambda c: _source_cost_above(chain, c, day, known, (*above, product))
+                )
             )
     for offer in {r["offer"] for r in chain.rows("offers") if r["product"] == product}:
         row = in_force(ways(chain, "offers", offer), day)
         if row is not None and row["product"] == product:
             found.append(least_price(chain, row, day))
-    besides = made_besides(chain, product, day, lambda part, of: _source_cost(chain, part, day, (*above, product, of)))
+    besides = made_besides(
+        chain, product, day, lambda part: _source_cost_above(chain, part, day, known, (*above, product))
+    )
     return min([*found, *(cost for _, cost in besides)])
+
+
+def costs_of_circles(
+    chain: Chain, day: date, sites: Sequence[str], cost_of: Callable[[Place, Known], float]
+) -> dict[Place, float]:
+    """What comes besides that into which it goes costs what its other ways do; where it has none, what it bears of the
+    first start of which all that is taken has a cost. sites: [""] where all are one; cost_of: by other ways and what is
+    known."""
+    key = day, tuple(sites)
+    if key in chain.costs_found:
+        return chain.costs_found[key]
+    known: dict[Place, float] = {}
+    more: dict[Place, float] = {}
+    while not known or more:
+        more = {}
+        for product in sorted({other for _, other in chain.circles}):
+            for site in sites:
+                if math.isfinite(cost_of((product, site), known)):
+                    continue
+                found = made_besides(chain, product, day, lambda c, at=site: cost_of((c, at), known), circles=True)
+                at_site = [cost for r, cost in found if site in ("", chain.site(r.get("site") or _line_site(chain, r)))]
+                if math.isfinite(least := min(at_site, default=math.inf)):
+                    more[product, site] = least
+        if not more:
+            break
+        known |= more
+    chain.costs_found[key] = known
+    return known
 
 
 @dataclass(frozen=True)
@@ -879,8 +955,9 @@ def stock_rules(chain: Chain) -> list[StockRule]:
             below = [_price_below(chain, product, site)] * chain.buckets
         smallest = [s + e for s, e in zip(smallest, early, strict=True)]
         places = [(product, site)] if site else _places(chain, product)
-        cost = min(_least_cost(chain, place) for place in places)
+        cost = min((_least_cost(chain, place) for place in places), default=math.inf)
         is_asked = any(r["product"] == product for r in _net(chain))
+        cost = cost if math.isfinite(cost) else 0.0  # what nothing brings costs nobody knows what
         at_end = max((min(cost, each.lost) if is_asked else cost) - each.salvage, 0.0)
         below[-1] += min(at_end, max(_lost_by(chain, product) - each.salvage - sum(below), 0.0))
         found.append(
@@ -911,7 +988,8 @@ def _price_below(chain: Chain, product: str, site: str | None) -> float:
     """Money for a unit and bucket by which stock is below what is to lie, where no row says it."""
     each, places = money(chain, product), [(product, site)] if site else _places(chain, product)
     holding = each.holding * chain.holding_factor(site)
-    at_end = max(min(min(_least_cost(chain, place) for place in places), each.lost) - each.salvage, 0.0)
+    cost = min((_least_cost(chain, place) for place in places), default=math.inf)
+    at_end = max((min(cost, each.lost) if math.isfinite(cost) else 0.0) - each.salvage, 0.0)
     usual = min(math.sqrt(holding * each.late), max(each.lost - each.salvage - at_end, 0.0) / chain.buckets)
     return min(max(usual, 2.0 * holding), holding + 0.9 * each.late)
 
@@ -971,10 +1049,18 @@ def _least_cost(chain: Chain, place: Place) -> float:
     return min(_cost_on(chain, place, chain.starts(t)) for t in range(chain.buckets))
 
 
-def _cost_on(chain: Chain, place: Place, day: date, above: tuple[str, ...] = ()) -> float:
-    """above: what it goes into; what comes besides that is no way to have it."""
+def _cost_on(chain: Chain, place: Place, day: date, known: Known | None = None) -> float:
+    """known: of what comes besides that into which it goes; None: as it is found."""
+    if known is None:
+        sites = sorted(r["site"] for r in chain.rows("sites")) if chain.has_lanes else [""]
+        known = costs_of_circles(chain, day, sites, lambda there, given: _cost_on(chain, there, day, given))
+    return _cost_above(chain, place, day, known, ())
+
+
+def _cost_above(chain: Chain, place: Place, day: date, known: Known, above: tuple[str, ...]) -> float:
+    """above: what it goes into; a bill that goes round is no way."""
     product, site = place
-    found = [math.inf]
+    found = [known.get(place, math.inf)]
     if product in above:
         return math.inf
 
@@ -986,17 +1072,19 @@ def _cost_on(chain: Chain, place: Place, day: date, above: tuple[str, ...] = ())
     for r in held("recipes", "recipe"):
         if chain.site(r.get("site") or _line_site(chain, r)) == site:
             found.append(
-                made_of(chain, product, r, day, lambda part: _cost_on(chain, (part, site), day, (*above, product)))
+                made_of(
+                    chain, product, r, day, lambda c: _cost_above(chain, (c, site), day, known, (*above, product))
+                )
             )
     for r, cost in made_besides(
-        chain, product, day, lambda part, of: _cost_on(chain, (part, site), day, (*above, product, of))
+        chain, product, day, lambda c: _cost_above(chain, (c, site), day, known, (*above, product))
     ):
         found += [cost] * (chain.site(r.get("site") or _line_site(chain, r)) == site)
     found += [least_price(chain, r, day) for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
             on_the_way = chain.on_the_way(product, r)
-            found.append(r["cost_per_unit"] + on_the_way + _cost_on(chain, (product, r["from_site"]), day, above))
+            found.append(r["cost_per_unit"] + on_the_way + _cost_above(chain, (product, r["from_site"]), day, known, above))
     return min(found)
 
 

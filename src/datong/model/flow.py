@@ -465,6 +465,7 @@ class Plan:
 
     gaps: those of the clearing, with the numbers of the orders that took what is missing. after_due: rows of
     AFTER_DUE_SCHEMA, of requests that customers made. taken: what each order takes (plan/components_taken.py).
+    besides: what comes of each besides its product (plan/come_besides.py).
     """
 
     orders: tuple[PlannedOrder, ...]
@@ -472,6 +473,7 @@ class Plan:
     after_due: pa.Table = field(default_factory=AFTER_DUE_SCHEMA.empty_table)
     gaps: pa.Table = field(default_factory=lambda: pa.table({}))
     taken: pa.Table = field(default_factory=lambda: pa.table({}))
+    besides: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 # dispatch ----------------------------------------------------------------------------------------

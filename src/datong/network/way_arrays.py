@@ -25,7 +25,7 @@ class OutputArrays:
     units: FloatArray
     # The part of what a start costs that it bears.
     share: FloatArray
-    # Whether it goes into what the way takes, so that nobody can begin with it.
+    # Whether it goes into what the way takes, at whatever level, so that not everybody can begin with it.
     needed: BoolArray
 
 
@@ -129,24 +129,51 @@ class WayArrays:
         return (self.cost + parts) * self.own_share / self.yield_share
 
     def _costs_on(self, day: int) -> FloatArray:
-        """(product) cost of a good unit by the cheapest way that is valid on a day."""
-        cost = np.full(len(self.level), np.inf)
+        """(product) cost of a good unit by the cheapest way that is valid on a day. What comes besides that into which
+        it goes costs what its other ways do; where it has none, what it bears of the first start of which all that is
+        taken has a cost."""
         way_valid = (self.from_day <= day) & (day < self.to_day)
         use_valid = (self.use_from_day <= day) & (day < self.use_to_day) & way_valid[self.use_way]
+        known = np.full(len(self.level), np.inf)
+        while True:
+            cost = self._handed_on(known, way_valid, use_valid)
+            of = np.flatnonzero(way_valid[self.outputs.way] & self.outputs.needed)
+            of = of[np.isinf(cost[self.outputs.product[of]])]
+            if not len(of):
+                return cost
+            use = np.flatnonzero(use_valid)
+            parts = np.bincount(self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost))
+            borne = self._of_outputs(of, self.cost + parts)
+            if not np.isfinite(borne).any():
+                return cost
+            np.minimum.at(known, self.outputs.product[of], borne)
+
+    def _handed_on(self, known: FloatArray, way_valid: BoolArray, use_valid: BoolArray) -> FloatArray:
+        """(product) costs handed on level by level, until none falls any more: what comes besides can stand below that
+        of which it comes. known: (product) costs to begin with; way_valid: (way); use_valid: (use)."""
+        cost = known.copy()
         way_level = self.level[self.product]
         use_level = way_level[self.use_way]
-        for level in self.turns_of_level:
-            use = np.flatnonzero(use_valid & (use_level == level))
-            way = np.flatnonzero(way_valid & (way_level == level))
-            parts = np.bincount(self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost))
-            start = self.cost + parts
-            np.minimum.at(cost, self.product[way], _borne(start[way], self.own_share[way] / self.yield_share[way]))
-            out = np.flatnonzero(
-                way_valid[self.outputs.way] & (way_level[self.outputs.way] == level) & ~self.outputs.needed
-            )
-            each = self.outputs.share[out] / self.outputs.units[out]
-            np.minimum.at(cost, self.outputs.product[out], _borne(start[self.outputs.way[out]], each))
-        return cost
+        while True:
+            before = cost.copy()
+            for level in self.turns_of_level:
+                use = np.flatnonzero(use_valid & (use_level == level))
+                way = np.flatnonzero(way_valid & (way_level == level))
+                parts = np.bincount(
+                    self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost)
+                )
+                start = self.cost + parts
+                np.minimum.at(cost, self.product[way], _borne(start[way], self.own_share[way] / self.yield_share[way]))
+                of_level = way_level[self.outputs.way] == level
+                out = np.flatnonzero(way_valid[self.outputs.way] & of_level & ~self.outputs.needed)
+                np.minimum.at(cost, self.outputs.product[out], self._of_outputs(out, start))
+            if not len(self.outputs.way) or np.array_equal(cost, before):
+                return cost
+
+    def _of_outputs(self, output: IntArray, start: FloatArray) -> FloatArray:
+        """(output) what a unit of some outputs bears of what a start costs. start: (way) money."""
+        each = self.outputs.share[output] / self.outputs.units[output]
+        return _borne(start[self.outputs.way[output]], each)
 
     def _days_of_change(self, bucket_starts: Sequence[date]) -> list[int]:
         """The first bucket, and each in which other ways or components are valid than in the one before it."""

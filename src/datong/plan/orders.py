@@ -13,6 +13,7 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
 from datong.plan.after_due import after_due
+from datong.plan.come_besides import come_besides
 from datong.plan.components_taken import components_taken
 from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.earliest_due_first import worked_hours
@@ -83,7 +84,8 @@ def orders_of(
             )
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
-    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, components_taken(work, numbers, pegs))
+    taken, besides = components_taken(work, numbers, pegs), come_besides(work, numbers)
+    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, taken, besides)
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

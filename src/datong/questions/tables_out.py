@@ -158,6 +158,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "prices": clearing.prices,
         "gaps": result.plan.gaps,
         "taken": result.plan.taken,
+        "besides": result.plan.besides,
         "deliveries": clearing.deliveries,
         "flow": clearing.flow,
         "stock_limits": clearing.stock_limits,

@@ -45,12 +45,13 @@ SHEETS = {
     "ways": (),
     "parts": (),
     "taken": (),
+    "besides": (),
     "unit_costs": (),
     "signals": (),
     "reasons": (),
 }
 # Of these a sheet without rows is left out.
-WHERE_ANY = frozenset({"stock_limits", "taken"})
+WHERE_ANY = frozenset({"stock_limits", "taken", "besides"})
 # Columns under other titles than those of their name.
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
@@ -60,6 +61,7 @@ TITLES = {
     "ways": {"valid_from": "from_day", "valid_to": "to_day"},
     "parts": {"valid_from": "from_day", "valid_to": "to_day"},
     "taken": {"money": "picked_money"},
+    "besides": {"bucket": "counted_in", "units_per_unit": "units_of_start"},
 }
 
 
