@@ -876,9 +876,7 @@ def _source_cost_above(chain: Chain, product: str, day: date, known: Known, abov
         row = in_force(ways(chain, "recipes", recipe), day)
         if row is not None and row["product"] == product:
             found.append(
-                made_of(
-                    chain, product, row, day, lambda c: _source_cost_above(chain, c, day, known, (*above, product))
-                )
+                made_of(chain, product, row, day, lambda c: _source_cost_above(chain, c, day, known, (*above, product)))
             )
     for offer in {r["offer"] for r in chain.rows("offers") if r["product"] == product}:
         row = in_force(ways(chain, "offers", offer), day)
@@ -907,7 +905,9 @@ def costs_of_circles(
             for site in sites:
                 if math.isfinite(cost_of((product, site), known)):
                     continue
-                found = made_besides(chain, product, day, lambda c, at=site: cost_of((c, at), known), circles=True)
+                found = made_besides(
+                    chain, product, day, lambda c, at=site, known=known: cost_of((c, at), known), circles=True
+                )
                 at_site = [cost for r, cost in found if site in ("", chain.site(r.get("site") or _line_site(chain, r)))]
                 if math.isfinite(least := min(at_site, default=math.inf)):
                     more[product, site] = least
@@ -1072,9 +1072,7 @@ def _cost_above(chain: Chain, place: Place, day: date, known: Known, above: tupl
     for r in held("recipes", "recipe"):
         if chain.site(r.get("site") or _line_site(chain, r)) == site:
             found.append(
-                made_of(
-                    chain, product, r, day, lambda c: _cost_above(chain, (c, site), day, known, (*above, product))
-                )
+                made_of(chain, product, r, day, lambda c: _cost_above(chain, (c, site), day, known, (*above, product)))
             )
     for r, cost in made_besides(
         chain, product, day, lambda c: _cost_above(chain, (c, site), day, known, (*above, product))
@@ -1084,7 +1082,9 @@ def _cost_above(chain: Chain, place: Place, day: date, known: Known, above: tupl
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
             on_the_way = chain.on_the_way(product, r)
-            found.append(r["cost_per_unit"] + on_the_way + _cost_above(chain, (product, r["from_site"]), day, known, above))
+            found.append(
+                r["cost_per_unit"] + on_the_way + _cost_above(chain, (product, r["from_site"]), day, known, above)
+            )
     return min(found)
 
 
