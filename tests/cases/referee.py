@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -886,6 +886,10 @@ def _source_cost_above(chain: Chain, product: str, day: date, known: Known, abov
         chain, product, day, lambda part: _source_cost_above(chain, part, day, known, (*above, product))
     )
     return min([*found, *(cost for _, cost in besides)])
+
+
+def _cost_at(cost_of: Callable[[Place, Known], float], site: str, known: Known, component: str) -> float:
+    return cost_of((component, site), known)
 
 
 def costs_of_circles(
