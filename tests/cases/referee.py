@@ -909,9 +909,8 @@ def costs_of_circles(
             for site in sites:
                 if math.isfinite(cost_of((product, site), known)):
                     continue
-                found = made_besides(
-                    chain, product, day, lambda c, at=site, known=known: cost_of((c, at), known), circles=True
-                )
+                of = partial(_cost_at, cost_of, site, known)
+                found = made_besides(chain, product, day, of, circles=True)
                 at_site = [cost for r, cost in found if site in ("", chain.site(r.get("site") or _line_site(chain, r)))]
                 if math.isfinite(least := min(at_site, default=math.inf)):
                     more[product, site] = least
