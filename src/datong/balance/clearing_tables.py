@@ -465,15 +465,8 @@ def _gaps(
     what each asks for.
     """
     demanded, units = _by_product(market, units_of(market, outcome))
-    buckets, count, days_of = market.buckets, len(demanded), day_numbers(market.bucket_starts)
-    at = {market.products.names[p]: d for d, p in enumerate(demanded)}
-    asked_at = [market.places.label_of(item) for item in demand.items]
-    named = sorted((at[p], demand.items[i].market, i) for i, p in enumerate(asked_at) if p in at)
-    if found is not None:  # what is owed can be of an item that nobody forecasts
-        known = {(d, name) for d, name, _ in named}
-        extra = {(at[p], i.market) for i in found.asks.items if (p := market.places.label_of(i)) in at} - known
-        named = sorted([*named, *((d, name, -1) for d, name in extra)])
-    named = sorted([*named, *((d, "all", -1) for d in set(range(count)) - {d for d, *_ in named})])
+    buckets, days_of = market.buckets, day_numbers(market.bucket_starts)
+    named = _named(market, demanded, demand, found)
     of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
     if found is None:
         own = _split(units, of, _expected(units, demand, of, item))
@@ -535,6 +528,19 @@ def _gaps(
         },
         schema=GAPS_SCHEMA,
     )
+
+
+def _named(market: Market, demanded: IntArray, demand: Forecast, found: Delivered | None) -> list[tuple[int, str, int]]:
+    """Class of demand, market and item of each row of gaps, in that order; the item is -1 where nobody forecasts it."""
+    at = {market.products.names[p]: d for d, p in enumerate(demanded)}
+    asked_at = [market.places.label_of(item) for item in demand.items]
+    named = [(at[p], demand.items[i].market, i) for i, p in enumerate(asked_at) if p in at]
+    if found is not None:  # what is owed can be of an item that nobody forecasts
+        known = {(d, name) for d, name, _ in named}
+        extra = {(at[p], i.market) for i in found.asks.items if (p := market.places.label_of(i)) in at} - known
+        named += [(d, name, -1) for d, name in extra]
+    named += [(d, "all", -1) for d in set(range(len(demanded))) - {d for d, *_ in named}]
+    return sorted(named)
 
 
 def _soonest(market: Market, product: IntArray, asked: BoolArray) -> list[Soonest | None]:
