@@ -26,6 +26,7 @@ from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
 _MOSTLY = 0.5
+_NEARLY_ALL = 0.95  # of the rows in which one column is the product of two others
 _CLEARLY = 0.75  # of a header's words
 _LEAST = 0.5  # so that a header names a quantity at all
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
@@ -39,7 +40,7 @@ def units_column(export: Export) -> str | None:
             if export.table.money and found == UNITS_COLUMN:
                 said = shown(" ".join(export.table.money.split()))
                 _ask_for_money(export, found, message("export.asks.money_figures", name=said))
-            return found if "units" in export.known else _of_rivals(export, found)
+            return found if "units" in export.known else _of_pieces(export, found) or _of_rivals(export, found)
         _ask_for_money(export, found, message("export.asks.money_units", column=found))
         return found
     price, amount = export.cells("price"), export.cells("amount")
@@ -70,6 +71,45 @@ def units_column(export: Export) -> str | None:
         return None
     export.choice = with_column(export.choice, "units", chosen)
     return chosen
+
+
+def _of_pieces(export: Export, found: str) -> str | None:
+    """The column that counts pieces, where the one that was found counts cases and another tells how many pieces each
+    case holds: their product stands in it. Where it stands in none, what was sold is a question, unless prices tell.
+    None where nothing says that the one found counts cases."""
+    known = {plain(word) for word in header_words()["per_case"]}
+    taken = {c.column for c in export.choice.columns if c.field != "amount"}
+    free = [n for n in export.columns if n not in taken]
+    own = read_numbers(export.columns[found]).values(".")
+    read = {n: read_numbers(export.columns[n]).values(".") for n in free}
+    for per in [n for n in free if plain(n) in known]:
+        pieces = own * read[per]
+        there = ~np.isnan(pieces) & (own != 0)
+        if not (read[per][there] > 1).any() or any(_are_alike(v * read[per], own, there) for v in read.values()):
+            continue
+        for name in free:
+            if name != per and _are_alike(read[name], pieces, there):
+                export.notes.append(message("export.units_of_pieces", column=name, cases=found, per=per))
+                export.choice = with_column(export.choice, "units", name)
+                return name
+        if export.cells("price") is not None and sums_tell({found: own}, export.cells) is not None:
+            return None
+        made = _with_cases(export, (found,))
+        if made:
+            readings = (*made, found)
+            options = tuple(
+                Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in readings
+            )
+            asks = message("export.asks.units_of_cases", column=found, per=per)
+            samples = samples_of(export.columns[found])
+            chosen = export.asking.ask(Question("units_column", asks, (found, per), samples, options))
+            export.choice = with_column(export.choice, "units", chosen)
+            return chosen
+    return None
+
+
+def _are_alike(values: np.ndarray, wanted: np.ndarray, rows: np.ndarray) -> bool:
+    return bool(rows.any()) and bool(np.isclose(values[rows], wanted[rows]).mean() >= _NEARLY_ALL)
 
 
 def _with_cases(export: Export, spare: Sequence[str]) -> tuple[str, ...]:
