@@ -98,7 +98,8 @@ def test_cells_over_several_columns_and_rows_keep_the_others_in_their_place() ->
     text = "<table><tr><th colspan=2>A</th><th>B</th></tr><tr><td rowspan=2>1</td><td>2<td>3<tr><td>4<td>5</table>"
     (rows,) = tables_in_markup(text.encode())
     assert [[cell.text for cell in row] for row in rows] == [["A", "", "B"], ["1", "2", "3"], ["", "4", "5"]]
-    text = '<Table><Row ss:Index="2"><Cell ss:Index="3"><Data ss:Type="DateTime">2026-03-02T00:00:00.000</Data></Cell></Row></Table>'
+    data = '<Data ss:Type="DateTime">2026-03-02T00:00:00.000</Data>'
+    text = f'<Table><Row ss:Index="2"><Cell ss:Index="3">{data}</Cell></Row></Table>'
     (rows,) = tables_in_markup(text.encode())
     assert [[cell.text for cell in row] for row in rows] == [["", "", ""], ["", "", "2026-03-02"]]
 

@@ -130,7 +130,7 @@ def _is_first_only(cells: Cells, order: Cells) -> bool:
 def _fill(export: Export, wanted: str, name: str, inner: np.ndarray) -> None:
     cells = export.columns[name]
     gaps = inner & ~cells.filled
-    if not is_grouped(cells, inner):
+    if not is_grouped(cells, inner) and not _is_grouped_beside(export, cells, inner):
         return
     product = export.cells("product")
     alone = wanted not in ("date", "order") and product is not None and wanted != "product"
@@ -226,6 +226,14 @@ def name_columns(export: Export) -> list[Cells]:
     """Columns in which a row of sums may be named."""
     numbers = {export.choice.column(f) for f in NUMBER_FIELDS}
     return [cells for name, cells in export.columns.items() if name not in numbers]
+
+
+def _is_grouped_beside(export: Export, cells: Cells, inner: np.ndarray) -> bool:
+    """Whether a column stands on the first row of each group as another does, which names each group once: two orders
+    of one day have its date twice."""
+    there = cells.filled[inner]
+    beside = (c for c in export.table.columns.values() if (c.filled[inner] == there).all() and not c.errors.any())
+    return not there.all() and any(is_grouped(other, inner) for other in beside)
 
 
 def only_where(filled: Cells, cells: Cells, rows: np.ndarray) -> Cells:

@@ -1,4 +1,4 @@
-"""Tables of a file of markup that is called .xls, as many programs write one: HTML, and the XML of spreadsheets of 2003."""
+"""Tables of markup in a file called .xls, as many programs write one: HTML, or the XML of older spreadsheets."""
 
 import re
 from html.parser import HTMLParser
