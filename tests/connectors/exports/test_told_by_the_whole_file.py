@@ -159,3 +159,69 @@ def test_a_unit_that_says_in_brackets_how_many_it_holds(unit: str, tmp_path: Pat
 def test_halves_of_the_day_in_korean_and_japanese(text: str, hours: int) -> None:
     read_so = parse(text)
     assert read_so is not None and read_so.seconds == hours * 3600 + 300
+
+
+def cases(heads: str, total: bool, price: str = "") -> list[str]:
+    rows = []
+    for i in range(30):
+        boxes, per = i % 4 + 1, (6, 12, 24)[i % 3]
+        money = f",{per * 2 if price == 'of a case' else 2}" if price else ""
+        rows.append(f"2026-03-{i % 28 + 1:02},K{i % 3},{boxes},{per}{f',{boxes * per}' if total else ''}{money}")
+    return [f"Date,SKU,{heads}{',Price' if price else ''}", *rows]
+
+
+PIECES = sum((i % 4 + 1) * (6, 12, 24)[i % 3] for i in range(30))
+BOXES = sum(i % 4 + 1 for i in range(30))
+
+
+@pytest.mark.parametrize("heads", ["箱数,每箱数量,总数量", "Menge,Stk je Karton,Xyz", "Quantity,Pcs per box,Sum of it"])
+def test_pieces_are_read_where_another_column_counts_cases(heads: str, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", cases(heads, total=True))
+    assert (asked(reading), reading.sold) == ([], PIECES)
+
+
+def test_cases_without_a_column_of_pieces_are_asked_about(tmp_path: Path) -> None:
+    lines = cases("箱数,每箱数量", total=False)
+    reading = read(tmp_path / "list.csv", lines)
+    assert asked(reading) == ["units_column"] and reading.sold == PIECES
+    assert read(tmp_path / "list.csv", lines, {"units_column": "箱数"}).sold == BOXES
+
+
+def test_a_pack_size_beside_pieces_is_nothing(tmp_path: Path) -> None:
+    rows = [f"2026-03-{i % 28 + 1:02},K,{(i % 4 + 1) * 6},{i % 4 + 1},6" for i in range(30)]
+    reading = read(tmp_path / "list.csv", ["Date,SKU,Quantity,Cartons,Pcs per carton", *rows])
+    assert (asked(reading), reading.sold) == ([], 6 * BOXES)
+
+
+def test_a_row_of_the_whole_order_beside_its_lines_is_a_sum(tmp_path: Path) -> None:
+    """Its units are those of the lines that name a product; an order of one line has no such row."""
+    rows = []
+    for i in range(20):
+        day = f"2026-03-{i + 1:02}"
+        rows += [f"{i},{day},,3", f"{i},{day},KA,1", f"{i},{day},KB,2"] if i % 2 else [f"{i},{day},KA,5"]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity", *rows])
+    assert (asked(reading), reading.sold) == ([], 10 * 3 + 10 * 5)
+    rows = [row.replace(",,3", f",,{i % 5 + 4}") for i, row in enumerate(rows)]
+    assert asked(read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity", *rows])) == ["no_product"]
+
+
+@pytest.mark.parametrize("word", ["Subtotale", "Suma częściowa", "Delsumma", "Промежуточный итог", "Ara Toplam"])
+def test_sums_of_days_in_the_languages_of_shops(word: str, tmp_path: Path) -> None:
+    rows = [f"A{i},2026-03-{i + 1:02},KA,2\nB{i},2026-03-{i + 1:02},KB,3\n{word},,,5" for i in range(20)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity", *rows])
+    assert (asked(reading), reading.sold) == ([], 100)
+
+
+@pytest.mark.parametrize("word", ["Consigne", "Statiegeld", "Pant", "Kaucja", "Cauzione", "レジ袋"])
+def test_deposits_and_bags_are_no_goods(word: str, tmp_path: Path) -> None:
+    rows = [
+        f"2026-03-{i % 28 + 1:02},{'' if i % 5 == 2 else 'KA'},{word if i % 5 == 2 else 'Mug'},2" for i in range(40)
+    ]
+    reading = read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows])
+    assert (asked(reading), reading.sold) == ([], 64)
+
+
+@pytest.mark.parametrize("month", ["Oca 26,Şub 26,Nis 26,Ağu 26", "led 26,úno 26,čvn 26,čvc 26"])
+def test_months_of_turkish_and_czech_lists(month: str, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", [f"SKU,{month}", "KA,1,2,3,4", "KB,1,2,3,4"])
+    assert (asked(reading), reading.sold) == ([], 20)

@@ -40,7 +40,9 @@ _WEEK = re.compile(
     r"(\d{4})[-_/. ]?(?:cw|kw|wk|week|w|s|年?第?)[-_. ]?(\d{1,2})(?:周|週)?(?:-?([1-7]))?", re.IGNORECASE
 )
 _WEEK_LAST = re.compile(
-    r"(?:cw|kw|wk|week|semaine|semana|sem|w|第)[-_. ]?(\d{1,2})[周週]?[-_/., ]+(\d{4})", re.IGNORECASE
+    r"(?:cw|kw|wk|week|semaine|semana|sem|w|第)[-_. ]?(\d{1,2})[周週]?"
+    r"(?:[-_/., ]+(?=\d{4})|[/ ']+(?=[2-4]\d$))(\d{4}|\d{2})",
+    re.IGNORECASE,
 )
 _REPUBLIC = re.compile(r"(1[0-4]\d)\s*([-/.年])\s*(\d{1,2})\s*(?:[-/.月])\s*(\d{1,2})日?")
 _QUARTER = "(?:quartal|quarter|qtr|trimestre|trim|kwartal|kvartal|квартал|кв)"
@@ -229,7 +231,7 @@ def _parse_period(text: str) -> Parsed | None:
                 continue
             year, week = (found[1], found[2]) if pattern is _WEEK else (found[2], found[1])
             weekday = int(found[3] or 1) if pattern is _WEEK else 1
-            return Parsed("week", int(year), int(week), weekday) if monday(int(year), int(week)) else None
+            return Parsed("week", year_of(year), int(week), weekday) if monday(year_of(year), int(week)) else None
     for pattern, year_at, month_at in (
         (_MONTH, 1, 2), (_MONTH_LAST, 2, 1), (_MONTH_ZH_SHORT, 1, 2), (_ACCOUNTING, 2, 1), (_ACCOUNTING_LAST, 1, 2),
     ):  # fmt: skip

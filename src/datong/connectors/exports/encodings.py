@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from datong.connectors.exports.vocabulary import header_words, months, plain
+from datong.connectors.exports.vocabulary import header_words, months, plain, vocabulary, words
 from datong.connectors.files.encodings_and_lines import TextFacts
 
 _ENCODINGS = ("cp1252", "cp1250", "cp1251", "big5", "shift_jis", "euc_kr")
@@ -42,6 +42,7 @@ def _best(path: Path, encodings: Sequence[str]) -> str:
     with path.open("rb") as file:
         start = file.read(65_536)
     known = {plain(w) for some in header_words().values() for w in some} | set(months())
+    known |= {word for name in vocabulary()["states"] for word in words("states", name)}
 
     def hits(encoding: str) -> int:
         text = codecs.decode(start, encoding, "replace")

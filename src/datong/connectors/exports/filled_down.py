@@ -60,6 +60,7 @@ def carry(export: Export) -> None:
         return
     whose = [n for f in ("date", "customer", "market") if (n := export.choice.column(f)) is not None]
     when = [n for f in ("cancelled_at", "refunded_at", "shipped_at") if (n := export.choice.column(f)) is not None]
+    when += [] if export.profile is None else _other_dates(export)
     for name in (*whose, *when, *export.choice.states, *export.choice.flags, *export.choice.kinds):
         before = export.columns[name]
         export.columns[name] = on_all_lines(export, name, before, of_order=name in whose)
@@ -129,7 +130,7 @@ def _is_first_only(cells: Cells, order: Cells) -> bool:
 def _fill(export: Export, wanted: str, name: str, inner: np.ndarray) -> None:
     cells = export.columns[name]
     gaps = inner & ~cells.filled
-    if not is_grouped(cells, inner):
+    if not is_grouped(cells, inner) and not _is_grouped_beside(export, cells, inner):
         return
     product = export.cells("product")
     alone = wanted not in ("date", "order") and product is not None and wanted != "product"
@@ -178,8 +179,10 @@ def date_by_profile(export: Export, told: Told) -> None:
     name = export.choice.column("date")
     if export.profile is None or name is None or name in export.known.values():
         return
+    product = export.cells("product")
+    of_sale = told.of_order if product is None else told.of_order | product.filled
     for other in present(export.profile.columns["date"], export.columns):
-        gaps = told.of_order & ~export.columns[name].filled & export.columns[other].filled
+        gaps = of_sale & ~export.columns[name].filled & export.columns[other].filled
         if gaps.any():
             export.columns[name] = only_where(export.columns[other], export.columns[name], gaps)
             export.notes.append(message("export.date_from", column=name, other=other, count=f"{int(gaps.sum()):,}"))
@@ -187,9 +190,14 @@ def date_by_profile(export: Export, told: Told) -> None:
 
 def _dated_otherwise(export: Export) -> np.ndarray:
     """(row,) bool: another date of the platform's stands in the row, which `date_by_profile` takes."""
-    others = () if export.profile is None else present(export.profile.columns["date"], export.columns)
     nothing = np.zeros(export.table.height, bool)
-    return np.any([nothing, *(export.columns[n].filled for n in others if n != export.choice.column("date"))], axis=0)
+    return np.any([nothing, *(export.columns[n].filled for n in _other_dates(export))], axis=0)
+
+
+def _other_dates(export: Export) -> list[str]:
+    """Other columns of dates of the platform, for rows without the first."""
+    dates = () if export.profile is None else present(export.profile.columns["date"], export.columns)
+    return [name for name in dates if name != export.choice.column("date")]
 
 
 def _below(export: Export) -> np.ndarray:
@@ -218,6 +226,14 @@ def name_columns(export: Export) -> list[Cells]:
     """Columns in which a row of sums may be named."""
     numbers = {export.choice.column(f) for f in NUMBER_FIELDS}
     return [cells for name, cells in export.columns.items() if name not in numbers]
+
+
+def _is_grouped_beside(export: Export, cells: Cells, inner: np.ndarray) -> bool:
+    """Whether a column stands on the first row of each group as another does, which names each group once: two orders
+    of one day have its date twice."""
+    there = cells.filled[inner]
+    beside = (c for c in export.table.columns.values() if (c.filled[inner] == there).all() and not c.errors.any())
+    return not there.all() and any(is_grouped(other, inner) for other in beside)
 
 
 def only_where(filled: Cells, cells: Cells, rows: np.ndarray) -> Cells:

@@ -32,51 +32,13 @@ _ROWS_ALIKE = 3  # below the first one, so that it is one of them
 _WHOLE_DATES = frozenset({"day", "numeric"})
 # Headers of a year, a month and a day that stand in columns of their own.
 _DATE_PARTS = (
-    frozenset(
-        {
-            "year",
-            "yr",
-            "年",
-            "年份",
-            "年度",
-            "jahr",
-            "annee",
-            "ano",
-            "anno",
-            "jaar",
-            "rok",
-            "ar",
-            "aar",
-            "yil",
-            "год",
-            "연도",
-            "년도",
-        }
-    ),
-    frozenset(
-        {
-            "month",
-            "mon",
-            "月",
-            "月份",
-            "monat",
-            "mois",
-            "mes",
-            "mese",
-            "maand",
-            "miesiac",
-            "manad",
-            "maned",
-            "mesic",
-            "ay",
-            "месяц",
-            "월",
-        }
-    ),
-    frozenset(
-        {"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag", "dzien", "den", "gun", "день", "일"}
-    ),
-)
+    frozenset({"year", "yr", "年", "年份", "年度", "jahr", "annee", "ano", "anno", "jaar", "rok", "ar", "aar", "yil",
+               "год", "연도", "년도"}),
+    frozenset({"month", "mon", "月", "月份", "monat", "mois", "mes", "mese", "maand", "miesiac", "manad", "maned",
+               "mesic", "ay", "месяц", "월"}),
+    frozenset({"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag", "dzien", "den", "gun", "день",
+               "일"}),
+)  # fmt: skip
 
 
 KIND_OF_TITLE = "type (title)"  # of documents, by the titles above parts of the list
@@ -85,6 +47,7 @@ _WEEKS = frozenset(
      "kalenderwoche", "semaine", "semana", "settimana", "tydzien", "weeknummer", "vecka",
      "veckonummer", "uge", "uke", "tyden", "hafta", "неделя", "周", "周次", "周数", "第几周", "週"}
 )  # fmt: skip
+_LEAST_OF_BLOCK = 2  # columns of a list beside another
 _WEEK_OF_YEAR = re.compile(
     r"(?P<year>20\d{2})\s?[-/.]\s?(?P<week>0?[1-9]|[1-4]\d|5[0-3])"
     r"|(?P<week_first>0?[1-9]|[1-4]\d|5[0-3])\s?[-/.]\s?(?P<year_last>20\d{2})"
@@ -106,6 +69,12 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
     if last > top:
         notes.append(message("export.header_rows"))
     body = np.arange(last + 1, len(grid.numbers))
+    blocks = _blocks(names)
+    if blocks:
+        notes.append(message("export.side_by_side", count=len(blocks)))
+        grid, body = _below_one_another(grid, body, blocks)
+        names = [names[place] for place in blocks[0]]
+        head = [[row[place] for place in blocks[0]] for row in head]
     columns = {}
     for name, cells in zip(_unique(names), grid.columns, strict=True):
         part = cells.take(body)
@@ -118,6 +87,33 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
         table = _of_titles(table, again)
     table = replace(table, repeated=repeated)
     return _as_rows(table, (above, *hints))
+
+
+def _blocks(names: Sequence[str]) -> list[list[int]]:
+    """The places of the columns of each of several lists that stand side by side, with the same names in each; none
+    where there is one list. A column without a name may stand between two."""
+    there = [place for place, name in enumerate(names) if name]
+    for size in range(_LEAST_OF_BLOCK, len(there) // 2 + 1):
+        blocks = [there[at : at + size] for at in range(0, len(there), size)]
+        first = [names[place] for place in blocks[0]]
+        alike = len(set(first)) == size and all([names[place] for place in block] == first for block in blocks)
+        if alike and {"date", "units"} <= named_fields(first):
+            return blocks
+    return []
+
+
+def _below_one_another(grid: Grid, body: np.ndarray, blocks: Sequence[Sequence[int]]) -> tuple[Grid, np.ndarray]:
+    """The lists of a grid one below the other, as the columns of the first; and the rows that have cells. body: rows of
+    the grid below its header."""
+    columns = []
+    for places in zip(*blocks, strict=True):
+        parts = [grid.columns[place].take(body) for place in places]
+        kinds = [np.zeros(len(c), np.uint8) if c.kind is None else c.kind for c in parts]
+        kind = None if all(c.kind is None for c in parts) else np.concatenate(kinds)
+        columns.append(Cells(pa.concat_arrays([c.text for c in parts]), kind))
+    numbers = np.tile(grid.numbers[body], len(blocks))
+    filled = np.any([cells.filled for cells in columns], axis=0)
+    return replace(grid, columns=tuple(columns), numbers=numbers), np.flatnonzero(filled)
 
 
 def _as_rows(table: Table, hints: Sequence[str]) -> Table:

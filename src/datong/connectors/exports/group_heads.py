@@ -1,6 +1,7 @@
 """Groups whose name stands once, in a row of its own above their rows, as do orders with what is of the whole order:
 each row gets what stands in the row of its group."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from datong.model.words import message
 _LEAST_GROUPS = 2
 _LEAST_CELLS = 2  # of a row below a group's name
 _MOSTLY = 0.8
+_NAMED = 0.5  # of a header's score
+_NAME_OF_GROUP = "name"
 _WHOLE_DAYS = frozenset({"day", "numeric"})
 GROUPS, PRODUCTS, REFUSE = "groups", "products", "refuse"
 
@@ -34,6 +37,9 @@ def groups_down(table: Table, asking: Asking) -> Table:
     dated = _below_dates(table, alone)
     if dated is not None:
         return dated
+    of_products = _below_products(table, filled, asking)
+    if of_products is not None:
+        return of_products
     for place, (name, cells) in enumerate(table.columns.items()):
         heads = None if plain(name) in words("lists", "remarks") else _heads(cells, place, filled)
         if heads is None:
@@ -75,6 +81,44 @@ def _below_dates(table: Table, alone: np.ndarray) -> Table | None:
     return None
 
 
+def _below_products(table: Table, filled: np.ndarray, asking: Asking) -> Table | None:
+    """A table whose products stand in rows of their own, in the column that holds the days of their rows, with a column
+    of products; None for any other. A name may stand beside the code. filled: (column, row) bool."""
+    names = [*table.columns]
+    found = named_fields([n for n, cells in table.columns.items() if cells.filled.any()])
+    dates = next((n for n in names if header_score("date", n) >= _NAMED), None)
+    if dates is None or found & {"product", "name"} or "units" not in found:
+        return None
+    cells = table.columns[dates]
+    encoded = cells.text.dictionary_encode()
+    is_day = [parse(text) is not None for text in encoded.dictionary.to_pylist()]
+    day = np.array([*is_day, False])[encoded.indices.fill_null(len(is_day)).to_numpy(zero_copy_only=False)]
+    figures = [i for i, n in enumerate(names) if "units" in named_fields([n])]
+    sums = rows_where(cells, is_total) | rows_where(cells, names_total)
+    heads = cells.filled & ~day & ~sums & ~filled[figures].any(axis=0)
+    below = np.bincount(np.cumsum(heads), day, minlength=int(heads.sum()) + 1)
+    if heads.sum() < _LEAST_GROUPS or below[0] or not (below[1:] > 0).all():
+        return None
+    texts = [_without_label(text) for text in cells.text.filter(pa.array(heads)).to_pylist()]
+    beside = [i for i, n in enumerate(names) if n != dates and filled[i][heads].any()]
+    if len(beside) > 1 or not _are_products(texts, asking):
+        return None
+    of_group = np.maximum.accumulate(np.where(heads, np.arange(table.height), 0))
+    at_head = np.cumsum(heads) - 1
+    products = Cells(pa.array(texts, pa.string()).take(pa.array(np.maximum(at_head, 0))))
+    columns = {PRODUCT_COLUMN: products, **table.columns}
+    if beside:
+        columns = {_NAME_OF_GROUP: table.columns[names[beside[0]]].take(of_group), **columns}
+    note = message("export.groups", count=f"{int(heads.sum()):,}", names=shown(", ".join(texts[:3])))
+    return replace(table, columns=columns, notes=(*table.notes, note)).keep(~heads)
+
+
+def _without_label(text: str) -> str:
+    """The name of a group without the name of its kind: 'Artikelnummer: KA-10'."""
+    label, mark, rest = re.split(r"\s*([:：])\s*", text, maxsplit=1) if re.search("[:：]", text) else (text, "", "")
+    return rest if mark and rest and named_fields([label]) & {"product", "name"} else text
+
+
 def _heads(cells: Cells, place: int, filled: np.ndarray) -> np.ndarray | None:
     """(row,) bool: a row of a group's name, where all that a column holds are such names and those of sums, what else
     stands in their rows stands in no row of a group, and each name has rows below it; None where that is not so.
@@ -113,12 +157,16 @@ def _meant(table: Table, name: str, texts: Sequence[str], asking: Asking) -> str
         return PERIOD_COLUMN
     if found & {"product", "name"}:
         return None
-    if not any(header_score(field, table.above) for field in ("product", "name")):
-        options = (
-            Option(PRODUCTS, message("export.reading.groups_products", count=f"{len(texts):,}")),
-            Option(REFUSE, message("export.reading.groups_refuse")),
-        )
-        asks = message("export.asks.groups", names=shown(", ".join(texts[:3])))
-        if asking.ask(Question(GROUPS, asks, (), tuple(map(shown, texts[:3])), options)) == REFUSE:
-            return None
+    if not any(header_score(field, table.above) for field in ("product", "name")) and not _are_products(texts, asking):
+        return None
     return PRODUCT_COLUMN
+
+
+def _are_products(texts: Sequence[str], asking: Asking) -> bool:
+    """Whether somebody says that the names of groups are products."""
+    options = (
+        Option(PRODUCTS, message("export.reading.groups_products", count=f"{len(texts):,}")),
+        Option(REFUSE, message("export.reading.groups_refuse")),
+    )
+    asks = message("export.asks.groups", names=shown(", ".join(texts[:3])))
+    return asking.ask(Question(GROUPS, asks, (), tuple(map(shown, texts[:3])), options)) != REFUSE

@@ -46,6 +46,7 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> Nu
     goods = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
     services = export.rows.services(goods) | _taken_off(export, numbers, goods, product)
     export.rows.drop("service", services, None, _names(goods, services & export.rows.inside))
+    _leave_heads_of_orders_out(export, numbers, product | named_only(export))
     _leave_errors_out(export, numbers)
     _leave_components_out(export, numbers)
     _ask_for_mixed_rows(export, numbers)
@@ -231,6 +232,20 @@ def _leave_sums_out(
     dated &= export.rows.inside
     if dated.any():
         _ask_for_totals(export, numbers, "sums", dated)
+
+
+def _leave_heads_of_orders_out(export: Export, numbers: Numbers, named: np.ndarray) -> None:
+    """Rows of a whole order beside those of its lines: they name no product, and their units are the sum of the
+    order's lines. named: (row,) bool, a product is named."""
+    order = export.cells("order")
+    inside = export.rows.inside
+    if order is None or not (heads := ~named & order.filled & inside & (np.nan_to_num(numbers.units) != 0)).any():
+        return
+    codes = codes_of(order)
+    of_lines = np.bincount(codes, np.where(named & inside, np.nan_to_num(numbers.units), 0.0))
+    several = np.bincount(codes, named & inside) > 1
+    summed = several[codes] & np.isclose(of_lines[codes], np.nan_to_num(numbers.units))
+    export.rows.drop("total", _agreeing(heads, summed), None)
 
 
 def _agreeing(rows: np.ndarray, summed: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _COUNT = re.compile(r"[-−(']?\d{1,5}(?:[.,]0+)?[-)]?")
+_SIZE = re.compile(r"(?:\d?x{0,4}[sl]|m|\d{2}(?:[.,/]\d)?)", re.IGNORECASE)
 _LEAST_ROWS = 3  # that have some, so that it is no chance that none is above its units
 _MOST_ROWS = 0.5  # of all, for a column of what happens now and then
 _FIELDS = {"returned": "returned_units", "not_sold": "cancelled_units"}
@@ -60,5 +61,7 @@ def _counts(export: Export, name: str) -> np.ndarray | None:
 
 def _is_something_else(header: str) -> bool:
     """Whether the words of a header name what it holds, or that it numbers things."""
+    if _SIZE.fullmatch(header):  # of clothes, of which the units are the sum
+        return True
     named = any(header_score(field, header) >= 0.5 for field in (*FIELDS, "state", "kind"))
     return named or not may_be_units(header) or is_number_of(header) or plain(header) in words("lists", "pictures")

@@ -17,6 +17,8 @@ from datong.connectors.exports.broken_rows import has_fewer_figures, is_cut, is_
 from datong.connectors.exports.cells import BLANKS, ERROR_CELL, Cells, cells_of, trimmed
 from datong.connectors.exports.delimiter import delimiter_and_width
 from datong.connectors.exports.encodings import chinese_encoding, one_byte_encoding, without_mark
+from datong.connectors.exports.fixed_width import cells_at_fixed_places
+from datong.connectors.exports.markup_tables import MarkupCell, tables_in_markup
 from datong.connectors.files.changed_while_read import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.csv_rows import (
     MOST_COLUMNS,
@@ -126,8 +128,8 @@ def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
             notes.append(message("export.really", suffix=suffix, really=really))
         return _sheets(path, notes)
     if suffix in TEXT_SUFFIXES | WORKBOOK_SUFFIXES and really is None:
-        if suffix in WORKBOOK_SUFFIXES and start.lstrip()[:1] == b"<":
-            return [], [finding("error", "check.unreadable_file", path.name, reason="HTML")]
+        if suffix in WORKBOOK_SUFFIXES and start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+            return _markup(path, notes)
         return _text(path, notes)
     sources, findings = read_source(path)
     grids = []
@@ -137,6 +139,27 @@ def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
         columns = tuple(cells_of(source.rows[n]) for n in names)
         grids.append(Grid(source.name, columns, numbers, names, rejected=source.rejected))
     return grids, findings
+
+
+def _markup(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
+    """The tables of a file that is called a workbook and is HTML, or the XML of older spreadsheets."""
+    tables = tables_in_markup(path.read_bytes())
+    if not tables:
+        return [], [finding("error", "check.unreadable_file", path.name, reason="HTML")]
+    notes.append(message("export.markup", suffix=path.suffix.lower()))
+    grids = []
+    for number, rows in enumerate(tables, start=1):
+        kept = [i for i, row in enumerate(rows) if any(cell.text for cell in row)]
+        columns = [_markup_cells([rows[i][c] for i in kept]) for c in range(len(rows[0]))]
+        name = path.name if len(tables) == 1 else f"{path.name}/{number}"
+        grids.append(Grid(name, tuple(columns), np.array(kept, np.int64) + 1))
+    return grids, []
+
+
+def _markup_cells(cells: Sequence[MarkupCell]) -> Cells:
+    text = trimmed(pa.array([cell.text or None for cell in cells], pa.string()))
+    kinds = np.array([Cells.NUMBER if cell.is_number and cell.text else Cells.TEXT for cell in cells], np.uint8)
+    return Cells(text, kinds if kinds.any() else None)
 
 
 # --- text --------------------------------------------------------------------------------------------------------
@@ -157,6 +180,9 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
     if text.long_line and not {"\n", "\r"} & set(sample):
         return [], [finding("error", "check.no_line_ends", path.name)]
     delimiter, width = delimiter_and_width(sample)
+    if width <= 2 and (printed := _printed_grid(path, text)) is not None:
+        notes.append(message("export.fixed_places", count=len(printed.columns)))
+        return [printed], []
     if width > MOST_COLUMNS:
         return [], [too_many_columns(path.name)]
     layout = CsvLayout(delimiter, -1, tuple(str(i) for i in range(width)))
@@ -165,6 +191,17 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
             return [_text_grid(path, text, layout, notes)], []
     except UnreadableError as unreadable:
         return [], [unreadable.found]
+
+
+def _printed_grid(path: Path, text: TextFacts) -> Grid | None:
+    """A list whose columns stand at fixed places, as a program prints it; None where the text is none."""
+    lines = path.read_text(encoding=text.encoding, errors="replace").splitlines()
+    rows = cells_at_fixed_places(lines)
+    if rows is None:
+        return None
+    kept = [i for i, row in enumerate(rows) if any(row)]
+    columns = tuple(Cells(trimmed(pa.array([rows[i][c] for i in kept], pa.string()))) for c in range(len(rows[0])))
+    return Grid(path.name, columns, np.array(kept, np.int64) + 1)
 
 
 def _text_grid(path: Path, text: TextFacts, layout: CsvLayout, notes: list[Message]) -> Grid:

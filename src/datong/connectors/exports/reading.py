@@ -47,6 +47,7 @@ from datong.connectors.exports.product_column import (
     without_empty_codes,
 )
 from datong.connectors.exports.products_across import products_down
+from datong.connectors.exports.products_in_cells import products_of_cells
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.read_grids import Grids, read_grids
@@ -127,7 +128,7 @@ def read_from(
         reading = read_market_list(found, name, asking, country, grids.from_1904, today)
         return replace(reading, findings=(*grids.findings, *reading.findings), notes=(*grids.notes, *reading.notes))
     table, rejected, more = one_table(grids.grids, name, asking)
-    table = year_of_list(groups_down(table, asking), today, asking)
+    table = products_of_cells(year_of_list(groups_down(table, asking), today, asking))
     profile = recognised(profiles, list(table.columns))
     if profile is None:
         ask_for_file(name, asking)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.columns import header_score, with_column
+from datong.connectors.exports.columns import header_score, is_number_of, may_be_units, named_fields, with_column
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
 from datong.connectors.exports.price_units_amount import (
@@ -26,6 +26,8 @@ from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
 _MOSTLY = 0.5
+_LEAST_PARTS = 3  # columns of counts that may be added up
+_NEARLY_ALL = 0.95  # of the rows in which one column is the product of two others
 _CLEARLY = 0.75  # of a header's words
 _LEAST = 0.5  # so that a header names a quantity at all
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
@@ -39,7 +41,7 @@ def units_column(export: Export) -> str | None:
             if export.table.money and found == UNITS_COLUMN:
                 said = shown(" ".join(export.table.money.split()))
                 _ask_for_money(export, found, message("export.asks.money_figures", name=said))
-            return found if "units" in export.known else _of_rivals(export, found)
+            return found if "units" in export.known else _of_pieces(export, found) or _of_rivals(export, found)
         _ask_for_money(export, found, message("export.asks.money_units", column=found))
         return found
     price, amount = export.cells("price"), export.cells("amount")
@@ -59,8 +61,8 @@ def units_column(export: Export) -> str | None:
         if not _ask_for_only_money(export):
             export.notes.append(message("export.one_unit_a_row"))
         return None
-    made = _with_cases(export, spare)
-    spare = (*made, *spare)
+    made = (*_with_cases(export, spare), *_with_all_together(export, spare))
+    spare = tuple(dict.fromkeys((*made, *spare)))
     options = [Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in spare]
     options.append(Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}")))
     samples = samples_of(export.columns[(*spare, *named)[0]])
@@ -70,6 +72,65 @@ def units_column(export: Export) -> str | None:
         return None
     export.choice = with_column(export.choice, "units", chosen)
     return chosen
+
+
+def _with_all_together(export: Export, spare: Sequence[str]) -> tuple[str, ...]:
+    """The header of the column in which all columns of counts that may be units are added up in each row, as the sizes
+    of a product are; or of a new one where none does it. Nothing where they are fewer than three or not whole."""
+    taken = {c.column for c in export.choice.columns if c.field not in ("amount", "price")}
+    free = [n for n in export.columns if n not in taken and not n.startswith("#")]
+    read = {n: column.values(".") for n in free if not (column := read_numbers(export.columns[n])).unread.any()}
+    whole = {n: np.nan_to_num(v) for n, v in read.items() if (np.nan_to_num(v) % 1 == 0).all() and (v > 0).any()}
+    for name, values in whole.items():
+        parts = [n for n in whole if n != name and (whole[n] <= values).all()]
+        if len(parts) >= _LEAST_PARTS and _are_alike(np.sum([whole[n] for n in parts], axis=0), values, values > 0):
+            return (name,)
+    parts = [n for n in whole if n in spare or (may_be_units(n) and not is_number_of(n) and not named_fields([n]))]
+    if len(parts) < _LEAST_PARTS or not set(spare) <= set(parts):
+        return ()
+    total = np.sum([whole[n] for n in parts], axis=0)
+    made = " + ".join(parts)
+    export.columns[made] = Cells(pa.array([f"{v:.10g}" if v else None for v in total], pa.string()))
+    return (made,)
+
+
+def _of_pieces(export: Export, found: str) -> str | None:
+    """The column that counts pieces, where the one that was found counts cases and another tells how many pieces each
+    case holds: their product stands in it. Where it stands in none, what was sold is a question, unless prices tell.
+    None where nothing says that the one found counts cases."""
+    known = {plain(word) for word in header_words()["per_case"]}
+    taken = {c.column for c in export.choice.columns if c.field != "amount"}
+    free = [n for n in export.columns if n not in taken]
+    own = read_numbers(export.columns[found]).values(".")
+    read = {n: read_numbers(export.columns[n]).values(".") for n in free}
+    for per in [n for n in free if plain(n) in known]:
+        pieces = own * read[per]
+        there = ~np.isnan(pieces) & (own != 0)
+        if not (read[per][there] > 1).any() or any(_are_alike(v * read[per], own, there) for v in read.values()):
+            continue
+        for name in free:
+            if name != per and _are_alike(read[name], pieces, there):
+                export.notes.append(message("export.units_of_pieces", column=name, cases=found, per=per))
+                export.choice = with_column(export.choice, "units", name)
+                return name
+        if export.cells("price") is not None and sums_tell({found: own}, export.cells) is not None:
+            return None
+        made = _with_cases(export, (found,))
+        if made:
+            readings = (*made, found)
+            options = tuple(
+                Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in readings
+            )
+            asks = message("export.asks.units_of_cases", column=found, per=per)
+            samples = samples_of(export.columns[found])
+            chosen = export.asking.ask(Question("units_column", asks, (found, per), samples, options))
+            export.choice = with_column(export.choice, "units", chosen)
+            return chosen
+    return None
+
+
+def _are_alike(values: np.ndarray, wanted: np.ndarray, rows: np.ndarray) -> bool:
+    return bool(rows.any()) and bool(np.isclose(values[rows], wanted[rows]).mean() >= _NEARLY_ALL)
 
 
 def _with_cases(export: Export, spare: Sequence[str]) -> tuple[str, ...]:
