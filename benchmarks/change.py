@@ -13,6 +13,9 @@ One JSON object a line.
 * null: panels of 200 series of noise are watched for a year. Share of panels with any alarm, and its upper 95% bound.
 * delay: weeks until a rise by half is found, over those of a CUSUM that knows the level, the size and the law of the
   noise, and whose chance of any alarm in a year of a panel without a change is the same share (q).
+* ceiling: the same weeks of a detector that knows more than one can know: the law of the noise, and a threshold drawn
+  from it for the same share of alarms; but not the size of the change, nor (second row) the level, which it takes from
+  the weeks before. Evidence is that of Shiryaev and Roberts, the mean over SIZES_TRIED.
 * day: seconds of one more block over those of the whole history.
 
 Peers, in their usual form: CUSUM (Page 1954; reference value 1/2) and PELT (Killick, Fearnhead and Eckley 2012; change
@@ -57,6 +60,11 @@ KINDS = ("poisson", "negative binomial", "correlated 0.3", "correlated 0.6")
 LAWS = ((10.0, None), (20.0, None), (20.0, 10.0), (50.0, 20.0), (100.0, 20.0))
 AFTER = 60
 NEVER = 999
+# Series without a change from which a threshold is drawn; changes of level that are tried, as shares of the level.
+QUIET = 60_000
+SIZES_TRIED = (0.4, 0.5, 0.65, 0.8, 1.25, 1.5, 1.9, 2.5)
+# Weeks that a detector has been running when the level rises.
+RUNNING = 8
 POWER_BAR, DELAY_BAR, DAY_BAR = 0.05, 1.2, 2.0
 
 
@@ -287,12 +295,16 @@ def drawn(rng: np.random.Generator, mean: FloatArray, size: float | None) -> Flo
     return drawn_units.astype(float)
 
 
+def log_ratio(units: FloatArray, mean: FloatArray | float, size: float | None, change: float) -> FloatArray:
+    """(series, week) log likelihood of the units at a level of `change` times the mean, less that at the mean."""
+    if size is None:
+        return units * np.log(change) - (change - 1.0) * mean
+    return units * np.log(change) + (units + size) * np.log((size + mean) / (size + change * mean))
+
+
 def oracle(units: FloatArray, mean: float, size: float | None) -> FloatArray:
     """(series, week) CUSUM of the log likelihood ratio of a rise by RISE."""
-    if size is None:
-        ratio = units * np.log(RISE) - (RISE - 1.0) * mean
-    else:
-        ratio = units * np.log(RISE) + (units + size) * np.log((size + mean) / (size + RISE * mean))
+    ratio = log_ratio(units, mean, size, RISE)
     total, paths = np.zeros(len(units)), np.zeros(units.shape)
     for t in range(units.shape[1]):
         total = np.maximum(total, 0.0) + ratio[:, t]
@@ -300,13 +312,61 @@ def oracle(units: FloatArray, mean: float, size: float | None) -> FloatArray:
     return paths
 
 
+def budgeted(quiet: FloatArray) -> float:
+    """The threshold that a series without a change reaches within a year with the chance SHARE / PANEL. quiet: (series,
+    week) evidence."""
+    return float(np.quantile(quiet.max(axis=1), 1.0 - SHARE / PANEL))
+
+
+def of_any_size(units: FloatArray, mean: FloatArray | float, size: float | None) -> FloatArray:
+    """(series, week) log of the sum over sizes and weeks k of the likelihood ratio of a change of that size at k."""
+    ratios = [log_ratio(units, mean, size, change) for change in SIZES_TRIED]
+    totals, paths = np.full((len(ratios), len(units)), -np.inf), np.zeros(units.shape)
+    for t in range(units.shape[1]):
+        totals = np.logaddexp(0.0, totals) + np.stack([ratio[:, t] for ratio in ratios])
+        paths[:, t] = np.logaddexp.reduce(totals, axis=0)
+    return paths
+
+
+def held_for_level(
+    rng: np.random.Generator, mean: float, size: float | None, before: int | None, series: int
+) -> FloatArray | float:
+    """(series, 1) mean of the weeks before, drawn anew; the level itself where `before` is None."""
+    if before is None:
+        return mean
+    return drawn(rng, np.full((series, before), mean), size).mean(axis=1, keepdims=True)
+
+
+def ceiling(count: int, before: int | None) -> None:
+    """count: rises of each law. before: weeks from which the level is learnt; None where it is known."""
+    rng = np.random.default_rng([count, before or 0, 9])
+    found, known = [], []
+    for mean, size in LAWS:
+        quiet = drawn(rng, np.full((QUIET, YEAR), mean), size)
+        path = np.full((count, RUNNING + AFTER), mean)
+        path[:, RUNNING:] *= RISE
+        units = drawn(rng, path, size)
+        bar = budgeted(of_any_size(quiet, held_for_level(rng, mean, size, before, QUIET), size))
+        evidence = of_any_size(units, held_for_level(rng, mean, size, before, count), size)
+        found.append(weeks_until(evidence[:, RUNNING:], bar))
+        known.append(weeks_until(oracle(units, mean, size)[:, RUNNING:], budgeted(oracle(quiet, mean, size))))
+    medians = [float(np.median(np.concatenate(part))) for part in (found, known)]
+    tell(row="ceiling", weeks_before=before, rises=count * len(LAWS), size_unknown=medians[0], oracle=medians[1],
+         ratio=round(medians[0] / medians[1], 3), bar=DELAY_BAR)  # fmt: skip
+
+
+def weeks_until(paths: FloatArray, threshold: float) -> IntArray:
+    """(series) first week in which the evidence reaches the threshold, from 1 on; NEVER where it does not."""
+    reached = paths >= threshold
+    return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, NEVER)
+
+
 def delay(panels: int, planted: int, before: int) -> None:
     """Median delay over that of the oracle, over all laws. planted: series of a panel that rise, at random weeks."""
     groups, rng = np.zeros(PANEL, np.int64), np.random.default_rng([planted, before, 8])
     own, known = [], []
     for mean, size in LAWS:
-        quiet = oracle(drawn(rng, np.full((60_000, YEAR), mean), size), mean, size).max(axis=1)
-        threshold = np.quantile(quiet, 1.0 - SHARE / PANEL)
+        threshold = budgeted(oracle(drawn(rng, np.full((QUIET, YEAR), mean), size), mean, size))
         of_law, of_oracle = [], []
         for _ in range(panels):
             at = before + rng.integers(0, YEAR, planted)
@@ -318,7 +378,7 @@ def delay(panels: int, planted: int, before: int) -> None:
             for i, start in enumerate(at):
                 seen = found.since[(found.series == i) & (found.since >= start)]
                 of_law.append(int(seen[0]) - start + 1 if len(seen) else NEVER)
-                path = oracle(units[i : i + 1, start - 8 :], mean, size)[0, 8:]
+                path = oracle(units[i : i + 1, start - RUNNING :], mean, size)[0, RUNNING:]
                 of_oracle.append(int(np.argmax(path >= threshold)) + 1 if (path >= threshold).any() else NEVER)
         own += of_law
         known += of_oracle
@@ -352,7 +412,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--open", action="store_true")
-    parser.add_argument("--rows", default="power,null,delay,day")
+    parser.add_argument("--rows", default="power,null,delay,ceiling,day")
     options = parser.parse_args()
     rows, short, missed = options.rows.split(","), options.short, []
     if "power" in rows and not DATA.exists():
@@ -367,6 +427,9 @@ def main() -> int:
     if "delay" in rows:
         for before in (104,) if short else (104, 260):
             delay(1 if short else 8, 10, before)
+    if "ceiling" in rows:
+        for before in (None, 104) if short else (None, 104, 260):
+            ceiling(100 if short else 2000, before)
     if "day" in rows and not day(2000 if short else 20_000, 100 if short else 150):
         missed.append("day")
     for name in missed:

@@ -32,6 +32,11 @@ def test_the_difference_is_paired() -> None:
     assert row["datong_less_svm_se"] == pytest.approx(np.std([0, 1, 0, 0]) / 2, abs=1e-4)
 
 
+def test_scores_of_clauses_are_put_together_by_review() -> None:
+    found = bench.over_clauses(np.array([2.0, -1.0, 5.0, 3.0]), np.array([0, 0, 0, 2]), 3)
+    assert [one.tolist() for one in found] == [[-1, 0, 3], [5, 0, 3], [2, 0, 3], [5, 0, 3], [2, 0, 3]]
+
+
 def test_without_data_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
