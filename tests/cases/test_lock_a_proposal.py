@@ -13,6 +13,7 @@ from datong.model.errors import NoPlan
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
 from each import each_seed
+from searched import searched_once
 
 MONDAY = date(2024, 1, 1)
 
@@ -37,16 +38,22 @@ def comes_as_proposed(state: State, order: PlannedOrder) -> None:
         assert kept["counted_on"] <= order.due, (order, kept)
 
 
-# 11 comes as proposed, too, but HiGHS looks at the parts of its plan for more than half a minute.
-@each_seed([seed for seed in range(14) if seed != 11])
+@each_seed(range(14))
 def test_an_order_of_a_random_chain(seed: int) -> None:
+    """The first order in a plan that HiGHS made better, too, but of seed 11, where it would look at parts of the plan
+    for more than half a minute. Where the others are locked, the plan around them is in whatever lots."""
     chain = random_chain(seed)
-    try:
-        plan = planned(chain.state).plan
-    except NoPlan:
-        return
-    for order in plan.orders[:: max(len(plan.orders) // 2, 1)]:
-        comes_as_proposed(chain.state, order)
+    with searched_once(most_nodes=0 if seed == 11 else None):
+        try:
+            plan = planned(chain.state).plan
+        except NoPlan:
+            return
+        some = plan.orders[:: max(len(plan.orders) // 2, 1)]
+        for order in some[:1]:
+            comes_as_proposed(chain.state, order)
+    with searched_once(most_nodes=0):
+        for order in some[1:]:
+            comes_as_proposed(chain.state, order)
 
 
 def _long_work(hours: float, due: int, bucket: str) -> State:

@@ -223,8 +223,9 @@ def test_every_message_key_in_the_code_exists() -> None:
                 isinstance(node, ast.Call)
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
-                and ast.unparse(node.func) in {"message", "say", "words.say", "words.message"}
+                and isinstance(node.args[0].value, str)
                 and node.args[0].value not in catalogue()
+                and ast.unparse(node.func) in {"message", "say", "words.say", "words.message"}
             ):
                 missing.append(f"{file.name}: {node.args[0].value}")
     assert missing == []

@@ -16,6 +16,7 @@ from datong.model.settings import ChainSettings
 from datong.plan.orders_already_out import late_for
 from datong.plan.planning_inputs import Work
 from each import each_seed
+from searched import searched_of_every
 
 MONDAY = date(2026, 1, 5)
 Rows = dict[str, list[dict[str, Any]]]
@@ -306,7 +307,11 @@ def test_no_line_is_to_have_done_more_by_a_day_than_it_has_hours_until_then(seed
     """Orders that are out by the days on which they are expected, and those of the plan by the days by which they are
     to be done. What says that its hours do not fit is left out. What works in steps, or on several lines at once, has
     its hours elsewhere than in `recipes`."""
-    made = random_chain(seed, without=("steps", "lines at once"))
+    with searched_of_every(4, seed):
+        no_line_has_done_more_by_a_day(random_chain(seed, without=("steps", "lines at once")), seed)
+
+
+def no_line_has_done_more_by_a_day(made: RandomChain, seed: int) -> None:
     for row in made.tables.get("orders", ()):  # what is bought comes on any day of a week
         if row["kind"] == "buy" and made.settings.bucket == "week":
             row["due"] += timedelta(days=seed % 5)
