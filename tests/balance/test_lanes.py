@@ -8,6 +8,7 @@ import pytest
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.pack import pack
 from datong.balance.solvers import balance
+from datong.cycle import head
 from datong.model.flow import Item, nothing_learnt
 from datong.network.committed import committed
 from datong.network.facts import chain_facts
@@ -369,3 +370,20 @@ def test_stock_off_the_cheapest_way_is_no_cost_that_every_plan_has():
 
     assert unavoidable("W", 60.0, "S") == pytest.approx(420.0)
     assert unavoidable("X", 10.0, "all") == pytest.approx(90 * 9.0)
+
+
+def test_what_lies_at_less_elsewhere_is_bounded_where_no_more_than_so_much_is_to_lie_there():
+    """30 lie at F1, nobody's until week 0 and 1 want 2 each at S, where a unit lies at half; above 10 there 0.2 more.
+    All are moved: 28, 26 and 26 at 0.5, and 18, 16 and 16 at 0.2. The bound is that without the 10: 40."""
+    tables = two_factories(first_lane=None)
+    tables["lanes"] = [tables["lanes"][0] | {"cost_per_unit": 0.0}]
+    tables["sites"] = [{"site": "F1", "holding_factor": 1.0}, {"site": "F2"}, {"site": "S", "holding_factor": 0.5}]
+    tables["stock"] = [{"happened_at": BEFORE, "product": "A", "site": "F1", "units": 30.0}]
+    tables["stock_rules"] = [
+        {"product": "A", "site": "S", "largest_units": 10.0, "above_cost_per_unit_week": 0.2},
+    ]
+    asked = {"product": "A", "market": "S", "units": 2.0}
+    tables["demand"] = [{"demand": f"D{n}", "due": MONDAY + timedelta(weeks=n), "priority": n} | asked for n in (0, 1)]
+    begun = head(chain(3, **tables), nothing_learnt(), 0)
+    clearing = balance(begun.state, begun.demand, begun.learnt)
+    assert (clearing.total_cost, clearing.lower_bound) == (pytest.approx(50.0), pytest.approx(40.0))

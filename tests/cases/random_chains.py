@@ -522,7 +522,7 @@ class _Maker:
             self.tables["demand"][0]["status"] = "open"
 
     def _stock_rules(self) -> None:
-        """Smallest and largest stocks, at stated prices between holding and lateness."""
+        """Smallest and largest stocks, at stated prices between holding and lateness, or at the default."""
         rows = []
         for product in [*self.finished, "M"]:
             price = next(r["price"] for r in self.tables["products"] if r["product"] == product)
@@ -557,6 +557,12 @@ class _Maker:
             self.tables["stock"].append(row)
 
     def _orders(self) -> None:
+        random = np.random.default_rng((self.seed, 4))
+        for product in self.finished:  # of what is asked for alone, where it is, the default
+            own = [row for row in rows if row["product"] == product]
+            if random.random() < 0.5 and own[0]["site"] != "F":
+                for row in own:
+                    row["below_cost_per_unit_week"] = None
         """Orders that are out. They are small: what they need can be had, or bought in time."""
         orders, events = [], []
 

@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -815,7 +815,9 @@ def _dearest_site(chain: Chain, product: str) -> float:
     """The most times its holding that a unit costs at a site at which it comes about or to which lanes take it."""
     if not chain.has_lanes:
         return 1.0
-    there = {r.get("site") or _line_site(chain, r) for r in chain.rows("recipes") if r["product"] == product}
+    brings = {r["recipe"] for r in chain.rows("recipe_outputs") if r["product"] == product}
+    recipes = [r for r in chain.rows("recipes") if product == r["product"] or r["recipe"] in brings]
+    there = {r.get("site") or _line_site(chain, r) for r in recipes}
     there |= {r.get("to_site") for r in chain.rows("offers") if r["product"] == product}
     there |= {r.get("site") for r in chain.rows("stock") if r["product"] == product}
     for _ in chain.rows("lanes"):
@@ -888,10 +890,6 @@ def _source_cost_above(chain: Chain, product: str, day: date, known: Known, abov
     return min([*found, *(cost for _, cost in besides)])
 
 
-def _cost_at(cost_of: Callable[[Place, Known], float], site: str, known: Known, component: str) -> float:
-    return cost_of((component, site), known)
-
-
 def costs_of_circles(
     chain: Chain, day: date, sites: Sequence[str], cost_of: Callable[[Place, Known], float]
 ) -> dict[Place, float]:
@@ -909,8 +907,9 @@ def costs_of_circles(
             for site in sites:
                 if math.isfinite(cost_of((product, site), known)):
                     continue
-                of = partial(_cost_at, cost_of, site, known)
-                found = made_besides(chain, product, day, of, circles=True)
+                found = made_besides(
+                    chain, product, day, lambda c, at=site, known=known: cost_of((c, at), known), circles=True
+                )
                 at_site = [cost for r, cost in found if site in ("", chain.site(r.get("site") or _line_site(chain, r)))]
                 if math.isfinite(least := min(at_site, default=math.inf)):
                     more[product, site] = least
@@ -938,8 +937,9 @@ class StockRule:
 
 
 def stock_rules(chain: Chain) -> list[StockRule]:
-    """Rows of `stock_rules` with stated prices, at most one a product, and safety lead times. A unit that lies for one
-    at the end is worth what it costs, but a buyer is never refused to keep it."""
+    """Rows of `stock_rules`, at most one a product, and safety lead times. Rows of what goes into something, or is
+    moved on from their site, state their prices. A unit that lies for one at the end is worth what it costs, but a
+    buyer is never refused to keep it."""
     found = []
     leads = {r["product"]: r["safety_lead_days"] for r in chain.rows("products") if r["safety_lead_days"] > 0}
     for product in sorted({r["product"] for r in chain.rows("stock_rules")} | set(leads)):
@@ -948,14 +948,15 @@ def stock_rules(chain: Chain) -> list[StockRule]:
         weeks, each = chain.days / 7, money(chain, product)
         smallest = [r.get("smallest_units") or 0.0 for r in held]
         largest = [math.inf if r.get("largest_units") is None else r["largest_units"] for r in held]
-        below = [(r.get("below_cost_per_unit_week") or 0.0) * weeks for r in held]
         above = [(r.get("above_cost_per_unit_week") or 0.0) * weeks for r in held]
         site = rows[0].get("site") if chain.has_lanes and rows else None
         early = _needed_within(chain, product, leads.get(product, 0.0))
         if not rows:  # a safety lead time alone: of the one site at which it is wanted, at a price of its own
             site = next(iter(r["market"] for r in chain.rows("demand") if r["product"] == product), None)
             site = (site if _is_site(chain, site) else "W") if chain.has_lanes else None
-            below = [_price_below(chain, product, site)] * chain.buckets
+        stated = [r.get("below_cost_per_unit_week") for r in held]
+        usual = _prices_below(chain, product, site, smallest) if None in stated else []
+        below = [usual[t] if each is None else each * weeks for t, each in enumerate(stated)]
         smallest = [s + e for s, e in zip(smallest, early, strict=True)]
         places = [(product, site)] if site else _places(chain, product)
         cost = min((_least_cost(chain, place) for place in places), default=math.inf)
@@ -987,14 +988,30 @@ def _needed_within(chain: Chain, product: str, days: float) -> list[float]:
     return found
 
 
-def _price_below(chain: Chain, product: str, site: str | None) -> float:
-    """Money for a unit and bucket by which stock is below what is to lie, where no row says it."""
+def _prices_below(chain: Chain, product: str, site: str | None, smallest: Sequence[float]) -> list[float]:
+    """By bucket, money for a unit and bucket by which stock is below what is to lie, where no row says it: twice its
+    holding or more, so much more where it lies for several buckets until it is used; of what is asked for alone."""
     each, places = money(chain, product), [(product, site)] if site else _places(chain, product)
-    holding = each.holding * chain.holding_factor(site)
+    holding = each.holding * min((chain.holding_factor(at) for _, at in places), default=1.0)
     cost = min((_least_cost(chain, place) for place in places), default=math.inf)
     at_end = max((min(cost, each.lost) if math.isfinite(cost) else 0.0) - each.salvage, 0.0)
-    usual = min(math.sqrt(holding * each.late), max(each.lost - each.salvage - at_end, 0.0) / chain.buckets)
-    return min(max(usual, 2.0 * holding), holding + 0.9 * each.late)
+    spread = max(each.lost - each.salvage - at_end, 0.0) / chain.buckets
+    usual = max(min(math.sqrt(holding * each.late), spread), 2.0 * holding)
+    most = holding + 0.9 * each.late
+    asked = [sum(w.units for w in wants(chain) if (w.product, w.bucket) == (product, t)) for t in range(chain.buckets)]
+    found = []
+    for t in range(chain.buckets):
+        level = smallest[t]
+        for lies in range(
+            1, chain.buckets - t
+        ):  # the stock of a later bucket, and what was used until then, is as much
+            level -= asked[t + lies]
+            if smallest[t + lies] >= level - 1e-9:
+                break
+        else:
+            lies = max(chain.buckets - 1 - t, 1)
+        found.append(min(max(usual, min((1 + lies) * holding, spread)), most))
+    return found
 
 
 @dataclass(frozen=True)
@@ -1084,10 +1101,8 @@ def _cost_above(chain: Chain, place: Place, day: date, known: Known, above: tupl
     found += [least_price(chain, r, day) for r in held("offers", "offer") if chain.site(r.get("to_site")) == site]
     for r in held("lanes", "lane"):
         if r["to_site"] == site:
-            on_the_way = chain.on_the_way(product, r)
-            found.append(
-                r["cost_per_unit"] + on_the_way + _cost_above(chain, (product, r["from_site"]), day, known, above)
-            )
+            there = _cost_above(chain, (product, r["from_site"]), day, known, above)
+            found.append(r["cost_per_unit"] + chain.on_the_way(product, r) + there)
     return min(found)
 
 

@@ -100,6 +100,13 @@ def test_good_units_are_not_thrown_away_to_save_their_holding() -> None:
     assert result.clearing.cost["holding"] == pytest.approx(0.5 * 7)
 
 
+def test_what_expires_on_the_last_day_goes_bad_at_its_end() -> None:
+    """20 until the second Sunday, 5 wanted in each of two weeks: 10 are left, and go bad. 15 lie for a week, at 0.5."""
+    result = run(state([(1, 20.0)], 5.0, 5.0))
+    assert (bought(result), bad(result)) == ({}, {1: 10.0})
+    assert result.clearing.total_cost == pytest.approx(7.5)
+
+
 def test_what_expires_within_the_first_bucket_is_no_stock() -> None:
     """Expired on the Saturday: a delivery on that Sunday could not use it."""
     of = state([(None, 2.0)], 5.0)

@@ -67,25 +67,21 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
     given = charge.shelf_life.copy()
     earns = any(rule.earns for rule in market.rules.there)
     # A component worth something at the end, made of one that counts for less than it costs, earns too.
-    leftovers = besides.is_there or bool((market.money.salvage[market.products.is_component] > 0).any())
+    # So does, at prices below what a unit left lying is worth, what takes one to where it lies at less.
+    lower = besides.is_there or market.rules.largest_stock.can_leave_over
+    leftovers = lower or bool((market.money.salvage[market.products.is_component] > 0).any())
     most = most_started(market) if earns or leftovers else np.zeros(0)
     rules_worth = 0.0
     worth, kept = KeptWorth.of(market, charge), np.ones(len(charge.safety_stock))
     ways = np.full(market.ways.is_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
-    line_price = np.maximum(prices.line, 0.0)
+    floor = _left_or_taken_on(market, prices, charge, elsewhere) if lower else np.full(cheapest.shape, -np.inf)
     earned = np.zeros(0)
     if besides.is_there:
-        earned = besides.credit(market, _co_products_worth(market, prices, charge, elsewhere) + credit)
+        earned = besides.credit(market, _co_products_worth(market, prices, charge, floor) + credit)
     for step in market.steps:
         of = step.ways
-        limit_price = np.where(np.isfinite(market.ways.limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
-        price = market.ways.cost[of, None] + limit_price + charge.change[of] + charge.way[of, None]
-        on_line = np.flatnonzero(market.ways.line[of] >= 0)
-        hour = over_span(market, of[on_line], line_price + charge.hour[:, None])
-        price[on_line] += market.ways.hours[of[on_line], None] * hour
-        if market.rules.lines_at_once.is_there:
-            price += cost_beside(market, of, line_price + charge.hour[:, None])
+        price = _without_components(market, prices, charge, of)
         for turn in step.use_turns:
             use = step.uses[turn]
             part = market.uses.units[use, None] * cheapest[market.uses.component[use]]
@@ -93,11 +89,11 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
         if besides.is_there:
             price -= earned[of]
         if earns:
-            rules_worth += _earn_nothing(market, of, price, elsewhere, charge, credit, most)
+            rules_worth += _earn_nothing(market, of, price, np.maximum(elsewhere, floor), charge, credit, most)
         elif leftovers:
             part = np.flatnonzero(market.products.is_component[market.ways.product[of]])
             raised = price[part]
-            rules_worth += _earn_nothing(market, of[part], raised, elsewhere, charge, credit, most)
+            rules_worth += _earn_nothing(market, of[part], raised, np.maximum(elsewhere, floor), charge, credit, most)
             price[part] = raised
         price = np.where(market.ways.is_open[of], price / market.ways.yield_share[of, None], np.inf)
         there = shifted(price, market.ways.lead[of], np.inf)
@@ -110,7 +106,7 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
             cheapest[product] = np.minimum(cheapest[product], there[turn])
         part = step.products[market.products.is_component[step.products]]
         holding = market.money.holding[part, None] + charge.held(part)
-        least = worth_kept(market, part, holding, elsewhere[part])
+        least = np.maximum(worth_kept(market, part, holding, elsewhere[part]), floor[part])
         cheapest[part] = _held(holding, np.maximum(np.minimum(cheapest[part], prices.component[part]), least))
     if market.rules.substitutes.is_there and (charge.shelf_life < given * (1 - 1e-9)).any():
         return _priced(market, replace(prices, rule={**prices.rule, "shelf life": np.zeros(given.shape)}))
@@ -120,6 +116,18 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
     rules_worth += sum(rule.worth(market, prices, charge) for rule in market.rules.by_name)
     every = np.arange(len(market.products))
     return _Priced(ways, cheapest, market.money.holding[:, None] + charge.held(every), rules_worth)
+
+
+def _without_components(market: Market, prices: Prices, charge: Charges, of: IntArray) -> FloatArray:
+    """(way, bucket of start) price of a unit started by the ways `of`, but for its components."""
+    limit_price = np.where(np.isfinite(market.ways.limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
+    price = market.ways.cost[of, None] + limit_price + charge.change[of] + charge.way[of, None]
+    an_hour = np.maximum(prices.line, 0.0) + charge.hour[:, None]
+    on_line = np.flatnonzero(market.ways.line[of] >= 0)
+    price[on_line] += market.ways.hours[of[on_line], None] * over_span(market, of[on_line], an_hour)
+    if market.rules.lines_at_once.is_there:
+        price += cost_beside(market, of, an_hour)
+    return price
 
 
 def _earn_nothing(
@@ -132,36 +140,59 @@ def _earn_nothing(
     most: FloatArray,
 ) -> float:
     """Raises prices (way, bucket of start) of the ways `of` below what a unit is worth in any case; gives what that
-    takes off the bound.
+    takes off the bound. elsewhere: (product, bucket) what it is worth but left over.
 
     A rule's price can make starting a way earn money. Of the change charge's, v is raised, up to the charge; the rest
     is a price of what can be started at most (hours or a limit).
     """
     product = market.ways.product[of]
     left = worth_left(market, product, market.money.holding[product, None] + charge.held(product))
-    arrival = np.minimum(np.arange(market.buckets) + market.ways.lead[of, None], market.buckets - 1)
+    there = np.arange(market.buckets) + market.ways.lead[of, None]
+    arrival = np.minimum(there, market.buckets - 1)
     worth = np.maximum(left, elsewhere[product]) + credit[product]
     short = np.maximum(np.take_along_axis(worth, arrival, axis=1) * market.ways.yield_share[of, None] - price, 0.0)
-    short[~market.ways.is_open[of]] = 0.0
+    short[~market.ways.is_open[of] | (there >= market.buckets)] = 0.0
     raised = np.minimum(short, market.rules.change_charge.room(of, charge.change))
     charge.change[of] += raised
     rest = np.where(np.isfinite(most[of]), short - raised, 0.0)
     price += raised + rest
-    left_over = (short - raised - rest)[np.isin(of, market.rules.co_products.way)]
-    if (left_over > NO_GAIN * np.maximum(1.0, np.abs(left).max(initial=0.0))).any():
+    if ((short - raised - rest) > NO_GAIN * np.maximum(1.0, np.abs(left).max(initial=0.0))).any():
         return np.inf  # without an end: nothing is known then
     return float((rest[rest > 0] * most[of][rest > 0]).sum())
 
 
-def _co_products_worth(market: Market, prices: Prices, charge: Charges, elsewhere: FloatArray) -> FloatArray:
+def _co_products_worth(market: Market, prices: Prices, charge: Charges, floor: FloatArray) -> FloatArray:
     """(product, bucket) prices of co-products, of a unit that is there, that theirs in the end are at most; 0 of others
-    (rules/co_products.py)."""
+    (rules/co_products.py). floor: (product, bucket) of `_left_or_taken_on`."""
     product = np.unique(market.rules.co_products.product)
     holding = market.money.holding[product, None] + charge.held(product)
-    least = worth_kept(market, product, holding, elsewhere[product])
     worth = np.zeros(market.stock.fixed.shape)
-    worth[product] = _held(holding, np.maximum(prices.component[product], least))
+    worth[product] = _held(holding, np.maximum(prices.component[product], floor[product]))
     return worth
+
+
+def _left_or_taken_on(market: Market, prices: Prices, charge: Charges, elsewhere: FloatArray) -> FloatArray:
+    """(product, bucket) what a unit that is there is worth at least: left over (`worth_kept`), or by a way that takes
+    it alone (a lane, say) as what comes of that, left over there, less what the way costs at these prices."""
+    every = np.arange(len(market.products))
+    holding = market.money.holding[:, None] + charge.held(every)
+    floor = worth_kept(market, every, holding, elsewhere)
+    use = np.flatnonzero(np.bincount(market.uses.way, minlength=len(market.ways))[market.uses.way] == 1)
+    way, part = market.uses.way[use], market.uses.component[use]
+    arrival = np.arange(market.buckets) + market.ways.lead[way, None]
+    starts = market.ways.is_open[way] & market.uses.is_open[use] & (arrival < market.buckets)
+    arrival = np.minimum(arrival, market.buckets - 1)
+    cost = _without_components(market, prices, charge, way)
+    for _ in every:
+        there = np.take_along_axis(floor[market.ways.product[way]], arrival, axis=1)
+        taken = (market.ways.yield_share[way, None] * there - cost) / market.uses.units[use, None]
+        onward = floor.copy()
+        np.maximum.at(onward, part, np.where(starts, taken, -np.inf))
+        onward = worth_kept(market, every, holding, np.maximum(elsewhere, onward))
+        if np.array_equal(onward, floor):
+            break
+        floor = onward
+    return floor
 
 
 def most_started(market: Market) -> FloatArray:

@@ -39,12 +39,12 @@ def shelf_life(state: State, facts: ChainFacts, where: Position, starts: Sequenc
 
 def spoiling_stock(state: State, facts: ChainFacts, where: Position, starts: Sequence[date]) -> dict[str, FloatArray]:
     """By label of a product or stock point, (bucket) units on hand that go bad by its end, cumulative, of those of
-    which any does before the last one. where: as `position` gives it."""
+    which any does. where: as `position` gives it."""
     calendar, found = state.settings.calendar, {}
     for (product, site), lots in where.expiring.lots.items():
         label = facts.names_by_product.get(product, {}).get(site)
         bad = last_buckets(lots, starts, calendar)
-        if label is not None and bad[:-1].any():
+        if label is not None and bad.any():
             found[label] = bad
     return found
 

@@ -8,8 +8,10 @@ days after has come so many days before. What a unit below the smallest stock co
 row says it, with h of holding and b of lateness per unit and bucket, T buckets, l of a lost sale and e of a unit at
 the end:
 
-    below = max( min( sqrt(h b), (l - e) / T ), 2 h ),     at most h + 0.9 b
+    below = max( min( sqrt(h b), (l - e) / T ), 2 h, min( (1 + n) h, (l - e) / T ) ),     at most h + 0.9 b
 
+with n the buckets for which a unit kept lies until demand uses it: 1, and more where the smallest stock falls by more
+than is used, as where its row ends.
 It is more than holding, so that the stock is there, and less than lateness and loss, so that demand may use it.
 b and l of a component are those of the units that one of it more would make. A unit of the safety stock at the end is
 worth e, what it costs, as the need of it does not end with the horizon; but no more than leaves T below + e at most l,
@@ -35,6 +37,8 @@ from datong.network.whole_units import whole_products
 
 # A default price is at least so many times holding, and leaves at least this part of lateness to demand.
 LEAST_OF_HOLDING, MOST_OF_LATENESS = 2.0, 0.9
+# Units below this are rounding.
+NOTHING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,7 @@ def stock_targets(
             if points:
                 cover = sum((needed[p].of(len(points) > 1) for p in points), np.zeros(len(starts)))
                 limits = [_limits(v, cover, starts, calendar.bucket_days) for v in several]
-                target = _target(product, site, points, limits, prices, all(whole[p] for p in points))
+                target = _target(product, site, points, limits, prices, cover, all(whole[p] for p in points))
                 if (own := early.pop(points, None)) is not None:
                     target = _ahead_of_need(target, own, lead, calendar.bucket_days, all(whole[p] for p in points))
                 if target.smallest.any() or np.isfinite(target.largest).any():
@@ -310,15 +314,28 @@ def demand_ahead(units: FloatArray, buckets: float, beyond: float | None = None)
     return so_far[after + whole] - so_far[after] + (buckets - whole) * longer[after + whole]
 
 
+def _lies_for(smallest: FloatArray, taken: FloatArray) -> FloatArray:
+    """(bucket) for how many buckets the last unit of the smallest stock lies at its end, until it is taken or later
+    stock is to be as high without it; what is not taken within the buckets lies to their end."""
+    level = smallest + np.cumsum(taken)
+    found = np.ones(len(smallest))
+    for t in range(len(smallest) - 1):
+        enough = np.flatnonzero(level[t + 1 :] >= level[t] - NOTHING)
+        found[t] = 1.0 + enough[0] if len(enough) else len(smallest) - 1.0 - t
+    return found
+
+
 def _target(
     product: str,
     site: str | None,
     points: tuple[str, ...],
     limits: Sequence[_Limits],
     prices: _Prices,
+    taken: FloatArray,
     whole: bool,
 ) -> StockTarget:
-    """One target of the rows of a product: units of its sites, where these are one pool, add up."""
+    """One target of the rows of a product: units of its sites, where these are one pool, add up. taken: (bucket) units
+    that are expected to be taken of it."""
     first = limits[0]
     smallest = np.maximum(np.sum([x.units for x in limits], axis=0), np.max([x.cover for x in limits], axis=0))
     largest = np.sum([x.largest for x in limits], axis=0)
@@ -327,8 +344,10 @@ def _target(
     largest = np.maximum(largest, smallest)
     holding, late = (min(of[p] for p in points) for of in (prices.holding, prices.late))
     lost, at_end = min(prices.lost[p] for p in points), min(prices.at_end[p] for p in points)
-    usual = min(math.sqrt(holding * late), max(lost - at_end, 0.0) / len(smallest))
-    usual = min(max(usual, LEAST_OF_HOLDING * holding), holding + MOST_OF_LATENESS * late)
+    spread = max(lost - at_end, 0.0) / len(smallest)
+    least = max(min(math.sqrt(holding * late), spread), LEAST_OF_HOLDING * holding)
+    lies = np.minimum((LEAST_OF_HOLDING - 1.0 + _lies_for(smallest, taken)) * holding, spread)
+    usual = np.minimum(np.maximum(least, lies), holding + MOST_OF_LATENESS * late)
     bucket = first.days / 7
     below = np.where(np.isnan(first.below), usual, first.below * bucket)
     above = np.where(np.isnan(first.above), usual, first.above * bucket)
