@@ -1374,6 +1374,9 @@ def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
         found.append(f"{o.name}: starts on {o.start}, within the release fence of {fence:g} days")
     if o.due < o.start + timedelta(days=math.ceil((way.get("lead_days") or 0.0) - 1e-9)):
         found.append(f"{o.name}: due on {o.due}, sooner than its lead time after {o.start}")
+    for line, each, setup in _lines(chain, way, chain.bucket(o.start)) if o.kind == "make" else ():
+        if not each and not setup and sum(hours_of(chain, line, chain.bucket(o.start))[:2]) <= NOTHING:
+            found.append(f"{o.name}: begins on {o.start}, when {line} is shut")
     least = way.get("min_lot_units") or way.get("min_order_units") or 0.0
     if o.units < least * (1 - NOTHING):
         found.append(f"{o.name}: {o.units:g} units, fewer than its smallest lot of {least:g}")
