@@ -78,7 +78,7 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
     for step in market.steps:
         of = step.ways
         limit_price = np.where(np.isfinite(market.ways.limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
-        price = market.ways.cost[of, None] + limit_price + charge.change[of] + charge.way[of, None]
+        price = market.ways.cost[of, None] + limit_price + charge.change[of] + charge.way[of]
         on_line = np.flatnonzero(market.ways.line[of] >= 0)
         hour = over_span(market, of[on_line], line_price + charge.hour[:, None])
         price[on_line] += market.ways.hours[of[on_line], None] * hour
