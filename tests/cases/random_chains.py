@@ -542,6 +542,12 @@ class _Maker:
                 day = self.start_of(int(self.random.integers(1, self.buckets)))
                 rows[-1]["valid_to"] = day
                 rows.append({**row, "smallest_units": self.whole(1, 12), "valid_from": day})
+        random = np.random.default_rng((self.seed, 4))
+        for product in self.finished:  # of what is asked for alone, where it is, the default
+            own = [row for row in rows if row["product"] == product]
+            if random.random() < 0.5 and own[0]["site"] != "F":
+                for row in own:
+                    row["below_cost_per_unit_week"] = None
         self.tables["stock_rules"] = rows
 
     def _stock(self) -> None:
@@ -557,12 +563,6 @@ class _Maker:
             self.tables["stock"].append(row)
 
     def _orders(self) -> None:
-        random = np.random.default_rng((self.seed, 4))
-        for product in self.finished:  # of what is asked for alone, where it is, the default
-            own = [row for row in rows if row["product"] == product]
-            if random.random() < 0.5 and own[0]["site"] != "F":
-                for row in own:
-                    row["below_cost_per_unit_week"] = None
         """Orders that are out. They are small: what they need can be had, or bought in time."""
         orders, events = [], []
 

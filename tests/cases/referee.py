@@ -1024,12 +1024,17 @@ class Share:
     product: str
     share: float
     cost: float
+    # Buckets in which orders start that count.
+    first: int
+    after: int
 
     def short(self, orders: Sequence["Order"]) -> float:
         """Good units short of the share, of the orders of a plan."""
         own = every = 0.0
         for o in orders:
             if o.product != self.product or o.kind not in ("make", "buy"):
+                continue
+            if not self.first <= max(self.chain.bucket(o.start), 0) < self.after:
                 continue
             if o.kind == "make" and brings(self.chain, o.product, o.way) != o.product:  # a step that is not the last
                 continue
@@ -1042,20 +1047,26 @@ class Share:
 
 
 def sourcing_shares(chain: Chain) -> list[Share]:
-    """Of each recipe and offer that has one: the mean of what its versions say over the buckets."""
-    found = []
+    """Of each recipe and offer that has one, one for each part of the horizon in which no row of its product says
+    another share than before."""
+    found, told = [], []
     for kind, table, key in (("make", "recipes", "recipe"), ("buy", "offers", "offer")):
         for code in sorted({r[key] for r in chain.rows(table)}):
             rows = ways(chain, table, code)
             held = [(in_force(rows, chain.starts(t)) or {}).get("sourcing_share") or 0.0 for t in range(chain.buckets)]
-            product = rows[0]["product"]
-            price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
-            price = chain.shares["price"] if price is None else price
-            stated = [r.get("sourcing_share_cost_per_unit") for r in rows]
-            stated = [money for money in stated if money is not None]
-            if any(held):
-                mean = sum(held) / len(held)
-                found.append(Share(chain, kind, code, product, mean, max(stated, default=price)))
+            told.append((kind, code, rows, held))
+    for kind, code, rows, held in told:
+        product = rows[0]["product"]
+        price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
+        price = chain.shares["price"] if price is None else price
+        stated = [r.get("sourcing_share_cost_per_unit") for r in rows]
+        stated = [money for money in stated if money is not None]
+        of_product = [shares for _, _, others, shares in told if others[0]["product"] == product]
+        changes = [t for t in range(1, chain.buckets) if any(shares[t] != shares[t - 1] for shares in of_product)]
+        for first, after in zip([0, *changes], [*changes, chain.buckets], strict=True):
+            if held[first]:
+                share = held[first], max(stated, default=price), first, after
+                found.append(Share(chain, kind, code, product, *share))
     return found
 
 
@@ -1498,6 +1509,9 @@ def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
         found.append(f"{o.name}: starts on {o.start}, within the release fence of {fence:g} days")
     if o.due < o.start + timedelta(days=math.ceil((way.get("lead_days") or 0.0) - 1e-9)):
         found.append(f"{o.name}: due on {o.due}, sooner than its lead time after {o.start}")
+    for line, each, setup in _lines(chain, way, chain.bucket(o.start)) if o.kind == "make" else ():
+        if not each and not setup and sum(hours_of(chain, line, chain.bucket(o.start))[:2]) <= NOTHING:
+            found.append(f"{o.name}: begins on {o.start}, when {line} is shut")
     least = way.get("min_lot_units") or way.get("min_order_units") or 0.0
     if o.units < least * (1 - NOTHING):
         found.append(f"{o.name}: {o.units:g} units, fewer than its smallest lot of {least:g}")

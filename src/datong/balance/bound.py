@@ -121,7 +121,7 @@ def _priced(market: Market, prices: Prices, tries: int = 3) -> _Priced:
 def _without_components(market: Market, prices: Prices, charge: Charges, of: IntArray) -> FloatArray:
     """(way, bucket of start) price of a unit started by the ways `of`, but for its components."""
     limit_price = np.where(np.isfinite(market.ways.limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
-    price = market.ways.cost[of, None] + limit_price + charge.change[of] + charge.way[of, None]
+    price = market.ways.cost[of, None] + limit_price + charge.change[of] + charge.way[of]
     an_hour = np.maximum(prices.line, 0.0) + charge.hour[:, None]
     on_line = np.flatnonzero(market.ways.line[of] >= 0)
     price[on_line] += market.ways.hours[of[on_line], None] * over_span(market, of[on_line], an_hour)

@@ -1,12 +1,14 @@
 """Sourcing shares that a plan does not meet, in words."""
 
+from datetime import date, timedelta
+
 import numpy as np
 
 from datong.balance.arrays import Market
 from datong.balance.stock_limits import LEAST_TOLD, listed
 from datong.model.findings import Finding, finding
 from datong.model.flow import FloatArray
-from datong.model.words import message, shown
+from datong.model.words import Message, message, shown
 
 
 def shares_told(market: Market, started: FloatArray) -> tuple[Finding, ...]:
@@ -15,15 +17,17 @@ def shares_told(market: Market, started: FloatArray) -> tuple[Finding, ...]:
     rule = market.rules.sourcing_shares
     if not rule.is_there:
         return ()
-    units = started.sum(axis=1)
-    short, own, every = rule.short(started), rule.own @ units, rule.every @ units
+    short, own, every = rule.short(started), rule.brought(rule.own, started), rule.brought(rule.every, started)
     missed = [
-        message(
-            "sourcing.missed_one",
-            code=rule.rows[r][1],
-            product=rule.rows[r][2],
-            **_apart(float(own[r] / every[r]), float(rule.share[r])),
-            units=shown(float(short[r])),
+        _on(
+            rule.days[r],
+            message(
+                "sourcing.missed_one",
+                code=rule.rows[r][1],
+                product=rule.rows[r][2],
+                **_apart(float(own[r] / every[r]), float(rule.share[r])),
+                units=shown(float(short[r])),
+            ),
         )
         for r in np.argsort(-short, kind="stable").tolist()
         if short[r] >= LEAST_TOLD
@@ -32,6 +36,16 @@ def shares_told(market: Market, started: FloatArray) -> tuple[Finding, ...]:
         return ()
     names = listed(missed)
     return (finding("warning", "sourcing.missed", "sourcing shares", count=len(missed), names=names),)
+
+
+def _on(days: tuple[date, date | None] | None, missed: Message) -> Message:
+    """What is missed, with the days on which it is to be kept, where these are not all."""
+    if days is None:
+        return missed
+    first, after = days
+    if after is None:
+        return message("sourcing.missed_from", missed=missed, first=first)
+    return message("sourcing.missed_until", missed=missed, first=first, last=after - timedelta(days=1))
 
 
 def _apart(share: float, wanted: float) -> dict[str, str]:

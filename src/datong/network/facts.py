@@ -27,7 +27,7 @@ from datong.network.lanes import (
     with_one_limit,
 )
 from datong.network.lead_times_in_buckets import has_parts, timed
-from datong.network.line_hours import line_hours, shares_by_day
+from datong.network.line_hours import line_hours, overtime, shares_by_day
 from datong.network.long_lots import LONG_LOTS_UP_TO, long_lots
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
@@ -39,6 +39,7 @@ from datong.network.way_arrays import WayArrays, unit_costs
 from datong.network.ways import (
     Way,
     recipe_and_offer_ways,
+    shut_with_their_lines,
     way_on,
     ways_by_row,
     with_closed_days,
@@ -139,6 +140,9 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     hours, by_day = line_hours(state, bucket_starts), shares_by_day(state, bucket_starts)
     if len(ways) * len(bucket_starts) <= LONG_LOTS_UP_TO:
         ways = long_lots(ways, hours, bucket_starts, state.settings.calendar)
+    ways = shut_with_their_lines(
+        ways, _with_overtime(state, hours, bucket_starts), bucket_starts, state.settings.calendar
+    )
     lanes = lanes_of(state, bucket_starts)
     refused = refusals(state, bucket_starts[0] - RECALLED) if bucket_starts else ()
     if lanes:
@@ -158,6 +162,14 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     economics = held_as_components(economics, ways)
     facts = ChainFacts(products, economics, ways, limits.hours, arrays, refusals=refused, between=between)
     return replace(facts, shares_by_day=by_day, today=state.today, groups=names, shared=limits.shared)
+
+
+def _with_overtime(
+    state: State, hours: Mapping[str, FloatArray], bucket_starts: Sequence[date]
+) -> Mapping[str, FloatArray]:
+    """line -> (bucket) hours and overtime."""
+    beyond, _ = overtime(state, bucket_starts)
+    return {line: own + beyond[line] if line in beyond else own for line, own in hours.items()}
 
 
 def _with_lanes(

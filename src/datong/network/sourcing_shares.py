@@ -23,17 +23,25 @@ class SourcingShare:
     kind: str
     code: str
     product: str
-    # Of all that is started of the product, 0 to 1; the mean over the buckets, in which its rows may say another.
+    # Of all that is started of the product in its buckets, 0 to 1.
     share: float
     # Money for a good unit that it is short of that.
     cost: float
     # Names of its ways, and of all that bring its product otherwise than by a lane.
     ways: frozenset[str]
     of_product: frozenset[str]
+    # The first of its buckets and the one after them, None: to the end; the first days of both, None: of all buckets.
+    first: int = 0
+    after: int | None = None
+    days: tuple[date, date | None] | None = None
+
+    def holds_in(self, bucket: int) -> bool:
+        return self.first <= bucket and (self.after is None or bucket < self.after)
 
 
 def sourcing_shares(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[SourcingShare, ...]:
-    """By product, then kind and code. A unit that is short costs the price of its product where no row says what."""
+    """By product, then kind and code, then bucket: where the rows of a product say other shares on other days, each
+    part of the horizon has its own. A unit that is short costs the price of its product where no row says what."""
     told: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for kind, table, key in (("make", "recipes", "recipe"), ("buy", "offers", "offer")):
         rows = state.versions(table)
@@ -50,17 +58,30 @@ def sourcing_shares(state: State, facts: ChainFacts, starts: Sequence[date]) -> 
         if way.kind != "move" and way.picks is None and is_last:
             brings[facts.product_of(way.product)].append(way)
     price = {facts.product_of(label): economics.price for label, economics in facts.economics.items()}
+    shares = {key: tuple(_share_on(rows, start) for start in starts) for key, rows in told.items()}
     found = []
     for (product, kind, code), rows in sorted(told.items()):
         row_of_way = routes.last(code) or code if kind == "make" else code
         own = frozenset(w.name for w in brings[product] if (w.kind, w.row or w.name) == (kind, row_of_way))
-        shares = [_share_on(rows, start) for start in starts]
         stated = [money for row in rows if (money := row["sourcing_share_cost_per_unit"]) is not None]
         cost = max(stated, default=price.get(product, 0.0))
         every = frozenset(w.name for w in brings[product])
-        if own and any(shares):
-            found.append(SourcingShare(kind, code, product, sum(shares) / len(shares), cost, own, every))
+        of_rows = [own for (other, *_), own in sorted(shares.items()) if other == product]
+        for first, after in _parts(of_rows) if own else ():
+            if share := shares[product, kind, code][first]:
+                ends = after < len(starts)
+                days = (starts[first], starts[after] if ends else None) if first or ends else None
+                until = after if ends else None
+                found.append(SourcingShare(kind, code, product, share, cost, own, every, first, until, days))
     return tuple(found)
+
+
+def _parts(shares: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+    """First bucket and the one after of each run of buckets in which all rows keep their shares. shares: (row, bucket)
+    what each says."""
+    by_bucket = list(zip(*shares, strict=True))
+    begins = [t for t, now in enumerate(by_bucket) if t == 0 or now != by_bucket[t - 1]]
+    return list(zip(begins, [*begins[1:], len(by_bucket)], strict=True))
 
 
 def _share_on(rows: Sequence[Mapping[str, Any]], day: date) -> float:

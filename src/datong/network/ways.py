@@ -15,7 +15,7 @@ from datong.ledger.products_held_back import Held
 from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.calendar import Calendar
-from datong.model.flow import IMPLIED, Learnt, OrderKind
+from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
 from datong.network.co_products import Output, RecipeOutputs, with_shares
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on
@@ -202,6 +202,22 @@ def closed_but(
             found[-1] = (found[-1][0], after)
         else:
             found.append((start, after))
+    return tuple(found)
+
+
+def shut_with_their_lines(
+    ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_starts: Sequence[date], calendar: Calendar
+) -> tuple[Way, ...]:
+    """The ways, closed in the buckets in which a line that they hold without taking hours of it has none: nothing is
+    begun on a line that is shut. hours: line -> (bucket), overtime included."""
+    shut: dict[tuple[str, ...], tuple[tuple[date, date], ...]] = {}
+    found: list[Way] = []
+    for way in ways:
+        idle = tuple(h.line for h in way.on_lines if h.line in hours and not h.hours_per_unit and not h.setup_hours)
+        if idle and idle not in shut:
+            works = np.all([hours[line] > 0 for line in idle], axis=0)
+            shut[idle] = closed_but(np.flatnonzero(works).tolist(), bucket_starts, calendar)
+        found.append(replace(way, closed=(*way.closed, *shut[idle])) if idle and shut[idle] else way)
     return tuple(found)
 
 

@@ -721,7 +721,7 @@ class Reasons:
     def _share_causes(self, lot: Lot) -> list[Cause]:
         """The share of its product that an order's recipe or offer is to bring."""
         for one in self.sourcing:
-            if lot.way.name in one.ways:
+            if lot.way.name in one.ways and one.holds_in(lot.start):
                 product = self.words.called(one.product)
                 text = message("plan.cause.share", way=one.code, product=product, share=round(one.share, 3))
                 return [Cause("balance", text)]

@@ -119,7 +119,7 @@ class Charges:
     change: FloatArray
     # (line) money per hour: the firm shares'.
     hour: FloatArray
-    # (way) money per unit started: the sourcing shares'.
+    # (way, bucket) money per unit started, or (way, 1): the sourcing shares'.
     way: FloatArray
     # (product, bucket) money per unit in stock: the shelf life's.
     shelf_life: FloatArray

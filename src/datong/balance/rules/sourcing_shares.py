@@ -4,7 +4,8 @@ product.
     sum over its rows of  price_r x max(share_r Q - q_r, 0)
 
 with q_r the good units that row r starts in the horizon, Q those of all recipes and offers of its product, at all
-sites together. Orders that are out, and transfers, do not count.
+sites together. Orders that are out, and transfers, do not count. Where rows of a product say other shares from a day
+on, each part of the horizon counts by itself, as a row of its own.
 
 HiGHS:  q_r - share_r Q + short >= 0.
 Bound:  price max(share Q - q, 0) >= phi (share Q - q) for phi in [0, price]: each unit started of the product costs
@@ -16,13 +17,14 @@ What the tables say of it: `network/sourcing_shares.py`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from datong.balance.rules.rule import Chain, Found, Part, Reader, Rule, Walk
 from datong.balance.tolerance import TOLERANCE
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.rule_facts import RuleFacts
 
 # So much of a lot is less than one.
@@ -49,6 +51,10 @@ class SourcingShares(Rule):
     own: FloatArray
     # (row, way) good units that count for all of its product.
     every: FloatArray
+    # (row, bucket) whether starts count.
+    during: BoolArray
+    # (row) the first days of its buckets and of those after them; None: it counts in all.
+    days: tuple[tuple[date, date | None] | None, ...] = ()
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "SourcingShares":
@@ -64,6 +70,8 @@ class SourcingShares(Rule):
             cost=np.array([row.cost for row in facts.sourcing], dtype=np.float64),
             own=own,
             every=every,
+            during=np.array([[row.holds_in(t) for t in range(chain.buckets)] for row in facts.sourcing], dtype=bool),
+            days=tuple(row.days for row in facts.sourcing),
         )
 
     @property
@@ -73,7 +81,7 @@ class SourcingShares(Rule):
     def part(self, part: Part) -> Self:
         """None: deliveries start nothing."""
         none = np.zeros((0, len(part.ways)))
-        return type(self)((), np.zeros(0), np.zeros(0), none, none)
+        return type(self)((), np.zeros(0), np.zeros(0), none, none, np.zeros((0, 0), dtype=bool))
 
     @property
     def missed_by(self) -> FloatArray:
@@ -84,8 +92,8 @@ class SourcingShares(Rule):
         count = len(self.rows)
         rows = programme.add_rows(np.zeros(count), np.full(count, np.inf))
         programme.add_entries(rows, programme.add_columns(self.cost, np.full(count, np.inf)), 1.0)
-        for row, missed in zip(rows.tolist(), self.missed_by, strict=True):
-            way, bucket = np.nonzero((column_of >= 0) & (missed != 0)[:, None])
+        for row, missed, during in zip(rows.tolist(), self.missed_by, self.during, strict=True):
+            way, bucket = np.nonzero((column_of >= 0) & (missed != 0)[:, None] & during)
             programme.add_entries(np.full(len(way), row), column_of[way, bucket], -missed[way])
         self._make_no_leftovers(programme, column_of)
         return lambda _value, dual: Found(dual[rows])
@@ -115,14 +123,19 @@ class SourcingShares(Rule):
 
     def short(self, started: FloatArray) -> FloatArray:
         """(row) good units that it is short of its share. started: (way, bucket) units."""
-        units = started.sum(axis=1)
-        short = self.missed_by @ units
-        return np.where(short > TOLERANCE * np.maximum(self.every @ units, 1.0), short, 0.0)
+        short, every = self.brought(self.missed_by, started), self.brought(self.every, started)
+        return np.where(short > TOLERANCE * np.maximum(every, 1.0), short, 0.0)
+
+    def brought(self, each: FloatArray, started: FloatArray) -> FloatArray:
+        """(row) units that starts (way, bucket) in its buckets bring. each: (row, way) of a unit started."""
+        return np.einsum("rw,wt,rt->r", each, started, self.during) if len(self.rows) else np.zeros(0)
 
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         return {"sourcing_shares": float(self.cost @ self.short(walk.started))} if self.is_there else {}
 
     def price(self, prices: "Prices") -> FloatArray:
-        """(way) money per unit started, in the bound."""
+        """(way, bucket) money per unit started, in the bound; (way, 1) without a row."""
+        if not self.rows:
+            return np.zeros((self.own.shape[1], 1))
         given = np.clip(prices.rule.get(self.name, np.zeros(len(self.rows))), 0.0, self.cost)
-        return given @ self.missed_by
+        return np.einsum("r,rw,rt->wt", given, self.missed_by, self.during)
