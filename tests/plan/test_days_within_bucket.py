@@ -188,3 +188,28 @@ def test_no_order_begins_before_what_it_takes_of_orders_that_are_out_is_there(se
     came += [(o.due, o.units) for o in plan.orders if o.product == "C"]
     for day in sorted({day for day, _ in used}):
         assert sum(u for d, u in used if d <= day) <= sum(u for d, u in came if d <= day) + 1e-6, day
+
+
+@pytest.mark.parametrize("hours", [0.0, 0.1])
+@pytest.mark.parametrize("days", [8.0, 10.0, 11.0])
+def test_what_is_made_of_goods_that_come_by_a_lane_begins_when_they_are_there(days: float, hours: float) -> None:
+    """A part is bought at another site, days before it is moved over at once, and goes into a product that is wanted
+    as soon as can be, on a line or on none."""
+    rows = {
+        "products": [{"product": p, "price": 50.0} for p in ("A", "C")],
+        "sites": [{"site": s} for s in ("F", "G")],
+        "lanes": [{"lane": "L", "from_site": "G", "to_site": "F"}],
+        "lines": [{"line": "P", "site": "F", "hours_per_week": 40.0}],
+        "recipes": [
+            {"recipe": "R", "product": "A", "site": "F", "line": "P" if hours else None, "hours_per_unit": hours}
+            | {"lead_days": 1.0}
+        ],
+        "components": [{"product": "A", "component": "C", "units_per_unit": 1.0}],
+        "offers": [{"offer": "O", "product": "C", "to_site": "G", "price": 1.0, "lead_days": days}],
+        "demand": [{"demand": "d", "product": "A", "market": "F", "due": MONDAY, "units": 5.0}],
+    }
+    tables = {name: pa.Table.from_pylist(own) for name, own in rows.items()}
+    chain = ChainSettings("t", horizon_buckets=6, max_late_days=60, time_zone="UTC")
+    plan = run_cycle(state_of_tables(chain, datetime(2026, 1, 5, tzinfo=UTC), tables), nothing_learnt(), (), 0).plan
+    found = {order.kind: order for order in plan.orders}
+    assert found["buy"].due <= found["move"].start <= found["move"].due <= found["make"].start < found["make"].due

@@ -73,7 +73,8 @@ def shop(asked, hours, ways, uses=(), part_lead=0, part_stock=0.0, **more):
         return Choice(w, lead, is_open, np.full(buckets, w.cost_per_unit), np.full(buckets, math.inf), 1.0, part)
 
     choices = {w.product: [choice(w)] for w in ways}
-    choices["Q"] = [choice(way("Q/V", "Q", min_units=more.get("part_min", 0.0)), part_lead)]
+    part = way("Q/V", "Q", min_units=more.get("part_min", 0.0), **more.get("part", {}))
+    choices["Q"] = [choice(part, part_lead)]
     none = np.zeros(buckets)
     curves = {
         p: Curve(SortedDemand.of(np.cumsum(np.array(units, dtype=float))[None]), economics, none)
@@ -124,6 +125,16 @@ def test_what_a_part_cannot_bring_in_time_waits_for_it():
     )
     assert units(lots, "A", 3) == [6.0, 0.0, 12.0]
     assert units(lots, "Q", 3) == [20.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.01, 1.0])
+@pytest.mark.parametrize("setup", [0.0, 60.0, 1e5])
+def test_a_part_that_costs_little_is_brought_where_its_order_is_worth_it(cost, setup):
+    """5 are wanted in the last of six weeks, each worth 20: an order of their parts for 60 is, one for 100,000 not."""
+    part = {"cost_per_unit": cost, "setup_cost": setup}
+    lots = lots_in_turn(shop({"A": [0] * 5 + [5]}, [99] * 6, [way("A/1", "A", "L")], "A", part_lead=2, part=part))
+    assert units(lots, "A", 6) == [0.0] * 5 + [5.0]
+    assert units(lots, "Q", 6) == [0.0] * 3 + [5.0 if setup < 100 else 0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, 13, 10**9])

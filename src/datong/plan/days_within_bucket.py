@@ -306,8 +306,9 @@ class _Dealt:
             return Days(start, there_after(lot.way, max(start, takes_until)), 0, by_hours=False, short_of=None)
         begins = self.work.starts[lot.start] + timedelta(days=course.begins or 0)
         if course.begins is not None:
-            takes = [self.days[o].due for o in self.takes[lot] if o.way.kind == "make" and o.way.lead_days > 0]
-            start = max([begins, *takes]) if course.hours > LEAST_HOURS else min(start, begins)
+            waits_for = [o for o in self.takes[lot] if o.way.kind != "make" or o.way.lead_days > 0]
+            start = begins if course.hours > LEAST_HOURS else min(start, begins)
+            start = max([start, *(self.days[other].due for other in waits_for)])
         short = course.hours if course.done is None and lot.way.span == 1 else None
         if aim.late and start <= begins:
             end = self.worked[lot]

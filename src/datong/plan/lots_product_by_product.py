@@ -46,7 +46,8 @@ WITHIN = (1.0, 0.0, 0.0)
 MOST_LEVELS = 1_000
 # Most memory for the costs of levels that are kept from one turn of a product to the next.
 MOST_COST_BYTES = 64_000_000
-# A component that is late costs this many times what it costs, per bucket: always more than what it goes into.
+# A component that is late costs this many times what it costs, per bucket, and no less than what it goes into; what of
+# it never comes, as much as that is worth. So it is left out only where its set-up is not worth it.
 LATE_PART = 10.0
 
 
@@ -321,6 +322,7 @@ class _Turns:
                 if way.line in worth and way.hours_per_unit > 0:
                     worth[way.line].append(curve.economics.late_per_bucket * way.yield_share / way.hours_per_unit)
         self.bucket_late = {line: float(np.median(of)) if of else 1.0 for line, of in worth.items()}
+        self.worth = _worth(shop)
 
     def sold(self) -> list[str]:
         """Products that are sold, those with most work first."""
@@ -364,8 +366,10 @@ class _Turns:
             return
         grid, level = self._levels(part, float(needed[-1]))
         over = level[:, None] - needed
-        late = LATE_PART * max(float(self.shop.usual[part].cost.max()), NOTHING)
+        late, lost = self.worth.get(part, (0.0, 0.0))
+        late = max(LATE_PART * max(float(self.shop.usual[part].cost.max()), NOTHING), late)
         cost = np.where(over >= -NOTHING, over * self.shop.holding[part], -over * late)
+        cost[:, -1] += np.maximum(-over[:, -1], 0.0) * lost
         self._choose(part, cost, grid, 0.0, None, needed)
 
     def _levels(self, product: str, most: float) -> tuple[float, FloatArray]:
@@ -465,6 +469,18 @@ class _Turns:
         setup, cost = setup + dear * (way.setup_hours - free), cost + dear * each
         for t in np.flatnonzero(choice.is_open & (alone >= from_here)).tolist():
             jumps[t + choice.lead].append(Jump(key, float(setup[t]), float(cost[t]), int(from_here[t]), int(alone[t])))
+
+
+def _worth(shop: Shop) -> dict[str, tuple[float, float]]:
+    """By product, what a unit of it that is a bucket late, and one that never comes, costs at most where it is sold."""
+    found = {p: (curve.economics.late_per_bucket, curve.economics.lost_sale) for p, curve in shop.curves.items()}
+    for product in reversed(shop.order):
+        for choice in shop.choices[product]:
+            for part, each in choice.uses:
+                of = zip(found.get(part, (0.0, 0.0)), found.get(product, (0.0, 0.0)), strict=True)
+                late, lost = (max(own, more * choice.way.yield_share / each) for own, more in of)
+                found[part] = late, lost
+    return found
 
 
 def _whole_levels(levels: FloatArray) -> IntArray:
