@@ -20,7 +20,9 @@ def with_an_order_out(units_per_week: float | None = None, out: float = 10.0) ->
     tables["products"] += [{"product": "B", "price": 100.0}, {"product": "C", "price": 1.0}]
     tables["products"] = [{"kind": None} | row for row in tables["products"]]
     tables["products"][2]["kind"] = "component"
-    tables["recipes"].append({"recipe": "B/L", "product": "B", "line": "L", "hours_per_unit": 0.0, "cost_per_unit": 2.0})
+    tables["recipes"].append(
+        {"recipe": "B/L", "product": "B", "line": "L", "hours_per_unit": 0.0, "cost_per_unit": 2.0}
+    )
     tables["components"] = [{"product": p, "component": "C", "units_per_unit": 1.0} for p in "AB"]
     offer = {"offer": "C/S", "product": "C", "price": 1.0, "lead_days": 7.0}
     tables["offers"] = [offer | {"units_per_week": units_per_week}]

@@ -344,10 +344,10 @@ class Clearing:
         (0: it was due before the plan begins, and is served at once); kept_units of them lie there when the bucket ends
         and are kept for later requests or orders, kept_for: the first of these with their days, or, where no start is
         left in time and no binding is told, what took units from there until then ('units → product (bucket)'); where
-        no start is left in time, soonest_days in which it is there soonest by lead times, soonest_through what must come
-        before it for that ('i6 → i7'), and soonest_start, the bucket in which the first of these can start, where that
-        is not the plan's first; short_too: what is short beside binding, without which
-        more of that alone would not do; lost_dearer: all that is of what is late alone, and what is lost could come
+        no start is left in time, soonest_days in which it is there soonest by lead times, soonest_through what must
+        come before it for that ('i6 → i7'), and soonest_start, the bucket in which the first of these can start, where
+        that is not the plan's first; short_too: what is short beside binding, without which more of that alone would
+        not do; lost_dearer: all that is of what is late alone, and what is lost could come
         later, at more than it is worth; fenced_until: the end of the release fence without which it, or the binding
         product, could have been there in time.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
