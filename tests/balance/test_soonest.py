@@ -120,3 +120,18 @@ def test_it_is_there_then_in_a_plan_that_nothing_else_limits(
     row = row_of(units=1.0, stock=stock, **tables)
     served = row["needed_days"]
     assert row["soonest_days"] == pytest.approx(served)
+
+
+def test_what_was_due_before_and_waits_no_longer_lacks_time_and_is_not_dear() -> None:
+    """A comes in five days. 4 that may wait for ever come then; 6 of five days ago that may wait for six are lost
+    tomorrow: nothing could be there by then."""
+    row = row_of(
+        products=[{"product": "A", "price": 100.0}],
+        offers=[{"offer": "o", "product": "A", "price": 1.0, "lead_days": 5.0}],
+        demand=[
+            {"demand": "d", "product": "A", "due": FIRST - timedelta(20), "units": 4.0, "max_late_days": 99},
+            {"demand": "e", "product": "A", "due": FIRST - timedelta(5), "units": 6.0, "max_late_days": 6},
+        ],
+    )
+    assert (row["late_units"], row["lost_units"], row["lost_dearer"]) == (4.0, 6.0, False)
+    assert (row["binding_bucket"], row["soonest_days"]) == (None, 5)

@@ -682,3 +682,19 @@ def test_a_shipment_of_an_order_that_is_not_known_serves_a_sale() -> None:
     state = _rows_state(demand=[_firm(due=date(2026, 1, 9))], sales=[sale], shipments=[sent])
     assert _asks(state) == {"d": 60.0}
     assert sum(position(state).owed_units.values()) == 60.0
+
+
+def test_orders_that_waited_too_long_are_told_by_how_long_each_may_wait() -> None:
+    """28 days where a row says nothing; 3 of one that says so, whatever the chain says."""
+    rows = {
+        "demand": ["old", "short", "owed"],
+        "product": ["A"] * 3,
+        "due": [date(2025, 11, 1), date(2026, 1, 5), date(2026, 1, 5)],
+        "units": [1.0] * 3,
+        "max_late_days": pa.array([None, 3, None], pa.int64()),
+    }
+    found = state(products={"product": ["A"]}, demand=rows)
+    told = [f.found.text("en") for f in position_notices(found, nothing_learnt()) if f.code == "firm_given_up"]
+    first, second = told
+    assert "more than 28 days" in first and ": old;" in first
+    assert "more than 3 days" in second and ": short;" in second

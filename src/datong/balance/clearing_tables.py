@@ -14,6 +14,7 @@ from datong.balance.bound import unit_prices
 from datong.balance.cost_and_flow_tables import flow, hours, money
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
+from datong.balance.groups_in_the_way import with_groups
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import Later, served_later
 from datong.balance.solution import Prices, Solution
@@ -122,6 +123,7 @@ def read_back(
         units = replace(units, lost=np.where(later.dearer, 0.0, units.lost))
         binding = where_kept(market, product, units, in_the_way(product, units), lying)
         sent = sent_elsewhere(market, product, units, solution.started, binding)
+        binding, later = with_groups(market, product, outcome, binding, later)
         return binding, with_sent(market, lying, sent), later
 
     return Clearing(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.evaluate import Outcome
+from datong.balance.evaluate import Outcome, service
 from datong.balance.room_left import Room
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
@@ -42,8 +42,7 @@ def served_later(
     and orders.
     """
     later, dearer = np.full(lost.shape, -1, dtype=np.int64), np.zeros(lost.shape, dtype=bool)
-    wait = np.full(len(market.products), np.iinfo(np.int64).max)
-    np.minimum.at(wait, market.demand.product, market.rules.max_lateness.wait)
+    last = _last_taken(market, outcome)
     is_known = lots is not None and market.given_demand is not None
     room = Room(market, outcome, started, lots)
     each = _least_lost_cost(market)
@@ -52,11 +51,25 @@ def served_later(
         product = int(demanded[d])
         for bucket in range(t + 1, market.buckets):
             money = room.cost(product, bucket, -units)
-            dearer[d, t] |= is_known and money is not None and bucket - t <= wait[product]
+            dearer[d, t] |= is_known and money is not None and bucket <= last[product, t]
             if money is not None and money < -units * float(each[product]) - NOTHING:
                 later[d, t] = bucket
                 break
     return Later(later, dearer)
+
+
+def _last_taken(market: Market, outcome: Outcome) -> IntArray:
+    """(product, bucket) the last bucket in which what is lost of it there would still be taken, of several classes the
+    first of theirs; of what is owed from before, by the day on which it was due."""
+    told, rule = service(market, outcome), market.rules.max_lateness
+    lost = told.refused + told.never > NOTHING
+    until = np.arange(market.buckets) + rule.wait[:, None]
+    overdue = rule.overdue > NOTHING
+    owed = overdue.any(axis=1)
+    until[owed, 0] = np.minimum(until[owed, 0], overdue[owed].argmax(axis=1))
+    last = np.full((len(market.products), market.buckets), np.iinfo(np.int64).max)
+    np.minimum.at(last, market.demand.product, np.where(lost, until, np.iinfo(np.int64).max))
+    return last
 
 
 def _least_lost_cost(market: Market) -> FloatArray:

@@ -214,12 +214,13 @@ def _firm_rows(state: State, where: Position) -> Iterator[Finding]:
     days = state.settings.max_late_days
     past = past_firm_rows(state)
     waited = day_number(state.today) - past["due"].cast(pa.int32()).to_numpy()
-    is_gone = pa.array(waited > pc.fill_null(past["max_late_days"], days).to_numpy())
-    gone = past.filter(is_gone).sort_by([("due", "ascending"), ("demand", "ascending")])
-    if gone.num_rows:
-        names = named(gone["demand"].to_pylist())
+    waits = pc.fill_null(past["max_late_days"], days)
+    is_gone = pa.array(waited > waits.to_numpy())
+    gone = past.append_column("waits", waits).filter(is_gone).sort_by([("due", "ascending"), ("demand", "ascending")])
+    for most in sorted(set(gone["waits"].to_pylist()), reverse=True):
+        own = gone["demand"].filter(pc.equal(gone["waits"], most)).to_pylist()
         yield finding(
-            "note", "position.firm_given_up", "demand", column="due", count=gone.num_rows, days=days, names=names
+            "note", "position.firm_given_up", "demand", column="due", count=len(own), days=most, names=named(own)
         )
 
 

@@ -10,8 +10,9 @@ A request with m is a class of demand d of its own; what it is to get is set asi
 delivered. m of all its units, or more: it is delivered complete, or not at all (m_d is at most its units).
 
 HiGHS: y are whole-number columns, also where lots are decided (exact_lots.py) and where deliveries are chosen for given
-orders (deliveries.py); prices are those of the programme in which they need not be (`Programme.solve`). Bound: that of
-the market without the rule, which costs no more. The search does not know it.
+orders (deliveries.py); prices are those of the programme in which they need not be (`Programme.solve`). Bound: HiGHS's
+own, where its programme is exact (`Solution.gap`), else that of the market without the rule. The search does not know
+it.
 """
 
 from collections.abc import Mapping
