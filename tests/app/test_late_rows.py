@@ -32,6 +32,8 @@ GAP = st.fixed_dictionaries(
         "binding": st.sampled_from([None, "L1"]),
         "needed_days": st.sampled_from([None, 0, 7]),
         "kept_for": st.sampled_from([None, "somebody"]),
+        "lost_binding": st.sampled_from([None, "", "L2"]),
+        "lost_needed_days": st.sampled_from([None, 14]),
     }
 )
 REQUEST = st.fixed_dictionaries(
@@ -85,7 +87,9 @@ def one_by_one(inputs: ReportInputs) -> list[Row]:
         if gap["late_units"] + gap["lost_units"] <= 0:
             continue
         cell = (gap["product"], gap["market"], gap["bucket"])
-        causes[cell] = {name: gap[name] for name in _CAUSE}
+        causes[cell, False] = {name: gap[name] for name in _CAUSE}
+        is_own = gap["lost_binding"] is not None
+        causes[cell, True] = {name: gap[f"lost_{name}" if is_own else name] for name in _CAUSE}
         parts = (gap["late_units"], gap["refused_units"], gap["lost_units"] - gap["refused_units"])
         for kind, whole in zip(KINDS, parts, strict=True):
             units = whole - known[*cell, kind]
@@ -95,10 +99,13 @@ def one_by_one(inputs: ReportInputs) -> list[Row]:
                 where = {"product": cell[0], "market": cell[1], "due_in": cell[2]}
                 rows.append(none | where | {"units": units, "service": kind})
     for row in rows:
-        row |= causes.get((row["product"], row["market"], row["due_in"]), {})
+        cell = (row["product"], row["market"], row["due_in"])
+        row |= causes.get((cell, row["service"] != "late"), {})
         row["product_name"] = names.get(row["product"])
         if row["served_in"] is not None:
             row["needed_days"] = (row["served_in"] - row["due_in"]).days
+        if row["needed_days"] == 0:
+            row |= {name: None for name in _CAUSE if name != "needed_days"} | {"binding": ""}
     return rows + [none | {"units": u, "service": kind} for kind, u in small.items() if u > NOTHING]
 
 

@@ -1,16 +1,19 @@
 """An order that serves late, the sheet Late and the first screen name one cause: that of the request."""
 
 import re
+from collections import defaultdict
 from functools import cache
 
 import pytest
 
 from cases.random_chains import random_chain
+from datong.app.service.market import in_the_way_of
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.model.errors import NoPlan
 from datong.model.late_causes import cause_of, short_together
 from datong.model.words import Message
+from datong.questions.demand_totals import ANY_SHORT, short_by_cause
 from datong.questions.run import RunAsked
 from datong.questions.tables_out import message_of
 
@@ -85,6 +88,27 @@ def test_an_order_names_the_cause_that_the_sheet_late_names(seed: int) -> None:
     for order, _, named in whys:
         said.setdefault(order, set()).update(named)
     assert all(len(said.get(order, ())) >= min(len(requests), 3) for order, requests in late.items())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_first_screen_the_page_market_and_the_sheet_late_blame_the_same_for_as_many_units(seed: int) -> None:
+    view = view_of(seed)
+    if view is None:
+        return
+    tables, sheet = view.inputs.tables, defaultdict(float)
+    for row in view.late:
+        kind, name = cause_of(row)
+        sheet[kind, name, short_together(row)] += row["units"]
+    screen, market = defaultdict(float), defaultdict(float)
+    for row in short_by_cause(tables, view.lacks):
+        kind = "no_time" if row["cause"] == "fenced" else row["cause"]
+        screen[kind, row["binding"], row.get("beside", ())] += row["units"]
+    for one in in_the_way_of(tables):
+        kind = "no_time" if one.cause == "fenced" else one.cause
+        market[kind, "" if kind == "sent" else one.name, one.beside] += one.units
+    sheet = {key: units for key, units in sheet.items() if units >= ANY_SHORT}
+    for other in (screen, market):
+        assert {key: units for key, units in other.items() if units >= ANY_SHORT} == pytest.approx(sheet, abs=1e-6)
 
 
 def test_the_random_chains_are_late_for_many_reasons() -> None:

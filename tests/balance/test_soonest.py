@@ -133,5 +133,5 @@ def test_what_was_due_before_and_waits_no_longer_lacks_time_and_is_not_dear() ->
             {"demand": "e", "product": "A", "due": FIRST - timedelta(5), "units": 6.0, "max_late_days": 6},
         ],
     )
-    assert (row["late_units"], row["lost_units"], row["lost_dearer"]) == (4.0, 6.0, False)
+    assert (row["late_units"], row["lost_units"], row["lost_binding"]) == (4.0, 6.0, None)
     assert (row["binding_bucket"], row["soonest_days"]) == (None, 5)

@@ -553,12 +553,104 @@ def test_what_is_lost_for_its_price_is_told_apart_from_what_is_late_for_want_of_
     )
     (row,) = (r for r in found.gaps.to_pylist() if r["demand_units"] > 0)
     assert [row[f"{name}_units"] for name in ("on_time", "late", "lost")] == [15.0, 5.0, 2.0]
-    assert (row["binding"], row["needed_amount"], row["lost_dearer"]) == ("L", 5.0, True)
+    assert (row["binding"], row["needed_amount"]) == ("L", 5.0)
+    assert (row["lost_binding"], row["lost_binding_bucket"], row["lost_needed_amount"]) == ("", MONDAY, None)
     told = short_by_cause({"gaps": found.gaps}, {})
     assert {(r["cause"], r["binding"]): r["units"] for r in told if r["units"]} == {
         ("scarce", "L"): 5.0,
         ("dearer", ""): 2.0,
     }
+
+
+@pytest.mark.parametrize("setup_cost", [0.0, 1.0])
+def test_what_is_late_for_want_of_hours_and_what_is_lost_for_want_of_material_are_told_apart(setup_cost: float):
+    """10 hours a week, and 25 M. Of 30 A that wait, 10 are made at once, 15 later for want of hours; 5 are never made
+    for want of M, of which no more can come: hours that are free in the last week make none of them. With 15 hours more
+    in the first week none is late, and as many are lost; with 5 M more none is lost, and more are late."""
+
+    def told(first: float = 10.0, there: float = 25.0) -> Clearing:
+        span = {"line": "L", "from": MONDAY, "to": MONDAY + timedelta(weeks=1), "hours": first}
+        return cleared(
+            state_of(
+                late_days=28,
+                weeks=4,
+                demand=[request("d", 30.0, 0)],
+                products=[{"product": "A", "price": 100.0}, {"product": "M", "kind": "material", "price": 1.0}],
+                economics=[{"product": "A", "late_cost_per_unit_week": 2.0, "lost_sale_cost_per_unit": 100.0}],
+                recipes=[{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": setup_cost}],
+                components=[{"product": "A", "component": "M", "units_per_unit": 1.0}],
+                lines=[{"line": "L", "hours_per_week": 10.0}],
+                line_calendar=[span],
+                offers=[{"offer": "O", "product": "M", "price": 1.0, "lead_days": 90.0}],
+                stock=stock_of(there, product="M"),
+            )
+        )
+
+    def units(found: Clearing) -> list[float]:
+        (row,) = (r for r in found.gaps.to_pylist() if r["demand_units"] > 0)
+        return [row[f"{name}_units"] for name in ("on_time", "late", "lost")]
+
+    found = told()
+    (row,) = (r for r in found.gaps.to_pylist() if r["demand_units"] > 0)
+    assert units(found) == [10.0, 15.0, 5.0]
+    assert (row["binding"], row["binding_bucket"], row["needed_amount"], row["short_too"]) == ("L", MONDAY, 15.0, None)
+    assert (row["lost_binding"], row["lost_needed_amount"], row["lost_short_too"]) == ("M", 5.0, None)
+    assert (row["needed_unit"], row["lost_needed_unit"]) == ("hour", "unit")
+    assert {(r["cause"], r["binding"]): r["units"] for r in short_by_cause({"gaps": found.gaps}, {}) if r["units"]} == {
+        ("scarce", "L"): 15.0,
+        ("scarce", "M"): 5.0,
+    }
+    assert units(told(first=25.0)) == [25.0, 0.0, 5.0]
+    assert units(told(there=30.0)) == [10.0, 20.0, 0.0]
+
+
+def test_what_comes_only_besides_another_product_waits_for_what_that_takes():
+    """A start of A brings an O too. 20 M lie there, and no more come in the first week: 20 O are on time, and 10 late
+    for want of 10 M, not for want of time. Nobody wants more A than are made in the end."""
+
+    def told(there: float) -> list[tuple[Any, ...]]:
+        found = cleared(
+            state_of(
+                late_days=28,
+                demand=[request("a", 30.0, 1), request("o", 30.0, 0, product="O")],
+                products=[
+                    {"product": "A", "price": 100.0},
+                    {"product": "O", "price": 20.0},
+                    {"product": "M", "kind": "material", "price": 1.0},
+                ],
+                economics=[
+                    {"product": p, "late_cost_per_unit_week": 2.0, "holding_cost_per_unit_week": 0.1} for p in "AO"
+                ],
+                recipes=[{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0}],
+                recipe_outputs=[{"recipe": "R", "product": "O", "units_per_unit": 1.0}],
+                components=[{"product": "A", "component": "M", "units_per_unit": 1.0}],
+                lines=[{"line": "L", "hours_per_week": 40.0}],
+                offers=[{"offer": "V", "product": "M", "price": 1.0, "lead_days": 7.0}],
+                stock=stock_of(there, product="M"),
+            )
+        )
+        names = ("late_units", "lost_units", "binding", "binding_bucket", "needed_amount")
+        rows = [r for r in found.gaps.to_pylist() if r["product"] == "O" and r["demand_units"] > 0]
+        return [tuple(r[name] for name in names) for r in rows]
+
+    assert told(20.0) == [(10.0, 0.0, "M", MONDAY, 10.0)]
+    assert told(30.0)[0][:2] == (0.0, 0.0)
+
+
+def test_what_was_due_before_the_plan_waits_for_nothing_beside_what_lacks_hours():
+    """5 are overdue and served at once; of the 10 of the first week 5 lack hours: 5 are late for that, not 10."""
+    found = cleared(
+        state_of(
+            late_days=28,
+            demand=[request("owed", 5.0, -1), request("d", 10.0, 0)],
+            recipes=[{"recipe": "R", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 1.0}],
+            lines=[{"line": "L", "hours_per_week": 10.0}],
+        )
+    )
+    first = found.gaps.to_pylist()[0]
+    assert (first["late_units"], first["was_due_units"], first["needed_amount"]) == (10.0, 5.0, 5.0)
+    told = {(r["cause"], r["binding"]): r["units"] for r in short_by_cause({"gaps": found.gaps}, {}) if r["units"]}
+    assert told == {("scarce", "L"): 5.0, ("was_due", ""): 5.0}
 
 
 def test_a_component_that_others_would_leave_for_another_one_is_not_short():

@@ -12,10 +12,11 @@ from datong.cycle import decide
 from datong.model.errors import NoPlan
 from datong.model.flow import Clearing
 
-# Chains in which something is short alone. Not all are so: of 15, 66 and 157 more of what is named changes nothing.
-SHORT = (12, 14, 16, 22, 24, 31, 37, 39, 48, 51, 57)
-# In time a part is dear there, or an order takes much whatever its size: want of hours or of a material was named.
-DEAR = (32, 107, 112, 158)
+# Chains in which something is short alone.
+SHORT = (12, 14, 16, 22, 24, 31, 37, 39, 48, 51, 57, 66)
+# In time a part is dear there, or an order takes much whatever its size, or what is late comes of an order that is out
+# in any case: want of hours or of a material was named.
+DEAR = (15, 32, 107, 112, 157, 158)
 # Lifted where nothing is said of how much of it would do.
 HOURS, UNITS = 20.0, 50.0
 

@@ -11,18 +11,18 @@ import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
 from datong.balance.bound import unit_prices
+from datong.balance.causes_of_gaps import CAUSE_FIELDS, Why, cause_columns, dates, why_of
 from datong.balance.cost_and_flow_tables import flow, hours, money
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
-from datong.balance.evaluate import Outcome
-from datong.balance.groups_in_the_way import with_groups
+from datong.balance.evaluate import Outcome, service
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
-from datong.balance.served_later import Later, served_later
+from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
-from datong.balance.soonest import Soonest, soonest
 from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
-from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, fence_of, units_of
+from datong.balance.why_unserved import Binding, Served, Units, by_orders, by_prices
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
+from datong.model.late_causes import LOST
 from datong.network.horizon import EPOCH, day_numbers
 from datong.network.price_breaks import break_of
 from datong.network.ways import Way
@@ -69,20 +69,9 @@ GAPS_SCHEMA = pa.schema(
         ("refused_units", pa.float64()),
         ("served_units", pa.float64()),
         ("waiting_units", pa.float64()),
-        ("binding", pa.string()),
-        ("binding_price", pa.float64()),
-        ("binding_bucket", pa.date32()),
-        ("needed_amount", pa.float64()),
-        ("needed_unit", pa.string()),
-        ("needed_days", pa.int64()),
-        ("kept_units", pa.float64()),
-        ("kept_for", pa.string()),
-        ("soonest_start", pa.date32()),
-        ("soonest_days", pa.int64()),
-        ("soonest_through", pa.string()),
-        ("short_too", pa.list_(pa.string())),
-        ("lost_dearer", pa.bool_()),
-        ("fenced_until", pa.date32()),
+        ("was_due_units", pa.float64()),
+        *CAUSE_FIELDS,
+        *(pa.field(f"{LOST}{f.name}", f.type) for f in CAUSE_FIELDS),
     ]
 )
 # Share of an amount, or of a unit, that a difference of sums may be off by.
@@ -109,27 +98,28 @@ def read_back(
         told = replace(told, line=np.where(unknown_hours(market, told, outcome, lots), np.nan, told.line))
     ways, cheapest = unit_prices(market, solution.prices)
     scarcity = Scarcity(market, solution.prices, cheapest, outcome.pool)
-    found = delivered(market, outcome)
+    found, served = delivered(market, outcome), Served(outcome, service(market, outcome))
 
     def in_the_way(product: IntArray, units: Units) -> Binding:
-        if lots is None or not (any(w.sets_up for w in market.ways.facts) or _smallest(market)):
-            return by_prices(market, product, units, outcome, ways, scarcity)
-        return by_orders(market, product, units, outcome, told, solution.started, lots)
+        by_lots = any(w.sets_up for w in market.ways.facts) or _smallest(market) or market.rules.co_products.is_there
+        if lots is None or not by_lots:
+            return by_prices(market, product, units, served, ways, scarcity)
+        return by_orders(market, product, units, served, told, solution.started, lots)
 
-    def why(product: IntArray, units: Units) -> tuple[Binding, Kept, Later]:
+    def one(product: IntArray, units: Units) -> tuple[Binding, Kept]:
         lying = kept(market, product, units, outcome, solution.started, found)
-        later = served_later(market, product, units.lost, outcome, solution.started, lots)
-        later = replace(later, dearer=later.dearer & ~(lying.units > 0))
-        units = replace(units, lost=np.where(later.dearer, 0.0, units.lost))
         binding = where_kept(market, product, units, in_the_way(product, units), lying)
         sent = sent_elsewhere(market, product, units, solution.started, binding)
-        binding, later = with_groups(market, product, outcome, binding, later)
-        return binding, with_sent(market, lying, sent), later
+        return binding, with_sent(market, lying, sent)
+
+    def why(product: IntArray, units: Units) -> Why:
+        later = served_later(market, product, units.lost, outcome, solution.started, lots)
+        return why_of(market, outcome, product, units, later, one)
 
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, replace(solution, prices=told), outcome, cheapest),
-        gaps=_gaps(market, outcome, demand, why, found),
+        gaps=_gaps(market, served.units, demand, why, found),
         deliveries=_deliveries(market, found),
         flow=flow(market, solution, outcome, lots),
         hours=hours(market, solution, outcome, lots),
@@ -324,8 +314,8 @@ def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start
             "recipe": named("recipe"),
             "offer": named("offer"),
             "line": told([None if w.line in market.places.shared else w.line for w in facts]),
-            "start": _dates(first_day),
-            "due": _dates(first_day + lead_days),
+            "start": dates(first_day),
+            "due": dates(first_day + lead_days),
             "units": started * yields,
             "started_units": started,
             "cost_per_unit": (market.ways.cost[way] + parts) / yields,
@@ -351,11 +341,6 @@ def _substitutions(market: Market, solution: Solution) -> pa.Table:
     return pa.table(
         [pa.array(c, f.type) for c, f in zip(columns, SUBSTITUTIONS_SCHEMA, strict=True)], SUBSTITUTIONS_SCHEMA
     )
-
-
-def _dates(days: IntArray) -> pa.Array:
-    """Days since 1970-01-01 as dates."""
-    return pa.array(days.astype(np.int32)).cast(pa.date32())
 
 
 def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: FloatArray) -> pa.Table:
@@ -411,7 +396,7 @@ def _price_rows(
         {
             "what": pa.repeat(what, len(name)),
             "name": pa.array(names, pa.string()).take(pa.array(name)),
-            "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
+            "bucket": dates(day_numbers(market.bucket_starts)[bucket]),
             "price": pa.array(price, from_pandas=True),
             "unit": pa.repeat("hour" if what == "line" else "unit", len(name)),
             "used": used,
@@ -456,17 +441,17 @@ def _by_product(market: Market, units: Units) -> tuple[IntArray, Units]:
 
 def _gaps(
     market: Market,
-    outcome: Outcome,
+    by_class: Units,
     demand: Forecast,
-    why: Callable[[IntArray, Units], tuple[Binding, Kept, Later]],
+    why: Callable[[IntArray, Units], Why],
     found: Delivered | None,
 ) -> pa.Table:
-    """Units by product, market and bucket.
+    """Units by product, market and bucket. by_class: (demanded, bucket).
 
     Requests that are known one by one count where they are; of the rest, as expected, what markets share is split by
     what each asks for.
     """
-    demanded, units = _by_product(market, units_of(market, outcome))
+    demanded, units = _by_product(market, by_class)
     buckets, days_of = market.buckets, day_numbers(market.bucket_starts)
     named = _named(market, demanded, demand, found)
     of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
@@ -477,35 +462,18 @@ def _gaps(
         rest = _less(units, known, of)
         expected = np.maximum(_expected(units, demand, of, item) - known.asked, 0.0)
         own = _added(_split(rest, of, expected), known)
-    blamed = _to_blame(market, outcome, demanded, units)
-    late = blamed.late
-    binding, lying, could = why(demanded, blamed)
-    days = _days_more(market, blamed, could.bucket)
-    at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
+    why_short = why(demanded, units)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
     bucket, name = row % buckets, pa.array(row // buckets)
     cell = of[row // buckets], bucket
-    place, flat = cell[0] * buckets + bucket, own.map(lambda amount: amount.ravel()[row])
+    flat = own.map(lambda amount: amount.ravel()[row])
     products = pa.array([product_of(market, market.products.names[demanded[d]]) for d in of], pa.string())
-    is_dear = could.dearer[cell] & (flat.lost > NOTHING)
-    # What is lost because it is dear waits for nothing.
-    missing, start = flat.late + np.where(is_dear, 0.0, flat.lost), binding.bucket[cell]
-    start = np.where(is_dear & (flat.late <= NOTHING), bucket, start)
-    of_all = (units.late + np.where(could.dearer, 0.0, units.lost))[cell]
-    share = missing / np.where(of_all > 0, of_all, 1.0)
-    needed = binding.needed[cell] * share
-    whom = lying.whom.take(pa.array(place, mask=(missing <= NOTHING) | at_once[cell]))
-    is_needed = (needed > 0) & (missing > NOTHING)
-    no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell]
-    first = _soonest(market, demanded[cell[0]], no_time)
-    no_time &= np.array([one is not None for one in first], dtype=bool)
-    starts = np.array([-1 if one is None else one.start for one in first], dtype=np.int64)
     return pa.table(
         {
             "product": products.take(name),
             "market": pa.array([name for _, name, _ in named], pa.string()).take(name),
-            "bucket": _dates(days_of[bucket]),
+            "bucket": dates(days_of[bucket]),
             "demand_units": flat.asked,
             "on_time_units": flat.on_time,
             "late_units": flat.late,
@@ -513,20 +481,8 @@ def _gaps(
             "refused_units": flat.refused,
             "served_units": flat.served,
             "waiting_units": flat.waiting,
-            "binding": binding.name.take(pa.array(place)),
-            "binding_price": pa.array(binding.price[cell], from_pandas=True),
-            "binding_bucket": _when(market, start >= 0, start),
-            "needed_amount": pa.array(needed, mask=~is_needed),
-            "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
-            "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
-            "kept_units": pa.array(share * lying.units[cell], mask=(lying.units[cell] <= 0) | (missing <= NOTHING)),
-            "kept_for": whom,
-            "soonest_start": _when(market, no_time & (starts > 0), starts),
-            "soonest_days": pa.array([None if one is None else one.days for one in first], pa.int64()),
-            "soonest_through": pa.array([None if one is None else one.named for one in first], pa.string()),
-            "short_too": binding.beside.take(pa.array(place, mask=missing <= NOTHING)),
-            "lost_dearer": is_dear,
-            "fenced_until": _fenced(market, demanded, binding, cell, no_time, missing),
+            "was_due_units": flat.late * why_short.was_due[cell],
+            **cause_columns(market, demanded, why_short, cell, flat.late, flat.lost),
         },
         schema=GAPS_SCHEMA,
     )
@@ -543,48 +499,6 @@ def _named(market: Market, demanded: IntArray, demand: Forecast, found: Delivere
         named += [(d, name, -1) for d, name in extra]
     named += [(d, "all", -1) for d in set(range(len(demanded))) - {d for d, *_ in named}]
     return sorted(named)
-
-
-def _soonest(market: Market, product: IntArray, asked: BoolArray) -> list[Soonest | None]:
-    """(row) how its product could be there soonest, of rows that ask for it; None where it cannot be."""
-    found = soonest(market, np.unique(product[asked]).tolist())
-    return [found.get(p) if is_asked else None for p, is_asked in zip(product.tolist(), asked.tolist(), strict=True)]
-
-
-def _fenced(
-    market: Market,
-    demanded: IntArray,
-    binding: Binding,
-    cell: tuple[IntArray, IntArray],
-    no_time: BoolArray,
-    missing: FloatArray,
-) -> pa.Array:
-    """(row) the end of the release fence without which what is short, or the scarce product behind it, could have been
-    there in time. cell: (row) product asked for, and bucket; no_time: (row) no start is left in time; missing: (row)
-    units late or lost."""
-    found: list[date | None] = [None] * len(no_time)
-    if not any(way.fenced_until for way in market.ways.facts):
-        return pa.array(found, pa.date32())
-    at = {name: p for p, name in enumerate(market.products.names)}
-    names = binding.name.to_pylist()
-    for row in np.flatnonzero(missing > NOTHING).tolist():
-        d, t = int(cell[0][row]), int(cell[1][row])
-        thing = int(demanded[d]) if no_time[row] else at.get(names[d * market.buckets + t], -1)
-        if thing >= 0:
-            found[row] = fence_of(market, thing, t if no_time[row] else int(binding.bucket[d, t]))
-    return pa.array(found, pa.date32())
-
-
-def _to_blame(market: Market, outcome: Outcome, demanded: IntArray, units: Units) -> Units:
-    """Units without what was due before and is served at once: it could not come sooner, nothing stands in its way."""
-    soonest, late = np.minimum(market.demand.owed, outcome.served_by[:, 0]), units.late.copy()
-    late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
-    return replace(units, late=late)
-
-
-def _when(market: Market, told: BoolArray, bucket: IntArray) -> pa.Array:
-    """First days of buckets, null where they are not told."""
-    return pc.if_else(pa.array(told), _dates(day_numbers(market.bucket_starts)[bucket]), None)
 
 
 def _expected(units: Units, demand: Forecast, of: IntArray, item: IntArray) -> FloatArray:
@@ -653,23 +567,3 @@ def _less(units: Units, known: Units, of: IntArray) -> Units:
 
 def _added(left: Units, right: Units) -> Units:
     return Units(*(getattr(left, f.name) + getattr(right, f.name) for f in fields(left)))
-
-
-def _days_more(market: Market, units: Units, could: IntArray) -> IntArray:
-    """(product asked for, bucket) days more after which what is late or lost could be served; 0: not within the
-    horizon, or nobody knows.
-
-    What waits: until the plan has served all that was asked for by then. What is turned away: until the orders leave
-    enough to serve it (could: bucket, -1: never).
-    """
-    d, t = np.nonzero(units.late + units.lost > NOTHING)
-    served = np.cumsum(units.served, axis=1)
-    target = (np.cumsum(units.asked, axis=1) - np.cumsum(units.refused, axis=1))[d, t]
-    is_lost, later = units.refused[d, t] > NOTHING, np.full(len(d), -1)
-    for u in range(market.buckets - 1, 0, -1):
-        there = np.where(is_lost, could[d, t] == u, served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
-        later[there & (u > t)] = u
-    starts = day_numbers(market.bucket_starts)
-    days = np.zeros(units.asked.shape, dtype=np.int64)
-    days[d, t] = np.where(later >= 0, starts[np.maximum(later, 0)] - starts[t], 0)
-    return days

@@ -2,28 +2,27 @@
 stands in theirs."""
 
 from collections import defaultdict
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome, service
-from datong.balance.served_later import Later
 from datong.balance.why_unserved import Binding
-from datong.model.flow import IntArray
+from datong.model.flow import BoolArray, IntArray
 
 NOTHING = 1e-6
 
 
 def with_groups(
-    market: Market, demanded: IntArray, outcome: Outcome, binding: Binding, later: Later
-) -> tuple[Binding, Later]:
-    """demanded: (product asked for) its index."""
+    market: Market, demanded: IntArray, outcome: Outcome, binding: Binding, dearer: BoolArray
+) -> tuple[Binding, BoolArray]:
+    """demanded: (product asked for) its index; dearer: (product asked for, bucket) whether what is lost there costs
+    more than it is worth."""
     cells = _cells(market, demanded, outcome)
     names, buckets = binding.name.to_pylist(), market.buckets
     hours, price, bucket = binding.hours.copy(), binding.price.copy(), binding.bucket.copy()
-    needed, dearer, beside = binding.needed.copy(), later.dearer.copy(), binding.beside.to_pylist()
+    needed, dearer, beside = binding.needed.copy(), dearer.copy(), binding.beside.to_pylist()
     changed = False
     for own in cells.values():
         lacking = sorted(cell for cell in set(own) if names[cell[0] * buckets + cell[1]])
@@ -36,9 +35,9 @@ def with_groups(
             hours[cell], price[cell], bucket[cell] = hours[of], price[of], bucket[of]
             needed[cell], dearer[cell], changed = 0.0, False, True
     if not changed:
-        return binding, later
+        return binding, dearer
     told = pa.array(names, pa.string()), pa.array(beside, pa.list_(pa.string()))
-    return Binding(told[0], hours, price, bucket, needed, told[1]), replace(later, dearer=dearer)
+    return Binding(told[0], hours, price, bucket, needed, told[1]), dearer
 
 
 def _cells(market: Market, demanded: IntArray, outcome: Outcome) -> dict[str, list[tuple[int, int]]]:

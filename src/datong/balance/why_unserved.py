@@ -7,7 +7,7 @@ bucket in which they would have to start (`by_orders`).
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from datong.balance.arrays import Market
 from datong.balance.bound import unit_prices
-from datong.balance.evaluate import Outcome, service
+from datong.balance.evaluate import Outcome, Service
 from datong.balance.scarcity import IDLE, LINE, NOTHING, PRODUCT, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
@@ -50,12 +50,19 @@ class Units:
         return Units(*(change(getattr(self, f.name)) for f in fields(self)))
 
 
-def units_of(market: Market, outcome: Outcome) -> Units:
-    """(demanded, bucket)"""
-    told = service(market, outcome)
-    served = np.diff(outcome.served_by, axis=1, prepend=0.0)
-    lost = told.refused + told.never
-    return Units(told.asked, told.on_time, told.late, lost, told.refused, served, outcome.waiting)
+@dataclass(frozen=True, eq=False)
+class Served:
+    """What a plan does, and what of what is due in each bucket it serves."""
+
+    outcome: Outcome
+    told: Service
+
+    @property
+    def units(self) -> Units:
+        """(demanded, bucket)"""
+        told, served = self.told, np.diff(self.outcome.served_by, axis=1, prepend=0.0)
+        lost = told.refused + told.never
+        return Units(told.asked, told.on_time, told.late, lost, told.refused, served, self.outcome.waiting)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,24 +83,28 @@ class Binding:
 
 
 def by_prices(
-    market: Market, demanded: IntArray, units: Units, outcome: Outcome, ways: FloatArray, scarcity: Scarcity
+    market: Market, demanded: IntArray, units: Units, served: Served, ways: FloatArray, scarcity: Scarcity
 ) -> Binding:
     """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
     product there and then; of a component that can be had, what takes most of its own price, and so on down. What
-    is lost behind a release fence could have come later: then of the first bucket in which it would be there.
+    is lost and could not be there in time could have come later: then of the first bucket in which it would be there.
+    Of what is late, what makes it dearer there than in the bucket in which it is served.
     """
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     cheapest = cheapest_ways(market, ways)
     sources = _sources(market, ways, cheapest, scarcity)
     last = _last_there(cheapest)
     there = last[demanded[d], t]
-    latest = _latest(market, demanded, units, outcome)[d, t]
+    latest = _latest(market, demanded, units, served.told)[d, t]
     first = (last[demanded[d]] >= 0).argmax(axis=1)
     waits = (there < 0) & (first > t) & (first <= latest)
     there = np.where(waits, last[demanded[d], first], there)
     d, t, waits, there = d[there >= 0], t[there >= 0], waits[there >= 0], there[there >= 0]
     best = cheapest[demanded[d], there]
-    top, bucket, per_unit = _traced(market, scarcity, sources, best, there - market.ways.lead[best])
+    then = np.where(units.late[d, t] >= units.lost[d, t], _served_in(market, demanded, served)[d, t], -1)
+    other = np.where(then >= 0, last[demanded[d], then] - market.ways.lead[best], -1)
+    other[~market.ways.is_open[best, np.maximum(other, 0)]] = -1
+    top, bucket, per_unit = _traced(market, scarcity, sources, best, there - market.ways.lead[best], other)
     told = ~waits | (top.kind >= 0)
     d, t, bucket, per_unit, top = d[told], t[told], bucket[told], per_unit[told], top.where(told)
     named = zip(top.kind.tolist(), top.thing.tolist(), strict=True)
@@ -113,21 +124,32 @@ def by_prices(
     return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed, alone)
 
 
-def _latest(market: Market, demanded: IntArray, units: Units, outcome: Outcome) -> IntArray:
+def _latest(market: Market, demanded: IntArray, units: Units, told: Service) -> IntArray:
     """(product asked for, bucket) the last bucket of the horizon in which what is lost there would still be taken,
-    where more is lost than late and a release fence closes the start in time; of all else the bucket itself."""
-    told, product = service(market, outcome), market.demand.product
+    where more is lost than late; of all else the bucket itself."""
     lost = told.refused + told.never > NOTHING
     waits = np.zeros((len(market.products), market.buckets), dtype=np.int64)
     np.maximum.at(
-        waits, product, np.where(lost, np.minimum(market.rules.max_lateness.wait, market.buckets)[:, None], 0)
+        waits,
+        market.demand.product,
+        np.where(lost, np.minimum(market.rules.max_lateness.wait, market.buckets)[:, None], 0),
     )
-    latest = np.broadcast_to(np.arange(market.buckets), units.lost.shape).copy()
-    if any(way.fenced_until for way in market.ways.facts):
-        for d, t in zip(*np.nonzero(units.lost > np.maximum(units.late, NOTHING)), strict=True):
-            if fence_of(market, int(demanded[d]), int(t)) is not None:
-                latest[d, t] = min(int(t + waits[demanded[d], t]), market.buckets - 1)
-    return latest
+    bucket = np.broadcast_to(np.arange(market.buckets), units.lost.shape)
+    last = np.minimum(bucket + waits[demanded], market.buckets - 1)
+    return np.where(units.lost > np.maximum(units.late, NOTHING), last, bucket)
+
+
+def _served_in(market: Market, demanded: IntArray, served: Served) -> IntArray:
+    """(product asked for, bucket) the last bucket in which what is late of it is served; -1: nothing is, or nobody
+    knows."""
+    told, by = served.told, served.outcome.served_by
+    due, bucket = np.cumsum(told.asked - told.refused - told.never, axis=1), np.arange(market.buckets)
+    then = np.full(due.shape, -1, dtype=np.int64)
+    for u in range(market.buckets - 1, 0, -1):
+        then[(told.late > NOTHING) & (bucket < u) & (by[:, u, None] >= due - ALIKE)] = u
+    found = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
+    np.maximum.at(found, market.demand.product, then)
+    return found[demanded]
 
 
 def _last_there(cheapest: IntArray) -> IntArray:
@@ -154,37 +176,46 @@ class _Top:
         return _Top(self.money[told], self.price[told], self.kind[told], self.thing[told])
 
 
-def _top(market: Market, scarcity: Scarcity, way: IntArray, start: IntArray) -> _Top:
-    """Of equals the last by name."""
-    most, price = np.zeros(len(way)), np.zeros(len(way))
+def _top(market: Market, scarcity: Scarcity, way: IntArray, start: IntArray, other: IntArray) -> _Top:
+    """Of equals the last by name. other: (start) another start of the way, above whose price it counts; -1: none."""
+    most, price, money = np.full(len(way), -np.inf), np.zeros(len(way)), np.zeros(len(way))
     kind, thing = np.full(len(way), -1), np.full(len(way), -1)
     names = np.full(len(way), "", dtype=object)
-    for share in scarcity.shares(way, start):
+    shares = scarcity.shares(way, start), scarcity.shares(way, np.maximum(other, 0))
+    for share, then in zip(*shares, strict=True):
+        above = share.money - np.where(other >= 0, then.money, 0.0)
         own = np.full(len(way), "", dtype=object)
-        maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
+        maybe = np.flatnonzero((share.money > 0) & (above >= most))
         own[maybe] = [name_of(market, share.kind, thing) for thing in share.thing[maybe]]
-        more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
-        most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
-        kind[more], thing[more] = share.kind, share.thing[more]
-    return _Top(most, price, kind, thing)
+        more = maybe[(above[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
+        most[more], price[more], names[more] = above[more], share.price[more], own[more]
+        money[more], kind[more], thing[more] = share.money[more], share.kind, share.thing[more]
+    return _Top(money, price, kind, thing)
 
 
 def _traced(
-    market: Market, scarcity: Scarcity, sources: "_Sources", way: IntArray, start: IntArray
+    market: Market, scarcity: Scarcity, sources: "_Sources", way: IntArray, start: IntArray, other: IntArray
 ) -> tuple[_Top, IntArray, FloatArray]:
     """What takes most of the price of ways and starts, behind components too; the bucket in which it is short, and how
-    much of it a good unit takes: (start). Kind and thing are -1 where nothing is scarce."""
+    much of it a good unit takes: (start). Kind and thing are -1 where nothing is scarce. other: of `_top`."""
     count = len(way)
     told = _Top(np.zeros(count), np.zeros(count), np.full(count, -1), np.full(count, -1))
     bucket, per_unit, way, start, at = start.copy(), np.ones(count), way.copy(), start.copy(), np.arange(count)
+    other = other.copy()
     for _ in range(len(market.products)):
-        top = _top(market, scarcity, way[at], start[at])
+        top = _top(market, scarcity, way[at], start[at], other[at])
         at, top = at[top.money > 0], top.where(top.money > 0)
         told.money[at], told.price[at], told.kind[at], told.thing[at] = top.money, top.price, top.kind, top.thing
         bucket[at] = start[at]
         per_unit[at] *= top.money / top.price
         at, part = at[top.kind == PRODUCT], top.thing[top.kind == PRODUCT]
         behind, arrives = sources.way[part, start[at]], sources.bucket[part, start[at]]
+        then = np.maximum(other[at], 0)
+        other[at] = np.where(
+            (other[at] >= 0) & (sources.way[part, then] == behind) & (behind >= 0),
+            sources.bucket[part, then] - market.ways.lead[behind],
+            -1,
+        )
         at, behind, arrives = (a[behind >= 0] for a in (at, behind, arrives))
         if not len(at):
             break
@@ -225,7 +256,8 @@ class _Obstacle:
     """What keeps a way from bringing more.
 
     name: of a line, component or offer, counted in hours or in units; price: money per unit of it; bucket: in which it
-    is short; amount: of it that would do, 0 where more of it alone would not; beside: names of what is short as well.
+    is short; amount: of it that would do, 0 where more of it alone would not; beside: names of what is short as well;
+    too_soon: none of it, or of a component beside it, could be there by then.
     """
 
     name: str
@@ -234,13 +266,18 @@ class _Obstacle:
     bucket: int
     amount: float
     beside: tuple[str, ...] = ()
+    too_soon: bool = False
+
+
+# Instead of an obstacle: what it would take costs more than the units are worth.
+DEAR = _Obstacle("", False, 0.0, -1, 0.0)
 
 
 def by_orders(
     market: Market,
     demanded: IntArray,
     units: Units,
-    outcome: Outcome,
+    served: Served,
     prices: Prices,
     started: FloatArray,
     lots: FloatArray,
@@ -249,12 +286,16 @@ def by_orders(
     whose order before that could grow, and that lacks least: of its line's hours, its components and its limit the one
     that allows the fewest units; of a component, what keeps its own ways from bringing more. Nothing is in the way
     where a way has room for a lot, or where a lot would cost more than the units are worth on time. What is lost
-    behind a release fence could have come later: then of the buckets in which it still waits.
+    could have come later: of the buckets in which it still waits, the one in which least is lacking.
 
     started, lots: (way, bucket) units and orders started.
     """
-    left = _Left(market, outcome, prices, started, lots)
-    worth, latest = _worth_on_time(market, demanded, units, outcome), _latest(market, demanded, units, outcome)
+    left = _Left(market, served.outcome, prices, started, lots)
+    worth, latest = _worth_on_time(market, demanded, units, served), _latest(market, demanded, units, served.told)
+    late_cost = np.full(len(market.products), np.inf)
+    np.minimum.at(late_cost, market.demand.product, market.late_cost)
+    is_lost = np.zeros(len(market.products), dtype=bool)
+    is_lost[market.demand.product[(served.units.lost > NOTHING).any(axis=1)]] = True
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
@@ -263,12 +304,16 @@ def by_orders(
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
         product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
-        found = left.obstacles(product, int(t), missing, saves, come_later=units.lost[d, t] < LEAST_TOLD)
-        found = found or left.while_it_waits(product, range(int(t) + 1, int(latest[d, t]) + 1), missing, saves)
+        come_later = units.lost[d, t] < LEAST_TOLD
+        found = left.obstacles(product, int(t), missing, saves, come_later=come_later, wanted=bool(is_lost[product]))
+        if all(obstacle is not None for obstacle, _, _ in found):
+            each = missing * float(late_cost[product])
+            later = [(u, saves - each * (u - int(t))) for u in range(int(t) + 1, int(latest[d, t]) + 1)]
+            found = [*found, *left.while_it_waits(product, later, missing)]
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
-        buckets[d, t] = start if obstacle is None else obstacle.bucket
+        buckets[d, t] = start if obstacle is None or obstacle is DEAR else obstacle.bucket
         if obstacle is not None:
             cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
             price[d, t], needed[d, t] = obstacle.price, obstacle.amount
@@ -277,33 +322,35 @@ def by_orders(
     return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, together)
 
 
-def _worth_on_time(market: Market, demanded: IntArray, units: Units, outcome: Outcome) -> FloatArray:
+def _worth_on_time(market: Market, demanded: IntArray, units: Units, served: Served) -> FloatArray:
     """(product asked for, bucket) money that the late and lost units due there would save if they came on time: their
     lateness, at the mean time that those of their class wait, and what a lost one costs above being made. units: of
     them, without what could not come sooner."""
-    told, product = service(market, outcome), market.demand.product
+    told, product = served.told, market.demand.product
     late, lost = told.late.sum(axis=1), told.refused + told.never
-    waits = np.maximum(outcome.waiting.sum(axis=1) / np.where(late > NOTHING, late, 1.0), 1.0)
+    waits = np.maximum(served.outcome.waiting.sum(axis=1) / np.where(late > NOTHING, late, 1.0), 1.0)
     plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)[product]
     per_lost = np.maximum(market.lost_cost - plain, 0.0)
     found = []
-    for money in (told.late * (market.late_cost * waits)[:, None], told.late, lost * per_lost[:, None]):
+    for money in (told.late * (market.late_cost * waits)[:, None], told.late, lost * per_lost[:, None], lost):
         by_product = np.zeros((len(market.products), market.buckets))
         np.add.at(by_product, product, money)
         found.append(by_product[demanded])
-    of_late, all_late, of_lost = found
-    return of_late * units.late / np.where(all_late > NOTHING, all_late, 1.0) + of_lost
+    of_late, all_late, of_lost, all_lost = found
+    shares = (of / np.where(total > NOTHING, total, 1.0) for of, total in ((of_late, all_late), (of_lost, all_lost)))
+    return sum(share * own for share, own in zip(shares, (units.late, units.lost), strict=True))
 
 
 _Found = tuple[_Obstacle | None, int, str]
 
 
-def _by_ease(found: _Found) -> tuple[bool, bool, float, str]:
-    """A way that nothing is in the way of first, then the one that lacks one thing only, and least of it."""
+def _by_ease(found: _Found) -> tuple[bool, bool, bool, bool, float, str]:
+    """A way that nothing is in the way of first, then one for which nothing is too soon, then the one that lacks one
+    thing only, and least of it; one that costs too much last."""
     obstacle, _, way = found
     if obstacle is None:
-        return False, False, 0.0, way
-    return True, obstacle.amount <= 0, obstacle.amount, way
+        return False, False, False, False, 0.0, way
+    return True, obstacle is DEAR, obstacle.too_soon, obstacle.amount <= 0, obstacle.amount, way
 
 
 class _Left:
@@ -317,10 +364,25 @@ class _Left:
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
         self.normal = _normal_cost(market)
-        self.known: dict[tuple[int, int, float], _Obstacle | None] = {}
+        self.known: dict[tuple[int, int, float, float], _Obstacle | None] = {}
 
     def ways(self, product: int) -> list[int]:
-        return self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
+        """Ways that bring a product, those besides whose own product it comes too."""
+        own = self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
+        return [*own, *(way for way, of in self.besides if of == product and way not in own)]
+
+    @cached_property
+    def besides(self) -> dict[tuple[int, int], float]:
+        """By way and product that comes besides its own: units of it for a unit started."""
+        rule = self.market.rules.co_products
+        keys = zip(rule.way.tolist(), rule.product.tolist(), strict=True)
+        return dict(zip(keys, rule.units.tolist(), strict=True))
+
+    def _good(self, way: int, product: int, missing: float) -> float:
+        """Good units of a way's own product beside which so many of a product come."""
+        if self.market.ways.product[way] == product:
+            return missing
+        return missing / self.besides[way, product] * float(self.market.ways.yield_share[way])
 
     def obstacles(
         self,
@@ -331,39 +393,56 @@ class _Left:
         above: frozenset[int] = frozenset(),
         *,
         come_later: bool = False,
+        wanted: bool = True,
     ) -> list[_Found]:
         """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name;
         where each would cost more than the units are worth, what keeps the order that brings them late from an earlier
         start, and else nothing. above: products for which it is looked into, in a circle of lanes the same ones again.
-        come_later: a later order brings the units in any case.
+        come_later: a later order brings the units in any case; wanted: somebody would take more of them than there are.
         """
         names = self.market.ways.facts
         starts = self._in_time(product, bucket)
-        paying = [at for at in (*starts, *self._growing(product, bucket)) if self._dearer(*at, bucket, missing) < worth]
+        ready = [(way, start, self._good(way, product, missing)) for way, start in starts]
+        ready += [(way, start, self._good(way, product, missing)) for way, start in self._growing(product, bucket)]
+        paying = []
+        for way, start, good in ready:
+            takes = self._later_smaller(way, start, good) if come_later else None
+            cost = self._dearer(way, start, product, bucket, missing)
+            if takes is not None and not wanted:
+                cost += float(takes[-1] * self.market.ways.yield_share[way] * self.normal[way])
+            if cost < worth:
+                paying.append((way, start, good, takes, worth - self._own_extra(way, start, product, bucket, missing)))
         if not paying:
-            return self._moved(product, bucket, worth) or [(None, start, names[way].name) for way, start in starts]
+            moved = self._moved(product, bucket, worth)
+            return moved or [(DEAR, start, names[way].name) for way, start in starts]
         found: list[_Found] = []
-        for way, start in paying:
-            takes_until = self._next_smaller(way, start, missing) if come_later else None
-            obstacle = self._obstacle(way, start, missing, above | {product}, takes_until)
+        for way, start, good, takes, rest in paying:
+            obstacle = self._obstacle(way, start, good, above | {product}, takes, rest)
             found.append((obstacle, start, names[way].name))
         return found
 
-    def while_it_waits(self, product: int, buckets: range, missing: float, worth: float) -> list[_Found]:
+    def while_it_waits(self, product: int, later: Sequence[tuple[int, float]], missing: float) -> list[_Found]:
         """`obstacles` of all later buckets in which units that are lost would still be taken; none where a way has room
-        in one of them: then they are lost for what it costs to be late."""
-        found = [one for bucket in buckets for one in self.obstacles(product, bucket, missing, worth)]
-        return [] if any(obstacle is None for obstacle, _, _ in found) else found
+        in one of them: then they are lost for what it costs to be late. later: these buckets, and what the units are
+        worth there, less what it costs to be late."""
+        paying = [(bucket, worth) for bucket, worth in later if worth > NOTHING]
+        found = [one for bucket, worth in paying for one in self.obstacles(product, bucket, missing, worth)]
+        is_room = any(obstacle is None for obstacle, _, _ in found)
+        return [] if is_room else [one for one in found if one[0] is not DEAR]
 
-    def _next_smaller(self, way: int, start: int, missing: float) -> int | None:
-        """Buckets after which the next order of the way is as much smaller as a lot for the missing good units is
-        large: from then on that lot takes no components more. None: it cannot be."""
-        after = np.flatnonzero(self.lots[way, start + 1 :])
-        if not len(after):
-            return None
-        facts, buckets = self.market.ways.facts[way], int(after[0]) + 1
-        left = float(self.started[way, start + buckets]) - self._more(way, start, missing)
-        return buckets if abs(left) <= NOTHING or left >= max(facts.min_units, NOTHING) else None
+    def _later_smaller(self, way: int, start: int, missing: float) -> FloatArray:
+        """(bucket, from the start on) units of a lot for the missing good ones that are more than what the plan starts
+        by then: later orders of the way are smaller by as much, none smaller than its smallest lot."""
+        left = self._more(way, start, missing)
+        takes, smallest = np.full(self.market.buckets - start, left), self.market.ways.facts[way].min_units
+        for after in np.flatnonzero(self.lots[way, start + 1 :]).tolist():
+            units = float(self.started[way, start + 1 + after])
+            less = min(left, units)
+            if NOTHING < units - less < smallest:
+                less = max(units - smallest, 0.0)
+            left -= less
+            takes[after + 1 :] -= less
+        return takes
 
     def _moved(self, product: int, bucket: int, worth: float) -> list[_Found]:
         """Of each way that could be there in a bucket and has its next order later: what that order lacks in the hours
@@ -372,15 +451,16 @@ class _Left:
         found: list[_Found] = []
         for way, start in self._in_time(product, bucket):
             after = np.flatnonzero(self.lots[way, start:])
-            if not len(after) or after[0] == 0:
+            if not len(after) or after[0] == 0 or self.market.ways.product[way] != product:
                 continue
             lot, facts = float(self.started[way, start + after[0]]), self.market.ways.facts[way]
             held = lot * facts.yield_share * int(after[0]) * float(self.market.money.holding[product])
             if held + self._overtime(way, start, lot, is_new=True) >= worth:
                 continue
-            hours = [one for _, part, one in self._lacks(way, start, lot, int(after[0])) if part < 0]
-            parts = [one for _, part, one in self._lacks(way, start, lot, int(after[0])) if part >= 0]
-            if hours and not parts:
+            takes = np.where(np.arange(self.market.buckets - start) < after[0], lot, 0.0)
+            lacks = self._lacks(way, start, lot, takes)
+            hours = [one for _, part, one in lacks if part < 0]
+            if hours and len(hours) == len(lacks):
                 found.append((hours[0], start, facts.name))
         return found
 
@@ -418,16 +498,32 @@ class _Left:
                 grown.append((way, int(before[-1])))
         return grown
 
-    def _dearer(self, way: int, start: int, bucket: int, missing: float) -> float:
+    def _dearer(self, way: int, start: int, product: int, bucket: int, missing: float) -> float:
         """Money that a lot for the missing units costs beside its units at their normal cost: its set-up, where no
-        order of the way starts there, holding until the bucket, overtime, and what the way costs above the cheapest."""
-        market, facts = self.market, self.market.ways.facts[way]
-        product = int(market.ways.product[way])
-        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost + self._per_lot_cost(way)
-        early = bucket - int(market.ways.lead[way]) - start
+        order of the way starts there, holding until the bucket, overtime, and what the way costs above the cheapest; of
+        what comes besides another product, what is made of that and lies there, or is not made later."""
+        market = self.market
+        if market.ways.product[way] != product:
+            return self._dearer_besides(way, start, self._good(way, product, missing))
         above = max(self._own_cost(way, start, missing) - float(market.products.plain_cost[product]), 0.0)
+        return self._own_extra(way, start, product, bucket, missing) + missing * above
+
+    def _own_extra(self, way: int, start: int, product: int, bucket: int, missing: float) -> float:
+        """Of `_dearer`, what is not the price of the units: set-up, holding and overtime."""
+        market, facts = self.market, self.market.ways.facts[way]
+        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost + self._per_lot_cost(way)
+        if market.ways.product[way] != product:
+            return setup
+        early = bucket - int(market.ways.lead[way]) - start
         overtime = self._overtime(way, start, self._more(way, start, missing), is_new=bool(self.lots[way, start] == 0))
-        return setup + overtime + missing * (early * float(market.money.holding[product]) + above)
+        return setup + overtime + missing * early * float(market.money.holding[product])
+
+    def _dearer_besides(self, way: int, start: int, good: float) -> float:
+        """Money for so many good units of a way more, of which later orders make as many fewer as they can."""
+        takes, facts = self._later_smaller(way, start, good), self.market.ways.facts[way]
+        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost + self._per_lot_cost(way)
+        own = float(self.market.money.holding[self.market.ways.product[way]]) * float(takes[:-1].sum())
+        return setup + facts.yield_share * (own + float(takes[-1]) * float(self.normal[way]))
 
     def _own_cost(self, way: int, start: int, missing: float) -> float:
         """Money for a good unit of a way that starts then: its components at their normal cost where so many lie there,
@@ -469,10 +565,11 @@ class _Left:
         return math.ceil(wanted / step - NOTHING) * step if step > 0 else wanted
 
     def _lacks(
-        self, way: int, start: int, lot: float, buckets: int | None = None
+        self, way: int, start: int, lot: float, takes: FloatArray | None = None
     ) -> list[tuple[float, int, _Obstacle]]:
         """What a lot finds too little of: units that it allows, the component (-1: none), and how much is short.
-        buckets: after which it takes its components in any case; None: it takes more of them for good."""
+        takes: (bucket, from the start on) units of it that are more than what the plan starts by then; None: all of
+        them, for good."""
         market, facts = self.market, self.market.ways.facts[way]
         found: list[tuple[float, int, _Obstacle]] = []
         for line, each, setup in market.held_by(way):
@@ -490,13 +587,13 @@ class _Left:
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])
             # What is taken now may be missing later: it must be there by the first bucket that is short of it.
-            short = lot * each - self._there(part, start, buckets)
+            short = (lot if takes is None else takes) * each - self._there(part, start)
             lacks = float(short.max())
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
                 found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
         for part, units in market.rules.per_lot.of_way(way) if self.lots[way, start] == 0 else ():
-            short = units - self._there(part, start, buckets)
+            short = units * (1.0 if takes is None else takes > NOTHING) - self._there(part, start)
             if float(short.max()) > NOTHING:
                 first = start + int(np.flatnonzero(short > NOTHING)[0])
                 found.append((0.0, part, self._missing(part, first, float(short.max()))))
@@ -506,11 +603,10 @@ class _Left:
             found.append((room, -1, _Obstacle(facts.name, False, price, start, lot - room)))
         return found
 
-    def _there(self, part: int, start: int, buckets: int | None) -> FloatArray:
+    def _there(self, part: int, start: int) -> FloatArray:
         """(bucket) units of a component from a start on that the orders leave, or would with others of alternatives."""
-        until = slice(start, None if buckets is None else start + buckets)
-        there = self.pool[part, until]
-        return there + self.freed[part][until] if part in self.freed else there
+        there = self.pool[part, start:]
+        return there + self.freed[part][start:] if part in self.freed else there
 
     @cached_property
     def freed(self) -> dict[int, FloatArray]:
@@ -557,13 +653,16 @@ class _Left:
         return _Obstacle(self.market.products.names[part], False, worth, bucket, lacks)
 
     def _obstacle(
-        self, way: int, start: int, missing: float, above: frozenset[int], takes_until: int | None = None
+        self, way: int, start: int, missing: float, above: frozenset[int], takes: FloatArray | None, worth: float
     ) -> _Obstacle | None:
-        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing.
-        takes_until: `buckets` of _lacks."""
+        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing,
+        DEAR: a component that would cost too much. takes: of _lacks; worth: money that components may cost beside their
+        price."""
         short: list[tuple[float, _Obstacle]] = []
-        for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing), takes_until):
-            behind = lack if part < 0 or part in above else self._behind(part, lack, above)
+        for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing), takes):
+            behind = lack if part < 0 or part in above else self._behind(part, lack, above, worth)
+            if behind is DEAR:
+                return DEAR
             if behind is not None:
                 short.append((allowed, behind))
         if not short:
@@ -573,15 +672,16 @@ class _Left:
         alone = same and all(other.amount > 0 for _, other in short)
         names = [name for _, other in sorted(short, key=lambda one: one[0]) for name in (other.name, *other.beside)]
         beside = tuple(name for name in dict.fromkeys(names) if name != worst.name)
-        return replace(worst, amount=sum(other.amount for _, other in short) if alone else 0.0, beside=beside)
+        amount, too_soon = sum(other.amount for _, other in short) if alone else 0.0, any(o.too_soon for _, o in short)
+        return replace(worst, amount=amount, beside=beside, too_soon=too_soon)
 
-    def _behind(self, part: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
+    def _behind(self, part: int, lack: _Obstacle, above: frozenset[int], worth: float) -> _Obstacle | None:
         """What keeps more of a component from being there: what its own ways lack, or, where none could bring it by
         then, the component itself; None where a way has room for it."""
-        key = part, lack.bucket, round(lack.amount, 6)
+        key = part, lack.bucket, round(lack.amount, 6), round(worth, 6)
         if key not in self.known:
-            found = self.obstacles(part, lack.bucket, lack.amount, above=above)
-            self.known[key] = min(found, key=_by_ease)[0] if found else lack
+            found = self.obstacles(part, lack.bucket, lack.amount, worth, above)
+            self.known[key] = min(found, key=_by_ease)[0] if found else replace(lack, too_soon=True)
         return self.known[key]
 
 

@@ -335,21 +335,23 @@ class Clearing:
         lanes also lane, from_site, to_site. 'serve': from which site a market was served that several serve.
     prices: what (line, lane, stock, offer, component), name, bucket, price (money per unit of it; null: not known, of a
         line that is shut or full while nothing is set up on it), unit, used, available.
-    gaps: product, market, bucket; of what is due in the bucket, demand_units = on_time_units + late_units (served in a
-        later bucket) + lost_units (refused_units, or never served within the horizon); served_units in the bucket and
-        waiting_units at its end; binding (name of the scarce thing that stands in the way, or ''), binding_price (what
-        one more unit of it there and then would save, nothing where some lies idle); of what is late or lost also
-        binding_bucket (in which it is short, or the way would start), needed_amount of the scarce thing by which it
-        is short for this, which was not tried, needed_unit, and needed_days later at which it could be served instead
-        (0: it was due before the plan begins, and is served at once); kept_units of them lie there when the bucket ends
-        and are kept for later requests or orders, kept_for: the first of these with their days, or, where no start is
-        left in time and no binding is told, what took units from there until then ('units → product (bucket)'); where
-        no start is left in time, soonest_days in which it is there soonest by lead times, soonest_through what must
-        come before it for that ('i6 → i7'), and soonest_start, the bucket in which the first of these can start, where
-        that is not the plan's first; short_too: what is short beside binding, without which more of that alone would
-        not do; lost_dearer: all that is of what is late alone, and what is lost could come
-        later, at more than it is worth; fenced_until: the end of the release fence without which it, or the binding
-        product, could have been there in time.
+    gaps: product, market, bucket; of what is due in the bucket, demand_units = on_time_units + late_units (served
+        in a later bucket) + lost_units (refused_units, or never served within the horizon); served_units in the
+        bucket and waiting_units at its end; was_due_units: of the late ones, those that were due before the plan
+        begins and are served at once, in whose way nothing stands; binding (name of the scarce thing that stands in
+        the way, or ''), binding_price (what one more unit of it there and then would save, nothing where some lies
+        idle); of what is late or lost also binding_bucket (in which it is short, or the way would start),
+        needed_amount of the scarce thing by which it is short for this, which was not tried, needed_unit, and
+        needed_days later at which it could be served instead (0: it was due before the plan begins, and is served
+        at once); kept_units of them lie there when the bucket ends and are kept for later requests or orders,
+        kept_for: the first of these with their days, or, where no start is left in time and no binding is told,
+        what took units from there until then ('units → product (bucket)'); where no start is left in time,
+        soonest_days in which it is there soonest by lead times, soonest_through what must come before it for that
+        ('i6 → i7'), and soonest_start, the bucket in which the first of these can start, where that is not the plan's
+        first; short_too: what is short beside binding, without which more of that
+        alone would not do; fenced_until: the end of the release fence without which it, or the binding product,
+        could have been there in time; lost_binding and so on: the same of what is lost, where something else stands
+        in its way than in that of what is late (null where not: then all of it is told of both).
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
     flow, hours, money: the plan's books in units, hours and money (balance/cost_and_flow_tables.py).

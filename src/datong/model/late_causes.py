@@ -11,14 +11,18 @@ from datong.model.words import Message, message
 LateCause = Literal["kept", "sent", "scarce", "was_due", "no_time", "dearer"]
 
 
+# What begins the names of columns that tell the cause of what is lost, where what is late has another one.
+LOST = "lost_"
+
+
 def cause_of(row: Mapping[str, Any]) -> tuple[LateCause, str]:
     """What stands in the way of what is late or lost in a row of `gaps`, and the scarce thing, '' where it is none."""
+    if row["needed_days"] == 0:
+        return "was_due", ""
     if row["kept_for"]:
         return ("kept", row["binding"]) if row["binding"] else ("sent", "")
     if row["binding"]:
         return "scarce", row["binding"]
-    if row["needed_days"] == 0:
-        return "was_due", ""
     return ("no_time" if row["binding_bucket"] is None else "dearer"), ""
 
 

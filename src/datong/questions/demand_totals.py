@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.model.errors import Refused
-from datong.model.late_causes import lacks
+from datong.model.late_causes import LOST, lacks
 from datong.model.words import message
 
 Row = dict[str, Any]
@@ -16,6 +16,8 @@ Row = dict[str, Any]
 GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
 # Fewer units than these are no gap: of expected demand, of which each product and time has a little; and in all.
 LEAST_SHORT, ANY_SHORT = 0.5, 0.005
+# Units below this are rounding.
+LEAST_APART = 1e-6
 # What parts names in one text.
 BETWEEN = "\0"
 
@@ -79,34 +81,59 @@ def lacking_of_run(tables: Mapping[str, pa.Table]) -> dict[str, str]:
 
 
 def by_cause(gaps: pa.Table) -> pa.Table:
-    """The table `gaps` with rows of their own for what is lost because it costs more than it is worth, where something
-    else stands in the way of what is late; an earlier version did not tell them apart."""
-    if "lost_dearer" not in gaps.column_names:
+    """The table `gaps` with a row of its own for what is lost where that has another cause than what is late
+    (`lost_binding` ...), without the columns of that; and one for what was due before the plan begins and is served at
+    once, beside anything else. An earlier version did not tell these apart."""
+    if f"{LOST}binding" not in gaps.column_names:
         return gaps
-    apart = pc.and_(pc.fill_null(gaps["lost_dearer"], False), pc.greater(gaps["late_units"], 0.0))
+    gaps = _was_due_apart(gaps)
+    apart = pc.and_(pc.is_valid(gaps[f"{LOST}binding"]), pc.greater(gaps["late_units"], 0.0))
+    both = gaps.filter(apart)
+    whole = gaps.select([name for name in gaps.column_names if not name.startswith(LOST) or name == "lost_units"])
+    if not both.num_rows:
+        return whole
+    nothing = pa.repeat(pa.scalar(0.0), both.num_rows)
+    late = _with(both.select(whole.column_names), {"lost_units": nothing, "refused_units": nothing})
+    lost = _with(
+        both.select(whole.column_names),
+        dict.fromkeys(("demand_units", "on_time_units", "late_units", *_HAPPENS), nothing) | causes_of_lost(both),
+    )
+    return pa.concat_tables([whole.filter(pc.invert(apart)), late, lost])
+
+
+def _was_due_apart(gaps: pa.Table) -> pa.Table:
+    was_due = gaps["was_due_units"]
+    rest = pc.subtract(pc.add(gaps["late_units"], gaps["lost_units"]), was_due)
+    apart = pc.and_(pc.greater(was_due, 0.0), pc.greater(rest, LEAST_APART))
     both = gaps.filter(apart)
     if not both.num_rows:
         return gaps
     nothing = pa.repeat(pa.scalar(0.0), both.num_rows)
-    late = _with(both, {"lost_units": nothing, "refused_units": nothing})
-    dear = _with(both, dict.fromkeys(("demand_units", "on_time_units", "late_units", *_HAPPENS), nothing))
-    return pa.concat_tables([gaps.filter(pc.invert(apart)), late, dearer_rows(dear)])
+    others = _with(
+        both, {"late_units": pc.subtract(both["late_units"], both["was_due_units"]), "was_due_units": nothing}
+    )
+    none = {name: pa.nulls(both.num_rows, both[name].type) for name in both.column_names if _tells_why(name)}
+    none |= {"binding": pa.repeat(pa.scalar(""), both.num_rows), "needed_days": pa.repeat(pa.scalar(0), both.num_rows)}
+    units = ("demand_units", "on_time_units", "lost_units", "refused_units", *_HAPPENS)
+    own = _with(both, none | dict.fromkeys(units, nothing) | {"late_units": both["was_due_units"]})
+    return pa.concat_tables([gaps.filter(pc.invert(apart)), others, own])
 
 
+def _tells_why(column: str) -> bool:
+    return column in _WHY or column.removeprefix(LOST) in _WHY
+
+
+# Columns of `gaps` that tell a cause, but for its price.
+_WHY = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_units", "kept_for")
+_WHY += ("soonest_start", "soonest_days", "soonest_through", "short_too", "fenced_until")
 # Of a row of gaps: what happens in its bucket, whenever it was due.
 _HAPPENS = ("served_units", "waiting_units")
-# What tells of a cause, of which nothing is to be told.
-_TOLD = (
-    *("needed_amount", "needed_unit", "kept_units", "kept_for"),
-    *("soonest_start", "soonest_days", "soonest_through", "short_too"),
-)
 
 
-def dearer_rows(rows: pa.Table) -> pa.Table:
-    """Rows of `gaps`, or of what is late, as of units that cost more than they are worth."""
-    bucket = rows["bucket"] if "bucket" in rows.column_names else rows["due_in"]
-    empty = {name: pa.nulls(rows.num_rows, rows[name].type) for name in _TOLD if name in rows.column_names}
-    return _with(rows, {"binding": pa.repeat(pa.scalar(""), rows.num_rows), "binding_bucket": bucket} | empty)
+def causes_of_lost(gaps: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """By column that tells a cause, that of what is lost. gaps: rows in which it is another one."""
+    names = [name for name in gaps.column_names if name.startswith(LOST) and name != "lost_units"]
+    return {name.removeprefix(LOST): gaps[name] for name in names}
 
 
 def _with(rows: pa.Table, columns: Mapping[str, Any]) -> pa.Table:

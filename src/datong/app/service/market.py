@@ -16,6 +16,7 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.ledger.row_checks import nearest_hint
 from datong.model.errors import NotFound, Refused
+from datong.model.late_causes import LOST
 from datong.model.words import message
 from datong.questions.demand_totals import ANY_SHORT, LEAST_SHORT, lacking_of_run, short_by_cause
 
@@ -140,7 +141,8 @@ def lost(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa:
     """Demand that is late or lost in the last run, a line for each product, market and bucket of at least half a unit:
     cell (the key), product, name, base_unit, market, bucket, demand_units, late_units, lost_units, and what stands in
     the way: binding, its price and bucket, how much more of it (needed_amount, in needed_unit) or how many days later;
-    lacks: the product that is held back, where it waits for one. is_expected: demand is not given.
+    lost_binding ...: of what is lost where that has another cause; lacks: the product that is held back, where it waits
+    for one. is_expected: demand is not given.
 
     Raises NotFound where there is no run.
     """
@@ -158,6 +160,7 @@ def _lost(chain: Chain) -> pa.Table:
     named = {name: pa.array(column, pa.string()).take(at) for name, column in names.items()}
     lacked = pa.array([lacks.get(product) for product in products.to_pylist()], pa.string()).take(at)
     keys = [rows[name].cast(pa.string()) for name in ("product", "market", "bucket")]
+    causes = [f"{of}{name}" for of in ("", LOST) for name in (*_CAUSE, *_SOONEST)]
     return pa.table(
         {
             "cell": pc.binary_join_element_wise(*keys, "|"),
@@ -166,7 +169,7 @@ def _lost(chain: Chain) -> pa.Table:
             "market": rows["market"],
             "bucket": rows["bucket"],
             **{name: rows[name] for name in ("demand_units", "late_units", "lost_units")},
-            **{name: rows[name] for name in (*_CAUSE, *_SOONEST) if name in rows.column_names},
+            **{name: rows[name] for name in causes if name in rows.column_names},
             "lacks": lacked,
             "is_expected": pa.repeat(pa.scalar(_is_expected(run.tables)), rows.num_rows),
         }
@@ -190,10 +193,11 @@ def in_the_way(served: Served, who: Who) -> tuple[Lost, ...]:
     """All units that are late or lost, by what stands in their way, the most first. Raises NotFound where there is no
     run."""
     who.require(Permission.SEE_PLAN)
-    return served.chain_thread.kept("market.in_the_way", lambda chain: _in_the_way(read_last_run(chain, READ).tables))
+    return served.chain_thread.kept("market.in_the_way", lambda chain: in_the_way_of(read_last_run(chain, READ).tables))
 
 
-def _in_the_way(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
+def in_the_way_of(tables: Mapping[str, pa.Table]) -> tuple[Lost, ...]:
+    """`in_the_way` of the tables READ of a run."""
     rows = [row for row in short_by_cause(tables, lacking_of_run(tables)) if row["units"] >= ANY_SHORT]
     rows.sort(key=lambda row: -row["units"])
     expected = _is_expected(tables)

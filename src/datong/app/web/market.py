@@ -40,7 +40,7 @@ from datong.app.wording.late import cause_words as late_words
 from datong.app.wording.names import Names
 from datong.app.wording.quotes import quote_lines, waits_lines
 from datong.model.errors import NotFound
-from datong.model.late_causes import short_together
+from datong.model.late_causes import LOST, short_together
 
 PATH = "/planner/market"
 # Lines of the heat map, rows of lost demand that are shown at once, and scarce things.
@@ -229,8 +229,14 @@ def _lost_line(visit: Visit, row: Mapping[str, Any], names: Names) -> list[Any]:
 
 
 def takes_words(visit: Visit, row: Mapping[str, Any], names: Names) -> str:
-    """What would serve a gap: more of what is short, or days more; else why nothing would, as the page Today says
-    it."""
+    """What would serve a gap: more of what is short, or days more; else why nothing would, as the page Today says it;
+    of what is late and what is lost apart, where they have causes of their own."""
+    if row.get(f"{LOST}binding") is not None and row["late_units"] > 0:
+        shared = {name: value for name, value in row.items() if not name.startswith(LOST)}
+        own = {name.removeprefix(LOST): row[name] for name in row if name.startswith(LOST) and name != "lost_units"}
+        parts = {"late": shared, "lost": {**shared, **own}}
+        told = {name: takes_words(visit, part, names) for name, part in parts.items()}
+        return visit.say("web_market.takes_each", **told)
     days = row["needed_days"]
     later = "" if not days else visit.say("web_market.takes_days", days=figures.number(days))
     lacks = {} if row["lacks"] is None else {row["product"]: row["lacks"]}

@@ -14,7 +14,7 @@ from datong.app.wording.report_inputs import ReportInputs
 from datong.model.late_causes import LateCause, cause_of, no_time_words, short_together
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.questions.demand_totals import LEAST_SHORT, dearer_rows
+from datong.questions.demand_totals import LEAST_SHORT, causes_of_lost
 
 Row = dict[str, Any]
 
@@ -84,17 +84,36 @@ def late_rows(inputs: ReportInputs) -> pa.Table:
     at = pc.index_in(_cells(rows["product"], rows["market"], rows["due_in"]), cells)
     missing = [LATE_SCHEMA.field(name) for name in _CAUSE if name not in short.column_names]
     short = _with(short, {field.name: pa.nulls(short.num_rows, field.type) for field in missing})
-    dear = short["lost_dearer"] if "lost_dearer" in short.column_names else pa.repeat(pa.scalar(False), short.num_rows)
     rows = _with(rows, {name: short[name].take(at) for name in _CAUSE} | {"product_name": _names(inputs, rows)})
-    is_dear = pc.and_(pc.not_equal(rows["service"], "late"), pc.fill_null(dear.take(at), False))
-    rows = pa.concat_tables([rows.filter(pc.invert(is_dear)), dearer_rows(rows.filter(is_dear))])
+    rows = _with_causes_of_lost(rows, short, at)
     # Of what is served in a bucket the days are those until then; else of what is lost there, if anything is.
     days = pc.days_between(rows["due_in"], rows["served_in"])
     rows = _with(rows, {"needed_days": pc.coalesce(days, rows["needed_days"])}).select(LATE_SCHEMA.names)
-    rows = rows.cast(LATE_SCHEMA).take(_by_day(rows))
+    rows = _nothing_where_it_was_due(rows.cast(LATE_SCHEMA))
+    rows = rows.take(_by_day(rows))
     none = dict.fromkeys(LATE_SCHEMA.names)
     rest = [none | {"units": units, "service": kind} for kind, units in small.items() if units > NOTHING]
     return pa.concat_tables([rows, pa.Table.from_pylist(rest, LATE_SCHEMA)]).combine_chunks()
+
+
+def _nothing_where_it_was_due(rows: pa.Table) -> pa.Table:
+    """The rows, in LATE_SCHEMA, without a scarce thing in the way of what was due before the plan begins and is served
+    at once: it could not come sooner."""
+    at_once = pc.fill_null(pc.equal(rows["needed_days"], 0), False)
+    own = rows.filter(at_once)
+    none = {name: pa.nulls(own.num_rows, own[name].type) for name in _CAUSE if name not in ("needed_days", "binding")}
+    own = _with(own, none | {"binding": pa.repeat("", own.num_rows)}).select(LATE_SCHEMA.names).cast(LATE_SCHEMA)
+    return pa.concat_tables([rows.filter(pc.invert(at_once)), own])
+
+
+def _with_causes_of_lost(rows: pa.Table, short: pa.Table, at: pa.Array) -> pa.Table:
+    """The rows, what is lost with its own cause where it has one. at: the row of `short`, of `gaps`, of each."""
+    own = {name: column.take(at) for name, column in causes_of_lost(short).items() if name in _CAUSE}
+    if not own:
+        return rows
+    is_own = pc.and_(pc.not_equal(rows["service"], "late"), pc.is_valid(own["binding"]))
+    lost = _with(rows.filter(is_own), {name: column.filter(is_own) for name, column in own.items()})
+    return pa.concat_tables([rows.filter(pc.invert(is_own)), lost.select(rows.column_names)])
 
 
 def by_day_rows(inputs: ReportInputs) -> pa.Table:

@@ -21,6 +21,7 @@ from datong.questions.demand_totals import (
     BETWEEN,
     LEAST_SHORT,
     after_day_units,
+    by_cause,
     short_by_cause,
     together,
 )
@@ -260,7 +261,7 @@ def _in_the_way(view: RunView) -> str:
     if view.demand["late_units"] + view.demand["lost_units"] < ANY_SHORT:
         return _fullest(view)
     gaps = view.inputs.tables["gaps"]
-    gaps = gaps.filter(pc.invert(pc.is_in(gaps["product"], pa.array(list(view.lacks), pa.string()))))
+    gaps = by_cause(gaps.filter(pc.invert(pc.is_in(gaps["product"], pa.array(list(view.lacks), pa.string())))))
     found = short_by_cause(view.inputs.tables, view.lacks)
     told = sorted((f for f in found if f["units"] >= ANY_SHORT), key=lambda f: -f["units"])[:NAMED]
     if not told:
@@ -299,8 +300,7 @@ def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     told = pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["binding_bucket"]))
     told = pc.and_(told, pc.equal(together(gaps), BETWEEN.join(found["beside"])))
     rows = gaps.filter(pc.and_(told, pc.is_null(gaps["kept_for"])))
-    order = [("binding_bucket", "ascending"), ("needed_amount", "descending")]
-    first = rows.sort_by(order).slice(0, 1).to_pylist()
+    first = rows.filter(pc.equal(rows["binding_bucket"], pc.min(rows["binding_bucket"]))).to_pylist()
     if not first:
         return view.say("week.binding", **what)
     when = view.when(first[0]["binding_bucket"])
@@ -308,7 +308,8 @@ def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
         what["name"] = view.names.thing(found["binding"], found["unit"])
         beside = both_words([view.names.called(one) for one in found["beside"]], view.language)
         return view.say("week.binding_both", **what, beside=beside, when=when)
-    if first[0]["needed_amount"] is None:
+    # What several lack there may be more, or less, than the sum of what each of them lacks.
+    if len(first) > 1 or first[0]["needed_amount"] is None:
         return view.say("week.binding_when", **what, when=when)
     amount = figures.fitting(first[0]["needed_amount"])
     key = "week.binding_hours" if first[0]["needed_unit"] == "hour" else "week.binding_units"
