@@ -24,7 +24,10 @@ KINDS = {
     "report.gap.sent": "sent",
     **{
         f"report.gap.{key}": "no_time"
-        for key in ("no_time_days", "no_time_start", "no_time_at_once", "fenced", "fenced_at_once")
+        for key in (
+            *("no_time_days", "no_time_start", "no_time_at_once", "fenced", "fenced_at_once"),
+            *("no_time_through", "no_time_start_through"),
+        )
     },
     "report.gap.no_binding": "dearer",
     "plan.why_late.was_due": "was_due",
