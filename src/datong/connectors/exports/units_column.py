@@ -102,9 +102,10 @@ def _of_pieces(export: Export, found: str) -> str | None:
     known = {plain(word) for word in header_words()["per_case"]}
     taken = {c.column for c in export.choice.columns if c.field != "amount"}
     free = [n for n in export.columns if n not in taken]
+    holding = [n for n in free if plain(n) in known]
     own = read_numbers(export.columns[found]).values(".")
-    read = {n: read_numbers(export.columns[n]).values(".") for n in free}
-    for per in [n for n in free if plain(n) in known]:
+    read = {n: read_numbers(export.columns[n]).values(".") for n in (free if holding else ())}
+    for per in holding:
         pieces = own * read[per]
         there = ~np.isnan(pieces) & (own != 0)
         if not (read[per][there] > 1).any() or any(_are_alike(v * read[per], own, there) for v in read.values()):
