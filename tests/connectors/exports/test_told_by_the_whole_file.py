@@ -212,13 +212,26 @@ def test_sums_of_days_in_the_languages_of_shops(word: str, tmp_path: Path) -> No
     assert (asked(reading), reading.sold) == ([], 100)
 
 
-@pytest.mark.parametrize("word", ["Consigne", "Statiegeld", "Pant", "Kaucja", "Cauzione", "レジ袋"])
+@pytest.mark.parametrize("word", ["Consigne", "Statiegeld", "Bottle deposit", "Kaucja", "Cauzione", "保証金"])
 def test_deposits_and_bags_are_no_goods(word: str, tmp_path: Path) -> None:
     rows = [
         f"2026-03-{i % 28 + 1:02},{'' if i % 5 == 2 else 'KA'},{word if i % 5 == 2 else 'Mug'},2" for i in range(40)
     ]
     reading = read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows])
     assert (asked(reading), reading.sold) == ([], 64)
+
+
+@pytest.mark.parametrize("word", ["Pant", "Cargo pant", "Caution tape", "Depósito", "レジ袋"])
+def test_goods_that_only_sound_like_a_deposit_stay(word: str, tmp_path: Path) -> None:
+    rows = [
+        f"2026-03-{i % 28 + 1:02},{'' if i % 5 == 2 else 'KA'},{word if i % 5 == 2 else 'Mug'},2" for i in range(40)
+    ]
+    assert read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows]).sold == 80
+
+
+@pytest.mark.parametrize("state", ["교환완료", "반송완료", "換貨完了"])
+def test_an_exchange_or_a_parcel_sent_back_that_is_done_is_no_sale(state: str) -> None:
+    assert marks_of(state) is None or not marks_of(state) <= {"sold", "shipped"}
 
 
 @pytest.mark.parametrize("month", ["Oca 26,Şub 26,Nis 26,Ağu 26", "led 26,úno 26,čvn 26,čvc 26"])
