@@ -212,7 +212,7 @@ def test_sums_of_days_in_the_languages_of_shops(word: str, tmp_path: Path) -> No
     assert (asked(reading), reading.sold) == ([], 100)
 
 
-@pytest.mark.parametrize("word", ["Consigne", "Statiegeld", "Pant", "Kaucja", "Cauzione", "レジ袋"])
+@pytest.mark.parametrize("word", ["Consigne", "Statiegeld", "Bottle deposit", "Kaucja", "Cauzione", "保証金"])
 def test_deposits_and_bags_are_no_goods(word: str, tmp_path: Path) -> None:
     rows = [
         f"2026-03-{i % 28 + 1:02},{'' if i % 5 == 2 else 'KA'},{word if i % 5 == 2 else 'Mug'},2" for i in range(40)
@@ -221,7 +221,36 @@ def test_deposits_and_bags_are_no_goods(word: str, tmp_path: Path) -> None:
     assert (asked(reading), reading.sold) == ([], 64)
 
 
+@pytest.mark.parametrize("word", ["Pant", "Cargo pant", "Caution tape", "Depósito", "レジ袋"])
+def test_goods_that_only_sound_like_a_deposit_stay(word: str, tmp_path: Path) -> None:
+    rows = [
+        f"2026-03-{i % 28 + 1:02},{'' if i % 5 == 2 else 'KA'},{word if i % 5 == 2 else 'Mug'},2" for i in range(40)
+    ]
+    assert read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows]).sold == 80
+
+
+@pytest.mark.parametrize("state", ["교환완료", "반송완료", "換貨完了"])
+def test_an_exchange_or_a_parcel_sent_back_that_is_done_is_no_sale(state: str) -> None:
+    assert marks_of(state) is None or not marks_of(state) <= {"sold", "shipped"}
+
+
 @pytest.mark.parametrize("month", ["Oca 26,Şub 26,Nis 26,Ağu 26", "led 26,úno 26,čvn 26,čvc 26"])
 def test_months_of_turkish_and_czech_lists(month: str, tmp_path: Path) -> None:
     reading = read(tmp_path / "list.csv", [f"SKU,{month}", "KA,1,2,3,4", "KB,1,2,3,4"])
     assert (asked(reading), reading.sold) == ([], 20)
+
+
+@pytest.mark.parametrize(("back", "keys"), [("0,25", ["other_units:Zwroty"]), ("9,75", [])])
+def test_parts_of_a_unit_under_a_word_for_a_return_are_asked_about(back: str, keys: list[str], tmp_path: Path) -> None:
+    """They may be kilograms or money; where one is above its units, they are no units."""
+    rows = [f"2026-03-{i % 28 + 1:02};KA;{i % 3 + 2},75;{back if i % 7 == 3 else '0'};4,20" for i in range(42)]
+    reading = read(tmp_path / "list.csv", ["Data;Indeks;Ilość;Zwroty;Cena", *rows])
+    assert asked(reading) == keys
+
+
+@pytest.mark.parametrize("text", ["2026{m:03}", "P{m:02} 2026"])
+def test_a_list_whose_dates_cannot_be_read_is_none_of_one_day(text: str, tmp_path: Path) -> None:
+    rows = [f"{text.format(m=m)};KA;{m}0" for m in range(1, 9)]
+    reading = read(tmp_path / "list.csv", ["Periode;Material;Menge", *rows])
+    assert (asked(reading), reading.missing) == ([], ("date",))
+    assert [f.code for f in reading.findings] in (["unread_dates"], ["no_date"])

@@ -1,13 +1,12 @@
 """A column that no word explains, and that may say how many of a row's units came back or were cancelled: whole numbers
-that are mostly 0 and never above the units. It is asked about, never dropped in silence."""
+that are mostly 0 and never above the units, or any such numbers under a word for a return. It is asked about, never
+dropped in silence."""
 
 import re
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from datong.connectors.exports.columns import FIELDS, header_score, is_number_of, may_be_units
+from datong.connectors.exports.columns import FIELDS, header_score, is_number_of, may_be_units, says_return
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
 from datong.connectors.exports.price_units_amount import samples_of
@@ -35,7 +34,7 @@ def ask_for_other_units(export: Export, units_column: str | None) -> None:
         if counts is None or (counts > np.nan_to_num(units)).any():
             continue
         some = counts > 0
-        if not _LEAST_ROWS <= some.sum() <= _MOST_ROWS * len(counts) or counts.max() <= 1:
+        if not _LEAST_ROWS <= some.sum() <= _MOST_ROWS * len(counts) or (counts.max() <= 1 and not says_return(name)):
             continue
         of = f"{counts.sum():,.10g}"
         options = tuple(
@@ -51,12 +50,17 @@ def ask_for_other_units(export: Export, units_column: str | None) -> None:
 
 
 def _counts(export: Export, name: str) -> np.ndarray | None:
-    """(row,) whole numbers without their signs, 0 for empty cells; None where something else stands in the column."""
-    text = export.columns[name].text
-    if text.null_count == len(text) or not all(_COUNT.fullmatch(t) for t in text.unique().drop_null().to_pylist()):
+    """(row,) whole numbers without their signs, or any under a word for a return, 0 for empty cells; None where
+    something else stands in the column."""
+    cells = export.columns[name]
+    if not cells.filled.any():
         return None
-    digits = pc.replace_substring_regex(text, r"[.,]0+|\D", "")
-    return pc.cast(pc.fill_null(digits, "0"), pa.int64()).to_numpy(zero_copy_only=False)
+    if not says_return(name) and not all(_COUNT.fullmatch(t) for t in cells.text.unique().drop_null().to_pylist()):
+        return None
+    column = read_numbers(cells)
+    if column.unread.any() or column.money:
+        return None
+    return np.nan_to_num(np.fmin(*(np.abs(column.values(mark)) for mark in DECIMAL_SIGNS)))
 
 
 def _is_something_else(header: str) -> bool:
@@ -64,4 +68,9 @@ def _is_something_else(header: str) -> bool:
     if _SIZE.fullmatch(header):  # of clothes, of which the units are the sum
         return True
     named = any(header_score(field, header) >= 0.5 for field in (*FIELDS, "state", "kind"))
-    return named or not may_be_units(header) or is_number_of(header) or plain(header) in words("lists", "pictures")
+    return (
+        named
+        or not (may_be_units(header) or says_return(header))
+        or is_number_of(header)
+        or plain(header) in words("lists", "pictures")
+    )

@@ -26,6 +26,7 @@ from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
 _MOSTLY = 0.5
+_MOST_NAMED = 6  # columns in the name of their sum
 _LEAST_PARTS = 3  # columns of counts that may be added up
 _NEARLY_ALL = 0.95  # of the rows in which one column is the product of two others
 _CLEARLY = 0.75  # of a header's words
@@ -89,7 +90,7 @@ def _with_all_together(export: Export, spare: Sequence[str]) -> tuple[str, ...]:
     if len(parts) < _LEAST_PARTS or not set(spare) <= set(parts):
         return ()
     total = np.sum([whole[n] for n in parts], axis=0)
-    made = " + ".join(parts)
+    made = " + ".join(parts if len(parts) <= _MOST_NAMED else (*parts[:2], "…", parts[-1]))
     export.columns[made] = Cells(pa.array([f"{v:.10g}" if v else None for v in total], pa.string()))
     return (made,)
 
@@ -101,9 +102,10 @@ def _of_pieces(export: Export, found: str) -> str | None:
     known = {plain(word) for word in header_words()["per_case"]}
     taken = {c.column for c in export.choice.columns if c.field != "amount"}
     free = [n for n in export.columns if n not in taken]
+    holding = [n for n in free if plain(n) in known]
     own = read_numbers(export.columns[found]).values(".")
-    read = {n: read_numbers(export.columns[n]).values(".") for n in free}
-    for per in [n for n in free if plain(n) in known]:
+    read = {n: read_numbers(export.columns[n]).values(".") for n in (free if holding else ())}
+    for per in holding:
         pieces = own * read[per]
         there = ~np.isnan(pieces) & (own != 0)
         if not (read[per][there] > 1).any() or any(_are_alike(v * read[per], own, there) for v in read.values()):
