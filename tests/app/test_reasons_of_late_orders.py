@@ -9,7 +9,7 @@ from cases.random_chains import random_chain
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.model.errors import NoPlan
-from datong.model.late_causes import cause_of, short_together
+from datong.model.late_causes import cause_of, no_time_words, short_together
 from datong.model.words import Message
 from datong.questions.run import RunAsked
 from datong.questions.tables_out import message_of
@@ -21,7 +21,14 @@ KINDS = {
     "report.gap.sent": "sent",
     **{
         f"report.gap.{key}": "no_time"
-        for key in ("no_time_days", "no_time_start", "no_time_at_once", "fenced", "fenced_at_once")
+        for key in (
+            "no_time_days",
+            "no_time_due_before",
+            "no_time_start",
+            "no_time_at_once",
+            "fenced",
+            "fenced_at_once",
+        )
     },
     "report.gap.no_binding": "dearer",
     "plan.why_late.was_due": "was_due",
@@ -90,3 +97,15 @@ def test_an_order_names_the_cause_that_the_sheet_late_names(seed: int) -> None:
 def test_the_random_chains_are_late_for_many_reasons() -> None:
     seen = {KINDS[why.key] for seed in SEEDS if (view := view_of(seed)) is not None for _, why, _ in told(view)}
     assert {"scarce", "no_time"} <= seen
+
+
+def test_what_is_there_at_once_and_was_due_before_is_not_told_to_take_0_days() -> None:
+    words = no_time_words({"soonest_days": 0, "soonest_start": None, "fenced_until": None}, "week")
+    assert words.text("en") == "they were due before the plan begins"
+    assert words.text("zh") == "计划开始前已到期"
+
+
+def test_of_what_no_way_brings_within_the_horizon_no_order_of_now_is_blamed() -> None:
+    words = no_time_words({"soonest_days": None, "soonest_start": None, "fenced_until": None}, "day")
+    assert words.text("en").startswith("nothing that can start within the horizon would be there within it (")
+    assert words.text("zh").startswith("计划期内开工或下单，都不能在计划期内到位（")

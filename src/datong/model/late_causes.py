@@ -39,8 +39,8 @@ def lacks(product: str, held: Mapping[str, str], bound: Collection[str]) -> str 
 
 def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
     """That no start is left in time: how many days it takes, and the first bucket in which it can start, where that is
-    not the plan's first, or the release fence that keeps it from an earlier one. An earlier version of Datong kept
-    neither. unit: of buckets."""
+    not the plan's first, or the release fence that keeps it from an earlier one; None of these where nothing can start
+    that ends within the horizon. unit: of buckets."""
     rounded, days, start = message(f"plan.rounded_{unit}"), row.get("soonest_days"), row.get("soonest_start")
     if days == 0 and row.get("fenced_until") is not None:
         return message("report.gap.fenced_at_once", until=row["fenced_until"])
@@ -48,6 +48,8 @@ def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
         return message("report.gap.fenced", until=row["fenced_until"], days=days, rounded=rounded)
     if days is None:
         return message("report.gap.no_time", rounded=rounded)
+    if start is None and days == 0:  # what is due from the first bucket on could be there
+        return message("report.gap.no_time_due_before")
     if start is None:
         return message("report.gap.no_time_days", days=days, rounded=rounded)
     if days == 0:
