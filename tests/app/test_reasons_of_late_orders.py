@@ -11,7 +11,7 @@ from datong.app.service.market import in_the_way_of
 from datong.app.wording.report_inputs import ReportInputs
 from datong.app.wording.view import RunView
 from datong.model.errors import NoPlan
-from datong.model.late_causes import cause_of, short_together
+from datong.model.late_causes import cause_of, no_time_words, short_together
 from datong.model.words import Message
 from datong.questions.demand_totals import ANY_SHORT, short_by_cause
 from datong.questions.run import RunAsked
@@ -26,7 +26,7 @@ KINDS = {
         f"report.gap.{key}": "no_time"
         for key in (
             *("no_time_days", "no_time_start", "no_time_at_once", "fenced", "fenced_at_once"),
-            *("no_time_through", "no_time_start_through"),
+            *("no_time_through", "no_time_start_through", "no_time_due_before"),
         )
     },
     "report.gap.no_binding": "dearer",
@@ -117,3 +117,15 @@ def test_the_first_screen_the_page_market_and_the_sheet_late_blame_the_same_for_
 def test_the_random_chains_are_late_for_many_reasons() -> None:
     seen = {KINDS[why.key] for seed in SEEDS if (view := view_of(seed)) is not None for _, why, _ in told(view)}
     assert {"scarce", "no_time"} <= seen
+
+
+def test_what_is_there_at_once_and_was_due_before_is_not_told_to_take_0_days() -> None:
+    words = no_time_words({"soonest_days": 0, "soonest_start": None, "fenced_until": None}, "week")
+    assert words.text("en") == "they were due before the plan begins"
+    assert words.text("zh") == "计划开始前已到期"
+
+
+def test_of_what_no_way_brings_within_the_horizon_no_order_of_now_is_blamed() -> None:
+    words = no_time_words({"soonest_days": None, "soonest_start": None, "fenced_until": None}, "day")
+    assert words.text("en").startswith("nothing that can start within the horizon would be there within it (")
+    assert words.text("zh").startswith("计划期内开工或下单，都不能在计划期内到位（")

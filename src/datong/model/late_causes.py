@@ -43,8 +43,8 @@ def lacks(product: str, held: Mapping[str, str], bound: Collection[str]) -> str 
 
 def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
     """That no start is left in time: how many days it takes, with what must come before it, and the first bucket in
-    which it can start, where that is not the plan's first, or the release fence that keeps it from an earlier one. An
-    earlier version of Datong kept none of these. unit: of buckets."""
+    which it can start, where that is not the plan's first, or the release fence that keeps it from an earlier one; None
+    of these where nothing can start that ends within the horizon. unit: of buckets."""
     rounded, days, start = message(f"plan.rounded_{unit}"), row.get("soonest_days"), row.get("soonest_start")
     parts = row.get("soonest_through")
     if days == 0 and row.get("fenced_until") is not None:
@@ -55,6 +55,8 @@ def no_time_words(row: Mapping[str, Any], unit: str) -> Message:
         return message("report.gap.no_time", rounded=rounded)
     if start is None and parts:
         return message("report.gap.no_time_through", days=days, parts=parts, rounded=rounded)
+    if start is None and days == 0:  # what is due from the first bucket on could be there
+        return message("report.gap.no_time_due_before")
     if start is None:
         return message("report.gap.no_time_days", days=days, rounded=rounded)
     begins = message(f"plan.{unit}", day=start)

@@ -30,9 +30,11 @@ class SourcingShare:
     # Names of its ways, and of all that bring its product otherwise than by a lane.
     ways: frozenset[str]
     of_product: frozenset[str]
-    # The first of its buckets and the one after them, None: to the end; the first days of both, None: of all buckets.
+    # The first of its buckets.
     first: int = 0
+    # The bucket after the last of them; None: it counts to the end.
     after: int | None = None
+    # The first days of these two; None: it counts in all buckets.
     days: tuple[date, date | None] | None = None
 
     def holds_in(self, bucket: int) -> bool:
