@@ -81,6 +81,26 @@ def test_nothing_is_late_that_whole_units_can_make_in_time(seed: int) -> None:
     assert not_on_time(result) == 0.0
 
 
+@pytest.mark.parametrize("lead", [0.0, 3.0])
+def test_components_come_in_time_for_what_is_made_ahead(lead: float) -> None:
+    """22 of A, each of two parts that take a line of their own as long: both are made ahead, and bought for."""
+    parts = {
+        "products": [{"product": p, "price": 100.0} for p in "APM"],
+        "lines": [{"line": line, "hours_per_week": 420.0} for line in "LK"],
+        "recipes": [
+            {"recipe": "make A", "product": "A", "line": "L", "hours_per_unit": 8.0, "lead_days": 0.0},
+            {"recipe": "make P", "product": "P", "line": "K", "hours_per_unit": 8.0, "lead_days": lead},
+        ],
+        "components": [
+            {"product": "A", "component": "P", "units_per_unit": 1.0},
+            {"product": "P", "component": "M", "units_per_unit": 2.0},
+        ],
+        "offers": [{"offer": "O", "product": "M", "price": 1.0, "lead_days": 2.0}],
+    }
+    result = run_cycle(shop({("A", 15): 22.0, ("A", 22): 22.0}, 60.0, 8.0, 30, **parts), nothing_learnt(), (), 0)
+    assert not_on_time(result) == 0.0
+
+
 def test_what_goes_bad_is_not_made_ahead() -> None:
     """A unit that keeps for no day is made on the day on which it is wanted: one of 8 finds no hours."""
     keeps = [{"product": "A", "price": 100.0, "shelf_life_days": 0.0}]

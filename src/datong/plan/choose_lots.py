@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -29,7 +29,7 @@ from datong.plan.lots_along_clearing import (
 )
 from datong.plan.lots_of_co_products import Besides
 from datong.plan.lots_product_by_product import Choice, OnTurn, Shop, lots_in_turn, no_hurry
-from datong.plan.lots_that_fit import Room, make_feasible
+from datong.plan.lots_that_fit import Hours, Room, make_feasible
 from datong.plan.planning_inputs import Chosen, Work, lots_by_product, prepare, supply_of
 from datong.plan.worth import Curve, DemandShifts
 
@@ -125,7 +125,6 @@ def _chosen(
     What orders that are out take later is to come of later lots at first. Where these bring too little in the end, it
     is kept for them from the start: of what was short, and after MOST_TRIES of all that they take.
     """
-    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life)
     room = Room(
         bucket_starts=work.starts,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
@@ -139,8 +138,9 @@ def _chosen(
         life=life,
         first_start=work.first_start,
     )
+    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life, room, goes_bad)
     worth, instead = _worth_per_hour(work, lots), _instead(work, lots)
-    ahead = _ahead(work, lots, instead, goes_bad)
+    ahead = _ahead(work, goes_bad)
     follows = frozenset(pull.component for pull in work.promised.pulls) & work.components - life.keys()
     for tries in range(MOST_TRIES + 1):
         fits = _all_used(work, make_feasible(lots, replace(room, follows=follows), worth, instead, ahead), life)
@@ -283,9 +283,14 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
 # lots along the cleared quantities, from the product that is sold down to the material --------------
 
 
-def _lots(work: Work, life: Mapping[str, Keeps]) -> list[Lot]:
-    """Lots along the cleared quantities. life: component that goes bad -> how long it keeps."""
+def _lots(work: Work, life: Mapping[str, Keeps], room: Room, goes_bad: Collection[str]) -> list[Lot]:
+    """Lots along the cleared quantities. life: component that goes bad -> how long it keeps. room: what lots share.
+    goes_bad: components and what is sold.
+
+    Without lots and set-ups, whole units that a bucket has no hours for are made ahead at once, so that components come
+    in time for them."""
     buckets = len(work.starts)
+    hours = None if any(lots_matter(way) for way in work.facts.ways) else Hours(room)
     used = {c: np.maximum(work.asked.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
     besides, lots = Besides(work), list[Lot]()
     for product in reversed(work.order):
@@ -312,6 +317,8 @@ def _lots(work: Work, life: Mapping[str, Keeps]) -> list[Lot]:
         made = size_lots(needs, shifts, work.whole[product])
         if product in work.asked.curves:
             made = _worth_having(work, made)
+        if hours is not None:
+            made = hours.within(made, _ahead(work, goes_bad))
         _add_uses(work, used, made)
         besides.chosen(product, made)
         lots += made
@@ -454,7 +461,7 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
     for name in sorted({lot.way.name for lot in lots if lot.way.product in work.asked.curves}):
         way = work.ways[name]
         economics = work.facts.economics[way.product]
-        others = [o for o in work.ways_of[way.product] if o.name != name and work.arrive(o, 0) <= work.arrive(way, 0)]
+        others = _others(work, way)
         for t in range(work.first_start, len(work.starts)):
             last = work.arrive(way, t) + 1 >= len(work.starts)
             most = work.by_market.price.unit(way, t) + (economics.lost_sale if last else economics.late_per_bucket)
@@ -467,26 +474,32 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
     return result
 
 
-def _ahead(
-    work: Work, lots: Sequence[Lot], instead: Mapping[tuple[str, int], Sequence[Lot]], goes_bad: Collection[str]
-) -> dict[tuple[str, int], int]:
+def _others(work: Work, way: Way) -> list[Way]:
+    """The other ways of a way's product that are there as soon."""
+    ways = work.ways_of[way.product]
+    return [other for other in ways if other.name != way.name and work.arrive(other, 0) <= work.arrive(way, 0)]
+
+
+def _ahead(work: Work, goes_bad: Collection[str]) -> Callable[[Lot], int]:
     """By how many buckets at most what a lot's bucket has no room for may rather start before: as long as holding it is
     cheaper than to wait for a bucket, or, where it cannot wait, than the sale, and than another way. Components may as
     long as there is room. Nothing of a way with lots or set-ups, nor of what goes bad."""
-    result: dict[tuple[str, int], int] = {}
-    for lot in lots:
+
+    def most(lot: Lot) -> int:
         way, t = lot.way, lot.start
-        if lots_matter(way) or way.product in goes_bad:
-            continue
-        result[way.name, t] = t
         economics = work.facts.economics[way.product]
+        if lots_matter(way) or way.product in goes_bad:
+            return 0
         if way.product not in work.asked.curves or economics.holding_per_bucket <= 0:
-            continue
-        waits = economics.lost_sale if lot.arrive + 1 >= len(work.starts) else economics.late_per_bucket
+            return t
         own = work.by_market.price.unit(way, t)
-        dearer = [work.by_market.price.unit(other.way, t) - own for other in instead.get((way.name, t), ())]
-        result[way.name, t] = min(t, math.ceil(min(waits, *dearer, math.inf) / economics.holding_per_bucket) - 1)
-    return result
+        waits = economics.lost_sale if lot.arrive + 1 >= len(work.starts) else economics.late_per_bucket
+        dearer = [
+            work.by_market.price.unit(other, t) - own for other in _others(work, way) if other.is_open(work.starts[t])
+        ]
+        return min(t, math.ceil(min([waits, *dearer]) / economics.holding_per_bucket) - 1)
+
+    return most
 
 
 def _setup_cost(work: Work, lot: Lot) -> float:

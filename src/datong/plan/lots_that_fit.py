@@ -8,7 +8,7 @@ start are to bring it (`Room.follows`); whether they do is seen in the end.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -55,11 +55,10 @@ def make_feasible(
     room: Room,
     worth_per_hour: Mapping[Lot, float],
     instead: Mapping[tuple[str, int], Sequence[Lot]],
-    ahead: Mapping[tuple[str, int], int],
+    ahead: Callable[[Lot], int],
 ) -> list[Lot]:
     """worth_per_hour: of each lot, for the order on a line. instead: (way name, start) -> empty lots of other ways that
-    may take over there, cheapest first. ahead: (way name, start) -> by how many buckets at most it may rather start
-    before; none where it is not named.
+    may take over there, cheapest first. ahead: by how many buckets at most a lot may rather start before.
 
     Returns lots in order of (start, product, way); what was put off is joined to the way's next lot.
     """
@@ -81,7 +80,7 @@ def make_feasible(
             if units > NOTHING:
                 _put(done[t], replace(lot, units=units))
             rest = replace(lot, units=lot.units - units)
-            for sooner in _made_ahead(left, rest, ahead.get((lot.way.name, t), 0)):
+            for sooner in _made_ahead(left, rest, ahead) if rest.units > NOTHING else ():
                 _put(done[sooner.start], sooner)
                 rest = replace(rest, units=rest.units - sooner.units)
             if rest.units > NOTHING:
@@ -109,10 +108,11 @@ def make_feasible(
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _made_ahead(left: "_Left", rest: Lot, most: int) -> Iterator[Lot]:
-    """Lots of a way that take what finds no room in its bucket, in those before it, the last first. most: buckets."""
+def _made_ahead(left: "_Left", rest: Lot, ahead: Callable[[Lot], int]) -> Iterator[Lot]:
+    """Lots of a way that take what finds no room in its bucket, in those before it, the last first. ahead: as of
+    `make_feasible`."""
     room, units = left.room, rest.units
-    for t in range(rest.start - 1, max(rest.start - most, room.first_start) - 1, -1):
+    for t in range(rest.start - 1, max(rest.start - ahead(rest), room.first_start) - 1, -1):
         for way in (rest.way, *room.alike.get(rest.way.name, ())):
             arrive = t + lead_buckets(way, room.calendar)
             if units <= NOTHING or arrive > rest.arrive:
@@ -224,6 +224,31 @@ class _Left:
             middle = (least + most) / 2
             least, most = (middle, most) if left(middle) >= -NOTHING / 10 else (least, middle)
         return least
+
+
+class Hours:
+    """The hours and limits that lots leave one another, whatever components there are."""
+
+    def __init__(self, room: Room) -> None:
+        self._left = _Left(replace(room, stock={}, life={}))
+
+    def within(self, lots: Sequence[Lot], ahead: Callable[[Lot], int]) -> list[Lot]:
+        """Lots of one product, each with what its bucket has no hours for made ahead, as far as hours before have room
+        for it; the rest stays. ahead: as of `make_feasible`. In order of (arrive, start, way)."""
+        found: dict[tuple[str, int], Lot] = {}
+        for lot in lots:
+            rest = replace(lot, units=lot.units - self._left.take(lot))
+            sooner = list(_made_ahead(self._left, rest, ahead)) if rest.units > NOTHING else []
+            stays = replace(lot, units=lot.units - sum(one.units for one in sooner))
+            for one in (*sooner, stays):
+                if one.units > NOTHING:
+                    before = found.get(_place(one))
+                    found[_place(one)] = one if before is None else replace(one, units=before.units + one.units)
+        return sorted(found.values(), key=lambda x: (x.arrive, x.start, x.way.name))
+
+
+def _place(lot: Lot) -> tuple[str, int]:
+    return lot.way.name, lot.start
 
 
 def _fit(lot: Lot, most: float, step: float, smallest: float) -> float:
