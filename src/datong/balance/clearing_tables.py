@@ -18,7 +18,7 @@ from datong.balance.groups_in_the_way import with_groups
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import Later, served_later
 from datong.balance.solution import Prices, Solution
-from datong.balance.soonest import Soonest, soonest
+from datong.balance.soonest import soonest
 from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
 from datong.balance.why_unserved import Binding, Units, by_orders, by_prices, fence_of, units_of
@@ -504,10 +504,7 @@ def _gaps(
     needed = binding.needed[cell] * share
     whom = lying.whom.take(pa.array(place, mask=(missing <= NOTHING) | at_once[cell]))
     is_needed = (needed > 0) & (missing > NOTHING)
-    no_time = (start < 0) & (missing > NOTHING) & ~at_once[cell]
-    first = _soonest(market, demanded[cell[0]], no_time)
-    no_time &= np.array([one is not None for one in first], dtype=bool)
-    starts = np.array([-1 if one is None else one.start for one in first], dtype=np.int64)
+    no_time, soonest_there = _soonest(market, demanded[cell[0]], (start < 0) & (missing > NOTHING) & ~at_once[cell])
     return pa.table(
         {
             "product": products.take(name),
@@ -528,9 +525,7 @@ def _gaps(
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
             "kept_units": pa.array(share * lying.units[cell], mask=(lying.units[cell] <= 0) | (missing <= NOTHING)),
             "kept_for": whom,
-            "soonest_start": _when(market, no_time & (starts > 0), starts),
-            "soonest_days": pa.array([None if one is None else one.days for one in first], pa.int64()),
-            "soonest_through": pa.array([None if one is None else one.named for one in first], pa.string()),
+            **soonest_there,
             "short_too": binding.beside.take(pa.array(place, mask=missing <= NOTHING)),
             "lost_dearer": is_dear,
             "fenced_until": _fenced(market, demanded, binding, cell, no_time, missing),
@@ -539,10 +534,16 @@ def _gaps(
     )
 
 
-def _soonest(market: Market, product: IntArray, asked: BoolArray) -> list[Soonest | None]:
-    """(row) how its product could be there soonest, of rows that ask for it; None where it cannot be."""
+def _soonest(market: Market, product: IntArray, asked: BoolArray) -> tuple[BoolArray, dict[str, pa.Array]]:
+    """(row) whether it is asked for and its product could be there at all; and the columns that tell how soon."""
     found = soonest(market, np.unique(product[asked]).tolist())
-    return [found.get(p) if is_asked else None for p, is_asked in zip(product.tolist(), asked.tolist(), strict=True)]
+    first = [found.get(p) if is_asked else None for p, is_asked in zip(product.tolist(), asked.tolist(), strict=True)]
+    starts = np.array([-1 if one is None else one.start for one in first], dtype=np.int64)
+    return starts >= 0, {
+        "soonest_start": _when(market, starts > 0, starts),
+        "soonest_days": pa.array([None if one is None else one.days for one in first], pa.int64()),
+        "soonest_through": pa.array([None if one is None else one.named for one in first], pa.string()),
+    }
 
 
 def _fenced(
