@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     from datong.balance.solution import Prices
 
 
-# Money that a unit counts in the programme when it goes bad: so little that no plan is dearer for it, but that nothing is
-# made only to go bad where making it costs nothing.
-DISLIKE = 1e-6
-
-
 @dataclass(frozen=True, eq=False)
 class ShelfLife(Rule):
     name: ClassVar[str] = "shelf life"
@@ -88,7 +83,8 @@ class ShelfLife(Rule):
     ) -> tuple[IntArray, IntArray]:
         """The rows of a product's stock, and the columns of what of it goes bad."""
         market, buckets = programme.market, programme.buckets
-        waste = programme.add_columns(np.full(buckets, DISLIKE), np.full(buckets, np.inf))
+        waste = programme.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
+        programme.disliked.append(waste)
         programme.add_entries(programme.pool_row[product] + np.arange(buckets), waste, 1.0)
         rows = programme.add_rows(np.full(buckets, -np.inf), most)
         programme.add_entries(rows, programme.stock[product], 1.0)
