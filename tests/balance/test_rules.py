@@ -378,6 +378,23 @@ def test_stock_that_nobody_needs_in_time_is_thrown_away():
     assert clear(market, demand).total_cost == pytest.approx(8.0)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_nothing_is_made_only_to_go_bad(whole):
+    """Kept for a week and made at no cost, ten hours a week: of 15 wanted in the fourth week 5 are made a week ahead
+    and 10 in it, and none in the first two, which would have gone bad by then."""
+    tables = press()
+    tables["recipes"][0]["cost_per_unit"] = 0.0
+    tables["products"] = [{"product": "A", "price": 100.0, "shelf_life_days": 7.0}]
+    tables["demand"] = [{"demand": "D", "product": "A", "due": MONDAY + 3 * WEEK, "units": 15.0}]
+    state = chain(5, **tables)
+    found = balance(state, given(state, A=[0.0, 0.0, 0.0, 15.0, 0.0]), nothing_learnt())
+    if whole:
+        found = decided(state, given(state, A=[0.0, 0.0, 0.0, 15.0, 0.0])).clearing
+    started = {(r["start"] - MONDAY).days // 7: r["units"] for r in found.quantities.to_pylist()}
+    assert started == {2: pytest.approx(5.0), 3: pytest.approx(10.0)}
+    assert found.total_cost == pytest.approx(5.0)
+
+
 def test_what_an_order_under_way_will_take_is_kept_for_it():
     """4 Q in stock, good for a week, are what the locked order of 4 A in week 2 takes; they are held two week ends, at
     0.1 each: 0.8. Else they would have to be thrown away, and the order could not run."""

@@ -18,7 +18,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.groups_in_the_way import with_groups
 from datong.balance.scarcity import NOTHING
 from datong.balance.served_later import Later
-from datong.balance.soonest import Soonest, soonest
+from datong.balance.soonest import soonest
 from datong.balance.stock_kept_for_others import Kept
 from datong.balance.why_unserved import LEAST_TOLD, Binding, Units, fence_of
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -236,10 +236,7 @@ def _columns(
     needed = binding.needed[cell] * share
     is_needed = (needed > 0) & (missing > NOTHING)
     place = cell[0] * market.buckets + cell[1]
-    no_time = (start < 0) & (missing > NOTHING) & ~at_once
-    first = _soonest(market, demanded[cell[0]], no_time)
-    no_time &= np.array([one is not None for one in first], dtype=bool)
-    starts = np.array([-1 if one is None else one.start for one in first], dtype=np.int64)
+    no_time, soonest_there = _soonest(market, demanded[cell[0]], (start < 0) & (missing > NOTHING) & ~at_once)
     days, kept = why.days[cell], why.lying.units[cell]
     columns = {
         "binding": binding.name.take(pa.array(place)),
@@ -250,19 +247,23 @@ def _columns(
         "needed_days": pa.array(np.where(at_once, 0, days), mask=(days <= 0) & ~at_once),
         "kept_units": pa.array(share * kept, mask=(kept <= 0) | (missing <= NOTHING)),
         "kept_for": why.lying.whom.take(pa.array(place, mask=(missing <= NOTHING) | at_once)),
-        "soonest_start": _when(market, no_time & (starts > 0), starts),
-        "soonest_days": pa.array([None if one is None else one.days for one in first], pa.int64()),
-        "soonest_through": pa.array([None if one is None else one.named for one in first], pa.string()),
+        **soonest_there,
         "short_too": binding.beside.take(pa.array(place, mask=missing <= NOTHING)),
         "fenced_until": _fenced(market, demanded, binding, cell, no_time, missing),
     }
     return {f.name: columns[f.name].cast(f.type) for f in CAUSE_FIELDS}
 
 
-def _soonest(market: Market, product: IntArray, asked: BoolArray) -> list[Soonest | None]:
-    """(row) how its product could be there soonest, of rows that ask for it; None where it cannot be."""
+def _soonest(market: Market, product: IntArray, asked: BoolArray) -> tuple[BoolArray, dict[str, pa.Array]]:
+    """(row) whether it is asked for and its product could be there at all; and the columns that tell how soon."""
     found = soonest(market, np.unique(product[asked]).tolist())
-    return [found.get(p) if is_asked else None for p, is_asked in zip(product.tolist(), asked.tolist(), strict=True)]
+    first = [found.get(p) if is_asked else None for p, is_asked in zip(product.tolist(), asked.tolist(), strict=True)]
+    starts = np.array([-1 if one is None else one.start for one in first], dtype=np.int64)
+    return starts >= 0, {
+        "soonest_start": _when(market, starts > 0, starts),
+        "soonest_days": pa.array([None if one is None else one.days for one in first], pa.int64()),
+        "soonest_through": pa.array([None if one is None else one.named for one in first], pa.string()),
+    }
 
 
 def _fenced(

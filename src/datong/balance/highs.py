@@ -45,6 +45,8 @@ OPTIONS: Mapping[str, str | bool | int | float] = {
 # simplex takes about as long at 7,000 rows (200 products in 26 weeks) and twice as long at 14,000. Where products share
 # nothing but lines the simplex, HiGHS's own choice, is the faster one.
 INTERIOR_FROM = 10_000
+# Money for a unit of what is disliked: so little that no plan is dearer for it.
+DISLIKE = 1e-6
 # A bound above a plan by less than this share of it is one that HiGHS rounded.
 ROUNDING = 1e-6
 # Most nodes of the search for whole-number columns of a rule.
@@ -193,6 +195,7 @@ class Programme:
         self.columns: list[IntArray] = []
         self.values: list[FloatArray] = []
         self.whole_columns: list[IntArray] = []  # that are whole numbers
+        self.disliked: list[IntArray] = []  # of which, of plans that cost alike, that with the least is taken
         self.substituted: dict[int, list[IntArray]] = {}  # demanded -> (bucket) columns of what stands in for it
         self.column_count = 0
         products = len(market.products)
@@ -324,6 +327,11 @@ class Programme:
         `gap` is by how much HiGHS's best may be above the optimum."""
         programme = self._highs()
         found, _ = self._solve(programme, options, on_progress)
+        if self.disliked and found.wasted.any():  # where making it costs nothing, it may be made only to go bad
+            cost = np.array(programme.col_cost_)
+            cost[np.concatenate(self.disliked)] += DISLIKE
+            programme.col_cost_ = cost
+            found = replace(self._solve(programme, options, on_progress)[0], prices=found.prices)
         if not self.whole_columns:
             return found
         bound = self._decide_whole(programme)

@@ -84,6 +84,7 @@ class ShelfLife(Rule):
         """The rows of a product's stock, and the columns of what of it goes bad."""
         market, buckets = programme.market, programme.buckets
         waste = programme.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
+        programme.disliked.append(waste)
         programme.add_entries(programme.pool_row[product] + np.arange(buckets), waste, 1.0)
         rows = programme.add_rows(np.full(buckets, -np.inf), most)
         programme.add_entries(rows, programme.stock[product], 1.0)
