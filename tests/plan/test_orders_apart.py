@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from datong.cycle import CycleResult, run_cycle
+from datong.balance.pack import pack
+from datong.balance.solvers import cleared
+from datong.cycle import CycleResult, head, run_cycle
 from datong.ledger.state import State
 from datong.model.flow import nothing_learnt
 from datong.questions.replenish import replenish
@@ -60,6 +62,13 @@ def test_what_is_wanted_until_the_next_order_comes_with_one() -> None:
     assert found.clearing.lower_bound == pytest.approx(67.5)
     assert ordered(run(state(0, 5.0, 5.0, 5.0))) == ordered(run(state(7, 5.0, 5.0, 5.0))) == {0: 5.0, 1: 5.0, 2: 5.0}
     assert ordered(run(state(8, 5.0, 5.0, 5.0))) == {0: 10.0, 2: 5.0}
+
+
+def test_the_search_of_prices_keeps_it() -> None:
+    begun = head(state(14, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0), nothing_learnt(), 0)
+    found = cleared(pack(begun.state, begun.demand, begun.learnt, begun.where), "prices")
+    assert found.total_cost == pytest.approx(67.5, rel=0.01)
+    assert found.solution.started.tolist() == [[pytest.approx(x, abs=0.1) for x in (10.0, 0.0, 10.0, 0.0, 10.0, 0.0)]]
 
 
 def test_the_last_order_that_was_given_out_counts() -> None:
