@@ -77,6 +77,8 @@ PRODUCT_FEATURES: Mapping[str, float] = {
 
 # Chance of a chain whose recipes yield something besides their product, drawn apart as well.
 CO_PRODUCTS = {"co-products": 0.35}
+# Chance of a chain whose orders come every so many days, drawn apart as well.
+RHYTHM = {"orders every so many days": 0.3}
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
@@ -171,6 +173,7 @@ class _Maker:
         self._bills()
         self._product_rules()
         self._co_products()
+        self._rhythm()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -444,6 +447,18 @@ class _Maker:
             day = self.start_of(int(self.random.integers(0, self.buckets)))
             row = {"demand": f"C{n}", "product": "C", "due": day, "units": self.whole(1, 14), "firm": True}
             self.tables["demand"].append(row | market)
+
+    def _rhythm(self) -> None:
+        """One order of some recipes, offers and lanes in so many days."""
+        self.random = np.random.default_rng((self.seed, 5))
+        if self.random.random() >= RHYTHM["orders every so many days"] or "orders every so many days" in self.without:
+            return
+        self.has |= {"orders every so many days"}
+        for table, key in (("recipes", "recipe"), ("offers", "offer"), ("lanes", "lane")):
+            rows = self.tables.get(table, ())
+            days = {row[key]: self.pick(0, 0, self.day, 2 * self.day, 3 * self.day - 1) for row in rows}
+            for row in rows:
+                row["order_every_days"] = days[row[key]]
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""

@@ -91,6 +91,7 @@ EMPTY = {
         "lead_days": 0.0,
         "yield_share": 1.0,
         "setup_scrap_units": 0.0,
+        "order_every_days": 0,
     },
     "recipe_steps": {
         "hours_per_unit": 0.0,
@@ -107,7 +108,13 @@ EMPTY = {
         "alternate_group": None,
         "alternate_cost_per_unit": 0.0,
     },
-    "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0, "cost_per_order": 0.0},
+    "offers": {
+        "lead_days": 0.0,
+        "min_order_units": 0.0,
+        "lot_multiple_units": 0.0,
+        "cost_per_order": 0.0,
+        "order_every_days": 0,
+    },
     "offer_price_breaks": {"applies_to": "all"},
     "lanes": {
         "lead_days": 0.0,
@@ -115,6 +122,7 @@ EMPTY = {
         "cost_per_order": 0.0,
         "min_order_units": 0.0,
         "lot_multiple_units": 0.0,
+        "order_every_days": 0,
     },
     "sites": {"holding_factor": 1.0},
     "line_calendar": {"overtime_hours": 0.0, "overtime_cost_per_hour": 0.0},
@@ -1394,6 +1402,7 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
             day = max(o.agreed or o.start, chain.today)
             for other, each in outputs_of(chain, o.product, o.way, day).items() if o.kind == "make" else ():
                 goods.into[(other, site), there] += o.units * each
+    goods.broken += _too_near(chain, everything)
     _pick(chain, picked, goods)
     for line in sorted({r["line"] for r in chain.rows("lines")} | set(work)):
         _work_on(chain, line, work[line], goods)
@@ -1410,6 +1419,40 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
         if units > of_bucket * (1 + NOTHING) + NOTHING or sum(week) > of_week * (1 + NOTHING) + NOTHING:
             goods.broken.append(f"{name} takes {units:g} in the bucket of {chain.starts(t)}, and can {most:g} a week")
     return goods
+
+
+def _too_near(chain: Chain, orders: Sequence[Order]) -> list[str]:
+    """New orders of one row and product that start in other buckets, nearer to one another than `order_every_days`, or
+    so near to one that is out, in whatever bucket."""
+    found = []
+    new = [(o, _rhythm_row(chain, o)) for o in orders if not o.kept]
+    others = [((o.kind, o.way, o.product), o.start, False) for o, _ in new]
+    for r in chain.rows("orders"):  # done, or with units still to come
+        states = [e for e in chain.rows("order_events") if e["order"] == r["order"]]
+        state = max(states, key=lambda e: _moment(e["happened_at"]))["state"] if states else "released"
+        if state not in ("refused", "cancelled") and (state != "proposed" or r["locked"]):
+            way = r.get({"make": "recipe", "buy": "offer", "move": "lane"}[r["kind"]])
+            others.append(((r["kind"], way, r["product"]), r.get("was_to_start") or r["start"], True))
+    for o, (days, names) in new:
+        for (kind, way, product), start, is_out in others:
+            if (kind, product) != (o.kind, o.product) or way not in names or not days:
+                continue
+            apart = abs(chain.starts(chain.bucket(o.start)) - chain.starts(chain.bucket(start))).days
+            if apart < days and (is_out or apart > 0):
+                found.append(f"{o.name}: starts {apart} days from another of {way}, which comes every {days:g} days")
+    return found
+
+
+def _rhythm_row(chain: Chain, o: Order) -> tuple[float, set[str | None]]:
+    """Days from one order to the next of its row, and the codes of its orders: of a recipe with steps of the first."""
+    table, step = {"make": "recipes", "buy": "offers", "move": "lanes"}[o.kind], step_of(chain, o.way)
+    code, names = o.way, {o.way}
+    if o.kind == "make" and step is not None:
+        if steps_of(chain, step["recipe"])[0] is not step:
+            return 0.0, names
+        code = step["recipe"]
+    row = in_force(ways(chain, table, code), chain.starts(max(chain.bucket(o.start), 0))) or {}
+    return row.get("order_every_days") or 0.0, names
 
 
 def _pick(

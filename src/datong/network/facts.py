@@ -29,6 +29,7 @@ from datong.network.lanes import (
 from datong.network.lead_times_in_buckets import has_parts, timed
 from datong.network.line_hours import line_hours, overtime, shares_by_day
 from datong.network.long_lots import LONG_LOTS_UP_TO, long_lots
+from datong.network.order_rhythm import in_rhythm
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
 from datong.network.refusals import RECALLED, Refusal, refusals
@@ -150,12 +151,14 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         facts = _with_lanes(state, prices, ways, hours, lanes, items, bucket_starts, between)
         ways = with_closed_days(facts.ways, refused, facts.product_of)
         ways = behind_fences(ways, release_fences(state), facts.becomes)
+        ways = in_rhythm(ways, state, bucket_starts, facts.product_of)
         return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today, groups=names)
     limits = SharedLimits(hours, bucket_starts, state.settings.calendar.bucket_days)
     ways = with_one_limit(ways, limits)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
     ways = with_closed_days(ways, refused, lambda product: product)
     ways = behind_fences(ways, release_fences(state), lambda label: between.get(label, label))
+    ways = in_rhythm(ways, state, bucket_starts, lambda product: product)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)

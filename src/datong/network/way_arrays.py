@@ -105,7 +105,7 @@ class WayArrays:
             own_share=np.array([w.own_share for w in ways], dtype=np.float64),
             level=level,
             turns_of_level=level_turns(level, product[use_way], use_component),
-            closed=tuple((i, *days) for i, w in enumerate(ways) for days in w.closed),
+            closed=tuple((i, *days) for i, w in enumerate(ways) for days in (*w.closed, *w.between_orders)),
         )
 
     def open_in(self, bucket_starts: Sequence[date]) -> tuple[BoolArray, BoolArray]:

@@ -54,6 +54,8 @@ class Way:
     components that each order takes, whatever its size, and units of each. yield_records: reports on which a yield
     that was learnt rests (0: not known how many), None: it is that of the row. price_break: what its orders pay, of
     an offer that has such. outputs: what comes of it besides its product, there when that is (co_products.py).
+    order_every_days: days from one order to the next at least, 0: any; between_orders: days (first, after) on which
+    nothing is started for that (order_rhythm.py).
     """
 
     name: str
@@ -89,6 +91,8 @@ class Way:
     yield_records: int | None = None
     price_break: PriceBreak | None = None
     outputs: tuple[Output, ...] = ()
+    order_every_days: int = 0
+    between_orders: tuple[tuple[date, date], ...] = ()
 
     @property
     def brings(self) -> tuple[tuple[str, float], ...]:
@@ -122,9 +126,9 @@ class Way:
         return bool(self.setup_hours or self.setup_cost or beside or self.lot_uses)
 
     def is_open(self, day: date) -> bool:
-        """Whether it may start on a day: it is valid then and was not refused."""
+        """Whether it may start on a day: it is valid then, was not refused, and no other order is too near."""
         return valid_on(day, self.valid_from, self.valid_to) and not any(
-            first <= day < after for first, after in self.closed
+            first <= day < after for first, after in (*self.closed, *self.between_orders)
         )
 
     @property

@@ -120,6 +120,7 @@ class Reasons:
             *self._picks(lot),
             *self._lot_causes(lot, pegs),
             *self._break_causes(lot, pegs),
+            *self._rhythm(lot),
             *self._refusals(lot),
             *self._alternative_causes(lot),
         ]
@@ -667,6 +668,24 @@ class Reasons:
     def _used_in(self, pegs: Sequence[Peg]) -> set[int]:
         """The buckets in which the units of a lot are used: what comes late is used when it is there."""
         return {peg.use.bucket for peg in pegs}
+
+    def _rhythm(self, lot: Lot) -> list[Cause]:
+        """When the next order of its row may start, where that is so many days later at least."""
+        way = lot.way
+        if not way.order_every_days:
+            return []
+        kind, row = way.kind, way.row or way.name
+        same = [
+            other for other in self.work.ways_of[way.product] if (other.kind, other.row or other.name) == (kind, row)
+        ]
+        later = range(lot.start + 1, len(self.work.starts))
+        following = next((t for t in later if any(other.is_open(self.work.starts[t]) for other in same)), None)
+        words = {"row": row, "days": way.order_every_days}
+        if following is None:
+            text = message("plan.cause.apart_last", **words)
+        else:
+            text = message("plan.cause.apart", **words, when=self.when(following))
+        return [Cause("plan", text)]
 
     def _refusals(self, lot: Lot) -> list[Cause]:
         """What was refused that this lot stands in for, or comes later for."""

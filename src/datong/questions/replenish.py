@@ -13,6 +13,7 @@ from datong.forecast.paths import forecast
 from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import say
@@ -163,15 +164,16 @@ class ReplenishResult:
 def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) -> ReplenishResult:
     """What to order or make now of each product that is sold, each by itself, of what these orders take, and why.
 
-    review_buckets: buckets until orders can be placed again.
+    review_buckets: buckets until orders can be placed again; of a way with a batching window as many as that has, if
+    they are more.
     """
     calendar, settings = state.settings.calendar, state.settings
     # What is promised; what became of it is learnt from the orders themselves. `replenishment` needs the facts again:
     # for as many buckets as these leads ask for, and for the places that the forecast asks for.
     starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
-    leads = [w.lead_days for w in chain_facts(state, starts, nothing_learnt()).ways]
-    longest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0))
-    furthest = looked_at(np.array([longest]), review_buckets)
+    ways = chain_facts(state, starts, nothing_learnt()).ways
+    longest = settings.frozen_buckets + calendar.lead_buckets(max((w.lead_days for w in ways), default=0))
+    furthest = looked_at(np.array([longest]), max([review_buckets, *(_apart(w, calendar) for w in ways)]))
     if furthest > settings.horizon_buckets:
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
     sensed = sense(state)
@@ -215,11 +217,14 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     rows: list[dict[str, Any]] = []
     for level in layers(shop.items, list(needed)):
         sold = [shop.items[label] for label in level if label in shop.items and label in needed]
-        decided = _decided(shop, sold, needed)
-        rows += decided.rows
-        for item, ordered in zip(sold, decided.ordered, strict=True):
-            for part, units in taken(item, ordered, settings.frozen_buckets).items():
-                needed[part] = needed.get(part, 0.0) + units
+        until_next = [max(review_buckets, _apart(item.way, calendar)) for item in sold]
+        for buckets in sorted(set(until_next)):
+            own = [item for item, each in zip(sold, until_next, strict=True) if each == buckets]
+            decided = _decided(replace(shop, review_buckets=buckets), own, needed)
+            rows += decided.rows
+            for item, ordered in zip(own, decided.ordered, strict=True):
+                for part, units in taken(item, ordered, settings.frozen_buckets).items():
+                    needed[part] = needed.get(part, 0.0) + units
     order = [("value", "descending"), ("product", "ascending"), ("site", "ascending")]
     orders = pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
     without = {label: units for label, units in needed.items() if label not in shop.items}
@@ -385,6 +390,7 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
         closed = [after for way in refused for begin, after in way.closed if EVER < begin <= first < after]
         days = [way.valid_from for way in own if way.valid_from is not None and way.valid_from > first]
         days += [way.fenced_until for way in own if way.fenced_until is not None]
+        days += [after for way in own for begin, after in way.between_orders if begin <= first < after]
         product = facts.product_of(label)
         rows.append(
             {
@@ -398,6 +404,11 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
             }
         )
     return pa.Table.from_pylist(rows, WITHOUT_WAY_SCHEMA)
+
+
+def _apart(way: Way, calendar: Calendar) -> int:
+    """Buckets from one of its orders to the next at least."""
+    return calendar.lead_buckets(way.order_every_days)
 
 
 def _begins(way: Way, day: date) -> date:
