@@ -1,5 +1,6 @@
 """What is late and for whom, worked out by columns, says what going through the rows one by one says."""
 
+import math
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -34,6 +35,9 @@ GAP = st.fixed_dictionaries(
         "kept_for": st.sampled_from([None, "somebody"]),
         "lost_binding": st.sampled_from([None, "", "L2"]),
         "lost_needed_days": st.sampled_from([None, 14]),
+        "needed_amount": st.sampled_from([None, 12.0]),
+        "lost_needed_amount": st.sampled_from([None, 6.0]),
+        "was_due_units": st.just(0.0),
     }
 )
 REQUEST = st.fixed_dictionaries(
@@ -90,6 +94,9 @@ def one_by_one(inputs: ReportInputs) -> list[Row]:
         causes[cell, False] = {name: gap[name] for name in _CAUSE}
         is_own = gap["lost_binding"] is not None
         causes[cell, True] = {name: gap[f"lost_{name}" if is_own else name] for name in _CAUSE}
+        for is_lost in (False, True):
+            of = gap["lost_units"] if is_own and is_lost else gap["late_units"] + gap["lost_units"] * (not is_own)
+            causes[cell, is_lost]["of"] = of
         parts = (gap["late_units"], gap["refused_units"], gap["lost_units"] - gap["refused_units"])
         for kind, whole in zip(KINDS, parts, strict=True):
             units = whole - known[*cell, kind]
@@ -101,6 +108,9 @@ def one_by_one(inputs: ReportInputs) -> list[Row]:
     for row in rows:
         cell = (row["product"], row["market"], row["due_in"])
         row |= causes.get((cell, row["service"] != "late"), {})
+        of = row.pop("of", None)
+        if row["needed_amount"] is not None:
+            row["needed_amount"] *= row["units"] / of if of else math.inf
         row["product_name"] = names.get(row["product"])
         if row["served_in"] is not None:
             row["needed_days"] = (row["served_in"] - row["due_in"]).days

@@ -192,14 +192,27 @@ def test_counted_stock_is_told_apart_from_what_goes_bad_by_its_shelf_life() -> N
     assert bought(result) == {1: 20.0}
     assert bad(result) == {2: 10.0}
     (found,) = (f for f in result.decision.findings if "goes bad" in f.text("en"))
-    assert "what is made or bought goes bad before anything takes it: 10 of P in the week of 2026-01-19" in found.text(
-        "en"
+    assert (
+        "by its shelf life goes bad before anything takes it, at the latest: 10 of P in the week of 2026-01-19"
+        in found.text("en")
     )
     assert "shelf_life_days" in found.text("en")
     (order,) = result.plan.orders
     told = " ".join(c.text.text("en") for c in order.causes)
     assert "in stock go bad" not in told
     assert "of these 10 will have gone bad at the end of the week of 2026-01-19" in told
+
+
+def test_what_goes_bad_by_its_shelf_life_alone_is_told_in_the_bucket_in_which_it_does() -> None:
+    """30 lie there that have no day of their own and keep for two weeks: 10 are taken at once, and 20 go bad at the end
+    of the third week, though the plan throws them away at once. Of 5 that keep for six weeks none goes bad by its end.
+    """
+    keeps = [{"product": "P", "price": 100.0, "shelf_life_days": 14}]
+    result = run(state([(None, 30.0)], 10.0, 0.0, 0.0, 0.0, products=keeps))
+    (found,) = (f for f in result.decision.findings if f.code == "aged")
+    assert "before anything takes it, at the latest: 20 of P in the week of 2026-01-19" in found.text("en")
+    assert "P 20（2026-01-19" in found.text("zh")
+    assert not run(state([(None, 15.0)], 10.0, 0.0, products=[keeps[0] | {"shelf_life_days": 42}])).decision.findings
 
 
 @pytest.mark.parametrize(

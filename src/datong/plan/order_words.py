@@ -54,9 +54,11 @@ class OrderWords:
         return " / ".join(self.thing(component) for component in sorted(picks)) or self.called(label)
 
     def thing(self, code: str) -> str:
-        """Something scarce: a product by its name and code; a stock point or an offer by its own name."""
-        name = self.names.get(code)
-        return code if not name or name == code else f"{name} ({code})"
+        """Something scarce: a product by its name and code, a stock point by those of its product and its site, an
+        offer by its own name."""
+        product, at, site = (code, "", "") if code in self.names else code.rpartition("@")
+        name = self.names.get(product)
+        return code if not name or name == product else f"{name} ({product})" + (f" @ {site}" if at else "")
 
     def unit_of(self, product: str) -> str:
         return self.units.get(self._work.facts.becomes(product)) or PIECE

@@ -159,11 +159,10 @@ def _orders(view: RunView) -> pa.Table:
 
 
 def _late(view: RunView) -> list[dict[str, Any]]:
-    """What is late, with a name for the rows that have no product, and with what stands in the way in words where it is
-    nothing scarce."""
+    """What is late, with a name for the rows that have no product, and with what stands in the way in words."""
     others = view.say("late.small")
     named = (row if row["product"] else row | {"product_name": others} for row in view.late)
-    return [row if row["binding"] else row | {"binding": view.cause(row)} for row in named]
+    return [row | {"binding": view.cause(row)} for row in named]
 
 
 def _findings(view: RunView) -> pa.Table:

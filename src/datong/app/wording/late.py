@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from datong.app.wording.names import Names
 from datong.app.wording.report_inputs import ReportInputs
-from datong.model.late_causes import LateCause, cause_of, no_time_words, short_together
+from datong.model.late_causes import LOST, LateCause, cause_of, no_time_words, short_together
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.demand_totals import LEAST_SHORT, causes_of_lost
@@ -68,7 +68,7 @@ LATE_SCHEMA = pa.schema(
 
 def late_rows(inputs: ReportInputs) -> pa.Table:
     """In LATE_SCHEMA, by the day on which they are due, the most important first; their units add up to the late and
-    lost units of `gaps`.
+    lost units of `gaps`, and so does how much more of what is scarce they would take.
 
     A request that is known has a row for what becomes of it. Other demand has one for each product, market and bucket,
     without `demand` and `due`; what is less than half a unit each stands last, in one row without a product for each
@@ -85,7 +85,11 @@ def late_rows(inputs: ReportInputs) -> pa.Table:
     missing = [LATE_SCHEMA.field(name) for name in _CAUSE if name not in short.column_names]
     short = _with(short, {field.name: pa.nulls(short.num_rows, field.type) for field in missing})
     rows = _with(rows, {name: short[name].take(at) for name in _CAUSE} | {"product_name": _names(inputs, rows)})
+    rows = _with(rows, {"of_units": _of_first_cause(short).take(at)})
     rows = _with_causes_of_lost(rows, short, at)
+    rows = _with(
+        rows, {"needed_amount": pc.multiply(rows["needed_amount"], pc.divide(rows["units"], rows["of_units"]))}
+    )
     # Of what is served in a bucket the days are those until then; else of what is lost there, if anything is.
     days = pc.days_between(rows["due_in"], rows["served_in"])
     rows = _with(rows, {"needed_days": pc.coalesce(days, rows["needed_days"])}).select(LATE_SCHEMA.names)
@@ -106,11 +110,22 @@ def _nothing_where_it_was_due(rows: pa.Table) -> pa.Table:
     return pa.concat_tables([rows.filter(pc.invert(at_once)), own])
 
 
+def _of_first_cause(short: pa.Table) -> pa.ChunkedArray:
+    """(row) of `gaps`, the units of which its first cause tells: of what is late and was not due before the plan, and
+    of what is lost, where that has no cause of its own."""
+    units = short["late_units"]
+    if "was_due_units" not in short.column_names:
+        return pc.add(units, short["lost_units"])
+    lost = pc.if_else(pc.is_valid(short[f"{LOST}binding"]), 0.0, short["lost_units"])
+    return pc.add(pc.subtract(units, pc.fill_null(short["was_due_units"], 0.0)), lost)
+
+
 def _with_causes_of_lost(rows: pa.Table, short: pa.Table, at: pa.Array) -> pa.Table:
     """The rows, what is lost with its own cause where it has one. at: the row of `short`, of `gaps`, of each."""
     own = {name: column.take(at) for name, column in causes_of_lost(short).items() if name in _CAUSE}
     if not own:
         return rows
+    own["of_units"] = short["lost_units"].take(at)
     is_own = pc.and_(pc.not_equal(rows["service"], "late"), pc.is_valid(own["binding"]))
     lost = _with(rows.filter(is_own), {name: column.filter(is_own) for name, column in own.items()})
     return pa.concat_tables([rows.filter(pc.invert(is_own)), lost.select(rows.column_names)])
