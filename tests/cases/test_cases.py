@@ -15,10 +15,7 @@ from cases.rights import CASES, Case
 from datong.model.errors import NoPlan
 
 # What is wrong today, by case and check. An entry goes when its fault is mended: a check that passes may not be here.
-FAULTS: dict[tuple[str, str], str] = {
-    ("fp_operation_routing", "balance right"): "its steps are emulated, and whole units of them come later than parts",
-    ("fp_operation_routing", "run right"): "its steps are emulated, and whole units of them come later than parts",
-}
+FAULTS: dict[tuple[str, str], str] = {}
 
 # What a fault raises; anything else is a fault of the test.
 RAISED = (AssertionError, NoPlan, ValueError)
