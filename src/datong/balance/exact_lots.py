@@ -37,7 +37,7 @@ import scipy.sparse as sp
 from datong.balance.arrays import Market
 from datong.balance.evaluate import evaluate
 from datong.balance.facility_location import Starts, tightened, tightening
-from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, LinearProgramme, Programme
+from datong.balance.highs import BREAKPOINTS, DISLIKE, OPTIONS, STOPPED, LinearProgramme, Programme
 from datong.balance.long_lot_spans import hours_there, most_beside
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -334,6 +334,8 @@ class _Lots:
         self.scale = np.ones(columns)
         self.scale[programme.started] = np.where(step > 0, step, 1.0)
         cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
+        for columns_of_waste in programme.disliked:
+            cost[columns_of_waste] += DISLIKE
         upper = linear.upper.copy()
         upper[programme.started] = self.most
         fits = self.most[self.decided] >= np.maximum(smallest[self.decided], ROUNDING)

@@ -65,7 +65,8 @@ class _Search:
     def of(self, products: Collection[int]) -> dict[int, Soonest]:
         below = self._below(products)
         found: dict[int, Soonest] = {}
-        for _ in range(len(below) + 1):  # as often as the longest way round a circle has points
+        may_circle = self.market.has_circles or self.market.rules.co_products.is_there
+        for _ in range(len(below) + 1 if may_circle else 1):  # as often as the longest way round has points
             changed = False
             for product in reversed(below):
                 ways = [self._by(way, found) for way in self._ways(product)]
