@@ -1,4 +1,4 @@
-"""InventoryBench played through `datong.reorder`, beside the published OR rule and two simple rivals.
+"""InventoryBench played through `datong.order_each_item`, beside the published OR rule and two simple rivals.
 
 Run: .venv/bin/python benchmarks/inventorybench.py [--instances FILE --periods FILE] [--observation A|B] [--jobs N]
      .venv/bin/python benchmarks/inventorybench.py --ablate    (also what each part of the decision is worth)
@@ -38,12 +38,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from datong import reorder as replenishing
+from datong import order_each_item as replenishing
 from datong.forecast import jumping_level
 from datong.forecast.jumping_level import Followed, follow, observe
 from datong.learn import replenish_lead_times as lead_times
+from datong.order_each_item import Known, looked_at, replenish
 from datong.plan.how_much_to_order import Window, with_next_order
-from datong.reorder import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"
 NEVER = -1

@@ -40,7 +40,7 @@ from datong.forecast.paths import forecast
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, nothing_learnt
 from datong.model.settings import ChainSettings
-from datong.reorder import Known, decide, looked_at
+from datong.order_each_item import Known, decide, looked_at
 from datong.sense.signals import sense
 
 WEEKS, ROUNDS, LEAD_WEEKS, FIRST_COUNTED = 8, 6, 2, 3

@@ -144,7 +144,7 @@ def test_a_chain_runs_whatever_its_rules(seed: int) -> None:
     if made is None:
         return
     try:
-        with searched_of_every(3, seed):
+        with searched_of_every(4, seed):
             result = run_cycle(made.state, nothing_learnt(), (), 0)
     except NoPlan:
         return

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datong.forecast.jumping_level import follow, observe, sample_paths
-from datong.reorder import Known, Lots, decide, looked_at, replenish
+from datong.order_each_item import Known, Lots, decide, looked_at, replenish
 
 NOT_YET = np.nan
 

@@ -26,6 +26,7 @@ from datong.network.stock_targets import StockTarget, also_of_what_it_makes, sto
 from datong.network.ways import EVER, Way, lead_buckets
 from datong.network.whole_units import whole_products
 from datong.network.working_days import LONGEST_GAP
+from datong.order_each_item import Known, Lots, decide, looked_at
 from datong.plan.lots_along_clearing import step_of
 from datong.questions.plotted import orders_by_worth
 from datong.questions.replenish_levels import layers, ordered_later, taken
@@ -33,7 +34,6 @@ from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past
 from datong.questions.replenish_stock import StockWanted
 from datong.questions.result_table import Frame
 from datong.questions.tables_out import product_names
-from datong.reorder import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
 from datong.shown.plots import new_axes, plot_orders
 from datong.shown.tables import html_table, text_table

@@ -12,7 +12,7 @@ import numpy as np
 
 from datong.model.flow import FloatArray, IntArray
 from datong.network.stock_targets import StockTarget
-from datong.reorder import ROUNDING, Lots
+from datong.order_each_item import ROUNDING, Lots
 
 
 @dataclass(frozen=True, eq=False)
