@@ -19,7 +19,8 @@ from datong.sense.review_reader import Reader, reader_of
 from datong.sense.signals import sense
 from datong.sense.voice.aspects import general
 from datong.sense.voice.kept_opinions import parted, read_back, written
-from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
+from datong.sense.voice.language import languages_of
+from datong.sense.voice.shipped import LANGUAGES, shipped
 
 END = day_number(MONDAY.date() + timedelta(weeks=WEEKS))
 TEXTS = [*GOOD, *BAD, *BLEEDS, "", "😀😀", "Lovely, but the fabric bled. 面料起球严重", "面料起球严重，太差。"]
@@ -170,6 +171,13 @@ def test_a_large_chain_learns_anew_when_it_has_twice_as_many_stars(monkeypatch: 
 def test_few_stars_are_read_by_the_models_that_come_with_datong() -> None:
     assert reader(rated(299)).texts == () and set(reader(rated(299)).models()) == set(LANGUAGES)
     assert languages_of(["Great fit", "质量很好", "质量很好 ok", ""]) == ["en", "zh", "zh", "en"]
+
+
+def test_the_models_that_come_with_datong_judge_along_where_there_are_stars() -> None:
+    own = reader(rated(300)).models()["zh"]
+    assert own.others is not None and {name: own.others.models[name] for name in LANGUAGES} == {
+        name: shipped(name) for name in LANGUAGES
+    }
 
 
 def test_who_says_so_is_said_where_it_is_the_shipped_model() -> None:

@@ -26,11 +26,12 @@ from datong.sense.review_reader import Reader, reader_of, sides_by_stars
 from datong.sense.review_texts import WORDS, texts_of, words_at
 from datong.sense.voice.aspects import general
 from datong.sense.voice.kept_opinions import Said, parted, read_back, written
+from datong.sense.voice.language import languages_of
 from datong.sense.voice.plugged_answers import Told, sides_of, told_on
 from datong.sense.voice.polarity_model import Polarity
 from datong.sense.voice.reading import split, spoken_of, verdicts
 from datong.sense.voice.repeats import said_first
-from datong.sense.voice.shipped import LANGUAGES, languages_of
+from datong.sense.voice.shipped import LANGUAGES
 from datong.sense.voice.text import clean
 from datong.sense.voice.tones import tone_words, toned
 from datong.sense.which_reviews_count import local_day, rows_in_time, weighed

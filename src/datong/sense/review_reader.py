@@ -1,4 +1,6 @@
-"""Who reads the reviews of a chain: a model learnt from its own with stars, or the models that come with Datong.
+"""Who reads the reviews of a chain: a model learnt from its own with stars, or the models that come with Datong alone.
+
+These judge along where a chain has stars, too: few hundred reviews of its own teach few words.
 
 Who reads is decided by the chain's reviews alone, so that a ledger without anything kept gives the same answers.
 A chain of up to LEARNT_MAX reviews in the year learns from all of them that have stars, each time. A larger one learns
@@ -50,7 +52,8 @@ class Reader:
         """By language."""
         if not self.texts:
             return {name: shipped(name) for name in LANGUAGES}
-        own = learnt(as_read(self.texts), self.good, SEED, settings=MODEL)
+        beside = {name: shipped(name) for name in LANGUAGES}
+        own = learnt(as_read(self.texts), self.good, SEED, settings=MODEL, others=beside)
         return dict.fromkeys(LANGUAGES, own)
 
 

@@ -9,7 +9,16 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from datong.model.flow import FloatArray
 from datong.sense.voice.linear import fitted, lowest
 from datong.sense.voice.ngrams import counts
-from datong.sense.voice.polarity_model import Settings, adapted, decided, guessed, learnt, probabilities, scores
+from datong.sense.voice.polarity_model import (
+    WEIGHT_ALONG,
+    Settings,
+    adapted,
+    decided,
+    guessed,
+    learnt,
+    probabilities,
+    scores,
+)
 from own_reviews import reviews
 
 SMALL = Settings(bits=16)
@@ -62,6 +71,22 @@ def test_chances_hold_where_labels_are_noisy() -> None:
     truth = truth ^ (np.random.default_rng(7).random(len(new)) < 0.2)
     chances = probabilities(model, new)
     assert np.maximum(chances, 1 - chances).mean() == pytest.approx(((chances > 0.5) == truth).mean(), abs=0.04)
+
+
+def test_a_model_of_other_texts_judges_along_by_language() -> None:
+    """Own words of three texts tell nothing of "水分很好"; the other model, of Chinese, does; nobody's, of English."""
+    texts, positive, _ = reviews(600, 11)
+    other = learnt(texts, positive, 1, settings=SMALL)
+    few = (["袖子长", "袖子短", "领口长"] * 20, np.array([True, False, True] * 20))
+    alone = learnt(*few, 1, settings=SMALL)
+    along = learnt(*few, 1, settings=SMALL, others={"zh": other})
+    new = ["水分很好", "水分很差", "So it is"]
+    good, bad, english = (scores(along, new) - scores(alone, new)).tolist()
+    assert good > 0.1 and bad < -0.1 and english == 0
+    assert along.others is not None
+    size = np.abs(scores(other, few[0])[np.isin(np.arange(60), np.random.default_rng(1).permutation(60)[:12])]).mean()
+    assert along.others.size == pytest.approx(size)
+    assert good == pytest.approx(WEIGHT_ALONG * scores(other, new[:1])[0] / size)
 
 
 def test_it_abstains_below_the_chance_asked_for() -> None:

@@ -1,12 +1,13 @@
 """The whole way: what each clause says; bad input is read like any other."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from datong.sense.voice.aspects import general, lexicon
-from datong.sense.voice.polarity_model import Polarity, Settings, learnt
+from datong.sense.voice.polarity_model import Others, Polarity, Settings, learnt
 from datong.sense.voice.reading import Heard, read
 from own_reviews import reviews
 
@@ -47,6 +48,14 @@ def test_words_of_degree_give_the_intensity_and_a_negation_turns_the_tone(model:
 def test_of_words_that_it_has_not_met_it_says_nothing(model: Polarity) -> None:
     heard = read(["Le tissu est magnifique", "zzz qqq xxx"], model)
     assert heard.verdicts.tolist() == [0, 0]
+
+
+def test_the_words_that_say_so_are_those_of_the_model_that_judges_along_too(model: Polarity) -> None:
+    """Of "真棒" the few own texts tell nothing."""
+    own = learnt(["袖子长", "袖子短", "领口长"] * 20, np.array([True, False, True] * 20), 1, settings=Settings(bits=16))
+    assert read(["面料真棒"], own).words == ("",)
+    along = replace(own, others=Others({"zh": replace(model, groups=None)}, 1.0))
+    assert "棒" in read(["面料真棒"], along).words[0]
 
 
 def test_own_aspects_take_the_place_of_the_general_ones(model: Polarity) -> None:

@@ -1,6 +1,7 @@
 """Of which language a text is, by its script and its commonest words."""
 
 import re
+from collections.abc import Sequence
 
 HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 # Kana and Hangul: Japanese and Korean write some words in Chinese characters, too.
@@ -37,3 +38,8 @@ def language(text: str) -> str:
         return "zh"
     common = sum(w.lower() in COMMON_ENGLISH for w in words)
     return "mixed" if common >= LEAST_SHARE_COMMON * len(words) else "zh"
+
+
+def languages_of(texts: Sequence[str]) -> list[str]:
+    """(texts) which of the models that come with Datong reads each: the English one where no Chinese stands in it."""
+    return ["zh" if language(text) in ("zh", "mixed") else "en" for text in texts]

@@ -3,14 +3,16 @@
 The first is a support vector machine on weighted counts, the second one on log ratios (Wang and Manning 2012). Where
 rows of training say of which group they are (the category of a product), each n-gram also counts as one of the group:
 "light" praises a laptop and not a shampoo. The group of a new text is guessed from its words where nobody says it.
+Where few texts are there to learn from, models that were learnt from others may judge along (`others`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.sense.voice.language import languages_of
 from datong.sense.voice.linear import Linear, Weights, applied, fitted, in_ratios, inverse_frequency, log_ratios, tf_idf
 from datong.sense.voice.ngrams import Counts, counts
 
@@ -21,6 +23,8 @@ GUESS_FEWER_BITS = 4
 NEW = "new"
 # Classes of scores by which their meaning is learnt; of fewer texts a curve, which reaches as far.
 MOST_CLASSES, LEAST_CLASSES, LEAST_IN_CLASS, FAR = 25, 10, 60, 10.0
+# What a model of other texts weighs beside each of both own ones.
+WEIGHT_ALONG = 0.3
 # Of the texts of a new kind these shares are trusted in turn; those of the known kinds then count as this much.
 SHARES_TRUSTED, WEIGHT_OF_OTHERS = (0.6, 0.8), 0.3
 
@@ -53,6 +57,15 @@ class Groups:
 
 
 @dataclass(frozen=True, eq=False)
+class Others:
+    """Models of other texts that judge along. models: by language (`languages_of`). size: mean absolute score on the
+    texts held out, by which theirs is divided."""
+
+    models: Mapping[str, "Polarity"]
+    size: float
+
+
+@dataclass(frozen=True, eq=False)
 class Polarity:
     """A fitted model. inverse, ratios: (2**bits) weights of counts. sizes: mean absolute score of both models on texts
     held out, by which their scores are divided. knots: scores, ascending, and the log odds of being positive at each;
@@ -66,6 +79,7 @@ class Polarity:
     # Mean of `inverse` over the buckets that are known.
     usual: float = 1.0
     groups: Groups | None = None
+    others: Others | None = None
     sizes: tuple[float, float] = (1.0, 1.0)
     knots: tuple[tuple[float, ...], tuple[float, ...]] = ((-1.0, 1.0), (-1.0, 1.0))
 
@@ -100,12 +114,14 @@ def learnt(
     groups: Sequence[str] | None = None,
     settings: Settings | None = None,
     meant: str | None = None,
+    others: Mapping[str, Polarity] | None = None,
 ) -> Polarity:
     """A model learnt from texts and whether each is positive.
 
     texts: (n) cleaned. groups: (n) group of each, '' where it is of none; None for a model without. A part of the texts
     is held out to learn what a score means; the model is then learnt from all. meant: the group of which it is to hold,
-    None for all; a chance of 1/2 parts good from bad better than a score of 0 where one side is rare."""
+    None for all; a chance of 1/2 parts good from bad better than a score of 0 where one side is rare. others: models
+    of other texts that judge along, by language."""
     settings = settings or Settings()
     known = None if groups is None else groups_learnt(texts, groups, settings.bits - GUESS_FEWER_BITS)
     found = counted(texts, settings, known, groups)
@@ -113,14 +129,16 @@ def learnt(
     held = np.zeros(len(texts), bool)
     held[order[: int(settings.held_out_share * len(texts))]] = True
     part = _fitted(_rows(found, ~held), positive[~held], settings)
+    beside = None if others is None else Others(others, _size(_of_others(others, _at(texts, held | ~held.any()))))
     if not held.any():
-        return replace(part, groups=known, sizes=_sizes(part, found))
+        return replace(part, groups=known, others=beside, sizes=_sizes(part, found))
     sizes = _sizes(part, _rows(found, held))
     asked = held if meant is None else held & np.array([group == meant for group in groups or ()], bool)
     first, second = _scores(part, _rows(found, asked))
-    knots = knots_of(first / sizes[0] + second / sizes[1], positive[asked])
+    score = first / sizes[0] + second / sizes[1] + _along(beside, _at(texts, asked))
+    knots = knots_of(score, positive[asked])
     whole = _fitted(found, positive, settings, start=part)
-    return replace(whole, groups=known, sizes=sizes, knots=knots)
+    return replace(whole, groups=known, others=beside, sizes=sizes, knots=knots)
 
 
 def adapted(
@@ -182,9 +200,31 @@ def counted(
 
 
 def scores(model: Polarity, texts: Sequence[str], groups: Sequence[str] | None = None) -> FloatArray:
-    """(texts) the sum of both models; the higher the more positive. What it means, `chance` says."""
+    """(texts) the sum of both models, and of those that judge along; the higher the more positive. What it means,
+    `chance` says."""
     first, second = _scores(model, counted(texts, model.settings, model.groups, groups))
-    return first / model.sizes[0] + second / model.sizes[1]
+    return first / model.sizes[0] + second / model.sizes[1] + _along(model.others, texts)
+
+
+def _along(others: Others | None, texts: Sequence[str]) -> FloatArray:
+    """(texts) what models of other texts add to the score."""
+    if others is None:
+        return np.zeros(len(texts))
+    return WEIGHT_ALONG * _of_others(others.models, texts) / others.size
+
+
+def _of_others(models: Mapping[str, Polarity], texts: Sequence[str]) -> FloatArray:
+    """(texts) the score by the model of its language; 0 where there is none."""
+    reads, found = np.array(languages_of(texts)), np.zeros(len(texts))
+    for name, model in models.items():
+        mine = reads == name
+        if mine.any():
+            found[mine] = scores(model, _at(texts, mine))
+    return found
+
+
+def _at(texts: Sequence[str], chosen: BoolArray) -> list[str]:
+    return [texts[i] for i in np.flatnonzero(chosen)]
 
 
 def probabilities(model: Polarity, texts: Sequence[str], groups: Sequence[str] | None = None) -> FloatArray:

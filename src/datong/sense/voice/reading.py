@@ -9,9 +9,9 @@ from datong.ledger.masking import masked
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.aspects import Lexicon, general, mentions
 from datong.sense.voice.clauses import clauses
-from datong.sense.voice.language import language
+from datong.sense.voice.language import language, languages_of
 from datong.sense.voice.ngrams import Tokens, grams, of_groups, tokens
-from datong.sense.voice.polarity_model import SIZES, Polarity, chance, decided, guessed, scores
+from datong.sense.voice.polarity_model import SIZES, WEIGHT_ALONG, Polarity, chance, decided, guessed, scores
 from datong.sense.voice.text import clean
 from datong.sense.voice.tones import Tones, tone_words, toned
 
@@ -143,6 +143,8 @@ def telling(parts: Clauses, model: Polarity, groups: Sequence[str], side: IntArr
     best = np.zeros(len(parts.texts))
     begin, end = np.zeros(len(best), np.int64), np.zeros(len(best), np.int64)
     running = None
+    beside, size = ({}, 1.0) if model.others is None else (model.others.models, model.others.size)
+    reads = np.array(languages_of(parts.texts) if beside else [])
     lengths = parts.tokens.last - parts.tokens.first
     alone = np.bincount(parts.tokens.text_of, minlength=len(best)) == 1
     for size in SIZES:
@@ -154,6 +156,9 @@ def telling(parts: Clauses, model: Polarity, groups: Sequence[str], side: IntArr
         weight = _weights(model, here)
         if place:
             weight = weight + np.where(group[clause] >= 0, _weights(model, of_groups(here, group[clause])), 0)
+        for name, other in beside.items():
+            mine = reads[clause] == name
+            weight[mine] += WEIGHT_ALONG * _weights(other, here[mine]) / size
         weight = weight * side[clause]
         order = np.lexsort((np.arange(len(at)), -weight, clause))
         first = order[np.flatnonzero(np.append(True, clause[order][1:] != clause[order][:-1]))] if len(order) else order

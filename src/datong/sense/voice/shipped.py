@@ -4,7 +4,7 @@ One reads Chinese and one English. `shipped.npz` holds their weights, as `tools/
 `shipped.md` beside it says what they were learnt from, under which licences, and how often they are right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from datong.sense.voice.language import language
 from datong.sense.voice.linear import Linear
 from datong.sense.voice.polarity_model import Polarity, Settings
 
@@ -27,11 +26,6 @@ def shipped(of: str) -> Polarity:
     """The model of a language, one of LANGUAGES."""
     with files("datong.sense.voice").joinpath(FILE).open("rb") as file:
         return unpacked(file)[of]
-
-
-def languages_of(texts: Sequence[str]) -> list[str]:
-    """(texts) which of the models reads each: the English one where no Chinese stands in it."""
-    return ["zh" if language(text) in ("zh", "mixed") else "en" for text in texts]
 
 
 def packed(models: Mapping[str, Polarity]) -> dict[str, np.ndarray]:
