@@ -181,10 +181,7 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
     if text.long_line and not {"\n", "\r"} & set(sample):
         return [], [finding("error", "check.no_line_ends", path.name)]
     delimiter, width = delimiter_and_width(sample)
-    first = [line for line in sample.splitlines()[:_FIRST_LINES] if line.strip()]
-    if (width <= 2 or not any(delimiter in line for line in first)) and (
-        printed := _printed_grid(path, text)
-    ) is not None:
+    if _may_be_printed(sample, delimiter, width) and (printed := _printed_grid(path, text)) is not None:
         notes.append(message("export.fixed_places", count=len(printed.columns)))
         return [printed], []
     if width > MOST_COLUMNS:
