@@ -127,3 +127,18 @@ def test_weeks_of_years_of_two_digits_as_columns(week: str, tmp_path: Path) -> N
     heads = ",".join(week.format(w=w) for w in range(1, 9))
     reading = read(tmp_path / "list.csv", [f"SKU,{heads}", "KA,1,2,3,4,5,6,7,8", "KB,1,2,3,4,5,6,7,8"])
     assert (asked(reading), reading.sold) == ([], 72)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "heads", "kinds"),
+    [("cp1254", "Tarih;İşlem;Stok Kodu;Miktar", ("Satış", "İade")),
+     ("cp1251", "Дата;Тип документа;Артикул;Кол-во", ("Продажа", "Возврат")),
+     ("cp1250", "Datum;Typ dokladu;Kód;Množství", ("Prodej", "Vrácení")),
+     ("cp1253", "Ημερομηνία;Type;SKU;Ποσότητα", ("Sale", "Return"))],
+)  # fmt: skip
+def test_words_of_kinds_are_read_in_the_encoding_of_their_language(
+    encoding: str, heads: str, kinds: tuple[str, str], tmp_path: Path
+) -> None:
+    rows = [f"{i % 28 + 1:02}.03.2026;{kinds[i % 9 == 4]};KA;2" for i in range(45)]
+    reading = read(tmp_path / "list.csv", [heads, *rows], encoding=encoding)
+    assert (asked(reading), reading.sold, reading.returned) == ([], 80, 10)

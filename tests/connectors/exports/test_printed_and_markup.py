@@ -116,3 +116,12 @@ def test_markup_without_a_table_is_refused(tmp_path: Path) -> None:
     path.write_text("<html><body>session expired</body></html>", encoding="utf-8")
     reading = read_export(path)
     assert [f.code for f in reading.findings] == ["unreadable_file"]
+
+
+def test_a_printed_list_with_decimal_commas_is_none_that_commas_part(tmp_path: Path) -> None:
+    rows = [
+        [date_, code, f"{name} 1,7 l", count, price.replace(".", ",")] for date_, code, name, count, price in rows_of(2)
+    ]
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join(printed(rows, "whole", page=99)), encoding="utf-8")
+    assert sold(read_export(path)) == (units(rows), (), 5)

@@ -8,7 +8,9 @@ from pathlib import Path
 from datong.connectors.exports.vocabulary import header_words, months, plain, vocabulary, words
 from datong.connectors.files.encodings_and_lines import TextFacts
 
-_ENCODINGS = ("cp1252", "cp1250", "cp1251", "big5", "shift_jis", "euc_kr")
+_ENCODINGS = (
+    "cp1252", "cp1250", "cp1251", "cp1254", "cp1253", "cp1255", "cp1256", "cp874", "big5", "shift_jis", "euc_kr",
+)  # fmt: skip
 
 
 def without_mark(path: Path) -> TextFacts | None:
@@ -32,9 +34,9 @@ def one_byte_encoding(path: Path) -> str:
 
 
 def chinese_encoding(path: Path) -> str:
-    """The encoding of simplified Chinese, or that of traditional where only in it the file's start has words of
-    exports."""
-    return _best(path, ("gb18030", "big5"))
+    """The encoding of simplified Chinese; that of traditional, or another one, where the file's start has more words of
+    exports in it: two letters of Turkish or Greek side by side may be a Chinese character, too."""
+    return _best(path, ("gb18030", "big5", *_ENCODINGS))
 
 
 def _best(path: Path, encodings: Sequence[str]) -> str:
@@ -42,7 +44,10 @@ def _best(path: Path, encodings: Sequence[str]) -> str:
     with path.open("rb") as file:
         start = file.read(65_536)
     known = {plain(w) for some in header_words().values() for w in some} | set(months())
-    known |= {word for name in vocabulary()["states"] for word in words("states", name)}
+    known |= {
+        word for area in ("states", "kinds", "totals") for name in vocabulary()[area] for word in words(area, name)
+    }
+    known |= {part for word in known for part in word.split()}
 
     def hits(encoding: str) -> int:
         text = codecs.decode(start, encoding, "replace")

@@ -44,6 +44,7 @@ from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 
 _WORKBOOK_PART, _MOST_OF_PART = "xl/workbook.xml", 1_000_000
+_FIRST_LINES = 400  # of a text, in which a printed list shows
 _FROM_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true)[\"']")
 
 
@@ -180,7 +181,7 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
     if text.long_line and not {"\n", "\r"} & set(sample):
         return [], [finding("error", "check.no_line_ends", path.name)]
     delimiter, width = delimiter_and_width(sample)
-    if width <= 2 and (printed := _printed_grid(path, text)) is not None:
+    if _may_be_printed(sample, delimiter, width) and (printed := _printed_grid(path, text)) is not None:
         notes.append(message("export.fixed_places", count=len(printed.columns)))
         return [printed], []
     if width > MOST_COLUMNS:
@@ -191,6 +192,14 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
             return [_text_grid(path, text, layout, notes)], []
     except UnreadableError as unreadable:
         return [], [unreadable.found]
+
+
+def _may_be_printed(sample: str, delimiter: str, width: int) -> bool:
+    """Whether the first line has none of what would part its cells, or nothing does, and the first lines are of a
+    printed list."""
+    lines = sample.splitlines()[:_FIRST_LINES]
+    first = next((line for line in lines if line.strip()), "")
+    return (width <= 2 or delimiter not in first) and cells_at_fixed_places(lines) is not None
 
 
 def _printed_grid(path: Path, text: TextFacts) -> Grid | None:
