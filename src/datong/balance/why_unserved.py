@@ -286,7 +286,8 @@ def by_orders(
     whose order before that could grow, and that lacks least: of its line's hours, its components and its limit the one
     that allows the fewest units; of a component, what keeps its own ways from bringing more. Nothing is in the way
     where a way has room for a lot, or where a lot would cost more than the units are worth on time. What is lost
-    could have come later: of the buckets in which it still waits, the one in which least is lacking.
+    could have come later: where more of one thing alone would not do in its bucket, of those in which it still waits
+    the one in which least is lacking.
 
     started, lots: (way, bucket) units and orders started.
     """
@@ -306,7 +307,7 @@ def by_orders(
         missing = float(units.late[d, t] + units.lost[d, t])
         come_later = units.lost[d, t] < LEAST_TOLD
         found = left.obstacles(product, int(t), missing, saves, come_later=come_later, wanted=bool(is_lost[product]))
-        if all(obstacle is not None for obstacle, _, _ in found):
+        if all(obstacle is not None and (obstacle.amount <= 0 or obstacle.too_soon) for obstacle, _, _ in found):
             each = missing * float(late_cost[product])
             later = [(u, saves - each * (u - int(t))) for u in range(int(t) + 1, int(latest[d, t]) + 1)]
             found = [*found, *left.while_it_waits(product, later, missing)]
@@ -363,7 +364,7 @@ class _Left:
         self.limit = np.maximum(market.ways.limit - started, 0.0)
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
-        self.normal = _normal_cost(market)
+        self.normal, self.plain = _normal_cost(market), np.nan_to_num(market.products.plain_cost, posinf=0.0)
         self.known: dict[tuple[int, int, float, float], _Obstacle | None] = {}
 
     def ways(self, product: int) -> list[int]:
@@ -426,9 +427,13 @@ class _Left:
         in one of them: then they are lost for what it costs to be late. later: these buckets, and what the units are
         worth there, less what it costs to be late."""
         paying = [(bucket, worth) for bucket, worth in later if worth > NOTHING]
-        found = [one for bucket, worth in paying for one in self.obstacles(product, bucket, missing, worth)]
-        is_room = any(obstacle is None for obstacle, _, _ in found)
-        return [] if is_room else [one for one in found if one[0] is not DEAR]
+        found: list[_Found] = []
+        for bucket, worth in paying:
+            own = self.obstacles(product, bucket, missing, worth)
+            if any(obstacle is None for obstacle, _, _ in own):
+                return []
+            found += [one for one in own if one[0] is not DEAR]
+        return found
 
     def _later_smaller(self, way: int, start: int, missing: float) -> FloatArray:
         """(bucket, from the start on) units of a lot for the missing good ones that are more than what the plan starts
@@ -552,8 +557,7 @@ class _Left:
 
     def _per_lot_cost(self, way: int) -> float:
         """Money for what an order of the way takes whatever its size, at its normal cost."""
-        plain = np.nan_to_num(self.market.products.plain_cost, posinf=0.0)
-        return float(sum(units * plain[part] for part, units in self.market.rules.per_lot.of_way(way)))
+        return float(sum(units * self.plain[part] for part, units in self.market.rules.per_lot.of_way(way)))
 
     def _more(self, way: int, start: int, missing: float) -> float:
         """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
