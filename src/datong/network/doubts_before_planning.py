@@ -235,7 +235,7 @@ def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
         "end": calendar.shift(starts[-1], 1) - timedelta(days=1),
         "last": ends,
         "free": calendar.index(starts[-1], ends),
-        "unit": message(f"review.{calendar.unit}", count=calendar.index(starts[-1], ends)),
+        "unit": message(f"review.{calendar.unit}"),
     }
     if whole:
         return [finding("warning", "review.demand_ends", "demand", column="due", **figures)]
