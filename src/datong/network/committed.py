@@ -591,11 +591,12 @@ class _Cover:
 
     def _bring(self, part: int, good: float, t: int, above: frozenset[int]) -> bool:
         """Starts ways so that so many good units more are there by a bucket: the cheapest way first, each as late as
-        can be. above: what it is for, which it cannot be made of."""
+        can be, and not so early that they go bad before. above: what it is for, which it cannot be made of."""
+        keeps = self.facts.keeps.get(self.facts.products[part], self.buckets)
         for w, share in self._ways_of(part):
             lead = lead_buckets(self.facts.ways[w], self.schedule.calendar)
             without: list[tuple[int, float]] | None = None  # parts that were missing at a later start: earlier, too
-            for start in range(t - lead, self.schedule.frozen - 1, -1):
+            for start in range(t - lead, max(self.schedule.frozen, t - lead - keeps) - 1, -1):
                 if not self._open[0][w, start] or self.parts(w, start) == without:
                     continue
                 wanted = self._in_lots(w, start, good / share)

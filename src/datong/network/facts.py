@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
+import pyarrow.compute as pc
+
 from datong.ledger.products_held_back import held_back
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, Learnt
@@ -73,6 +75,8 @@ class ChainFacts:
     today: date = date.min
     between: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    # Product -> ends of buckets over which a unit of it may lie; none of what keeps.
+    keeps: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
@@ -152,7 +156,8 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
         ways = with_closed_days(facts.ways, refused, facts.product_of)
         ways = behind_fences(ways, release_fences(state), facts.becomes)
         ways = in_rhythm(ways, state, bucket_starts, facts.product_of)
-        return replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today, groups=names)
+        facts = replace(facts, ways=ways, refusals=refused, shares_by_day=by_day, today=state.today, groups=names)
+        return _keeping(state, facts)
     limits = SharedLimits(hours, bucket_starts, state.settings.calendar.bucket_days)
     ways = with_one_limit(ways, limits)
     ways = _timed(state, products, in_working_days(state, ways, bucket_starts), lambda: _asked(state, asked))
@@ -164,7 +169,28 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     economics = economics_of(state, {p: prices[p] for p in products}, costs, bucket_starts, between=between)
     economics = held_as_components(economics, ways)
     facts = ChainFacts(products, economics, ways, limits.hours, arrays, refusals=refused, between=between)
-    return replace(facts, shares_by_day=by_day, today=state.today, groups=names, shared=limits.shared)
+    facts = replace(facts, shares_by_day=by_day, today=state.today, groups=names, shared=limits.shared)
+    return _keeping(state, facts)
+
+
+def _keeping(state: State, facts: ChainFacts) -> ChainFacts:
+    """The facts with the whole buckets for which a unit can be kept (network/shelf_life.py).
+
+    With lanes, at each stock point: a unit that was moved counts as new. What is picked of alternatives of which one
+    goes bad is picked when it is taken.
+    """
+    days = state.settings.calendar.bucket_days
+    table = state.table("products").select(["product", "shelf_life_days"])
+    table = table.filter(pc.is_valid(table["shelf_life_days"]))
+    names = facts.names_by_product
+    found = {
+        name: int(r["shelf_life_days"] // days)
+        for r in table.to_pylist()
+        for name in names.get(r["product"], {"": r["product"]}).values()
+    }
+    picks = (way for way in facts.ways if way.picks is not None)
+    picked = {way.product: 0 for way in picks if way.uses[0].component in found}
+    return replace(facts, keeps=found | picked)
 
 
 def _with_overtime(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
@@ -33,7 +32,7 @@ class Keeps:
 def shelf_life(state: State, facts: ChainFacts, where: Position, starts: Sequence[date]) -> dict[str, Keeps]:
     """How long units of each product or stock point keep, of those that go bad within the horizon. where: as `position`
     gives it."""
-    spoils, life = spoiling_stock(state, facts, where, starts), shelf_life_buckets(state, facts)
+    spoils, life = spoiling_stock(state, facts, where, starts), facts.keeps
     return {p: Keeps(life.get(p, len(starts)), spoils.get(p)) for p in sorted({*life, *spoils})}
 
 
@@ -84,25 +83,6 @@ def last_buckets(lots: Sequence[tuple[date, float]], starts: Sequence[date], cal
     return np.array(
         [sum(units for day, units in lots if _last(day, last_days) <= t) for t in range(len(starts))], dtype=np.float64
     )
-
-
-def shelf_life_buckets(state: State, facts: ChainFacts) -> dict[str, int]:
-    """Whole buckets for which a unit can be kept; a unit may lie over the end of its bucket so many times.
-
-    With lanes, at each stock point: a unit that was moved counts as new. What is picked of alternatives of which one
-    goes bad is picked when it is taken.
-    """
-    days = state.settings.calendar.bucket_days
-    table = state.table("products").select(["product", "shelf_life_days"])
-    table = table.filter(pc.is_valid(table["shelf_life_days"]))
-    names = facts.names_by_product
-    found = {
-        name: int(r["shelf_life_days"] // days)
-        for r in table.to_pylist()
-        for name in names.get(r["product"], {"": r["product"]}).values()
-    }
-    picks = (way for way in facts.ways if way.picks is not None)
-    return found | {way.product: 0 for way in picks if way.uses[0].component in found}
 
 
 def wasted(

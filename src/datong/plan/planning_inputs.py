@@ -220,7 +220,8 @@ def _with_weights(asked: Asked, classes: Mapping[str, Sequence[DemandClass]]) ->
 
 def _weighted(curve: Curve, classes: Sequence[DemandClass]) -> Curve:
     """The curve with the weights of its classes. Of what is turned away, units that weigh least go before others."""
-    by_class = [np.cumsum(one.paths, axis=1) for one in classes]
+    paths = max(len(one.paths) for one in classes)  # of what is given for sure there is one
+    by_class = [np.cumsum(np.broadcast_to(one.paths, (paths, one.paths.shape[1])), axis=1) for one in classes]
     total = np.sum(by_class, axis=0)
     away = total.mean(axis=0) - curve.demand.mean
     dearer, these = list[Dearer](), np.zeros(total.shape)
