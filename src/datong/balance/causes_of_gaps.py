@@ -79,11 +79,11 @@ def why_of(
     told: Callable[[IntArray, Units], tuple[Binding, Kept]],
 ) -> Why:
     """told: what stands in the way of units, by product asked for and bucket."""
-    blamed = _to_blame(market, outcome, demanded, units)
+    unserved = _to_blame(market, outcome, demanded, units)
     dearer = later.dearer & (units.lost > NOTHING)
     if dearer.any():
-        dearer &= ~(told(demanded, blamed)[1].units > 0)
-    blamed = replace(blamed, lost=np.where(dearer, 0.0, units.lost))
+        dearer &= ~(told(demanded, unserved)[1].units > 0)
+    blamed = replace(unserved, lost=np.where(dearer, 0.0, units.lost))
     at_once = (blamed.late <= NOTHING) & (units.late > NOTHING)
     together = told(demanded, blamed)
     has_lost = blamed.lost >= LEAST_TOLD
@@ -110,14 +110,14 @@ def why_of(
             *late,
             dearer & ~apart,
             at_once & (apart | ~has_lost),
-            _days_more(market, blamed, np.where(refused & ~apart, later.bucket, NOT_LOST)),
+            _days_more(market, unserved, np.where(refused & ~apart, later.bucket, NOT_LOST)),
         ),
         Cause(
             np.where(apart, units.lost, 0.0),
             *lost,
             dearer & apart,
             np.zeros(apart.shape, dtype=bool),
-            _days_more(market, blamed, np.where(refused, later.bucket, -1)),
+            _days_more(market, unserved, np.where(refused, later.bucket, -1)),
         ),
         apart,
         (units.late - blamed.late) / np.where(units.late > 0, units.late, 1.0),
