@@ -8,6 +8,7 @@ import numpy as np
 from datong.model.demand_layers import expected_over_and_short, layer_grid, layer_slopes
 from datong.network.horizon import valid_on
 
+LEAST_TOLD = 0.05
 NOTHING = 1e-7
 
 
@@ -133,8 +134,9 @@ def lower_bound(market, prices):
     return bound
 
 
-def scarce_shares(market, prices, cheapest, way, start):
-    """(money per good unit, name, own price) of each scarce thing in a unit of the way started in a bucket."""
+def all_shares(market, prices, cheapest, way, start):
+    """(money per good unit, name, own price) of each thing that may be scarce in a unit of the way started in a bucket,
+    in the order in which the way has them."""
     yields = market.ways.yield_share[way]
     found = [(prices.limit[way, start], market.ways.facts[way].name, prices.limit[way, start])]
     if market.ways.line[way] >= 0:
@@ -144,9 +146,15 @@ def scarce_shares(market, prices, cheapest, way, start):
         component = market.uses.component[use]
         plain = market.products.plain_cost[component]
         premium = max(cheapest[component, start] - (plain if np.isfinite(plain) else 0.0), 0.0)
-        if market.uses.is_open[use, start] and np.isfinite(premium):
-            found.append((market.uses.units[use] * premium / yields, market.products.names[component], premium))
-    return [share for share in found if share[0] > NOTHING]
+        if not market.uses.is_open[use, start] or not np.isfinite(premium):
+            premium = 0.0
+        found.append((market.uses.units[use] * premium / yields, market.products.names[component], premium))
+    return [share if share[0] > NOTHING else (0.0, *share[1:]) for share in found]
+
+
+def scarce_shares(market, prices, cheapest, way, start):
+    """Those of them that are scarce."""
+    return [share for share in all_shares(market, prices, cheapest, way, start) if share[0] > 0]
 
 
 def quantities(market, solution):
@@ -221,28 +229,63 @@ def cheapest_way(market, ways, product, t):
     return min(alike, key=lambda w: (round(normal(w), 6), market.ways.facts[w].name))
 
 
-def behind(market, prices, ways, cheapest, pool, way, t):
-    """Name and price of the scarce thing that takes most of the price of a way that brings units into a bucket; of a
-    component that a way brings, what takes most of its own."""
+def source_of(market, ways, cheapest, part, bucket):
+    """The way that brings a component at its price in a bucket, and the bucket in which it brings it: that one, or an
+    earlier one from which it is held. None where stock alone sets the price."""
+    for u in range(bucket, -1, -1):
+        source = cheapest_way(market, ways, part, u)
+        if source is not None and ways[source, u] <= cheapest[part, u] * 1.001 + NOTHING:
+            return source, u
+        held = cheapest[part, u - 1] + market.money.holding[part] if u else np.inf
+        if not held <= cheapest[part, u] * 1.001 + NOTHING:
+            return None
+    return None
+
+
+def behind(market, prices, ways, cheapest, pool, way, t, other=-1):
+    """Name, price and bucket of the scarce thing that takes most of the price of a way that brings units into a bucket;
+    of a component that a way brings, what takes most of its own. other: another start of the way, above whose price
+    each counts; below 0: none."""
     start = t - market.ways.lead[way]
-    shares = scarce_shares(market, prices, cheapest, way, start)
-    if not shares:
-        return "", 0.0
-    _, binding, price = max(shares, key=lambda s: (s[0], s[1]))
+    shares = all_shares(market, prices, cheapest, way, start)
+    then = [0.0] * len(shares)
+    if other >= 0:
+        then = [money for money, *_ in all_shares(market, prices, cheapest, way, other)]
+    scarce = [(money - less, *rest) for (money, *rest), less in zip(shares, then, strict=True) if money > 0]
+    if not scarce:
+        return "", 0.0, start
+    _, binding, price = max(scarce, key=lambda s: (s[0], s[1]))
     if binding not in market.products.names:
-        return binding, price
+        return binding, price, start
     part = market.products.names.index(binding)
     idle = pool[part, start] > (1 - 1e-7 if market.products.whole[part] else 1e-7)
     price = 0.0 if idle else cheapest[part, start]
-    for u in range(start, -1, -1):  # made for that bucket, or for an earlier one and held
-        source = cheapest_way(market, ways, part, u)
-        if source is not None and ways[source, u] <= cheapest[part, u] * 1.001 + NOTHING:
-            deeper = behind(market, prices, ways, cheapest, pool, source, u)
-            return deeper if deeper[0] else (binding, price)
-        held = cheapest[part, u - 1] + market.money.holding[part] if u else np.inf
-        if not held <= cheapest[part, u] * 1.001 + NOTHING:
-            break
-    return binding, price
+    source = source_of(market, ways, cheapest, part, start)
+    if source is None:
+        return binding, price, start
+    way, arrives = source
+    same = source_of(market, ways, cheapest, part, other) if other >= 0 else None
+    other = same[1] - market.ways.lead[way] if same is not None and same[0] == way else -1
+    deeper = behind(market, prices, ways, cheapest, pool, way, arrives, other)
+    return deeper if deeper[0] else (binding, price, start)
+
+
+def in_the_way(market, prices, ways, cheapest, pool, product, t, late, lost, wait, then):
+    """Name, price and bucket of what stands in the way of units due in a bucket. late, lost: units; wait: buckets for
+    which what is lost would wait; then: the bucket in which what is late is served, -1: none."""
+    there, best = t, cheapest_way(market, ways, product, t)
+    if best is None and lost > max(late, NOTHING):
+        later = range(t + 1, min(t + wait, market.buckets - 1) + 1)
+        there, best = next(
+            ((u, w) for u in later if (w := cheapest_way(market, ways, product, u)) is not None), (t, None)
+        )
+    if best is None:
+        return "", 0.0, -1
+    other = then - market.ways.lead[best] if late >= lost and then >= 0 else -1
+    if other < 0 or not market.ways.is_open[best, other]:
+        other = -1
+    found = behind(market, prices, ways, cheapest, pool, best, there, other)
+    return found if found[0] or there == t else ("", 0.0, -1)
 
 
 def gaps(market, demand, outcome, prices):
@@ -264,12 +307,23 @@ def gaps(market, demand, outcome, prices):
             share = [s / sum(so_far) if sum(so_far) > 0 else 1 / len(markets) for s in so_far]
             here = sum(m[t] for m in means)
             own = [m[t] / here if here > 0 else share[i] for i, m in enumerate(means)]
-            binding, price = "", 0.0
-            best = cheapest_way(market, ways, product, t)
-            if best is not None and late[t] + lost[t] > NOTHING:
-                binding, price = behind(market, prices, ways, cheapest, outcome.pool, best, t)
+            owed = np.cumsum(asked - lost)[t]
+            then = next((u for u in range(t + 1, market.buckets) if outcome.served_by[d, u] >= owed - 1e-3), -1)
+            then = then if late[t] > NOTHING else -1
+
+            def cause(late, lost, d=d, product=product, t=t, then=then):
+                if late + lost <= NOTHING:
+                    return "", 0.0, -1
+                wait = int(min(market.rules.max_lateness.wait[d], market.buckets))
+                return in_the_way(market, prices, ways, cheapest, outcome.pool, product, t, late, lost, wait, then)
+
+            found = [cause(late[t], lost[t])] * 2
+            if min(late[t], lost[t]) >= LEAST_TOLD:
+                apart = cause(late[t], 0.0), cause(0.0, lost[t])
+                found = list(apart) if apart[0][::2] != apart[1][::2] else found
             for m, market_name in enumerate(markets):
                 due = [a[t] * own[m] for a in (asked, on_time, late, lost)]
                 happened = [a[t] * share[m] for a in (served, waiting)]
+                binding, price, _ = found[0] if late[t] * own[m] > NOTHING else found[1]
                 rows.append((name, t, market_name, *due, *happened, binding, price))
     return rows
