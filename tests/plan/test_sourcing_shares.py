@@ -86,19 +86,18 @@ def test_nobody_waits_for_a_share() -> None:
     assert costs(result) == pytest.approx({"purchase": 44, "sourcing_shares": 400})
 
 
+def with_later_offer(own: dict[str, Any], **later: Any) -> State:
+    """10 of P in each of four weeks, and the offer b, of which another row holds from the third one on."""
+    weeks = (10.0, 10.0, 10.0, 10.0)
+    before = state({}, own, *weeks).versions("offers").to_pylist()
+    row = {"offer": "b", "product": "P", "price": 3.0, "valid_from": MONDAY + timedelta(weeks=2)} | later
+    return state({}, {}, *weeks, offers=[*({"valid_from": None} | o for o in before), row])
+
+
 def test_each_part_of_the_horizon_keeps_its_own_shares() -> None:
     """b is to bring 0.4 of what is ordered in weeks 1 and 2, and 0.1 from then on: 8 of 20, then 2 of 20. Over all it
     would bring 10 of 40 on any day."""
-    later = {
-        "offer": "b",
-        "product": "P",
-        "price": 3.0,
-        "sourcing_share": 0.1,
-        "valid_from": MONDAY + timedelta(weeks=2),
-    }
-    of = state({}, {"sourcing_share": 0.4}, 10.0, 10.0, 10.0, 10.0)
-    offers = of.versions("offers").to_pylist()
-    result = run(state({}, {}, 10.0, 10.0, 10.0, 10.0, offers=[*({"valid_from": None} | o for o in offers), later]))
+    result = run(with_later_offer({"sourcing_share": 0.4}, sourcing_share=0.1))
     by_b = {0: 0.0, 1: 0.0}
     for order in result.plan.orders:
         if order.offer == "b":
@@ -109,16 +108,7 @@ def test_each_part_of_the_horizon_keeps_its_own_shares() -> None:
 
 def test_a_share_that_is_missed_in_a_part_of_the_horizon_is_told_with_its_days() -> None:
     """b brings at most 1 a week: 2 of 20 instead of 8 until 01-18."""
-    later = {
-        "offer": "b",
-        "product": "P",
-        "price": 3.0,
-        "units_per_week": 1.0,
-        "valid_from": MONDAY + timedelta(weeks=2),
-    }
-    of = state({}, {"sourcing_share": 0.4, "units_per_week": 1.0}, 10.0, 10.0, 10.0, 10.0)
-    offers = of.versions("offers").to_pylist()
-    result = run(state({}, {}, 10.0, 10.0, 10.0, 10.0, offers=[*({"valid_from": None} | o for o in offers), later]))
+    result = run(with_later_offer({"sourcing_share": 0.4, "units_per_week": 1.0}, units_per_week=1.0))
     (told,) = (f for f in result.decision.findings if "sourcing share" in f.text("en"))
     assert "b brings 10% of P instead of 40%, 6 too few (of what starts from 2026-01-05 to 2026-01-18)" in told.text(
         "en"

@@ -112,20 +112,15 @@ def _was_due_apart(gaps: pa.Table) -> pa.Table:
     others = _with(
         both, {"late_units": pc.subtract(both["late_units"], both["was_due_units"]), "was_due_units": nothing}
     )
-    none = {name: pa.nulls(both.num_rows, both[name].type) for name in both.column_names if _tells_why(name)}
+    why = causes_of_lost(both).keys() - {"binding_price"}
+    empty = [name for name in both.column_names if name.removeprefix(LOST) in why]
+    none = {name: pa.nulls(both.num_rows, both[name].type) for name in empty}
     none |= {"binding": pa.repeat(pa.scalar(""), both.num_rows), "needed_days": pa.repeat(pa.scalar(0), both.num_rows)}
     units = ("demand_units", "on_time_units", "lost_units", "refused_units", *_HAPPENS)
     own = _with(both, none | dict.fromkeys(units, nothing) | {"late_units": both["was_due_units"]})
     return pa.concat_tables([gaps.filter(pc.invert(apart)), others, own])
 
 
-def _tells_why(column: str) -> bool:
-    return column in _WHY or column.removeprefix(LOST) in _WHY
-
-
-# Columns of `gaps` that tell a cause, but for its price.
-_WHY = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_units", "kept_for")
-_WHY += ("soonest_start", "soonest_days", "soonest_through", "short_too", "fenced_until")
 # Of a row of gaps: what happens in its bucket, whenever it was due.
 _HAPPENS = ("served_units", "waiting_units")
 
