@@ -14,7 +14,7 @@ import numpy as np
 from datong.balance.rules import Rules
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
-from datong.network.bill_levels import level_turns, product_levels, ranges, turns
+from datong.network.bill_levels import circles, level_turns, product_levels, ranges, turns
 from datong.network.demand_requests import Asks
 from datong.network.places import StockPoint
 from datong.network.ways import Way
@@ -275,10 +275,15 @@ class Market:
         parent = self.ways.product[self.uses.way]
         return product_levels(self.products.names, parent, self.uses.component, is_move[self.uses.way])
 
+    @cached_property
+    def circle(self) -> IntArray:
+        """(product) number of the circle of lanes that it is a stock point of; -1 of one that is in none."""
+        return circles(self.level, self.ways.product[self.uses.way], self.uses.component)
+
     @property
     def has_circles(self) -> bool:
         """Lanes lead from some stock point back to it: no order of the products puts what goes in first."""
-        return bool((self.level[self.ways.product[self.uses.way]] == self.level[self.uses.component]).any())
+        return bool((self.circle >= 0).any())
 
     def net_demand(self, d: int) -> FloatArray:
         """Cumulative demand of the d-th demanded product (path, bucket) less what comes anyway.

@@ -155,11 +155,6 @@ class _Found:
     in_fractions: float
 
 
-def knows(market: Market) -> bool:
-    """Whether the market can be had in lots: not where lanes go in a circle."""
-    return not market.has_circles
-
-
 def column_count(market: Market, rules: LotRules) -> int:
     """How large the programme is: its whole-number columns."""
     return int(((rules.decides[:, None] + (rules.step > 0)[:, None].astype(np.int64)) * market.ways.is_open).sum())
@@ -178,7 +173,6 @@ def solve(
 
     None where it was stopped before it had a plan, and none was given.
     """
-    assert knows(market)
     return _Lots(market, rules).solve(start, {**options, "mip_abs_gap": most_gap, "mip_rel_gap": 0.0}, on_progress)
 
 
@@ -194,6 +188,9 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
 
     A plan that brings more has a last lot without which all that is needed is there as well. Leaving it out, or taking
     no more of it than its smallest, saves its cost and the holding; `_never_pays` says where that holds for sure.
+
+    Stock points of a circle of lanes need together what all of them need, and a lot more of each: any of them may be
+    where it comes about. That is enough for good plans, and no proof (goods may go round), so no bound rests on it.
     """
     need = np.zeros(len(market.products))
     asked = np.array([max(float(market.net_demand(d).max()), 0.0) for d in range(len(market.demand.product))])
@@ -208,7 +205,10 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     np.maximum.at(lot_of, market.ways.product, lot)
     most = np.zeros(len(market.products))
     besides, known = _Besides.of(market), np.zeros(len(market.products), dtype=bool)
+    circle = market.circle
     for product in reversed(market.products.order):
+        if circle[product] >= 0 and not known[points := np.flatnonzero(circle == circle[product])].any():
+            need[points] = need[points].sum() + lot_of[points].sum()
         own = max([need[product], *besides.wanted(product, need, known)])
         known[product] = True
         most[product] = own + lot_of[product] if own > 0 else 0.0
@@ -217,6 +217,8 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
         of_way: dict[tuple[int, int], float] = defaultdict(float)  # a way can take a component by several rows
         for use in uses:
             way, part = int(market.uses.way[use]), int(market.uses.component[use])
+            if circle[part] >= 0 and circle[part] == circle[product]:
+                continue
             of_way[way, part] += float(market.uses.units[use] / market.ways.yield_share[way])
         each: dict[int, float] = {}
         for (_, part), units in of_way.items():
@@ -420,6 +422,7 @@ class _Lots:
         is_below = bound <= best.objective + ROUNDING * max(abs(best.objective), 1.0)  # HiGHS can be wrong
         # What is wanted at most (`most_wanted`) is not known where having more than anyone asks for can pay.
         exact = exact and not any(rule.can_leave_over or rule.earns for rule in self.market.rules.there)
+        exact = exact and not self.market.has_circles
         gap = max(best.objective - bound, 0.0) if exact and is_below else math.inf
         return self._read(best.value, gap, nodes)
 

@@ -167,9 +167,8 @@ def in_whole_units(market: Market) -> bool:
 
 
 def fits_integers(market: Market, rules: exact_lots.LotRules) -> bool:
-    """Whether HiGHS looks for lots: the chain is small, and has no rule that is not known in lots."""
-    is_small = exact_lots.column_count(market, rules) <= INTEGER_UP_TO and highs.piece_count(market) <= PIECES_IN_LOTS
-    return exact_lots.knows(market) and is_small
+    """Whether HiGHS looks for lots: the chain is small."""
+    return exact_lots.column_count(market, rules) <= INTEGER_UP_TO and highs.piece_count(market) <= PIECES_IN_LOTS
 
 
 def better_lots(

@@ -67,6 +67,17 @@ def _pieces(count: int, to: IntArray, start: IntArray, connection: str) -> IntAr
     return connected_components(graph, directed=True, connection=connection)[1].astype(np.int64)
 
 
+def circles(level: IntArray, parent: IntArray, component: IntArray) -> IntArray:
+    """(product) number of the circle of lanes that it is in, -1 where it is in none. level: (product) `product_levels`;
+    parent, component: by pair, indices of products."""
+    found = np.full(len(level), -1, dtype=np.int64)
+    round_it = level[parent] == level[component]
+    if round_it.any():
+        inside = np.unique(np.concatenate([parent[round_it], component[round_it]]))
+        found[inside] = _pieces(len(level), parent[round_it], component[round_it], "weak")[inside]
+    return found
+
+
 def level_turns(level: IntArray, parent: IntArray, component: IntArray) -> IntArray:
     """Levels from the lowest to the highest; one with lanes in a circle as often as its largest circle has stock
     points, for the cheapest way round it passes each at most once (Bellman 1958)."""

@@ -22,6 +22,7 @@ from datong.plan.lots_along_clearing import (
     Need,
     PartShifts,
     Shifts,
+    WhileItKeeps,
     lots_matter,
     round_up,
     size_lots,
@@ -53,11 +54,11 @@ def choose(
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
     keeps = shelf_life(state, work.facts, where, work.starts)
-    life, goes_bad = _life(work, keeps), frozenset(keeps)
-    lots = _chosen(work, on_turn, {}, life, goes_bad)
+    life = _life(work, keeps)
+    lots = _chosen(work, on_turn, {}, life, keeps)
     if work.promised.covering and _short_of_orders_out(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
-        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life, goes_bad)
+        beside = _chosen(replace(work, promised=promised), on_turn, work.promised.covering, life, keeps)
         lots = _joined([*beside, *_covering_lots(work)])
     return Chosen(work, tuple(lots))
 
@@ -116,11 +117,11 @@ def _chosen(
     on_turn: OnTurn,
     begun: Mapping[str, FloatArray],
     life: Mapping[str, Keeps],
-    goes_bad: Collection[str],
+    keeps: Mapping[str, Keeps],
 ) -> list[Lot]:
     """Lots in turn, or along the cleared quantities, within what there is. begun: way name -> (bucket) units that start
     beside them, whose hours and components count as promised. life: component that goes bad -> how long it keeps.
-    goes_bad: components and what is sold.
+    keeps: the same of components and of what is sold.
 
     What orders that are out take later is to come of later lots at first. Where these bring too little in the end, it
     is kept for them from the start: of what was short, and after MOST_TRIES of all that they take.
@@ -138,9 +139,9 @@ def _chosen(
         life=life,
         first_start=work.first_start,
     )
-    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life, room, goes_bad)
+    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work, life, room, keeps)
     worth, instead = _worth_per_hour(work, lots), _instead(work, lots)
-    ahead = _ahead(work, goes_bad)
+    ahead = _ahead(work, keeps)
     follows = frozenset(pull.component for pull in work.promised.pulls) & work.components - life.keys()
     for tries in range(MOST_TRIES + 1):
         fits = _all_used(work, make_feasible(lots, replace(room, follows=follows), worth, instead, ahead), life)
@@ -283,9 +284,9 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
 # lots along the cleared quantities, from the product that is sold down to the material --------------
 
 
-def _lots(work: Work, life: Mapping[str, Keeps], room: Room, goes_bad: Collection[str]) -> list[Lot]:
+def _lots(work: Work, life: Mapping[str, Keeps], room: Room, keeps: Mapping[str, Keeps]) -> list[Lot]:
     """Lots along the cleared quantities. life: component that goes bad -> how long it keeps. room: what lots share.
-    goes_bad: components and what is sold.
+    keeps: the same of components and of what is sold.
 
     Without lots and set-ups, whole units that a bucket has no hours for are made ahead at once, so that components come
     in time for them."""
@@ -314,11 +315,13 @@ def _lots(work: Work, life: Mapping[str, Keeps], room: Room, goes_bad: Collectio
             continue
         needs = [_need(work, name, t, u[t]) for name, u in quantities.items() for t in np.nonzero(u > NOTHING)[0]]
         needs.sort(key=lambda n: (n.arrive, n.start, n.way.name))
+        if product in keeps:
+            shifts = WhileItKeeps(shifts, keeps[product].buckets)
         made = size_lots(needs, shifts, work.whole[product])
         if product in work.asked.curves:
             made = _worth_having(work, made)
         if hours is not None:
-            made = hours.within(made, _ahead(work, goes_bad))
+            made = hours.within(made, _ahead(work, keeps))
         _add_uses(work, used, made)
         besides.chosen(product, made)
         lots += made

@@ -9,7 +9,7 @@ run of neighbours i..j, placed where one of them (k) was cleared; it costs, agai
 
     set-up:  setup_cost + setup_hours * price of the hour
     move:    sum of units_m * (price_k - price_m)                 the full price of a unit there and here
-    early:   for m > k, what having units_m from k's bucket instead of m's costs (holding)
+    early:   for m > k, what having units_m from k's bucket instead of m's costs (holding); not where they go bad first
     late:    for m < k, what having units_m only from k's bucket costs (lateness)
     excess:  what the smallest lot or the multiple adds: held until the next need, or its price less its worth.
 
@@ -216,6 +216,28 @@ def _excess_cost(
     following = np.append(arrive, 0)[end]
     to_hold = np.take_along_axis(shifts.early(excess, following), there[:, None], axis=1)[:, 0]
     return np.where(end == len(needs), to_buy, np.minimum(to_buy, to_hold))
+
+
+@dataclass(frozen=True, eq=False)
+class WhileItKeeps:
+    """Shifts of a product that goes bad: no lot brings units that go bad before their need. life: ends of buckets over
+    which a unit may lie."""
+
+    shifts: Shifts
+    life: int
+
+    def early(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        cost = self.shifts.early(units, needed)
+        return np.where(needed[:, None] - np.arange(cost.shape[1]) > self.life, math.inf, cost)
+
+    def late(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        return self.shifts.late(units, needed)
+
+    def dropped(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        return self.shifts.dropped(units, needed)
+
+    def worth_of_more(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        return self.shifts.worth_of_more(units, arrive)
 
 
 @dataclass(frozen=True, eq=False)
