@@ -100,6 +100,34 @@ def test_the_only_way_is_asked_again_in_the_next_week_and_says_why() -> None:
     assert told(found[1]) == []
 
 
+@pytest.mark.parametrize(("in_week", "other_firm"), [(0, False), (-1, False), (0, True), (-1, True)])
+@pytest.mark.parametrize("rule", ["refused", "cancelled"])
+def test_who_refused_is_not_asked_by_another_offer_without_a_word(in_week: int, other_firm: bool, rule: str) -> None:
+    """The mill has two offers for M. It said no to the cheap one, which is dear now or closed, and is asked by the
+    other one: the order says so. An offer of another mill says what it stands in for, and nothing of the first."""
+    sites = [{"site": "MILL", "kind": "supplier"}, {"site": "OTHER", "kind": "supplier"}]
+    other = "OTHER" if other_firm else "MILL"
+    offers = [
+        {"offer": "M/1", "product": "M", "site": "MILL", "price": 1.0 if in_week == 0 else 9.0, "lead_days": 0.0},
+        {"offer": "M/2", "product": "M", "site": other, "price": 2.0, "lead_days": 0.0},
+    ]
+    products = [{"product": "A", "price": 100.0}, {"product": "M", "kind": "material"}]
+    parts = [{"product": "A", "component": "M", "units_per_unit": 1.0}]
+    no = refused("P1", week(in_week), kind="buy", product="M", offer="M/1")
+    if rule == "cancelled":
+        no["order_events"] = [
+            row | {"state": row["state"].replace("refused", "cancelled")} for row in no["order_events"]
+        ]
+    tables = {"products": products, "components": parts, "offers": offers, "sites": sites}
+    found = cycle(state(no, asked={0: 6.0, 1: 6.0}, **tables)).plan.orders
+    (first, *_) = sorted((o for o in found if o.kind == "buy"), key=lambda o: o.start)
+    assert first.offer == "M/2"
+    said = [text for text in told(first) if "this asks MILL again, by M/2" in text]
+    assert len(said) == (0 if other_firm else 1)
+    elsewhere = [text for o in found if o is not first for text in told(o) if "this asks" in text]
+    assert not elsewhere
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_refusal_is_told_in_both_languages(language: str) -> None:
     found = cycle(state(refused("W1", week(0), recipe="A/L")))

@@ -50,6 +50,8 @@ class Refusal:
     event: str
     instead: Offer = AS_ORDERED
     is_cancelled: bool = False
+    firm: str | None = None
+    else_rows: frozenset[str] = frozenset()
 
     @property
     def rule(self) -> str:
@@ -78,6 +80,8 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
     routes = Routes.of(state)
     keys = events.select(["order_event", "row_id"]).to_pylist()
     row_ids = {row["order_event"] or row["row_id"]: row["row_id"] for row in keys}
+    nos = list(_said_no(state, from_day))
+    firms = _firms(state) if nos else {}
     found = [
         Refusal(
             order=said.order["order"],
@@ -92,11 +96,35 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
             event=row_ids[said.event.key],
             instead=said.instead,
             is_cancelled=said.event.state == "cancelled",
+            firm=(firm := firms.get((said.order["kind"], said.row))),
+            else_rows=_others_of_firm(firms, said.order["kind"], said.row, firm),
         )
-        for said in _said_no(state, from_day)
+        for said in nos
         if said.row is not None  # `unnamed_refusals` tells it
     ]
     return tuple(sorted(found, key=lambda r: (r.first, r.order)))
+
+
+def _firms(state: State) -> dict[tuple[str, str], str]:
+    """(kind of order, recipe, offer or lane) -> who makes, delivers or sends it: its site's firm, else the site."""
+    of_site = {row["site"]: row["firm"] or row["site"] for row in state.table("sites").to_pylist()}
+    of_line = {row["line"]: row["site"] for row in state.table("lines").to_pylist()}
+    found = {}
+    for kind, (table, key) in _ROWS.items():
+        for row in state.versions(table).to_pylist():
+            site = row["from_site"] if kind == "move" else row["site"]
+            if site is None and kind == "make":
+                site = of_line.get(row["line"])
+            if site is not None:
+                found[kind, row[key]] = of_site.get(site, site)
+    return found
+
+
+def _others_of_firm(firms: Mapping[tuple[str, str], str], kind: str, row: str, firm: str | None) -> frozenset[str]:
+    """The other recipes, offers or lanes of a firm."""
+    if firm is None:
+        return frozenset()
+    return frozenset(other for (of, other), its in firms.items() if of == kind and its == firm and other != row)
 
 
 def unnamed_refusals(state: State, from_day: date) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from datong.network.ways import OnLine, Way, lead_buckets, of_units
 from datong.network.working_days import Course, OpenDays
 from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.delivered_as_asked import DeliveredAsAsked
-from datong.plan.instead_of_refused import refusals_behind
+from datong.plan.instead_of_refused import is_asked_elsewise, refusals_behind
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.order_words import MOST_NAMED, MOST_ROWS, NOTHING, PIECE, OrderWords
 from datong.plan.pegging import Before, Peg, Pegged, Use
@@ -694,6 +694,8 @@ class Reasons:
             start = self.work.starts[lot.start]
             is_before = start >= refusal.after and refusal.rule == "refused"  # the others say until when they hold
             when = "_lately" if refusal.first not in self.words.at else "_before" if is_before else ""
+            if refusal.rule != "agreed" and is_asked_elsewise(lot, refusal):
+                when = "_elsewise"
             text = message(
                 f"plan.cause.{refusal.rule}{when}",
                 who=party(refusal.counterparty or refusal.row),
@@ -703,6 +705,8 @@ class Reasons:
                 when=self.words.named(refusal.first),
                 after=refusal.after,
                 reason=refusal.why,
+                other=lot.way.row or lot.way.name,
+                firm=party(refusal.firm or refusal.row),
             )
             causes.append(Cause("plan", text, "order_events", (refusal.event,)))
         return causes
