@@ -94,6 +94,33 @@ def test_flour_is_bought_anew_where_it_no_longer_keeps(
     assert flour(bakery(days, stock, **offer)) == (bought, bad, 0.0)
 
 
+@pytest.mark.parametrize(("days", "bad"), [(0.0, {0: 6.0}), (7.0, {1: 6.0}), (14.0, {2: 6.0}), (35.0, {}), (None, {})])
+@pytest.mark.parametrize("is_made", [False, True])
+def test_what_nobody_takes_lies_until_it_goes_bad(days: float | None, bad: dict[int, float], is_made: bool) -> None:
+    """Of 8 that lie there, or are made in one lot, 2 are wanted at once. Nobody throws the others away before they go
+    bad to save what holding them costs: they lie there, and are counted, until then."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "loaf", "price": 100.0, "kind": "finished", "shelf_life_days": days}],
+        "lines": [{"line": "oven", "hours_per_week": 100.0}],
+        "recipes": [{"recipe": "bake", "product": "loaf", "line": "oven", "hours_per_unit": 1.0, "min_lot_units": 8.0}],
+        "economics": [{"product": "loaf", "holding_cost_per_unit_week": 1.0}],
+        "demand": [{"demand": "d0", "product": "loaf", "due": MONDAY, "units": 2.0}],
+        "stock": [] if is_made else [{"product": "loaf", "units": 8.0, "happened_at": MONDAY, "site": None}],
+    }
+    tables = {name: in_state_schema(name, pa.Table.from_pylist(own)) for name, own in rows.items() if own}
+    chain = ChainSettings("t", horizon_buckets=4, path_count=1)
+    clearing = run_cycle(
+        state_of_tables(chain, chain.calendar.midnight(MONDAY), tables), nothing_learnt(), (), 0
+    ).clearing
+    flow = {(row["bucket"] - MONDAY).days // 7: row for row in clearing.flow.to_pylist()}
+    assert {t: row["wasted_units"] for t, row in flow.items() if row["wasted_units"] > 0} == bad
+    last = min(bad, default=4)
+    assert [flow[t]["closing_units"] if t in flow else 0.0 for t in range(4)] == [
+        6.0 if t < last else 0.0 for t in range(4)
+    ]
+    assert clearing.cost["holding"] == pytest.approx(6.0 * last)
+
+
 def two_bakeries(days: float | None, sold_at: str) -> State:
     """10 loaves in each of four weeks at the shop, which a van brings for 50 a trip or the oven bakes for 50 a lot;
     a loaf costs 1, and a week of holding it 0.1."""

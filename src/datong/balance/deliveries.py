@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from datong.balance import highs
 from datong.balance.arrays import Demand, Lines, Market, Uses, Ways
-from datong.balance.evaluate import Outcome, arrived_units, gone_bad, used_units, with_fewest_dated
+from datong.balance.evaluate import Outcome, arrived_units, gone_bad, used_units, with_fewest_wasted
 from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -76,7 +76,7 @@ def deliver(market: Market, solution: Solution, lots: FloatArray) -> Solution:
     found = replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
     )
-    return with_fewest_dated(market, found, lots)
+    return with_fewest_wasted(market, found, lots)
 
 
 def _involved(market: Market, chosen: BoolArray, serves: BoolArray) -> BoolArray:

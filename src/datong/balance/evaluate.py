@@ -127,12 +127,14 @@ def fewest_wasted(market: Market, started: FloatArray, issued: FloatArray, subst
     )
 
 
-def with_fewest_dated(market: Market, solution: Solution, lots: FloatArray | None = None) -> Solution:
-    """The solution in which of stock with a day of expiry the fewest units go bad: a programme that throws away what it
-    need not keep would say of good units that they do. What is set aside for demand lies until that takes it. lots:
-    (way, bucket) orders started."""
-    dated = market.rules.shelf_life.is_dated
-    if not dated.any():
+def with_fewest_wasted(market: Market, solution: Solution, lots: FloatArray | None = None) -> Solution:
+    """The solution in which the fewest units go bad, each at the end of its last bucket: a programme that throws away
+    what it need not keep would say of good units that they do. In any quantities (lots is None) only of stock with a
+    day of expiry, so that the plan is at its bound. What is set aside for demand lies until that takes it. lots: (way,
+    bucket) orders started."""
+    rule = market.rules.shelf_life
+    latest = rule.is_dated if lots is None else rule.life >= 0
+    if not latest.any():
         return solution
     started, none = solution.started, np.zeros(market.stock.fixed.shape)
     substituted = solution.substituted
@@ -148,7 +150,7 @@ def with_fewest_dated(market: Market, solution: Solution, lots: FloatArray | Non
     np.add.at(set_aside, market.demand.product, over)
     bad = gone_bad(market, arrived, taken - np.diff(set_aside, axis=1, prepend=0.0))
     wasted = solution.wasted if solution.wasted.size else none
-    return replace(solution, wasted=np.where(dated[:, None], bad, wasted))
+    return replace(solution, wasted=np.where(latest[:, None], bad, wasted))
 
 
 def gone_bad(market: Market, arrived: FloatArray, taken: FloatArray) -> FloatArray:

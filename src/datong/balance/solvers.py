@@ -17,7 +17,7 @@ from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import is_below, lower_bound
 from datong.balance.clearing_tables import is_set_up, read_back
 from datong.balance.deliveries import deliver
-from datong.balance.evaluate import Outcome, arrived_units, evaluate, fewest_wasted, used_units, with_fewest_dated
+from datong.balance.evaluate import Outcome, arrived_units, evaluate, fewest_wasted, used_units, with_fewest_wasted
 from datong.balance.long_lot_spans import hours_worked
 from datong.balance.pack import pack
 from datong.balance.picks import picked_when_taken
@@ -132,7 +132,7 @@ def cleared(
         if started is not found.started and found.wasted.any():
             found = replace(found, wasted=fewest_wasted(market, started, found.issued, found.substituted))
         if door == "highs":
-            found = with_fewest_dated(market, replace(found, started=started))
+            found = with_fewest_wasted(market, replace(found, started=started))
         plan = (started, found.issued, found.turned_away, found.substituted, found.wasted)
         outcome = evaluate(market, *plan)
     solution = replace(found, started=started)
