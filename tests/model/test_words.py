@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from datong.app.wording.figures import fitting
-from datong.model.words import Catalogue, catalogue, message, say, shown
+from datong.model.words import Catalogue, Message, catalogue, message, say, shown
 
 
 def text(said: str) -> str:
@@ -78,3 +78,16 @@ def test_units_in_parts_are_shown_as_they_are(value: float, told: str) -> None:
     """In sentences and in tables alike: 160.5 of a plan were 160 and 161 to those who added them up."""
     assert fitting(value) == told
     assert f"{shown(value):,.10g}" == told
+
+
+@pytest.mark.parametrize(
+    ("when", "en", "zh"),
+    [
+        (message("plan.day", day="2026-03-05"), "RIM is short on 2026-03-05", "RIM 在2026-03-05 当天不足"),
+        (message("plan.week", day="2026-03-02"), "RIM is short in the week of 2026-03-02", "RIM 在2026-03-02 当周不足"),
+    ],
+)
+def test_what_is_short_in_a_week_is_short_on_a_day(when: Message, en: str, zh: str) -> None:
+    told = message("plan.why_late.short", name="RIM", when=when)
+    assert told.text("en") == en
+    assert told.text("zh").replace(" ", "") == zh.replace(" ", "")

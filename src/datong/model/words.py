@@ -84,7 +84,12 @@ def say(key: str, language: str, /, **params: Any) -> str:
     filled = {k: v.text(language) if isinstance(v, Message) else v for k, v in params.items()}
     text = catalogue()[key][language if language in LANGUAGES else "en"]
     places = Places(filled)
-    return visible(_PLURALS.vformat(text, (), places) if ":plural}" in text else text.format_map(places))
+    told = visible(_PLURALS.vformat(text, (), places) if ":plural}" in text else text.format_map(places))
+    return told if language == "zh" else _IN_A_DAY.sub("on ", told)
+
+
+# Where a bucket is a day: something happens in a week, but on a day.
+_IN_A_DAY = re.compile(r"\bin (?=\d{4}-\d\d-\d\d\b)")
 
 
 class Places(dict[str, Any]):
