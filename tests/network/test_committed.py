@@ -370,3 +370,24 @@ def test_of_two_orders_that_lack_a_component_the_one_promised_first_has_it():
     coming = UnderWay("P", "buy", "Q", None, None, 48.0, MONDAY, MONDAY + WEEK)
     one = found(plain(lead=70.0), {"Q": 20.0}, second, first, coming)
     assert {pull.order: pull.bucket for pull in one.pulls} == {"Z": 0, "K": 1}
+
+
+def test_two_steps_that_a_line_works_on_share_days_where_a_week_has_no_days_of_their_own_for_both():
+    """As the lots of a plan do (`crowded_hours` in its reasons), so that what was given out can run. Q is worked from
+    Monday until Tuesday, A on another line: 36 hours of 40 share Monday with it, and 30 begin once the Q is there. A
+    purchase that comes on Tuesday is not shared."""
+    recipes = [
+        {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0},
+        {"recipe": "Q/M", "product": "Q", "line": "M", "hours_per_unit": 0.25},
+    ]
+    lines = [{"line": "L", "hours_per_week": 40.0}, {"line": "M", "hours_per_week": 40.0}]
+    of = plain(recipes=recipes, lines=lines, offers=[])
+    friday, tuesday = MONDAY + timedelta(days=4), MONDAY + timedelta(days=1)
+    step = UnderWay("W", "make", "Q", "Q/M", None, 64.0, MONDAY, tuesday)
+    for hours in (36.0, 30.0):
+        one = found(of, {"Q": 20.0}, step, make("K", hours, 0, due=friday))
+        assert (one.put_off, one.hours["L"].tolist()) == ((), [hours, 0.0, 0.0, 0.0, 0.0, 0.0])
+        assert one.units["A"].tolist() == [hours, 0.0, 0.0, 0.0, 0.0, 0.0]
+    bought = UnderWay("P", "buy", "Q", None, None, 64.0, MONDAY, tuesday)
+    (late,) = found(of, {"Q": 20.0}, bought, make("K", 36.0, 0, due=friday)).put_off
+    assert (late.start, late.arrives, late.component) == (0, 1, "Q")

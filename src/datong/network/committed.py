@@ -204,6 +204,13 @@ class _Task:
         worked = np.flatnonzero(self.worked > NOTHING)
         return int(worked[0]) if len(worked) else len(self.worked)
 
+    @property
+    def ends(self) -> int:
+        """The bucket of its last hours; beyond all buckets where they are not all worked."""
+        return (
+            int(np.flatnonzero(self.worked > NOTHING)[-1]) if self.is_done() and self.hours() > 0 else len(self.worked)
+        )
+
     def hours(self, share: float = 1.0) -> float:
         """Hours of its line that a share of its units takes."""
         return self.setup_hours + share * self.run_hours
@@ -252,6 +259,8 @@ class _Schedule:
         # (bucket, product) -> those of `comes`.
         self.comes_in: dict[tuple[int, str], list[Comes]] = defaultdict(list)
         self.worked: list[Worked] = []
+        # Orders that a line makes, of those in `worked`.
+        self.made: set[str] = set()
         self.tasks: list[_Task] = []
         self.ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
@@ -416,11 +425,15 @@ class _Schedule:
             self._work_from(task, t)
         if task.begins > t:
             return False
-        ready, part = self._parts_there(task, t)
-        if ready > self.starts[t] + timedelta(days=task.first_day(t, self.starts[t])):
-            task.waits = ready, part
+        last = self._parts_there(task, t)
+        if last is not None and last.day > self.starts[t] + timedelta(days=task.first_day(t, self.starts[t])):
+            ended = task.ends
+            task.waits = last.day, last.product
             if task.line in self.free_by_day:
                 self._work_from(task, t)
+                if task.ends > ended and last.order in self.made:  # as the lots of a plan, which follow one another
+                    task.waits = date.min, None
+                    self._work_from(task, t)
             if task.begins > t:
                 return False
         missing = self.cover.take(self._needs(task, t))
@@ -430,19 +443,18 @@ class _Schedule:
             task.short = task.short or missing
         return missing is None
 
-    def _parts_there(self, task: _Task, t: int) -> tuple[date, str | None]:
-        """The day of a bucket on which the last of what the task takes is there, of what comes of orders in it, and
-        that component; the first one where it finds all of it before."""
-        last, lacks = self.starts[t], None
+    def _parts_there(self, task: _Task, t: int) -> Comes | None:
+        """The last of what the task takes that comes of orders in a bucket; None where it finds all of it before."""
+        last: Comes | None = None
         for part, units, _ in self._needs(task, t):
             spare = self.cover.there(part, t) - units
             name = self.facts.products[part]
             for one in sorted(self.comes_in[t, name], key=lambda one: one.day, reverse=True):
                 if spare < one.units - TOLERANCE * max(one.units, 1.0):
-                    last, lacks = max((last, lacks), (one.day, name), key=lambda found: found[0])
+                    last = one if last is None or one.day > last.day else last
                     break
                 spare -= one.units
-        return last, lacks
+        return last
 
     def _needs(self, task: _Task, t: int, share: float = 1.0) -> list[tuple[int, float, int]]:
         """(component, units, bucket) of a start in a bucket."""
@@ -465,6 +477,8 @@ class _Schedule:
             self.pulls.append(Pull(order.order, order.product, name, bucket, day, units, _turn(order)))
         units = task.order.units * share
         self.worked.append(Worked(task.order, t, task.line, task.worked, task.way))
+        if task.line is not None and task.way.kind == "make":
+            self.made.add(task.order.order)
         there = self._there(task, t, share)
         bucket = self.buckets if there is None else self._bucket(there)
         arrives = self.arrives[task.order.order] = bucket if bucket < self.buckets else None
