@@ -165,6 +165,29 @@ def test_what_was_out_and_was_refused_since_counts_before_as_what_takes_its_plac
     assert cost["orders"]["money_before"] == sum(o["cost"] for o in orders(second)) + out[work]["cost"]
     assert cost["orders"]["money_after"] == sum(o["cost"] for o in orders(last))
     assert cost["orders_ended"]["text"] == (
-        f"the orders of before have in them {out[work]['cost']:g} CNY of what was out then and was refused or cancelled"
-        f" since: {work} ({out[work]['units']:g} of Plough (P))"
+        f"the orders of before have in them {out[work]['cost']:g} CNY of what was planned or out then and was refused"
+        f" or cancelled since: {work} ({out[work]['units']:g} of Plough (P))"
     )
+
+
+def test_what_was_planned_for_a_week_that_is_over_and_was_refused_counts_before(folder: Path) -> None:
+    """Steel of the first week goes out and is refused in it; a week later it is bought again at the same price. Like
+    for like, the plan is no dearer for it: the first one counts before, as the second one does now."""
+    (folder / "stock.csv").write_text("happened_at,product,units\n2026-02-28,M,5\n", encoding="utf-8")
+    with Chain(folder) as chain:
+        first = chain.run(WEEKS[0])
+        numbers = release_orders.release(chain, (), all_due=True)
+    (steel,) = [o for o in orders(first) if o["order"] in numbers and o["product"] == "M"]
+    refused = f"order,state,happened_at\n{steel['order']},refused,2026-03-03 12:00\n"
+    (folder / "order_events.csv").write_text(refused, encoding="utf-8")
+    with Chain(folder) as chain:
+        last = chain.run(WEEKS[1])
+    cost = {row["kind"]: row for row in since(last, "cost")}
+    both = {*first.tables["forecast_total"]["bucket"].to_pylist()} & {
+        *last.tables["forecast_total"]["bucket"].to_pylist()
+    }
+    bucket = first.settings.calendar.bucket_start
+    planned = sum(o["cost"] for o in orders(first) if bucket(o["start"]) in both)
+    assert steel["cost"] > 0 and bucket(steel["start"]) not in both
+    assert cost["orders"]["money_before"] == pytest.approx(planned + steel["cost"])
+    assert cost["orders_ended"]["money_before"] == pytest.approx(steel["cost"])

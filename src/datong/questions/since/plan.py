@@ -119,7 +119,8 @@ def cost_rows(
     """What these weeks cost in both plans: in all, by term, and units late and unserved.
 
     Orders count where they start, those that went out since among those of the new plan, those refused or cancelled
-    since (went.ended) among those of the plan before; stock and what waits at the end of each week; what is not served
+    since (went.ended) among those of the plan before, also where that had them in a week that is over: what takes their
+    place counts now; stock and what waits at the end of each week; what is not served
     where it was due. What was due before these weeks and is not served is told apart: the plan before could have it in
     a week that is over. Where the plan before was kept without its money by week, that. Orders that have no price are
     told.
@@ -130,7 +131,7 @@ def cost_rows(
         return [Row("cost", "unknown", message("since.cost_unknown"))]
     sides = [_cost_by_term(of, state, weeks) for of in (before.tables, tables)]
     paid = _starting_in(went.since.filter(went.since["stands"]), state, weeks)
-    ended = _starting_in(went.ended, state, weeks)
+    ended = pa.concat_tables([_starting_in(went.ended, state, weeks), _lapsed(before, went, weeks[0])])
     ended_cost, out_cost = (pc.sum(orders["cost"]).as_py() or 0.0 for orders in (ended, paid))
     sides[0]["orders"] += ended_cost
     sides[1]["orders"] += out_cost
@@ -162,6 +163,13 @@ def cost_rows(
             text = message("since.late_overdue", units=shown(overdue[1]), day=weeks[0])
             rows.append(Row("cost", "late_overdue", text, units=(None, overdue[1])))
     return rows
+
+
+def _lapsed(before: PlanBefore, went: WentOut, first: date) -> pa.Table:
+    """Orders that the plan before had in weeks that are over, that went out, and were refused or cancelled."""
+    gone = went.since.filter(pc.invert(went.since["stands"]))
+    gone = gone.filter(pc.less(gone["start"], pa.scalar(first, pa.date32())))
+    return gone.filter(pc.is_in(gone["order"], before.tables["orders"]["order"].combine_chunks()))
 
 
 def _unserved_before(before: PlanBefore, tables: Mapping[str, pa.Table], first: date, currency: str) -> list[Row]:
