@@ -6,8 +6,10 @@ import pyarrow as pa
 import pytest
 
 from datong.ledger.state import state_of_tables
+from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.position import position
+from datong.network.position_notices import position_notices
 
 SHANGHAI = timedelta(hours=8)
 # Sunday 2026-12-06 in Shanghai, as a date alone is kept: the moment at which it begins there.
@@ -73,3 +75,31 @@ def test_what_an_order_of_the_first_day_used_goes_off_a_count_of_that_day(hours:
 def test_what_came_on_the_first_day_without_a_clock_comes_on_top_of_its_count() -> None:
     """86 counted as the 6th begins, on which planning starts; 80 are booked in and 5 sold on that date: 161."""
     assert on_hand(DAY, DAY, DAY, start=DAY_ITSELF) == 161
+
+
+@pytest.mark.parametrize(
+    ("evening", "names", "units"),
+    [
+        ([("L2", 40.0)], ["KET L1 60/100"], 100.0),
+        ([("L1", 0.0), ("L2", 40.0)], [], 40.0),
+        ([("L1", 55.0), ("L2", 40.0)], [], 95.0),
+        ([], [], 130.0),
+    ],
+)
+def test_a_lot_that_a_later_count_of_its_day_does_not_name_is_told(
+    evening: list[tuple[str, float]], names: list[str], units: float
+) -> None:
+    """60 of L1 and 70 of L2 are counted, and in the evening of that day some again: all are one count, as documented;
+    what was not counted again is said to be in it, for whoever counted all that was left."""
+    counts = [("L1", 60.0, DAY), ("L2", 70.0, DAY), *((lot, n, DAY + timedelta(hours=20)) for lot, n in evening)]
+    rows = [{"product": "KET", "lot": lot, "units": n, "happened_at": at} for lot, n, at in counts]
+    tables = {"products": [{"product": "KET"}], "stock": rows}
+    given = {name: pa.Table.from_pylist(own) for name, own in tables.items()}
+    state = state_of_tables(ChainSettings("shop", time_zone="Asia/Shanghai"), DAY + timedelta(days=2), given)
+    assert position(state).on_hand_units["KET"] == units
+    told = [f for f in position_notices(state, nothing_learnt()) if f.code == "not_counted_again"]
+    assert [dict(f.found.params)["names"] for f in told] == names
+    if told:
+        assert "1 lot or bin counted earlier on the day of the last count is not in its later rows" in told[0].text(
+            "en"
+        )

@@ -40,6 +40,7 @@ from datong.network.stock_on_hand import (
     Counts,
     booked_without_order,
     last_counts,
+    not_counted_again,
     unbooked_done,
 )
 from datong.network.ways import Way
@@ -61,6 +62,7 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_sales_end(state),
         *_refused_counts(state),
         *_counts_below_nothing(state),
+        *_not_counted_again(state),
         *_expired(where),
         *_firm_rows(state, where),
         *_unexplained(where),
@@ -185,6 +187,24 @@ def _counts_below_nothing(state: State) -> Iterator[Finding]:
     names = named(f"{row['product']} {amount(row['units'])}" for row in below.to_pylist())
     key = "position.counted_below_nothing"
     yield finding("warning", key, "stock", column="units", count=below.num_rows, names=names)
+
+
+def _not_counted_again(state: State) -> Iterator[Finding]:
+    """Lots, bins and days of expiry that were counted on the day of the last count, and not again at its last time."""
+    rows = not_counted_again(state)
+    if not rows:
+        return
+    names = named(
+        " ".join(
+            [
+                row["product"] + (f" @ {row['site']}" if row["site"] else ""),
+                *(str(row[name]) for name in ("lot", "bin", "expires_on") if row[name] is not None),
+                f"{amount(row['units'])}/{amount(row['counted'])}",
+            ]
+        )
+        for row in rows
+    )
+    yield finding("warning", "position.not_counted_again", "stock", count=len(rows), names=names)
 
 
 def _expired(where: Position) -> Iterator[Finding]:

@@ -203,6 +203,19 @@ def _of_last_counts(state: State) -> pa.Table:
     return rows.take(of_day[_of_last(part[of_day], microseconds(rows)[of_day])])
 
 
+def not_counted_again(state: State) -> list[dict[str, Any]]:
+    """Rows of last counts of which the same day has later ones of the product and site, with `counted`: units of them
+    all. Each is of a lot, bin or day of expiry that the later ones do not name; without those of nothing."""
+    rows = _of_last_counts(state)
+    if not rows.num_rows:
+        return []
+    part, _ = pairs(rows["product"], rows["site"].fill_null(""))
+    earlier = ~_of_last(part, microseconds(rows)) & (rows["units"].to_numpy() > 0)
+    together = np.bincount(part, rows["units"].to_numpy())[part]
+    found = rows.append_column("counted", pa.array(together)).filter(pa.array(earlier))
+    return found.sort_by([(name, "ascending") for name in ("product", "site", "lot", "bin", "expires_on")]).to_pylist()
+
+
 def counted_lots(state: State) -> dict[tuple[str, str], list[tuple[date, float]]]:
     """By product and site, the units of the last counts that have a day of expiry, with it, the first to go first."""
     if not pc.any(pc.is_valid(state.table("stock")["expires_on"])).as_py():
