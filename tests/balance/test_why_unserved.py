@@ -376,6 +376,19 @@ def test_stock_that_is_kept_for_a_request_of_more_weight_is_told(setup: float):
     assert kept_rows(found) == [("A", "A", 20.0, "unit", 20.0, "dear (2026-01-12)")]
 
 
+@pytest.mark.parametrize("setup", [0.0, 2.0])
+def test_stock_that_is_kept_is_no_cause_of_what_it_could_not_serve(setup: float):
+    """15 lie there for the dear request of next week, and 30 of the plain one are missing: had they been delivered, the
+    other 15 would still wait for hours of the full line, which serve all 30."""
+    demand = [request("plain", 40.0, 0), request("dear", 25.0, 1, priority=1)]
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_hours": setup}]
+    lines = [{"line": "L", "hours_per_week": 10.0 + setup}]
+    found = cleared(state_of(demand=demand, stock=stock_of(15.0), recipes=recipes, lines=lines))
+    (row,) = kept_rows(found)
+    assert (row[1], row[3], row[4:]) == ("L", "hour", (None, None))
+    assert row[2] == pytest.approx(30.0)
+
+
 def test_stock_that_lies_at_an_end_of_the_lanes_is_kept_too():
     """The market is served from both depots; what lies at one of them is for the dearer request of next week."""
     sites = [{"site": s, "kind": "warehouse"} for s in ("F", "N", "S")]

@@ -18,7 +18,7 @@ from datong.balance.evaluate import Outcome, service
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
-from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, where_kept, with_sent
+from datong.balance.stock_kept_for_others import Kept, kept, sent_elsewhere, told_of, where_kept, with_sent
 from datong.balance.stock_limits import stock_limits
 from datong.balance.why_unserved import Binding, Served, Units, by_orders, by_prices
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
@@ -108,7 +108,9 @@ def read_back(
 
     def one(product: IntArray, units: Units) -> tuple[Binding, Kept]:
         lying = kept(market, product, units, outcome, solution.started, found)
-        binding = where_kept(market, product, units, in_the_way(product, units), lying)
+        scarce = in_the_way(product, units)
+        lying = told_of(lying, units, scarce)
+        binding = where_kept(market, product, units, scarce, lying)
         sent = sent_elsewhere(market, product, units, solution.started, binding)
         return binding, with_sent(market, lying, sent)
 

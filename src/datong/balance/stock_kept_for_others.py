@@ -22,7 +22,7 @@ NAMED = 3
 @dataclass(frozen=True, eq=False)
 class Kept:
     """Units that are late or lost while they lie there at the end of the bucket in which they are due, and are used
-    later; of a bucket where that tells of half or more of what is missing."""
+    later; of a bucket where that tells of half or more of what is missing (`told_of` of which of these is said)."""
 
     # (product asked for, bucket) units.
     units: FloatArray
@@ -53,6 +53,16 @@ def kept(
                 amount[d, t] = min(float(missing[d, t]), taken)
                 whom[d * market.buckets + t] = ", ".join(names)
     return Kept(amount, pa.array(whom, pa.string()))
+
+
+def told_of(lying: Kept, units: Units, binding: Binding) -> Kept:
+    """What lies there, where it is all of what is missing, or nothing else stands in the way of the rest. binding: what
+    is scarce without it."""
+    part = (lying.units > 0) & (lying.units < units.late + units.lost - NOTHING)
+    scarce = np.char.str_len(binding.name.to_numpy(zero_copy_only=False).astype(np.str_)).reshape(part.shape) > 0
+    left_out = part & scarce
+    whom = lying.whom.take(pa.array(np.arange(part.size), mask=left_out.ravel()))
+    return Kept(np.where(left_out, 0.0, lying.units), whom)
 
 
 def where_kept(market: Market, demanded: IntArray, units: Units, binding: Binding, lying: Kept) -> Binding:
