@@ -19,7 +19,7 @@ WEEKS = 8
 
 def two_works(lot: float, north: float, south: float, supply_weeks: int) -> State:
     """Pots of sheet in the north, lids of sheet in the south, wanted each week, before any sheet can be bought; it is
-    bought in lots at either site, and a truck goes both ways. What lies there is enough for a part of the first lots."""
+    bought in lots at either site, and a truck goes both ways. What lies there is enough for part of the first lots."""
     rows: dict[str, list[dict[str, Any]]] = {
         "products": [
             {"product": "pot", "price": 100.0, "kind": "finished"},
