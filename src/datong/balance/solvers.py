@@ -39,6 +39,9 @@ EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 INTEGER_UP_TO = 1_500
 # With more pieces of cost curves than this, of uncertain demand, a search for better lots takes long and finds little.
 PIECES_IN_LOTS = 5_000
+# With components it decides all whole numbers beside all pieces: above so many of the ones times the others it takes
+# more than a minute. Ten weeks of twenty products at two sites, of uncertain demand, are 1.7 million.
+WHOLE_TIMES_PIECES = 1_000_000
 # It looks on until its gap is at most this share of what can be avoided, whatever gap the market was cleared to: so a
 # run and a balance end with the same lots.
 LOTS_GAP = 1e-4
@@ -168,7 +171,9 @@ def in_whole_units(market: Market) -> bool:
 
 def fits_integers(market: Market, rules: exact_lots.LotRules) -> bool:
     """Whether HiGHS looks for lots: the chain is small."""
-    return exact_lots.column_count(market, rules) <= INTEGER_UP_TO and highs.piece_count(market) <= PIECES_IN_LOTS
+    whole, pieces = exact_lots.column_count(market, rules), highs.piece_count(market)
+    takes_long = not market.single_level and whole * pieces > WHOLE_TIMES_PIECES
+    return whole <= INTEGER_UP_TO and pieces <= PIECES_IN_LOTS and not takes_long
 
 
 def better_lots(

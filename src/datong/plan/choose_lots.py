@@ -420,17 +420,21 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
 
 
 def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]]:
-    """Ways and starts for units that are to arrive in a bucket: as cleared there, else the soonest and cheapest."""
-    found = []
-    for name, units in sorted(work.by_market.cleared.get(product, {}).items()):
+    """Ways and starts for units that are to arrive in a bucket: as cleared there, else the soonest and cheapest. Where
+    lanes go round in a circle, by none on which the clearing sends nothing, where there is another way: `work.order`
+    does not count it, so that what it takes would be wanted when lots of that are chosen already."""
+    found, cleared = [], work.by_market.cleared.get(product, {})
+    for name, units in sorted(cleared.items()):
         start = arrive - lead_buckets(work.ways[name], work.calendar)
         if start >= 0 and units[start] > NOTHING:
             found.append((work.ways[name], start, float(units[start]) * work.ways[name].yield_share))
     if found:
         total = sum(good for *_, good in found)
         return [(way, start, good / total) for way, start, good in found]
-    choices = []
-    for way in work.ways_of[product]:
+    choices, ways = [], work.ways_of[product]
+    if work.facts.has_circles:
+        ways = [way for way in ways if way.kind != "move" or way.name in cleared] or ways
+    for way in ways:
         start = max(arrive - lead_buckets(way, work.calendar), work.first_start)
         while way.course is not None and start > work.first_start and not way.is_open(work.starts[start]):
             start -= 1  # a closed day: the last open one before it
