@@ -18,6 +18,7 @@ from datong.model.errors import NoPlan
 from datong.model.flow import PlannedOrder, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.position_notices import position_notices
+from datong.network.ways import way_on
 from datong.network.working_days import WEEKDAYS
 from datong.plan.orders_already_out import late_for
 from datong.questions.replenish import replenish
@@ -230,6 +231,26 @@ def test_what_is_done_on_a_day_on_which_nothing_is_sent_leaves_on_the_next() -> 
     assert found == {"make": (day(0), day(2)), "move": (day(3), day(3))}
 
 
+@pytest.mark.parametrize(("units", "begins"), [(8.0, 3), (20.0, 2), (24.0, 2)])
+def test_a_part_is_due_on_the_last_open_day_before_what_it_goes_into_begins(units: float, begins: int) -> None:
+    """On Tuesdays all is shut. 20 hours for A fit only from Wednesday on, 8 a day: its part is due on the Monday, and
+    not on the Tuesday before; for 8 hours, which begin on Thursday, on the Wednesday."""
+    line, recipe = {"hours_per_week": 32.0, "calendar": "works"}, {"cost_per_unit": 1.0}
+    rows: Rows = {
+        "products": [{"product": "A", "price": 100.0}, {"product": "P", "price": 10.0}],
+        "calendars": [{"calendar": "works", "tuesday": False}],
+        "lines": [line | {"line": "K"}, line | {"line": "L"}],
+        "recipes": [
+            recipe | {"recipe": "A", "product": "A", "line": "L", "hours_per_unit": 1.0},
+            recipe | {"recipe": "P", "product": "P", "line": "K", "hours_per_unit": 0.01},
+        ],
+        "components": [{"product": "A", "component": "P", "units_per_unit": 1.0}],
+        "demand": [{"demand": "d", "product": "A", "due": day(4), "units": units}],
+    }
+    found = days_of(run(rows, "week", 4))
+    assert found == {"P": (day(0), day(2 if begins == 3 else 0)), "A": (day(begins), day(4))}
+
+
 def test_a_week_with_a_closed_day_has_a_fifth_less_hours() -> None:
     """40 hours a week are 8 on each of five days: a week with a closed Wednesday makes 32 units of an hour, and the
     rest of 40 that are wanted then is made the week before."""
@@ -412,7 +433,7 @@ def test_chains_with_all_rules_keep_their_calendars(seed: int) -> None:
         for arrives in days if len(days) == 1 and row["counted_on"] is not None else ():
             assert arrives is None or arrives.on(row["counted_on"].toordinal()), row
     for order in plan.orders:
-        course = ways[order.kind, order.recipe or order.offer or order.lane or ""][0].course
+        course = way_on(ways[order.kind, order.recipe or order.offer or order.lane or ""], order.start).course
         if course is not None:
             assert course.starts is None or course.starts.on(order.start.toordinal()), order
             assert course.arrives is None or course.arrives.on(order.due.toordinal()), order

@@ -13,6 +13,8 @@ of the product (`most_wanted`), in whole steps. Without components HiGHS gets it
 which make its bound near the best plan. That bound is one for every plan in lots (Pochet and Wolsey 2006), where the
 curves of expected cost are exact: with up to 25 sample paths.
 
+Where there is a plan to begin with, no start is more than in any plan that costs no more (`_most_that_pays`).
+
 Where units only have to be whole, HiGHS decides set-ups and multiples first, and the units of its plan are made whole
 after that; where a plan is proven and still dearer in whole units, all together.
 
@@ -70,6 +72,9 @@ FAR = 100.0
 # columns are fixed, and to jump for any plan at all, takes a third to a half of its time there, and finds nothing more.
 SMALL_COLUMNS = 1_000
 OPTIONS_OF_A_SMALL_ONE: Options = {"mip_allow_restart": False, "mip_heuristic_run_feasibility_jump": False}
+# Steps of a start from which on HiGHS's work grows with their square; money of a unit that is none; and of how many
+# columns in all, in programmes one after the other, the most of a way is looked for.
+WIDE, LEAST_REDUCED, MOST_COLUMNS_LOOKED_AT = 16.0, 1e-6, 100_000
 # The share of the cost at which the search for whole units of chosen lots may stop.
 GAP_OF_UNITS = 1e-9
 # A gain below this share of the cost is none.
@@ -329,19 +334,14 @@ class _Lots:
         self.programme = programme = Programme(market, leave_over=True)
         linear, way, bucket = programme.linear, programme.way_index, programme.way_bucket
         step, smallest = rules.step[way], rules.smallest[way]
-        self.most = most_of_lots(market, rules, way, bucket)
         self.decided = np.flatnonzero(rules.decides[way])
         count, columns, rows = len(self.decided), programme.column_count, programme.row_count
         self.y = columns + np.arange(count)
         self.scale = np.ones(columns)
         self.scale[programme.started] = np.where(step > 0, step, 1.0)
-        cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
+        self.cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
         for columns_of_waste in programme.disliked:
-            cost[columns_of_waste] += DISLIKE
-        upper = linear.upper.copy()
-        upper[programme.started] = self.most
-        fits = self.most[self.decided] >= np.maximum(smallest[self.decided], ROUNDING)
-        upper = np.concatenate([upper / self.scale, fits.astype(np.float64)])
+            self.cost[columns_of_waste] += DISLIKE
         started, at = programme.started[self.decided], np.arange(count)
         line = market.ways.line[way[self.decided]]
         works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
@@ -367,18 +367,12 @@ class _Lots:
             row = programme.pool_row[component] + bucket[self.decided][some]
             setups = setups + sp.csc_matrix((np.full(len(row), each), (row, at[some])), shape=(rows, count))
         chosen = sp.csc_matrix((self.scale[started], (at, started)), shape=(count, columns))
-        most = sp.diags_array(-np.minimum(self.most[self.decided], 1e12))
         least = sp.diags_array(-smallest[self.decided])
-        self.plain = LinearProgramme(
-            cost,
-            upper,
-            np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)]),
-            np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)]),
-            sp.csc_matrix(sp.block_array([[units, setups], [chosen, most], [chosen, least]])),
+        # All rows but for `most` of those in the middle.
+        self.rows_without_most = sp.csc_matrix(
+            sp.block_array([[units, setups], [chosen, sp.csc_matrix((count, count))], [chosen, least]])
         )
-        setup = np.full(len(way), -1)
-        setup[self.decided] = self.y
-        self.starts = Starts(setup, self.scale[programme.started], self.most)
+        self._limit(most_of_lots(market, rules, way, bucket))
         self.deliveries = np.concatenate([np.zeros(0, dtype=np.int64), *programme.whole_columns])
         self.whole = np.concatenate([programme.started[step > 0], self.y, self.deliveries])
         loose = (step == 1.0) & market.single_level
@@ -386,6 +380,73 @@ class _Lots:
         # Rounds after which all pairs of products of a line were decided together.
         products = {(int(x), int(i)) for x, i in zip(line, market.ways.product[way[self.decided]], strict=True)}
         self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1 if market.single_level else 1
+
+    def _limit(self, most: FloatArray) -> None:
+        """Builds the programme in which no start is above so many units. most: (start)."""
+        self.most, linear, rows = most, self.programme.linear, self.programme.row_count
+        count = len(self.decided)
+        upper = linear.upper.copy()
+        upper[self.programme.started] = most
+        smallest = self.rules.smallest[self.programme.way_index[self.decided]]
+        fits = most[self.decided] >= np.maximum(smallest, ROUNDING)
+        most_rows = sp.csc_matrix(
+            (-np.minimum(most[self.decided], 1e12), (rows + np.arange(count), self.y)),
+            shape=self.rows_without_most.shape,
+        )
+        self.plain = LinearProgramme(
+            self.cost,
+            np.concatenate([upper / self.scale, fits.astype(np.float64)]),
+            np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)]),
+            np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)]),
+            sp.csc_matrix(self.rows_without_most + most_rows),
+        )
+        setup = np.full(len(self.programme.way_index), -1)
+        setup[self.decided] = self.y
+        self.starts = Starts(setup, self.scale[self.programme.started], most)
+        self.__dict__.pop("tight", None)
+
+    def _most_that_pays(self, plan: _Found) -> FloatArray:
+        """(start) the most units of a start in any plan that costs no more than this one: at most self.most, and
+
+            most of a sum over t of x(w,t)                  over plans in fractions that cost no more
+            (cost - least cost in fractions) / d(w,t)       d: reduced cost of x(w,t), which is 0 in the cheapest one
+
+        Each plan in whole numbers is one in fractions, too; so the cheapest one keeps both. As they are where HiGHS
+        searches no column of more than a few steps.
+        """
+        form, started = self.form, self.programme.started
+        upper = form.upper[started]
+        wide = np.isin(started, self.searched) & (upper > WIDE)
+        if not wide.any():
+            return self.most
+        most_cost = plan.objective + ROUNDING * max(abs(plan.objective), 1.0)
+        no_dearer = LinearProgramme(
+            form.cost,
+            form.upper,
+            np.append(form.row_lower, -np.inf),
+            np.append(form.row_upper, most_cost),
+            sp.csc_matrix(sp.vstack([form.matrix, sp.csc_matrix(form.cost[None, :])])),
+        )
+        solver, columns = _solver(OPTIONS), np.arange(len(form.cost), dtype=np.int32)
+        solver.passModel(_model(no_dearer, np.zeros(len(columns)), form.upper))
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return self.most
+        least, reduced = solver.getInfo().objective_function_value, np.array(solver.getSolution().col_dual)[started]
+        dear = reduced > LEAST_REDUCED
+        upper[dear] = np.minimum(upper[dear], (most_cost - least) / reduced[dear])
+        way = self.programme.way_index
+        ways = np.unique(way[wide & (upper > WIDE)])
+        for w in ways[: MOST_COLUMNS_LOOKED_AT // len(columns)].tolist():
+            of_way = way == w
+            sum_of_way = np.zeros(len(columns))
+            sum_of_way[started[of_way]] = -1.0
+            solver.changeColsCost(len(columns), columns, sum_of_way)
+            solver.run()
+            if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+                upper[of_way] = np.minimum(upper[of_way], -solver.getInfo().objective_function_value)
+        upper = np.maximum(upper + ROUNDING, plan.value[started])
+        return in_steps(np.minimum(upper * self.scale[started], self.most), self.rules.step[way], up=False)
 
     @cached_property
     def tight(self) -> LinearProgramme:
@@ -402,6 +463,8 @@ class _Lots:
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
         begun = None if start is None else self._with_deliveries(self._columns_of(start))
+        if begun is not None:
+            self._limit(self._most_that_pays(begun))
         if begun is not None and len(self.form.cost) <= SMALL_COLUMNS:
             options = {**options, **OPTIONS_OF_A_SMALL_ONE}
         first = _Search(self.searched if len(self.searched) else self.whole, options, on_progress)

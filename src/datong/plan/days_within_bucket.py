@@ -278,7 +278,7 @@ class _Dealt:
         self, lot: Lot, bucket: int, courses: Mapping[Lot, Course], steps: Steps, ends: Mapping[Lot, date]
     ) -> date:
         """The day by which a lot is to be done, or a transfer to leave: it has as long as what it goes into leaves it,
-        and as long as it takes. ends: of what it goes into."""
+        and as long as it takes; no closed day, but the last open one before. ends: of what it goes into."""
         first, done = self.work.starts[bucket], courses[lot].done
         latest = [self.aims[lot].last]
         for parent in self.gives[lot] if lot.start == bucket else ():
@@ -290,7 +290,8 @@ class _Dealt:
                 latest.append(first + timedelta(days=begins - int(apart)))
         if done is None:
             return _last_start(self.work, lot.way, bucket)
-        return max(first + timedelta(days=done), min(latest))
+        soonest = first + timedelta(days=done)
+        return _open_days(lot.way, soonest, max(soonest, min(latest)))[-1]
 
     def _days(self, lot: Lot, course: Course, steps: Steps, end: date) -> Days:
         """Of a lot in the bucket in which it starts. end: `_end`."""
