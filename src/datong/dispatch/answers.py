@@ -321,6 +321,9 @@ class _Life:
             self._say("error", "offers_nothing", report, "state")
             return None
         if not offer:
+            if named.due is not None and self._asked.agreed.due is not None and named.due < self._asked.agreed.due:
+                days = {"offered": named.due, "due": self._asked.agreed.due}
+                self._say("note", "offered_earlier", report, "new_due", **days)
             return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
         return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None
 
