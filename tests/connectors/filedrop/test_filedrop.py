@@ -1697,7 +1697,8 @@ def test_what_is_offered_of_the_rest_holds_after_an_acceptance_of_the_same_day(
     """The row's time is that of the work, in the morning; the order was accepted later, and the file written last."""
     put(drop, "order,state,when\nW1,accepted,2026-03-06 12:00\n")
     take(ledger, drop)
-    text = "order,due,state,good_units,when,reason\nW1,2026-03-12,partly_done,50,2026-03-06 08:00,余下推迟到2027年1月20号\n"
+    head = "order,due,state,good_units,when,reason"
+    text = f"{head}\nW1,2026-03-12,partly_done,50,2026-03-06 08:00,余下推迟到2027年1月20号\n"
     put(drop, text, "work.csv")
     at = datetime(2026, 3, 6, 15, tzinfo=UTC).timestamp()
     os.utime(drop / "inbox" / "work.csv", (at, at))

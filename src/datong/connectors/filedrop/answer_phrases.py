@@ -620,7 +620,8 @@ def _less() -> re.Pattern[str]:
     ends = r"(?![\d.,'])(?! ?[%折成倍天日周月号])"
     return re.compile(
         rf"(?:{_LESS}) ?(?P<less>{_NUMBER}){ends} ?(?:{counted})?"
-        rf"|(?<![\d.,'])(?P<fewer>{_NUMBER})(?: ?(?:{counted}))? (?:fewer|less|short)(?: than (?:ordered|asked))?(?![a-z])"
+        rf"|(?<![\d.,'])(?P<fewer>{_NUMBER})(?: ?(?:{counted}))? (?:fewer|less|short)"
+        r"(?: than (?:ordered|asked))?(?![a-z])"
     )
 
 
