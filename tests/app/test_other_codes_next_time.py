@@ -115,3 +115,28 @@ def test_what_came_back_stays_sold_where_the_next_list_does_not_say_that_it_was_
         chain.ingest(export("b.csv", sent=False))
         assert sold(chain) == before
         assert sum(r["units"] for r in chain.state().table("returns").to_pylist()) == 8
+
+
+def test_lines_under_another_number_of_the_order_are_asked_about(tmp_path: Path) -> None:
+    """The numbers of lines are gone; those of whole orders are there, and are the same only for orders of one line."""
+
+    def export(name: str, days: range, *, of_lines: bool) -> Path:
+        head = ["子订单编号", "主订单编号", "付款时间", "商品编码", "数量"][0 if of_lines else 1 :]
+        rows = []
+        for day in days:
+            for at in range(1 + 2 * (day % 2)):
+                numbers = [f"7{day:02}{at}", f"7{day:02}0"][0 if of_lines else 1 :]
+                rows.append([*numbers, f"2024-01-{day:02} 10:00:00", f"A{at}", str(day % 4 + 1)])
+        (tmp_path / name).write_text("\n".join(",".join(r) for r in [head, *rows]) + "\n", encoding="utf-8")
+        return tmp_path / name
+
+    first = export("a.csv", range(1, 26), of_lines=True)
+    assert main(["try", str(first), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    with datong.open(tmp_path / "chain") as chain:
+        before = sold(chain)
+        with pytest.raises(Asked) as asked:
+            chain.ingest(export("b.csv", range(3, 29), of_lines=False))
+        assert [q.key for q in asked.value.questions] == ["other_orders"]
+        assert sold(chain) == before
+        chain.ingest(export("c.csv", range(3, 29), of_lines=True))
+        assert sold(chain)["A0"] == before["A0"] + sum(day % 4 + 1 for day in (26, 27, 28))

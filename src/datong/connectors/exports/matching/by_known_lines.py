@@ -2,7 +2,7 @@
 column of codes is gone, or another one. Without this each of those lines would count a second time."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,12 +17,14 @@ from datong.ledger.row_checks import shown
 from datong.model.findings import finding
 from datong.model.words import message
 
-OTHER_CODES, COUNT = "other_codes", "count"
+OTHER_CODES, OTHER_ORDERS, COUNT = "other_codes", "other_orders", "count"
 # How an alias is known that order lines told.
 BY_LINES = "lines"
 # Fewest order lines under other codes that tell that a list names its products otherwise.
 _LEAST_LINES = 3
 _SHOWN = 5
+# Fewest lines, and their share of those of days that the chain has, that tell that orders have other numbers now.
+_LEAST_ALIKE, _MOSTLY = 10, 0.5
 # Order and day of a key that `line_keys` made, and what stands behind them: the product, and a turn.
 _PARTS = re.compile(r"^(.*?/\d{4}-\d{2}-\d{2})/(.*)$", re.DOTALL)
 _COLUMNS = ("sale", "return")
@@ -45,6 +47,15 @@ def told_by_lines(
     chain."""
     if reading.lines.keys is None or not reading.lines.by_order or not sales.num_rows:
         return ToldByLines(reading)
+    asking = Asking(answers)
+    result = _by_orders(reading, sales, products, aliases, asking)
+    _ask_for_other_orders(result.reading, sales, asking)
+    used = {**result.reading.used, **asking.used}
+    return replace(result, reading=replace(result.reading, used=used), questions=tuple(asking.open))
+
+
+def _by_orders(reading: Reading, sales: pa.Table, products: pa.Table, aliases: pa.Table, asking: Asking) -> ToldByLines:
+    """Products told by the orders that both have; what nothing tells is asked."""
     known = frozenset(products["product"].to_pylist())
     ours = {key: product for key, product in zip(sales["sale"].to_pylist(), sales["product"].to_pylist(), strict=True)
             if key is not None and _PARTS.match(key)}  # fmt: skip
@@ -61,21 +72,47 @@ def told_by_lines(
              if line not in lines and code not in known and not {*there} <= {*lines.values()}]  # fmt: skip
     if len(lines) + len(open_) < _LEAST_LINES and not before:
         return ToldByLines(reading)
-    asking = Asking(answers)
     if open_:
         samples = tuple(dict.fromkeys(shown(theirs[line]) for line in open_))
         asks = message("export.asks.other_codes", count=len(open_), samples="; ".join(samples[:3]))
         options = (Option(COUNT, message("export.reading.other_codes_count")),)
         asking.ask(Question(OTHER_CODES, asks, (), samples, options))
-    used = {**reading.used, **asking.used}
     if not found:
-        return ToldByLines(replace(reading, used=used), questions=tuple(asking.open))
+        return ToldByLines(reading)
     pairs = "; ".join(f"{shown(code)} = {shown(product)}" for code, product in list(found.items())[:_SHOWN])
     many = f"{len(lines):,}"
     said = finding("note", "export.told_by_lines", reading.name, count=len(found), lines=many, pairs=pairs)
     theirs = {line: code for line, code in theirs.items() if line not in ours}
-    result = _renamed(replace(reading, used=used, findings=(*reading.findings, said)), found, lines, theirs)
-    return ToldByLines(result, found, tuple(asking.open))
+    result = _renamed(replace(reading, findings=(*reading.findings, said)), found, lines, theirs)
+    return ToldByLines(result, found)
+
+
+def _ask_for_other_orders(reading: Reading, sales: pa.Table, asking: Asking) -> None:
+    """Lines that the chain has under other order numbers: the column that told orders before is gone, and another one
+    tells them. Known by most of the file's lines being the chain's, and the others being of the same days, products
+    and units as those that the file lacks."""
+    part = reading.part("sales")
+    if part is None or "sale" not in part.column_names:
+        return
+    theirs, ours = _days_of(part), _days_of(sales)
+    new = {key: line for key, line in theirs.items() if key not in ours}
+    gone = {key: line for key, line in ours.items() if key not in theirs}
+    last = max((day for day, _, _ in ours.values()), default="")
+    inside = Counter(line for line in new.values() if line[0] <= last)
+    alike = sum((inside & Counter(gone.values())).values())
+    if len(theirs) - len(new) < _LEAST_ALIKE or alike < max(_LEAST_ALIKE, _MOSTLY * inside.total()):
+        return
+    asks = message("export.asks.other_orders", count=alike)
+    options = (Option(COUNT, message("export.reading.other_orders_count")),)
+    samples = tuple(shown(key.split("/")[0]) for key, line in new.items() if line[0] <= last)
+    asking.ask(Question(OTHER_ORDERS, asks, (reading.column("order") or "",), samples[:3], options))
+
+
+def _days_of(sales: pa.Table) -> dict[str, tuple[str, str, float]]:
+    """Day, product and units of each line that has a key of an order."""
+    columns = (sales[name].to_pylist() for name in ("sale", "product", "units"))
+    return {key: (found[1][-10:], product, round(units, 6)) for key, product, units in zip(*columns, strict=True)
+            if key is not None and (found := _PARTS.match(key)) is not None}  # fmt: skip
 
 
 def with_aliases(aliases: pa.Table | None, told: ToldByLines, source: str) -> pa.Table | None:
