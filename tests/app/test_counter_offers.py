@@ -116,6 +116,25 @@ def state_of(chain: Chain, order: str) -> str:
     return order_states(chain.state())[order][0]
 
 
+def test_a_yes_in_the_sheet_of_before_the_offer_was_taken_is_asked(plant: Plant) -> None:
+    """It says the units of before: what he says yes to is not what was agreed."""
+    made, _ = plant.orders
+    with plant.at(1) as chain:
+        ordered = next(r["units"] for r in chain.state().table("orders").to_pylist() if r["order"] == made)
+        few = ordered // 2
+        plant.says(MAKER, f"{made},only {few:g},2026-03-03,")
+        plant.exchange(chain)
+        counter_offers.decide(chain, made, take=True)
+    head = "order,units,state,when"
+    with plant.at(2) as chain:
+        plant.says(MAKER, f"{made},{ordered:g},accepted,2026-03-04", head=head, day=2)
+        assert "changed_order" in plant.exchange(chain)
+    with plant.at(3) as chain:
+        plant.says(MAKER, f"{made},{few:g},accepted,2026-03-05", head=head, day=3)
+        assert "changed_order" not in plant.exchange(chain)
+        assert state_of(chain, made) == "accepted"
+
+
 @pytest.mark.parametrize(
     ("text", "offer"),
     [

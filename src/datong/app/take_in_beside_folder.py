@@ -20,6 +20,7 @@ from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.last_bucket import sales_of_chain
+from datong.connectors.exports.matching.by_known_lines import told_by_lines, with_aliases
 from datong.connectors.exports.matching.decide import ALL as SAME_ALL
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY
 from datong.connectors.exports.matching.decide import decide
@@ -163,7 +164,15 @@ def _ingest_sales(
         key = "app.cannot_tell_columns" if reading.columns else "app.cannot_ingest"
         raise BadInput(message(key, file=str(file)), reading.findings)
     held = at.ledger.state(END_OF_TIME, ("products", *LINE_KEYS))
+    before = (held.table(name) for name in ("sales", "products", ALIASES))
+    told_so = told_by_lines(reading, *before, {**kept, **answers})
+    reading = told_so.reading
     decided = decide(reading, held.table("products"), held.table(ALIASES), answers, kept)
+    decided = replace(
+        decided,
+        aliases=with_aliases(decided.aliases, told_so, file.name),
+        questions=(*told_so.questions, *decided.questions),
+    )
     again = whose_interest(reading, held, answers)
     left = not_asked({key: answers[key] for key in to_ask}, kept, reading.used)
     refuse_unasked(to_ask, set(to_ask) - {*left}, (*reading.questions, *decided.questions, *again))
@@ -180,10 +189,11 @@ def _ingest_sales(
     coming = coming_in(reading, decided, held, now, at.now())
     others_codes = any(code != product for code, product in decided.by_alias.items())
     since = since_then(at, held.table("sales"), reading, others_codes)
+    no_more = _without_what_came_back(since.no_more, held.table("returns"))
     findings = [
         *coming.reading.findings,
         *decided.findings,
-        *_told_of_lines(file.name, coming.known, since.no_more),
+        *_told_of_lines(file.name, coming.known, no_more),
         *_told_of_corrections(file.name, coming.corrected),
         *told_of_vanished(at, file.name, since),
     ]
@@ -198,11 +208,17 @@ def _ingest_sales(
     if parts:
         taken = _take_in(at, file, parts, findings, on_rows, told, moves=True, hides=True)
     taken = replace(taken, reports=tuple(_with_known(one, coming.known.get(one.table, 0)) for one in taken.reports))
-    if since.no_more:
-        at.ledger.withdraw("sales", [f"sales:{key}" for key in since.no_more], now, by=at.by)
+    if no_more:
+        at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], now, by=at.by)
     others = {key: value for key, value in kept.items() if not key.startswith(SAME_KEY)}
     write_answers(at.folder, {**others, **reading.kept, **decided.kept})
     return replace(taken, reading=coming.reading)
+
+
+def _without_what_came_back(no_more: Sequence[str], returns: pa.Table) -> list[str]:
+    """Lines that a file has as no sale any more, without those that came back, as the chain knows: they were sold."""
+    back = {key for column in ("return", "sale") for key in returns[column].to_pylist()}
+    return [key for key in no_more if key not in back]
 
 
 def not_asked(given: Mapping[str, str], kept: Mapping[str, str], met: Collection[str]) -> list[str]:

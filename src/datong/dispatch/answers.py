@@ -321,6 +321,9 @@ class _Life:
             self._say("error", "offers_nothing", report, "state")
             return None
         if not offer:
+            if named.due is not None and self._asked.agreed.due is not None and named.due < self._asked.agreed.due:
+                days = {"offered": named.due, "due": self._asked.agreed.due}
+                self._say("note", "offered_earlier", report, "new_due", **days)
             return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
         return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None
 
@@ -344,7 +347,9 @@ class _Life:
         changed: list[tuple[str, str, str]] = []
         if shown.product is not None and not _same_code(shown.product, product):
             changed.append(("product", shown.product, product))
-        is_answer = event.state == "accepted" and not any(e.state in _ANSWERED for e in self._events)
+        # A sheet of before an offer was taken still says what was ordered then: a yes in it may be to that.
+        is_first = not any(e.state in _ANSWERED for e in self._events)
+        is_answer = event.state == "accepted" and (is_first or any(e.answers is not None for e in self._events))
         units, due, offer = shown.units, shown.due, event.offer
         is_other_number = units is not None and abs(units - (agreed.units or 0.0)) > SHOWN_TO
         if is_answer and is_other_number and offer.units is None:

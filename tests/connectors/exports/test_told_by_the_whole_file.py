@@ -126,16 +126,51 @@ def test_numbers_of_weeks_under_their_name(text: str, tmp_path: Path) -> None:
     assert reading.sold == 66 and days(reading)[0] == date(2025, 12, 29) and days(reading)[-1] == date(2026, 3, 9)
 
 
-@pytest.mark.parametrize("text", ["{m:03}.2026", "2026/{m:03}"])
-def test_accounting_periods_are_months_and_it_is_said(text: str, tmp_path: Path) -> None:
-    rows = [f"{text.format(m=m)};KA;{m}0" for m in range(1, 7)]
-    reading = read(tmp_path / "list.csv", ["Periode;Material;Absatzmenge", *rows])
-    assert (reading.sold, min(days(reading)), max(days(reading))) == (210, date(2026, 1, 1), date(2026, 6, 30))
-    assert any("months of the calendar year" in note.text("en") for note in reading.notes)
-    wide = [";".join(["Material", *(text.format(m=m) for m in range(1, 7))]), "KA;10;20;30;40;50;60"]
-    reading = read(tmp_path / "wide.csv", wide)
-    assert reading.sold == 210 and any("months of the calendar year" in note.text("en") for note in reading.notes)
+PERIODS = [
+    "{m:03}.2026",
+    "2026/{m:03}",
+    "P{m:02} 2026",
+    "P{m}/2026",
+    "FY2026 P{m:02}",
+    "2026-P{m:02}",
+    "Period {m} 2026",
+]
+
+
+@pytest.mark.parametrize("text", PERIODS)
+@pytest.mark.parametrize(
+    ("answer", "first", "last"),
+    [
+        ("january", date(2026, 1, 1), date(2026, 6, 30)),
+        ("april", date(2026, 4, 1), date(2026, 9, 30)),
+        ("april_before", date(2025, 4, 1), date(2025, 9, 30)),
+        ("october_before", date(2025, 10, 1), date(2026, 3, 31)),
+    ],
+)
+def test_the_year_of_the_books_is_asked_once(text: str, answer: str, first: date, last: date, tmp_path: Path) -> None:
+    down = ["Periode;Material;Absatzmenge", *(f"{text.format(m=m)};KA;{m}0" for m in range(1, 7))]
+    across = [";".join(["Material", *(text.format(m=m) for m in range(1, 7))]), "KA;10;20;30;40;50;60"]
+    for name, lines in (("down.csv", down), ("across.csv", across)):
+        assert asked(read(tmp_path / name, lines)) == ["year_of_books"]
+        reading = read(tmp_path / name, lines, {"year_of_books": answer})
+        assert (asked(reading), reading.sold, min(days(reading)), max(days(reading))) == ([], 210, first, last)
     assert parse(text.format(m=13)) is None
+
+
+@pytest.mark.parametrize("header", ["会计期间", "期间"])
+def test_in_china_the_year_of_the_books_is_that_of_the_calendar(header: str, tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", [f"{header},产品编码,数量", *(f"2026年第{m}期,KA,{m}0" for m in range(1, 7))])
+    assert (asked(reading), reading.sold, min(days(reading))) == ([], 210, date(2026, 1, 1))
+    assert any("calendar year" in note.text("en") for note in reading.notes)
+
+
+def test_a_year_of_the_books_that_would_reach_into_days_to_come_is_not_offered(tmp_path: Path) -> None:
+    """Period 12 of 2026 is over on 1 December 2026 only where the year began before January."""
+    lines = ["Periode;Material;Absatzmenge", *(f"P{m:02} 2026;KA;{m}0" for m in range(1, 13))]
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (question,) = read_export(tmp_path / "list.csv", today=date(2026, 10, 1)).questions
+    names = [option.name for option in question.options]
+    assert "january" not in names and "april" not in names and "october_before" in names
 
 
 @pytest.mark.parametrize(("value", "units"), [("1,055.08", 26), ("1.055,08", 26_000)])
@@ -248,7 +283,7 @@ def test_parts_of_a_unit_under_a_word_for_a_return_are_asked_about(back: str, ke
     assert asked(reading) == keys
 
 
-@pytest.mark.parametrize("text", ["2026{m:03}", "P{m:02} 2026"])
+@pytest.mark.parametrize("text", ["2026{m:03}", "L{m:02} 2026"])
 def test_a_list_whose_dates_cannot_be_read_is_none_of_one_day(text: str, tmp_path: Path) -> None:
     rows = [f"{text.format(m=m)};KA;{m}0" for m in range(1, 9)]
     reading = read(tmp_path / "list.csv", ["Periode;Material;Menge", *rows])

@@ -18,6 +18,7 @@ from datong.connectors.filedrop.answer_phrases import (
     moment_of,
     said,
     says_more,
+    units_less,
 )
 from datong.connectors.filedrop.number_words import in_digits
 from datong.ledger.counter_offer import Offer
@@ -150,7 +151,7 @@ def test_answers_as_people_of_the_trade_write_them(text: str, expected: Said) ->
             "还行吧不知道",
             "最晚3天",
             "晚几天",
-            "提前2天",
+            "最早3天",
             "晚1000天",
             "可做1/2",
             "只能做1/2",
@@ -470,8 +471,8 @@ def test_common_words_of_offers(text: str, expected: Said) -> None:
             "收到",
             "不接受延期",
             "没问题，数量减半",
-            "少20件",
-            "提前两天",
+            "少些",
+            "提前几天",
             "三天后",
             "5日内交",
             "3号线交货",
@@ -487,3 +488,76 @@ def test_what_may_be_meant_in_two_ways_is_asked(text: str) -> None:
 @pytest.mark.parametrize("text", ["不能接", "来不及了", "做不完", "can't"])
 def test_what_is_like_a_refusal_is_asked_with_both_readings(text: str) -> None:
     assert is_perhaps_refused(text) and said(text, Spoken(TODAY)) is None
+
+
+ORDERED = 100.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (text, Said(None, Offer(due=date(2026, 12, 2))))
+            for text in ("提前两天", "早2天交", "提早两天", "提前2天交货")
+        ),
+        *(
+            (text, Said(None, Offer(due=date(2026, 12, 2))))
+            for text in ("2 days earlier", "two days early", "2 days ahead")
+        ),
+        ("提前到12月1日", Said(None, Offer(due=date(2026, 12, 1)))),
+        ("可以，提前两天", Said("accepted", Offer(due=date(2026, 12, 2)))),
+        ("最快12月10号", Said(None, Offer(due=date(2026, 12, 10)))),
+        *(
+            (text, Said(None, Offer(units=80.0)))
+            for text in ("少20件", "少做20", "减20件", "少二十件", "少交20件", "减少20")
+        ),
+        *(
+            (text, Said(None, Offer(units=80.0)))
+            for text in ("20 fewer", "20 pcs fewer", "20 less", "20 short", "少了20件")
+        ),
+        *(
+            (text, Said(None, Offer(units=80.0)))
+            for text in ("数量改80", "减到80件", "reduced to 80", "只能做80，少20件")
+        ),
+        ("12月9号能出80", Said(None, Offer(80.0, date(2026, 12, 9)))),
+        ("可以，但要晚两天，少做10件", Said("accepted", Offer(90.0, date(2026, 12, 6)))),
+        ("20 fewer, 2 days later", Said(None, Offer(80.0, date(2026, 12, 6)))),
+    ],
+)
+def test_days_and_units_are_told_by_those_of_the_order(text: str, expected: Said) -> None:
+    assert said(text, Spoken(TODAY, DUE, True, ORDERED)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "少100件",
+            "少200件",
+            "少20%",
+            "减两成",
+            "至少80件",
+            "最少80",
+            "少20天",
+            "少20件不行",
+            "不做，少20件",
+            "少1,000",
+        ),
+        *("10% less", "price 2 less", "只能做80，少30件", "提前两天不行", "缺20件"),
+    ],
+)
+def test_what_is_no_number_of_units_of_the_order_is_asked(text: str) -> None:
+    found = said(text, Spoken(TODAY, DUE, True, ORDERED))
+    assert found is None or not found.offer
+
+
+def test_fewer_of_a_number_that_is_not_known_is_asked() -> None:
+    assert said("少20件", Spoken(TODAY, DUE, True)) is None and said("20 fewer", Spoken(TODAY, DUE)) is None
+    assert units_less("少20件", 100.0) == 80.0 and units_less("少20件", None) is None
+    assert units_less("80", 100.0) is None and units_less("少20件，明天", 100.0) is None
+
+
+@pytest.mark.parametrize("text", ["晚两天", "延期到12月6日", "two days later"])
+def test_the_column_of_a_new_day_knows_the_same_words(text: str) -> None:
+    assert day_of(text, Spoken(TODAY, DUE, True)) == (date(2026, 12, 6), False)
+    assert day_of("12月6日不行", Spoken(TODAY, DUE, True)) is None

@@ -1190,7 +1190,7 @@ def test_one_bad_file_never_stops_the_next(ledger: DuckDBLedger, drop: Path, mon
     [
         ("W1,延期,,,", "offers_nothing"),
         ("W1,延期3天,,,", "unknown_state"),
-        ("W1,offer,2026-03-06,,", None),  # no later than asked for: accepted
+        ("W1,offer,2026-03-06,,", None),  # earlier than asked for: accepted, and said
         ("W1,offer,2019-01-01,,", "offered_past"),
         ("W1,offer,2028-01-01,,", "offered_far"),
         ("W1,offer,,500,", "offered_many"),
@@ -1207,7 +1207,7 @@ def test_an_offer_that_cannot_be_meant_is_a_question(
     collected = collect(drop, SETTINGS.calendar)
     got = answers(end(ledger), collected.reports, RELEASED)
     found = [f.code for f in (*collected.findings, *got.findings)]
-    assert found == ([] if code is None else [code])
+    assert found == ["offered_earlier" if code is None else code]
     states = [r["state"] for b in got.batches for r in b.rows.to_pylist()]
     assert states == (["accepted"] if code is None else [])
 
@@ -1654,3 +1654,58 @@ def test_a_correction_is_no_report_more_to_learn_a_yield_from(ledger: DuckDBLedg
     recipes = pa.table({"recipe": ["R"], "product": ["P1"], "yield_share": [1.0]})
     state = end(ledger).with_tables(recipes=in_state_schema("recipes", recipes))
     assert (sum(g for _, g, _ in made(ledger)), learnt_yields(state)["R"].records) == (90.0, 1)
+
+
+def test_what_came_is_asked_with_what_it_may_mean(ledger: DuckDBLedger, drop: Path) -> None:
+    """To have received a sheet, or goods, is neither yes nor no: nobody is led to a yes."""
+    for text in ("收到", "已收到", "received", "noted"):
+        put(drop, f"order,state,when\nW1,{text},2026-03-06\n")
+        (found,) = take(ledger, drop).findings
+        assert found.code == "unknown_state" and found.remedy is not None
+        words = found.remedy.text("en")
+        assert "'refused'" in words and "'accepted'" in words and "'done'" in words and "did you mean" not in words
+
+
+def test_an_earlier_day_is_taken_as_accepted_and_said(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,units,state,new_due,when\nW1,100,offered,2026-03-06,2026-03-05\n")
+    got = take(ledger, drop)
+    assert codes(got) == [("note", "offered_earlier", 2)]
+    assert "2026-03-06" in got.findings[0].text("en") and "2026-03-06" in got.findings[0].text("zh")
+    assert order_standings(end(ledger))["W1"].state == "accepted"
+
+
+def test_units_that_are_left_out_are_an_offer_of_the_others(ledger: DuckDBLedger, drop: Path) -> None:
+    for cells in ("少20件,", "20 fewer,", "offered,少20件"):
+        put(drop, f"order,units,state,new_units,when\nW1,100,{cells},2026-03-06\n")
+        got = heard(drop, ledger.state(END))
+        assert [r.event.offer.units for r in got.collected.reports] == [80.0], cells
+
+
+@pytest.mark.parametrize(
+    ("remark", "is_asked"), [("布料12月10日才到", True), ("2026-03-20 fabric", True), ("布料齐", False)]
+)
+def test_a_yes_whose_remark_names_a_day_after_the_one_asked_for_is_asked(
+    ledger: DuckDBLedger, drop: Path, remark: str, is_asked: bool
+) -> None:
+    put(drop, f"order,due,state,reason,when\nW1,2026-03-12,accepted,{remark},2026-03-06\n")
+    assert (("error", "takes_back", 2) in codes(take(ledger, drop))) == is_asked
+
+
+def test_what_is_offered_of_the_rest_holds_after_an_acceptance_of_the_same_day(
+    ledger: DuckDBLedger, drop: Path
+) -> None:
+    """The row's time is that of the work, in the morning; the order was accepted later, and the file written last."""
+    put(drop, "order,state,when\nW1,accepted,2026-03-06 12:00\n")
+    take(ledger, drop)
+    head = "order,due,state,good_units,when,reason"
+    text = f"{head}\nW1,2026-03-12,partly_done,50,2026-03-06 08:00,余下推迟到2027年1月20号\n"
+    put(drop, text, "work.csv")
+    at = datetime(2026, 3, 6, 15, tzinfo=UTC).timestamp()
+    os.utime(drop / "inbox" / "work.csv", (at, at))
+    take(ledger, drop)
+    stand = order_standings(end(ledger))["W1"]
+    assert stand.offer is not None and stand.offer.offer.due == date(2027, 1, 20)
+    put(drop, text, "again.csv")
+    before = end(ledger).table("order_events").num_rows
+    take(ledger, drop)
+    assert end(ledger).table("order_events").num_rows == before

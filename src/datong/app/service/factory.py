@@ -250,7 +250,8 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     if before is not None and before[1] == key:
         return replace(before[0], is_again=True)
     calendar = served.chain_thread.settings.calendar
-    asked = Asked(own.order, own.agreed.due, own.stand, _moment(served, own, typed), calendar, who.language, own.unit)
+    moment, agreed = _moment(served, own, typed), own.agreed
+    asked = Asked(own.order, agreed.due, own.stand, moment, calendar, who.language, own.unit, agreed.units)
     event, wrong = event_of(typed, asked)
     if event is None:
         return Answered(own.order, False, tuple(wrong), own.state)

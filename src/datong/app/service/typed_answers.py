@@ -11,9 +11,11 @@ from datong.connectors.filedrop.answer_phrases import (
     day_of,
     is_conditional,
     moment_of,
+    names_later_day,
     number_of,
     said,
     two_numbers,
+    units_less,
 )
 from datong.connectors.filedrop.read_answers import one_reading
 from datong.ledger.counter_offer import AS_ORDERED, Offer
@@ -61,7 +63,8 @@ class Typed:
 @dataclass(frozen=True)
 class Asked:
     """What an answer is understood by. order: its number. due: the day agreed. stand: where it stands. moment: at which
-    it was given. language: in which days and marks are read. unit: base unit of the product."""
+    it was given. language: in which days and marks are read. unit: base unit of the product.
+    units: that were ordered, or agreed since."""
 
     order: str
     due: date | None
@@ -70,11 +73,12 @@ class Asked:
     calendar: Calendar
     language: str
     unit: str = PIECE
+    units: float | None = None
 
     @property
     def spoken(self) -> Spoken:
         """What days of a text are understood by."""
-        return Spoken(self.calendar.local_date(self.moment), self.due, self.language == "zh")
+        return Spoken(self.calendar.local_date(self.moment), self.due, self.language == "zh", self.units)
 
 
 def event_of(typed: Typed, asked: Asked) -> tuple[OrderEvent | None, Sequence[Finding]]:
@@ -104,7 +108,8 @@ class _Reading:
         offer = self._offer() if typed.state == "offered" else AS_ORDERED
         if typed.state in _ANSWERED:
             offer = self._with_remark(offer, said(remark, self._asked.spoken) if remark else None)
-        if typed.state == "accepted" and not offer and not self.findings and is_conditional(remark):
+        takes_back = is_conditional(remark) or names_later_day(remark, self._asked.spoken)
+        if typed.state == "accepted" and not offer and not self.findings and takes_back:
             self._problem("dispatch.takes_back", "reason", value=remark)
         if typed.state == "offered" and not offer and not self.findings:
             self._problem("dispatch.offers_nothing", "new_due")
@@ -156,7 +161,10 @@ class _Reading:
         today = self._asked.calendar.local_date(self._asked.moment)
         if day is not None and day < today:  # sooner than agreed is no other offer; over is a slip of the hand
             self._problem("dispatch.offered_past", "new_due", then=str(day), today=str(today))
-        return Offer(self._number("units", "new_units"), day, self._number("price", "new_price"))
+        less = units_less(self._typed.units, self._asked.units)
+        return Offer(
+            self._number("units", "new_units") if less is None else less, day, self._number("price", "new_price")
+        )
 
     def _day(self, text: str) -> date | None:
         """A day, or a delay from the day agreed: 延期两天."""

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from datong.app.wording import figures
@@ -38,15 +39,23 @@ class OrderList:
 
     @property
     def rows(self) -> list[Row]:
-        return [row for row in self.inputs.tables["order_list"].to_pylist() if not self._in_doubt(row)]
+        return self._parted[0]
 
     @property
     def apart(self) -> list[Row]:
         """Products that may be nothing to order: by their name, or since they have no price above 0."""
-        return [row for row in self.inputs.tables["order_list"].to_pylist() if self._in_doubt(row)]
+        return self._parted[1]
+
+    @cached_property
+    def _parted(self) -> tuple[list[Row], list[Row]]:
+        """Rows of the list, and those that stand apart from it."""
+        parted: tuple[list[Row], list[Row]] = ([], [])
+        for row in self.inputs.tables["order_list"].to_pylist():
+            parted[self._in_doubt(row)].append(row)
+        return parted
 
     def _in_doubt(self, row: Row) -> bool:
-        return row["product"] not in self.goods and (row["free"] or may_be_no_goods(row["name"] or row["product"]))
+        return row["product"] not in self.goods and bool(row["free"] or may_be_no_goods(row["name"] or row["product"]))
 
     def apart_notes(self) -> list[str]:
         """A line for each product that stands apart, with why, what the plan orders of it, and the answer that puts it
@@ -59,16 +68,16 @@ class OrderList:
             told.append(say("order_list.apart_row", self.language, **words, answer=answer))
         return told
 
-    @property
+    @cached_property
     def wanted(self) -> list[Row]:
         """Products that are ordered now."""
         return [row for row in self.rows if row["order_units"] > 0]
 
-    @property
+    @cached_property
     def uncounted(self) -> list[Row]:
         return [row for row in self.rows if not row["counted"]]
 
-    @property
+    @cached_property
     def _is_any_under_way(self) -> bool:
         return any(row["under_way_units"] > 0 for row in self.rows)
 

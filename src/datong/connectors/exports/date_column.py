@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, with_column
-from datong.connectors.exports.date_texts import is_accounting_period, parse
+from datong.connectors.exports.date_texts import accounting_period, parse
 from datong.connectors.exports.day_month_order import (
     NOT_A_DAY,
     DateColumn,
@@ -35,6 +35,18 @@ from datong.model.findings import finding
 from datong.model.words import message
 
 _WEEK_WORDS = ("week", "woche", "semaine", "semana", "周", "kw", "wk")
+# Words of periods that are those of Chinese law, whose year of the books is that of the calendar.
+_PERIOD_WORDS_OF_CHINA = ("会计期间", "期")
+# Months by which the first period of a year of the books lies after January of that year, by the name of an answer: the
+# commonest first. `_before`: the year is named after the one in which it ends.
+_YEARS_OF_BOOKS = {"january": 0} | {
+    f"{name}{way}": later - 12 * (way != "")
+    for name, later in (
+        ("april", 3), ("july", 6), ("october", 9), ("september", 8), ("february", 1), ("march", 2), ("may", 4),
+        ("june", 5), ("august", 7), ("november", 10), ("december", 11),
+    )
+    for way in ("", "_before")
+}  # fmt: skip
 # Between the first days of the two calendars of spreadsheets.
 DAYS_TO_1904 = 1462
 # Evidence for the order of day and month that a header with DD/MM/YYYY outdoes.
@@ -96,6 +108,7 @@ def read_moments(export: Export, comma_decimals: bool) -> Moments:
     if column.kinds.get("republic") and not says_republic(f"{name} {export.table.above}"):
         days = _ask_for_republic(export, name, days)
     _note_dates(export, column, chosen, order.why, swap)
+    days = _in_years_of_books(export, name, days)
     _ask_for_weeks(export, column, name, weeks)
     zone, note = zone_of(days, column.seconds, column.offset, export.country)
     export.notes += [] if note is None else [note]
@@ -150,15 +163,49 @@ def _ask_for_republic(export: Export, name: str, days: np.ndarray) -> np.ndarray
     return days if chosen == "republic" else np.where(there, NOT_A_DAY, days)
 
 
+def _in_years_of_books(export: Export, name: str, days: np.ndarray) -> np.ndarray:
+    """Accounting periods as months, by the month in which the year of the books begins: the calendar's in China, where
+    the law says so; else it is asked, as no file tells."""
+    texts = export.columns[name].text
+    periods = {text: found for text in texts.unique().drop_null().to_pylist() if (found := accounting_period(text))}
+    if not periods:
+        return days
+    sample = next(iter(periods))
+    if export.country == "CN" or any(word in f"{name} {sample}" for word in _PERIOD_WORDS_OF_CHINA):
+        export.notes.append(message("export.accounting_periods", sample=sample))
+        return days
+    rows = pc.fill_null(pc.is_in(texts, pa.array(list(periods), pa.string())), False).to_numpy(zero_copy_only=False)
+    readings = {first: np.where(rows, _months_later(days, later), days) for first, later in _YEARS_OF_BOOKS.items()}
+    last = None if export.today is None else np.datetime64(export.today, "D").astype(np.int64)
+    possible = [n for n, d in readings.items() if last is None or d[rows & ~not_a_day(d)].max(initial=0) <= last]
+    year = periods[sample][0]
+    spans = {
+        n: {"year": year, "month": _first_month(year, n), **span_of(readings[n][rows])} for n in possible or readings
+    }
+    options = tuple(Option(n, message("export.reading.first_period", **span)) for n, span in spans.items())
+    asks = message("export.asks.year_of_books", column=name, sample=sample)
+    return readings[export.asking.ask(Question("year_of_books", asks, (name,), tuple(periods)[:3], options))]
+
+
+def _first_month(year: int, first: str) -> str:
+    """The month of the first period of a year of the books."""
+    later = 12 * year + _YEARS_OF_BOOKS[first]
+    return f"{later // 12}-{later % 12 + 1:02}"
+
+
+def _months_later(days: np.ndarray, months: int) -> np.ndarray:
+    """Days that are the first of a month, as many months later."""
+    there = ~not_a_day(days)
+    moved = np.where(there, days, 0).astype("datetime64[D]").astype("datetime64[M]") + months
+    return np.where(there, moved.astype("datetime64[D]").astype(np.int64), days)
+
+
 def _note_dates(export: Export, column: DateColumn, order: str, why: str, swap: bool) -> None:
     if column.numeric.any():
         export.notes.append(message(f"export.order_{order}", why=message(f"export.why.{why}")))
     for kind in ("month", "month_or_day", "week", "quarter", "stretch", "serial", "epoch", "short_day", "republic"):
         if column.kinds.get(kind):
             export.notes.append(message(f"export.dates_{kind}"))
-    texts = export.columns[export.choice.column("date") or ""].text.unique().drop_null().to_pylist()
-    if column.kinds.get("month") and (numbered := next(filter(is_accounting_period, texts), None)) is not None:
-        export.notes.append(message("export.accounting_periods", sample=numbered))
     if swap:
         count = int((column.typed & ~not_a_day(column.swapped)).sum())
         export.findings.append(

@@ -31,9 +31,18 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _NUMERIC = re.compile(r"(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?")
 _MONTH = re.compile(r"(\d{4})\s*(?:[-/. ]|年|[Mm]-?)\s*(\d{1,2})\s*月?(?:份)?")
 _MONTH_LAST = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})")
-# Numbers of an accounting period, as SAP writes them: 001.2026, 2026/001. Beyond the twelfth there are none of months.
+# Numbers of an accounting period: 001.2026, 2026/001 (as SAP writes them), P01 2026, 2026年第1期. Beyond the twelfth
+# there are none of months.
 _ACCOUNTING = re.compile(r"0(\d{2})\s?[-/.]\s?(\d{4})")
 _ACCOUNTING_LAST = re.compile(r"(\d{4})\s?[-/.]\s?0(\d{2})")
+_PERIOD = r"(?:period|periode|période|periodo|per|p)\.?[- ]?0{0,2}(1[0-2]|[1-9])"
+_OF_YEAR = r"(?:fy|gj|ex|ej)?[- ]?(\d{4})"
+_PERIOD_OF_YEAR = re.compile(
+    rf"{_PERIOD}[-/. ]{{0,3}}{_OF_YEAR}|第?0?(1[0-2]|[1-9])期[-/. ]?(\d{{4}})年?", re.IGNORECASE
+)
+_YEAR_OF_PERIOD = re.compile(
+    rf"{_OF_YEAR}[-/. ]{{0,3}}{_PERIOD}|(\d{{4}})年?[-/. ]?第?0?(1[0-2]|[1-9])期", re.IGNORECASE
+)
 _MONTH_ZH = re.compile(r"(\d{4}|\d{2})\s*年?\s*([一二三四五六七八九十]{1,2}月)份?")
 _MONTH_ZH_SHORT = re.compile(r"(\d{2})年(\d{1,2})月份?")
 _WEEK = re.compile(
@@ -233,21 +242,30 @@ def _parse_period(text: str) -> Parsed | None:
             weekday = int(found[3] or 1) if pattern is _WEEK else 1
             return Parsed("week", year_of(year), int(week), weekday) if monday(year_of(year), int(week)) else None
     for pattern, year_at, month_at in (
-        (_MONTH, 1, 2), (_MONTH_LAST, 2, 1), (_MONTH_ZH_SHORT, 1, 2), (_ACCOUNTING, 2, 1), (_ACCOUNTING_LAST, 1, 2),
+        (_MONTH, 1, 2), (_MONTH_LAST, 2, 1), (_MONTH_ZH_SHORT, 1, 2),
     ):  # fmt: skip
         if found := pattern.fullmatch(text):
             year, month = year_of(found[year_at]), int(found[month_at])
             return Parsed("month", year, month) if valid(year, month, 1) else None
+    if (period := accounting_period(text)) is not None:
+        return Parsed("month", *period) if valid(*period, 1) else None
     if found := _MONTH_ZH.fullmatch(text):
         month = months().get(plain(found[2]), 0)
         return Parsed("month", year_of(found[1]), month) if month else None
     return None
 
 
-def is_accounting_period(text: str) -> bool:
-    """Whether a text is the number of an accounting period: 001.2026. It is a month where the year of the books is that
-    of the calendar."""
-    return (_ACCOUNTING.fullmatch(text) or _ACCOUNTING_LAST.fullmatch(text)) is not None
+def accounting_period(text: str) -> tuple[int, int] | None:
+    """The year and the number, 1 to 12, of an accounting period: 001.2026, P01 2026, FY2026 P1, 2026年第1期; None for
+    any other text. It is a month of the calendar where the year of the books begins in January."""
+    for pattern, first_is_year in (
+        (_ACCOUNTING, False), (_ACCOUNTING_LAST, True), (_PERIOD_OF_YEAR, False), (_YEAR_OF_PERIOD, True),
+    ):  # fmt: skip
+        if found := pattern.fullmatch(text.strip()):
+            one, other = (int(part) for part in found.groups() if part is not None)
+            year, number = (one, other) if first_is_year else (other, one)
+            return (year, number) if 1 <= number <= 12 else None
+    return None
 
 
 def _named(text: str) -> Parsed | None:

@@ -10,6 +10,7 @@ from datong.connectors.files.encodings_and_lines import TextFacts
 
 _ENCODINGS = (
     "cp1252", "cp1250", "cp1251", "cp1254", "cp1253", "cp1255", "cp1256", "cp874", "big5", "shift_jis", "euc_kr",
+    "mac_roman", "cp850", "cp852", "cp866", "mac_latin2", "mac_cyrillic", "mac_turkish",
 )  # fmt: skip
 
 

@@ -70,18 +70,43 @@ def carry(export: Export) -> None:
 
 def _with_states_of_groups(export: Export, inner: np.ndarray) -> None:
     """States that stand on the first row of each group only, as its date does, on all its rows: a list of orders
-    without their numbers."""
+    without their numbers, or whose numbers no word names."""
     name = export.choice.column("date")
     before = None if name is None else export.table.columns.get(name)
-    if name is None or before is None or export.columns[name].filled.sum() == before.filled.sum():
-        return
-    first = inner & before.filled
+    dated = None if name is None or before is None else before.filled
+    first = None if dated is None or (export.columns[name or ""].filled == dated).all() else inner & dated
     for state in (*export.choice.states, *export.choice.flags, *export.choice.kinds):
         cells = export.columns[state]
-        if (cells.filled[inner] == first[inner]).all():
+        if (numbers := _numbers_of_groups(export, cells, inner)) is not None:
+            export.columns[state] = only_where(carried(cells, export.table.columns[numbers]), cells, inner)
+            count = int((export.columns[state].filled & ~cells.filled).sum())
+            export.notes.append(message("export.carried_by", column=state, by=numbers, count=f"{count:,}"))
+            continue
+        if first is not None and (cells.filled[inner] == first[inner]).all():
             export.columns[state] = only_where(filled_down(cells), cells, inner)
             count = f"{int((inner & ~first).sum()):,}"
             export.notes.append(message("export.filled_down", column=state, count=count))
+
+
+def _numbers_of_groups(export: Export, cells: Cells, inner: np.ndarray) -> str | None:
+    """The column whose values name the groups of which some cells stand on the first row, and on no other: the numbers
+    of orders, under a header that says nothing. None where there is none."""
+    at = np.flatnonzero(inner)
+    there = cells.filled[at]
+    if there.all() or not there.any():
+        return None
+    taken = {export.choice.column(f) for f in (*NUMBER_FIELDS, "product", "name")}
+    for name, other in export.table.columns.items():
+        of_group = other.take(at)
+        if name in taken or not of_group.filled.all():
+            continue
+        codes = of_group.text.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        _, first, rows = np.unique(codes, return_index=True, return_counts=True)
+        is_first = np.zeros(len(at), bool)
+        is_first[first] = True
+        if (is_first == there).all() and int((rows > 1).sum()) >= _LEAST_ORDERS:
+            return name
+    return None
 
 
 def on_all_lines(export: Export, name: str, cells: Cells, *, of_order: bool = False) -> Cells:

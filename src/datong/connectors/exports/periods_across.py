@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
-from datong.connectors.exports.date_texts import is_accounting_period, parse, with_year
+from datong.connectors.exports.date_texts import accounting_period, parse, with_year
 from datong.connectors.exports.day_month_order import are_days, day_of, decide_order, not_a_day, read_dates
 from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, read_numbers, written
@@ -305,8 +305,6 @@ def periods_down(table: Table, hints: Sequence[str]) -> Table:
     notes = [message("export.wide", count=len(numeric), first=str(first), last=str(last))]
     if sums:
         notes.append(message("export.sum_columns", columns=", ".join(sums)))
-    if (numbered := next(filter(is_accounting_period, numeric), None)) is not None:
-        notes.append(message("export.accounting_periods", sample=numbered))
     left = [n for n in ids if _WEEK_BY_A_DAY.fullmatch(n.strip()) and mostly_numbers(table.columns[n])]
     left += [n for n in periods if n not in numeric and mostly_numbers(table.columns[n]) and not periods[n][0].measure]
     if left:
@@ -334,6 +332,8 @@ def _says_money(names: Sequence[str]) -> str:
 
 def written_period(period: Period, day: date) -> str:
     """A period as a text that tells how long it is; its first day where it is one, or no other text gives that day."""
+    if (numbered := accounting_period(period.text)) is not None:
+        return f"P{numbered[1]:02} {numbered[0]}"
     year, week, _ = day.isocalendar()
     texts = {"month": f"{day:%Y-%m}", "week": f"{year}-W{week:02}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}"}
     text = texts.get(period.kind, period.text if period.kind == "stretch" else str(day))

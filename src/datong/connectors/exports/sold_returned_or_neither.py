@@ -166,7 +166,7 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         own = signs.words.get(name, {})
         parts: list[list[tuple[str, str]]]
         parts = [[(_OWN + "+".join(sorted(own[plain(t)])) if plain(t) in own else "state", t)] for t in known]
-        keys.append((at, [*parts, _when_empty(name, cells)]))
+        keys.append((at, [*parts, _when_empty(name, cells, says_sold=any(_says_sold(part) for part in parts))]))
         told_of.append([*(_told(name, t, own) for t in known), ""])
     for name, (mark, cells) in signs.moments.items():
         there = cells.filled
@@ -216,12 +216,19 @@ def _told(column: str, text: str, own: Mapping[str, frozenset[str]]) -> str:
     return "" if said is not None and not said else f"{shown(column)}: {shown(text)}"
 
 
-def _when_empty(name: str, cells: Cells) -> list[tuple[str, str]]:
+def _when_empty(name: str, cells: Cells, *, says_sold: bool) -> list[tuple[str, str]]:
     """What an empty cell of a column of states says: nothing where the column only tells of returns and cancellations,
-    or is filled in hardly any row; else that the state is not known."""
+    or is filled in hardly any row and never with a word for a sale; else that the state is not known."""
     only_returns = any(word in plain(name) for word in ("refund", "return", "cancel", "退", "售后", "取消", "retour"))
     named = header_score("state", name) >= 0.4
-    return [] if only_returns or not named or cells.filled.mean() < 0.5 else [("state", _EMPTY)]
+    tells = says_sold or (named and cells.filled.mean() >= 0.5)
+    return [] if only_returns or not tells else [("state", _EMPTY)]
+
+
+def _says_sold(parts: Sequence[tuple[str, str]]) -> bool:
+    """Whether what a column says is that goods were sold, and nothing else."""
+    marks = [_marks_of_part(kind, value) for kind, value in parts]
+    return bool(marks) and all(found and found <= {"sold", "shipped"} for found in marks)
 
 
 def _question(

@@ -125,11 +125,16 @@ def _service_names() -> re.Pattern[str]:
 
 def may_be_no_goods(name: str) -> bool:
     """Whether a product's name holds words of what nobody orders: a gift card, a top-up of postage, a present."""
-    text = plain(name)
-    return any(
-        re.search(rf"\b{re.escape(word)}\b", text) if word.isascii() else word in text
-        for word in sorted(words("services", "no_goods"))
-    )
+    return _names_of_no_goods().search(plain(name)) is not None
+
+
+@cache
+def _names_of_no_goods() -> re.Pattern[str]:
+    """Words of what nobody orders, anywhere in a text; those of letters as whole words."""
+    known = sorted(words("services", "no_goods"))
+    spaced = "|".join(re.escape(word) for word in known if word.isascii())
+    close = "|".join(re.escape(word) for word in known if not word.isascii())
+    return re.compile(rf"\b(?:{spaced})\b|{close}")
 
 
 def names_total(text: str) -> bool:

@@ -51,6 +51,11 @@ _LATER = (
     re.compile(rf"(?:delay|delayed|postponed?)(?: by)? {_COUNT} {_SPAN}"),
     re.compile(rf"(?<![a-z]){_COUNT} {_SPAN} (?:later|late)(?![a-z])"),
 )
+# Days and weeks before the day that was asked for: 提前两天, "2 days earlier". 最早3天 says something else.
+_EARLIER = (
+    re.compile(rf"(?:提前|提早|(?<!最)早) ?{_COUNT} ?{_SPAN}"),
+    re.compile(rf"(?<![a-z]){_COUNT} {_SPAN} (?:earlier|early|sooner|ahead)(?: of time)?(?![a-z])"),
+)
 # Days from now on: 三天后. A day of the month alone is the next such day: 15号, not line 3 (3号线).
 _AFTER = re.compile(rf"(?<![晚迟延推后顺]){_COUNT} ?{_SPAN}(?:之后|以后|后)")
 _OF_MONTH = re.compile(r"(?<![\d月年/.-])(?P<day>\d{1,2})号(?![线机楼仓厂车间店])")
@@ -93,6 +98,8 @@ _COUNTS = re.compile(
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
 # Without blanks: "80 120" could be two numbers.
 _NUMBER = r"\d(?:[\d.,']*\d)?"
+# Before units that are left out of those that were ordered: 少20件. 至少20 says something else.
+_LESS = "少做|少交|少发|少供|少出|少生产|减少|减掉|减去|(?<![至最不缺减])少了?|减"
 
 
 @dataclass(frozen=True)
@@ -110,11 +117,12 @@ class Said:
 class Spoken:
     """What days of a text are understood by. on: the day on which it was said; a day without a year is the first such
     day from then on. due: the day that was asked for. None: not known, and what hangs on it is not understood.
-    is_chinese: the month comes first."""
+    is_chinese: the month comes first. units: that were ordered, from which 少20件 counts."""
 
     on: date | None = None
     due: date | None = None
     is_chinese: bool = False
+    units: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,11 +149,16 @@ def said(text: str, spoken: Spoken) -> Said | None:
         return Said("accepted", Offer(units=can_do))
     text = _cannot_all().sub("", _even(text))
     found = _take_day(_even(text), spoken)
-    left, price = _take_number(found.left, _price())
+    left, less, is_wrong = _take_less(found.left, spoken)
+    left, price = _take_number(left, _price())
     left, units = _take_number(left, _units())
-    offer = Offer(units, found.day, price)
-    beside = _left_over(left, is_told_what=units is not None or price is not None, may_be_share=found.may_be_share)
-    if found.is_wrong or not offer or beside is None or (found.is_loose and beside.state == "refused"):
+    if is_wrong or (less is not None and units not in (None, less)):
+        return None
+    is_loose = found.is_loose or less is not None
+    offer = Offer(less if units is None else units, found.day, price)
+    is_told_what = offer.units is not None or price is not None
+    beside = _left_over(left, is_told_what=is_told_what, may_be_share=found.may_be_share)
+    if found.is_wrong or not offer or beside is None or (is_loose and beside.state == "refused"):
         return None
     return replace(beside, offer=offer, is_by_speech=found.is_by_speech)
 
@@ -292,7 +305,26 @@ def _near(text: str) -> OrderState | None:
 def day_of(text: str, spoken: Spoken) -> tuple[date, bool] | None:
     """The day that a whole text names, and whether it is counted from the one on which somebody spoke."""
     found = _take_day(_even(text), spoken)
-    return None if found.is_wrong or found.left.strip() or found.day is None else (found.day, found.is_by_speech)
+    beside = found.left.replace(_TAKEN, " ").strip()
+    is_whole = not beside or beside in _table()["day_words"]
+    return None if found.is_wrong or not is_whole or found.day is None else (found.day, found.is_by_speech)
+
+
+def names_later_day(text: str, spoken: Spoken) -> bool:
+    """Whether a text names a day after the one that was asked for."""
+    day = _take_day(_even(text), spoken).day
+    return day is not None and spoken.due is not None and day > spoken.due
+
+
+def units_less(text: str, ordered: float | None) -> float | None:
+    """The units that a whole text leaves of those that were ordered: 少20件 of 100; None for any other text."""
+    left, units, is_wrong = _take_less(_even(text), Spoken(units=ordered))
+    return None if is_wrong or left.replace(_TAKEN, " ").strip() else units
+
+
+def is_only_received(text: str) -> bool:
+    """Whether a text says that something came, and neither yes nor no: 收到, noted."""
+    return plain(text).removesuffix("了") in {word.removesuffix("了") for word in _plain_words("perhaps_accepted")}
 
 
 def moment_of(text: str, near: date, is_chinese: bool) -> tuple[date, time | None] | None:
@@ -407,13 +439,16 @@ def _take_slashed(text: str, spoken: Spoken) -> _Day | None:
 
 
 def _take_later(text: str, spoken: Spoken) -> _Day | None:
-    match = next((m for pattern in _LATER if (m := pattern.search(text)) is not None), None)
-    if match is None:
-        return None
-    days = _days_in(match)
-    if spoken.due is None or not 0 < days <= _MOST_DAYS_LATER:
-        return _Day(text, None, True)
-    return _Day(_without(text, match, "延期 "), spoken.due + timedelta(days=days), is_loose=True)
+    """A day so many days after, or before, the one that was asked for."""
+    for patterns, sign in ((_LATER, 1), (_EARLIER, -1)):
+        match = next((m for pattern in patterns if (m := pattern.search(text)) is not None), None)
+        if match is None:
+            continue
+        days = _days_in(match)
+        if spoken.due is None or not 0 < days <= _MOST_DAYS_LATER:
+            return _Day(text, None, True)
+        return _Day(_without(text, match, "改到 "), spoken.due + sign * timedelta(days=days), is_loose=True)
+    return None
 
 
 def _days_in(match: re.Match[str]) -> int:
@@ -480,6 +515,18 @@ def _take_number(text: str, pattern: re.Pattern[str]) -> tuple[str, float | None
     if match is None or number is None:
         return text, None
     return _without(text, match), number
+
+
+def _take_less(text: str, spoken: Spoken) -> tuple[str, float | None, bool]:
+    """The text without units that are left out of those that were ordered, the units that stay, and whether nobody can
+    tell how many those are."""
+    match = _less().search(text)
+    if match is None:
+        return text, None, False
+    number = number_of(match["fewer"] or match["less"])
+    if number is None or spoken.units is None or not 0 < number < spoken.units:
+        return text, None, True
+    return _without(text, match), spoken.units - number, False
 
 
 def _left_over(text: str, is_told_what: bool, may_be_share: bool) -> Said | None:
@@ -564,6 +611,18 @@ def _any(words: list[str]) -> str:
         rf"(?<![a-z]){re.escape(w)}(?![a-z])" if w[-1:].isascii() and w.isalpha() else re.escape(w) for w in words
     ]
     return "|".join(sorted(set(bounded), key=lambda w: (-len(w), w)))
+
+
+@cache
+def _less() -> re.Pattern[str]:
+    """A number of units with a word before or behind it that they are left out: 少20件, "20 pcs fewer"."""
+    counted = _any(_table()["counted_words"])
+    ends = r"(?![\d.,'])(?! ?[%折成倍天日周月号])"
+    return re.compile(
+        rf"(?:{_LESS}) ?(?P<less>{_NUMBER}){ends} ?(?:{counted})?"
+        rf"|(?<![\d.,'])(?P<fewer>{_NUMBER})(?: ?(?:{counted}))? (?:fewer|less|short)"
+        r"(?: than (?:ordered|asked))?(?![a-z])"
+    )
 
 
 @cache

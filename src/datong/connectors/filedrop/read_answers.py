@@ -17,15 +17,18 @@ from datong.connectors.filedrop.answer_phrases import (
     day_of,
     is_conditional,
     is_day_by_speech,
+    is_only_received,
     is_perhaps_refused,
     is_reason_alone,
     meant,
     moment_of,
+    names_later_day,
     numbers_of,
     said,
     said_of_rest,
     says_half,
     two_numbers,
+    units_less,
 )
 from datong.connectors.filedrop.given_out import without_what_we_gave
 from datong.connectors.filedrop.sheet_columns import (
@@ -175,7 +178,11 @@ class _Row:
         counted: Mapping[str, float | None],
         calendar: Calendar,
     ) -> None:
-        self._came, self._row, self._record, self._counted, self._calendar = came, row, record, counted, calendar
+        self._came, self._row, self._record, self._calendar = came, row, record, calendar
+        self._ordered = numbers_of([record["units"]])[0]
+        new_units = counted["new_units"]
+        less = None if new_units is not None else units_less(record["new_units"], self._ordered)
+        self._counted = {**counted, "new_units": new_units if less is None else less}
         self._order = record["order"].removeprefix("'")  # as a spreadsheet keeps a text that looks like a formula
         self._findings: list[Finding] = []
 
@@ -186,7 +193,7 @@ class _Row:
         asked = next((m for name in _ASKED_FOR if (m := _moment(record[name], self._calendar)) is not None), None)
         local = self._calendar.local_date
         on, due = (None if moment is None else local(moment[0]) for moment in (when, asked))
-        answer = self._answer(Spoken(on, due, self._came.is_chinese))
+        answer = self._answer(Spoken(on, due, self._came.is_chinese, self._ordered))
         if answer is not None and record["happened_at"] and when is None:
             self._problem("bad_moment", "happened_at", value=record["happened_at"])
         elif answer is not None and not record["happened_at"] and (when is None or not self._may_be_undated(answer)):
@@ -213,6 +220,9 @@ class _Row:
         if event.state in _ANSWERED:
             return [replace(event, offer=answer.offer)], self._findings
         offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
+        if self._came.said_at is not None and self._came.said_at > offer.happened_at:
+            # The row's time is that of the work: what is offered of the rest is said when the file is written.
+            offer = replace(offer, happened_at=self._came.said_at, assumed="happened_at", date_only=False)
         return [event, offer] if answer.offer else [event], self._findings
 
     def shown(self) -> Shown:
@@ -220,7 +230,7 @@ class _Row:
         product = self._record["product"].removeprefix("'")
         due = next((m for name in _ASKED_FOR if (m := _moment(self._record[name], self._calendar)) is not None), None)
         day = None if due is None else self._calendar.local_date(due[0])
-        return Shown(product or None, numbers_of([self._record["units"]])[0], day)
+        return Shown(product or None, self._ordered, day)
 
     @property
     def _says_when(self) -> bool:
@@ -270,7 +280,9 @@ class _Row:
         if merged is None:
             self._problem("two_answers", "state", state=record["state"])
             return None
-        if first.state == "accepted" and not merged and is_conditional(record["reason"]):
+        remarked = record["reason"]
+        takes_back = is_conditional(remarked) or names_later_day(remarked, spoken)
+        if first.state == "accepted" and not merged and takes_back:
             self._problem("takes_back", "reason", value=record["reason"])
             return None
         if first.is_by_speech or (remark is not None and remark.is_by_speech):
@@ -286,10 +298,12 @@ class _Row:
             self._problem("no_state", "state", states=states)
             return
         self._problem("unknown_state", "state", state=text, states=states)
-        near, ordered = meant(text), numbers_of([self._record["units"]])[0]
+        near, ordered = meant(text), self._ordered
         if near == "partly_done" and ordered is not None and says_half(text):
             words = {"state": message("dispatch.state.partly_done"), "units": ordered // 2, "ordered": ordered}
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.did_you_mean_half", **words))
+        elif is_only_received(text):
+            self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.only_received"))
         elif is_reason_alone(text) or is_perhaps_refused(text):
             self._findings[-1] = replace(self._findings[-1], remedy=message("dispatch.reason_alone"))
         elif near is not None:
