@@ -69,7 +69,7 @@ SHEET = pa.schema(
         *(LISTED.field(name) for name in ("order", "kind", "product", "product_name", "units", "base_unit")),
         ("price_per_unit", pa.float64()),
         *(LISTED.field(name) for name in ("start", "due")),
-        *((name, pa.string()) for name in ("line", "deliver_to", "state")),
+        *((name, pa.string()) for name in ("line", "from_site", "to_site", "deliver_to", "state")),
     ]
 )
 WHOLE = Wanted(is_whole=True)
@@ -82,8 +82,9 @@ class OwnOrder:
     """An order as the firm sees it that it was given out to.
 
     agreed: units, day and price of a unit (None: nobody knows one) as they hold now. state: where it stands, as states
-    of orders are called. line: with its name, '' where none is told; deliver_to: an address, '' for work orders.
-    events: what was said of it, oldest first.
+    of orders are called. line: with its name, '' where none is told. from_site: which a transfer leaves; to_site: where
+    what is bought or moved arrives; with their names, '' where there is none. deliver_to: its address, '' for work
+    orders. events: what was said of it, oldest first.
     """
 
     order: str
@@ -94,6 +95,8 @@ class OwnOrder:
     agreed: Offer
     start: date
     line: str
+    from_site: str
+    to_site: str
     deliver_to: str
     state: str
     stand: Standing
@@ -187,7 +190,7 @@ def _sheet_row(one: OwnOrder, language: str) -> dict[str, Any]:
         "units": one.agreed.units,
         "price_per_unit": one.agreed.price,
         "due": one.due,
-        "deliver_to": one.deliver_to,
+        **{name: getattr(one, name) for name in ("from_site", "to_site", "deliver_to")},
         **codes,
     }
 
@@ -354,13 +357,13 @@ def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOr
     state = only_orders(read.state, given)
     events = events_of_table(state.table("order_events"))
     stands = order_standings(state, events)
-    lines = _Lines(read.state)
+    places = _Places(read.state)
     return {
         row["order"]: _own_order(
             row,
             stands.get(row["order"], Standing()),
             in_order(events.get(row["order"], ())),
-            lines.of(row),
+            places,
             read.known,
         )
         for row in with_lines(state, state.table("orders")).to_pylist()
@@ -368,7 +371,7 @@ def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOr
 
 
 def _own_order(
-    row: Mapping[str, Any], stand: Standing, events: Sequence[OrderEvent], line: str, told: Known
+    row: Mapping[str, Any], stand: Standing, events: Sequence[OrderEvent], places: "_Places", told: Known
 ) -> OwnOrder:
     price = row["price"] if row["price"] is not None else told.prices.get(row["offer"] or "")
     return OwnOrder(
@@ -379,7 +382,9 @@ def _own_order(
         unit=told.base_units.get(row["product"]) or PIECE,
         agreed=Offer(row["units"], row["due"], price),
         start=row["start"],
-        line=line,
+        line=places.line(row),
+        from_site=places.leaves(row),
+        to_site=places.arrives(row),
         deliver_to="" if row["kind"] == "make" else told.addresses.get(row["site"] or "", ""),
         state=state_of(row, stand),
         stand=stand,
@@ -387,15 +392,24 @@ def _own_order(
     )
 
 
-class _Lines:
-    """Lines with their names."""
+class _Places:
+    """Lines and sites of orders, with their names."""
 
     def __init__(self, state: State) -> None:
-        self._name = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
+        self._lines = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
+        self._sites = {row["site"]: row["name"] for row in state.table("sites").to_pylist()}
+        self._lanes = {row["lane"]: row["from_site"] for row in state.table("lanes").to_pylist()}
 
-    def of(self, row: Mapping[str, Any]) -> str:
-        line = row["line"]
-        if line is None or row["kind"] != "make":
-            return ""
-        name = self._name.get(line)
-        return f"{line} · {name}" if name and name != line else line
+    def line(self, row: Mapping[str, Any]) -> str:
+        return _with_name(row["line"], self._lines) if row["kind"] == "make" else ""
+
+    def leaves(self, row: Mapping[str, Any]) -> str:
+        return _with_name(self._lanes.get(row["lane"] or ""), self._sites) if row["kind"] == "move" else ""
+
+    def arrives(self, row: Mapping[str, Any]) -> str:
+        return "" if row["kind"] == "make" else _with_name(row["site"], self._sites)
+
+
+def _with_name(code: str | None, names: Mapping[str, str | None]) -> str:
+    name = names.get(code or "")
+    return f"{code} · {name}" if name and name != code else code or ""
