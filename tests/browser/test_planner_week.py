@@ -141,6 +141,28 @@ def test_two_who_edit_the_same_order_and_the_second_loses_nothing(browser: Brows
     assert problems == []
 
 
+def test_the_second_who_edits_another_field_changes_that_alone(browser: Browser, planned: Planner) -> None:
+    """Ann says 20 units; Wang, whose page still has what was planned, says another day, is told, and says it again."""
+    problems: list[str] = []
+    ann, wang = (planned.page(browser, login, problems) for login in ("ann", "wang"))
+    for page in (ann, wang):
+        page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
+        expect(page.get_by_role("complementary").get_by_role("heading", name=re.compile("W2026"))).to_be_visible()
+    units, start = (wang.get_by_role("complementary").get_by_label(name, exact=True) for name in ("数量", "开始"))
+    before = units.input_value()
+    start.fill("2026-03-03")
+    ann.get_by_role("complementary").get_by_label("Units", exact=True).fill("3")
+    ann.get_by_role("complementary").get_by_role("button", name="Save").click()
+    expect(ann.get_by_role("complementary")).to_contain_text("proposed, locked")
+    wang.get_by_role("button", name="保存").click()
+    expect(units).to_have_value("3")
+    assert before != "3" and start.input_value() == "2026-03-03"
+    wang.get_by_role("button", name="保存").click()
+    expect(wang.get_by_role("complementary")).to_contain_text("2026-03-03 →")
+    expect(units).to_have_value("3")
+    assert problems == []
+
+
 def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browser: Browser, planned: Planner) -> None:
     problems: list[str] = []
     page = planned.page(browser, "ann", problems)

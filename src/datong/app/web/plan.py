@@ -134,6 +134,9 @@ class _PlanPage:
                 with ui.element("span"):
                     ui.element("span").classes("swatch").style(f"background: var(--{name})")
                     ui.label(visit.say(f"web_plan.mark_{name}")).style("display: inline")
+            with ui.element("span"):
+                ui.element("span").classes("swatch today")
+                ui.label(visit.say("web_plan.mark_today")).style("display: inline")
             ui.label(visit.say("web_plan.how_to_move"))
             ui.label(visit.say("web_plan.choose"))
             ui.element("span").classes("grow")
