@@ -1,6 +1,7 @@
 """A firm's pages without a script: its orders, answers that go in, answers that are wrong and come back."""
 
 import re
+from datetime import date
 from html import unescape
 
 import pytest
@@ -319,3 +320,20 @@ def test_units_that_can_be_done_instead_are_read_or_told_to_be_none(miller, type
         assert "应为：大于 0 的可做数量" in shown(page)
     else:
         assert f"贵方提出：数量 {counts}" in shown(page)
+
+
+def test_nobody_accepts_what_was_decided_after_they_had_looked(served, miller, clock) -> None:
+    """The firm offers another day; the planner takes it; on the page of before the firm accepts the order as it was."""
+    order = order_of(miller.get("/factory"))
+    clock.later(minutes=1)
+    old = miller.send(miller.get(f"/factory/orders/{order}"), f"/factory/orders/{order}#offered", due="2026-03-10")
+    clock.later(minutes=1)
+    served.chain_thread.write("planner", lambda chain: decide(chain, order, True))
+    clock.later(minutes=1)
+    page = miller.send(old, f"/factory/orders/{order}#accepted")
+    assert page.status_code == 422 and "答复未收下" in shown(page)
+    assert "计划员已作出决定，该单现为" in shown(page) and long_day(date(2026, 3, 10), "zh") in shown(page)
+    still = own_orders(served, served.people.sign_in("miller", PASSWORD).who).orders
+    assert (
+        next(one for one in still if one.order == order).events[-1].answers is not None
+    )  # the planner's word is the last

@@ -46,7 +46,7 @@ from datong.model.words import Message, message
 # Orders of each part on the first page, and on a page of one part alone: all of it stays under 60 kB.
 FEW, MANY = 12, 40
 # Fields of an answer as its forms name them.
-_TEXTS = ("units", "due", "price", "good_units", "scrap_units", "when", "remark")
+_TEXTS = ("units", "due", "price", "good_units", "scrap_units", "when", "remark", "agreed")
 
 
 @dataclass(frozen=True)

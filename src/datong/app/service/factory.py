@@ -31,13 +31,13 @@ from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.app.wording.columns import coded
 from datong.connectors.filedrop.order_sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
-from datong.ledger.counter_offer import Offer
+from datong.ledger.counter_offer import Offer, told_offer
 from datong.ledger.order_life import OrderEvent, OrderReport, Standing, events_of_table, in_order
 from datong.ledger.protocol import Ledger
 from datong.ledger.standings import only_orders, order_standings, state_of, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
-from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
+from datong.model.findings import Finding, finding, finding_as_json, finding_from_json, has_errors
 from datong.model.fractional_units import PIECE
 from datong.model.words import message
 
@@ -111,6 +111,14 @@ class OwnOrder:
     def offer(self) -> Offer | None:
         """What the firm offered and nobody has decided on."""
         return None if self.stand.offer is None else self.stand.offer.offer
+
+    @property
+    def agreed_key(self) -> str:
+        """What it asks for, to be said with an answer: nobody accepts what was decided after they had looked."""
+        return (
+            "/".join("" if one is None else f"{one:.15g}" for one in (self.agreed.units, self.agreed.price))
+            + f"/{self.due}"
+        )
 
     @property
     def due(self) -> date:
@@ -254,6 +262,11 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
         return replace(before[0], is_again=True)
     calendar = served.chain_thread.settings.calendar
     asked = Asked(own.order, own.agreed.due, own.stand, _moment(served, own, typed), calendar, who.language, own.unit)
+    if typed.state == "accepted" and typed.agreed not in ("", own.agreed_key):
+        other = told_offer(own.agreed, served.chain_thread.settings.currency)
+        return Answered(
+            own.order, False, (finding("error", "factory.other_order_now", own.order, now=other),), own.state
+        )
     event, wrong = event_of(typed, asked)
     if event is None:
         return Answered(own.order, False, tuple(wrong), own.state)

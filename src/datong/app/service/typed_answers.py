@@ -42,7 +42,8 @@ class Typed:
 
     units, due, price: what is offered instead. good_units, scrap_units: so far, in all. when: it happened; '': now.
     is_confirmed: what seems a slip of the hand is meant. is_correction: fewer than before is right. waited_s: seconds
-    that it waited on a phone before it was sent.
+    that it waited on a phone before it was sent. agreed: what the order asked for where it was answered
+    (`OwnOrder.agreed_key`); '': not said.
     """
 
     state: str
@@ -57,6 +58,7 @@ class Typed:
     is_confirmed: bool = False
     is_correction: bool = False
     waited_s: float = 0.0
+    agreed: str = ""
 
 
 @dataclass(frozen=True)
