@@ -1,9 +1,11 @@
-"""Pictures of every page of the web application, on the demo's chain, in both languages: `make screenshots`.
+"""Pictures of every page of the web application, on the demo's chain, in both languages, on a screen and on a phone:
+`make screenshots`.
 
 python tools/screenshots.py [FOLDER]    (default: screenshots; needs Chromium at /usr/bin/chromium)
 
-Planner's pages on a screen of 1400 x 900, a firm's pages on a phone 390 wide. Two of them stand in the READMEs, in
-docs/pictures, and are copied there by --readme.
+A screen is 1400 x 900; a phone is 390 wide, and of it pages are taken at their full length. The names of its pictures
+end with -phone, but for those of a firm's pages, which are made for it: theirs on a screen end with -screen. Three
+stand in the READMEs, in docs/pictures, and are copied there by --readme.
 """
 
 import shutil
@@ -34,6 +36,7 @@ FIRM, PASSWORD = "works", "a sentence for pictures"
 SHOWN = ("planner-today-en", "planner-today-zh", "factory-list-zh")
 # Pages draw charts after they are loaded.
 DRAWN_MS = 2500
+SCREEN, PHONE = (1400, 900), (390, 844)
 
 
 def planned(folder: Path) -> Path:
@@ -62,10 +65,10 @@ def page_of(browser: Browser, address: str, secret: str, size: tuple[int, int]) 
     return context.new_page()
 
 
-def shoot(page: Page, address: str, to: Path) -> None:
+def shoot(page: Page, address: str, to: Path, is_whole: bool = False) -> None:
     page.goto(address)
     page.wait_for_timeout(DRAWN_MS)
-    page.screenshot(path=to)
+    page.screenshot(path=to, full_page=is_whole)
 
 
 def pictures(served: Served, address: str, folder: Path) -> None:
@@ -73,20 +76,26 @@ def pictures(served: Served, address: str, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         for language in LANGUAGES:
             for role in ("planner", "administrator"):
-                page = page_of(browser, address, signed_in(served, role, language), (1400, 900))
-                for one in (each for each in PAGES if each.needs in ROLES[role]):
-                    shoot(page, address + one.path, folder / f"planner-{one.name}-{language}.png")
+                secret = signed_in(served, role, language)
+                for size, end in ((SCREEN, ""), (PHONE, "-phone")):
+                    page = page_of(browser, address, secret, size)
+                    for one in (each for each in PAGES if each.needs in ROLES[role]):
+                        name = f"planner-{one.name}-{language}{end}.png"
+                        shoot(page, address + one.path, folder / name, is_whole=size == PHONE)
         served.chain_thread.write("planner", lambda chain: release(chain, (), True))
         for language in LANGUAGES:
-            page = page_of(browser, address, signed_in(served, "factory", language, FIRM), (390, 844))
-            shoot(page, f"{address}/factory", folder / f"factory-list-{language}.png")
-            page.locator("main a").first.click()
-            page.wait_for_load_state()
-            page.screenshot(path=folder / f"factory-order-{language}.png", full_page=True)
-            shoot(page, f"{address}/factory/hours", folder / f"factory-hours-{language}.png")
-            page = page_of(browser, address, "", (390, 844))
-            page.set_extra_http_headers({"accept-language": language})
-            shoot(page, f"{address}/sign-in", folder / f"sign-in-{language}.png")
+            secret = signed_in(served, "factory", language, FIRM)
+            for size, end in ((PHONE, ""), (SCREEN, "-screen")):
+                page = page_of(browser, address, secret, size)
+                shoot(page, f"{address}/factory", folder / f"factory-list-{language}{end}.png")
+                page.locator("main a").first.click()
+                page.wait_for_load_state()
+                page.screenshot(path=folder / f"factory-order-{language}{end}.png", full_page=True)
+                shoot(page, f"{address}/factory/hours", folder / f"factory-hours-{language}{end}.png")
+                shoot(page, f"{address}/account", folder / f"account-{language}{end}.png", is_whole=True)
+                page = page_of(browser, address, "", size)
+                page.set_extra_http_headers({"accept-language": language})
+                shoot(page, f"{address}/sign-in", folder / f"sign-in-{language}{end}.png")
         browser.close()
 
 

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 import datong
+from datong.app.chain import Chain
 from datong.app.cli.main import EXIT_ASKED, EXIT_REFUSED, main
+from datong.app.take_in_beside_folder import table_by_columns
 from datong.connectors.exports.questions import ANSWERS_FILE, read_answers
 from datong.model.errors import Asked, Refused
+from datong.model.tables import tables
+from mill import write
 
 EXPORT = "Date,SKU,Qty,Status\n" + "".join(
     f"{month}/{day}/2024,{code},{day},{'refunded' if day == 5 else 'paid'}\n"
@@ -117,6 +121,39 @@ def test_a_file_that_is_nearly_called_like_a_table_is_no_export(export: Path, tm
     counted = tmp_path / "库存 2025.csv"
     counted.write_text("product,date,units\nA,2025-01-01,5\n", encoding="utf-8")
     assert main(["ingest", str(counted), "--chain", str(kept)]) == EXIT_ASKED
+
+
+@pytest.mark.parametrize("name", sorted(tables()))
+def test_a_file_of_any_name_with_all_columns_of_one_table_is_that_table(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "from the north, week 49.csv"
+    file.write_text(",".join(tables()[name].columns) + "\n", encoding="utf-8")
+    has_own_names = any("_" in column for column in tables()[name].columns)
+    assert table_by_columns(file) == (name if has_own_names else None)
+
+
+@pytest.mark.parametrize("head", ["product,price,kind", "happened_at,product,units", "happened_at,product,units,Shop"])
+def test_columns_that_say_not_whose_they_are_leave_a_file_an_export(head: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"{head}\n", encoding="utf-8")
+    assert table_by_columns(file) is None
+
+
+def test_a_list_with_the_columns_of_sales_keeps_its_markets_and_numbers(tmp_path: Path) -> None:
+    """Two rows known, one of them said otherwise, and one new: not three sales more."""
+    chain = write(tmp_path / "shop", demand_csv="")
+    (chain / "demand.csv").unlink()
+    head = "sale,happened_at,product,market,units,price\n"
+    (chain / "sales.csv").write_text(f"{head}S1,2026-02-01,P,NO,2,9\nS2,2026-02-02,P,SE,1,9\n", encoding="utf-8")
+    later = tmp_path / "week 49.csv"
+    later.write_text(
+        f"{head}S1,2026-02-01,P,NO,2,9\nS2,2026-02-02,P,SE,3,9\nS3,2026-02-03,P,SE,4,9\n", encoding="utf-8"
+    )
+    with Chain(chain) as opened:
+        taken = opened.ingest(later)
+        assert taken.reading is None and [(r.table, r.added, r.known) for r in taken.reports] == [("sales", 1, 1)]
+        assert [(f.code, f.row) for f in taken.findings if f.severity == "error"] == [("same_id_other_content", 3)]
+        rows = opened.state().table("sales").to_pylist()
+        assert [(row["sale"], row["market"], row["units"]) for row in rows][-1] == ("S3", "SE", 4)
 
 
 def test_answers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

@@ -79,8 +79,14 @@ def test_a_week_from_the_plan_to_what_is_given_out(browser: Browser, served: Pla
     page.get_by_role("link", name="Plan", exact=True).click()
     row = page.locator(".ag-center-cols-container .ag-row").filter(has_text="A").first
     expect(row).to_be_visible()
-    page.goto(f"{served.address}/planner/plan?order=W20260302-001")
     panel = page.get_by_role("complementary")
+    bought = page.locator(".ag-pinned-left-cols-container .ag-row").filter(has_text="P20260302-001")
+    bought.click()
+    expect(panel.get_by_role("heading", name=re.compile("P20260302-001"))).to_be_visible()
+    bought.locator(".ag-cell").press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(panel.get_by_role("heading", name=re.compile("W20260302-001"))).to_be_visible()
+    page.goto(f"{served.address}/planner/plan?order=W20260302-001")
     expect(panel.get_by_role("heading", name=re.compile("W20260302-001"))).to_be_visible()
     see(page, "plan-en")
     panel.get_by_label("Units", exact=True).fill("400")
@@ -138,6 +144,28 @@ def test_two_who_edit_the_same_order_and_the_second_loses_nothing(browser: Brows
     assert units.input_value() == "11"
     wang.get_by_role("button", name="保存").click()
     expect(wang.get_by_role("complementary")).to_contain_text("建议（已锁定）")
+    assert problems == []
+
+
+def test_the_second_who_edits_another_field_changes_that_alone(browser: Browser, planned: Planner) -> None:
+    """Ann says 20 units; Wang, whose page still has what was planned, says another day, is told, and says it again."""
+    problems: list[str] = []
+    ann, wang = (planned.page(browser, login, problems) for login in ("ann", "wang"))
+    for page in (ann, wang):
+        page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
+        expect(page.get_by_role("complementary").get_by_role("heading", name=re.compile("W2026"))).to_be_visible()
+    units, start = (wang.get_by_role("complementary").get_by_label(name, exact=True) for name in ("数量", "开始"))
+    before = units.input_value()
+    start.fill("2026-03-03")
+    ann.get_by_role("complementary").get_by_label("Units", exact=True).fill("3")
+    ann.get_by_role("complementary").get_by_role("button", name="Save").click()
+    expect(ann.get_by_role("complementary")).to_contain_text("proposed, locked")
+    wang.get_by_role("button", name="保存").click()
+    expect(units).to_have_value("3")
+    assert before != "3" and start.input_value() == "2026-03-03"
+    wang.get_by_role("button", name="保存").click()
+    expect(wang.get_by_role("complementary")).to_contain_text("2026-03-03 →")
+    expect(units).to_have_value("3")
     assert problems == []
 
 

@@ -1,18 +1,25 @@
 """A firm's pages without a script: its orders, answers that go in, answers that are wrong and come back."""
 
 import re
+from datetime import date
 from html import unescape
 
 import pytest
+from fastapi import FastAPI
 
 from datong.app.counter_offers import decide
+from datong.app.forms.pages import add_forms
 from datong.app.forms.rendering import static_files
+from datong.app.release_orders import release
 from datong.app.service.factory import own_orders
+from datong.app.service.served_chain import serve
 from datong.app.service.sign_in_limits import IDLE
 from datong.app.wording.figures import long_day
-from forms.conftest import order_of
+from forms.conftest import Browser, order_of
+from mill import write
+from service.conftest import QUICK
 from service.test_photo_checked_and_cleaned import SECRET, jpeg
-from two_firms import PASSWORD
+from two_firms import PASSWORD, person
 
 LANGUAGES = ("en", "zh")
 MOST = 60_000
@@ -262,3 +269,71 @@ def test_what_the_planner_decides_about_an_offer_is_on_the_page(miller, served, 
     assert "<rest> elsewhere" in text and ("30 件" if take else "40 件") in text
     assert ("已接单" if take else "请答复") in text
     assert ("同意贵方方案：数量 30" if take else "未同意贵方方案") in text
+
+
+@pytest.fixture
+def moved(tmp_path, clock):
+    """A firm that sends a product from its site to another firm's, which offers it under a number of its own."""
+    files = {
+        "chain_toml": 'name = "two sites"\nhorizon_buckets = 4\nstart = 2026-03-02\nhistory = "live"\n',
+        "sites_csv": "site,kind,firm,address,name\n"
+        "W1,factory,Mill One,,North mill\nW2,warehouse,Press Two,2 Press Road,South store\n",
+        "lines_csv": "line,hours_per_week,site,name\nA,40,W1,Stone mill\n",
+        "products_csv": "product,price,kind,name\nP,100,finished,Flour\nM,4,material,Grain\n",
+        "recipes_csv": "recipe,product,site,line,hours_per_unit,cost_per_unit\nP/1,P,W1,A,1,10\n",
+        "offers_csv": "offer,product,site,to_site,price,lead_days\nM/V,M,V1,W1,4,0\n",
+        "lanes_csv": "lane,product,from_site,to_site,lead_days,cost_per_unit\nL,P,W1,W2,0,1\n",
+        "demand_csv": "demand,product,site,due,units\nd1,P,W2,2026-03-04,35\n",
+        "components_csv": "product,component,units_per_unit\nP,M,2\n",
+        "stock_csv": "happened_at,product,site,units\n2026-02-28,P,W1,60\n",
+    }
+    one = serve(write(tmp_path / "mill", **files), tmp_path / "database" / "people.sqlite", clock, hasher=QUICK)
+    one.chain_thread.write("test", lambda chain: (chain.run(), release(chain, (), True)))
+    person(one, "miller", "Mill One", language="zh")
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_moved_says_from_where_to_where_and_is_sent_and_not_made(moved, language: str) -> None:
+    app = FastAPI(openapi_url=None)
+    add_forms(app, moved)
+    one = Browser(app)
+    page = open_first(one, language)
+    kind, sent, there, send = {
+        "en": ("move", "Sent off", "All of it is there", "Quantity that you can send"),
+        "zh": ("调拨", "已发货", "已送达", "可发数量"),
+    }[language]
+    assert kind in shown(one.get("/factory"))
+    for text in (kind, "W1 · North mill", "W2 · South store", "2 Press Road", sent, there, send):
+        assert text in shown(page), text
+    assert {"en": "Work has begun", "zh": "已开工"}[language] not in shown(page)
+    page = one.send(page, f"{where(page)}#started")
+    assert {"en": "The order is now: sent off", "zh": "该单现为：已发货"}[language] in shown(page)
+
+
+@pytest.mark.parametrize(("typed", "counts"), [("只能做20", 20), ("20 only", 20), ("0", None), ("many", None)])
+def test_units_that_can_be_done_instead_are_read_or_told_to_be_none(miller, typed: str, counts: int | None) -> None:
+    page = miller.get(f"/factory/orders/{order_of(miller.get('/factory'))}")
+    page = miller.send(page, f"{where(page)}#offered", units=typed)
+    if counts is None:
+        assert "应为：大于 0 的可做数量" in shown(page)
+    else:
+        assert f"贵方提出：数量 {counts}" in shown(page)
+
+
+def test_nobody_accepts_what_was_decided_after_they_had_looked(served, miller, clock) -> None:
+    """The firm offers another day; the planner takes it; on the page of before the firm accepts the order as it was."""
+    order = order_of(miller.get("/factory"))
+    clock.later(minutes=1)
+    old = miller.send(miller.get(f"/factory/orders/{order}"), f"/factory/orders/{order}#offered", due="2026-03-10")
+    clock.later(minutes=1)
+    served.chain_thread.write("planner", lambda chain: decide(chain, order, True))
+    clock.later(minutes=1)
+    page = miller.send(old, f"/factory/orders/{order}#accepted")
+    assert page.status_code == 422 and "答复未收下" in shown(page)
+    assert "计划员已作出决定，该单现为" in shown(page) and long_day(date(2026, 3, 10), "zh") in shown(page)
+    still = own_orders(served, served.people.sign_in("miller", PASSWORD).who).orders
+    assert (
+        next(one for one in still if one.order == order).events[-1].answers is not None
+    )  # the planner's word is the last

@@ -249,3 +249,10 @@ def test_days_that_a_token_cannot_hold_are_refused_in_words(served: Served, brow
     page = browser.send(browser.get("/account"), "/account/tokens", name="loader", may_see_plan="1", days=days)
     assert page.status_code == 409 and "whole number of days from 1 to 3650" in page.text
     assert served.database.rows("SELECT * FROM tokens") == []
+
+
+def test_an_invitation_says_with_which_login_one_signs_in(served, browse) -> None:
+    link = served.people.invite(None, "lina@mill", "Lina", ["factory"], "Mill One", language="zh")
+    page = browse().get(f"/invitation/{link}")
+    assert '<label>账号<input value="lina@mill" autocomplete="username" readonly></label>' in page.text
+    assert "lina" not in browse().get("/invitation/none").text

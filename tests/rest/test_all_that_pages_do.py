@@ -11,7 +11,7 @@ SERVICE = "datong.app.service."
 PARTS = ("people", "jobs", "audit")
 # What pages need for themselves alone, with the reason.
 OF_PAGES = {
-    "people.language_of_link": "of whoever has a link and is not signed in; a caller of the API says its language",
+    "people.invited_by_link": "of whoever has a link and is not signed in; a caller of the API says its language",
     "factory.answered": "a form leads to another page, which shows what came of it; the API answers with it",
 }
 

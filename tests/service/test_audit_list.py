@@ -73,23 +73,37 @@ def test_who_may_not_see_the_audit_sees_none_of_it(noted: Served) -> None:
 
 
 @pytest.mark.parametrize("who", [ADMINISTRATOR, replace(AUDITOR, scopes=frozenset({"see_audit"}))])
-def test_who_may_not_see_the_plan_sees_no_values_of_it(noted: Served, who: Who) -> None:
+def test_who_may_not_see_the_plan_sees_no_values_of_it_and_no_reasons(noted: Served, who: Who) -> None:
     """An administrator, or a token of an auditor for the audit alone: of accounts all, of orders that they changed."""
-    noted.audit.note("root", "change_account", "eve", before={"roles": ["analyst"]}, after={"roles": ["planner"]})
+    roles = {"before": {"roles": ["analyst"]}, "after": {"roles": ["planner"]}}
+    noted.audit.note("root", "change_account", "eve", **roles, why="she plans now")
+    noted.audit.note("mill", "answer_order", "W1", why="the press is broken")
+    noted.audit.note("mill", "answer_order", "W2")
     told = audit_list(noted, who, Looked()).rows
-    assert [(one.subject, one.before, one.is_hidden) for one in told] == [
-        ("eve", {"roles": ["analyst"]}, False),
-        ("W10", None, True),
-        ("W2", None, True),
-        ("W1", None, True),
+    assert [(one.subject, one.before, one.why, one.is_hidden) for one in told] == [
+        ("W2", None, "", False),
+        ("W1", None, "", True),
+        ("eve", {"roles": ["analyst"]}, "she plans now", False),
+        ("W10", None, "", True),
+        ("W2", None, "", True),
+        ("W1", None, "", True),
     ]
     rows = rows_of(audit_sheet(noted, who, Looked(), "en"))
-    assert rows[0]["after"] == "Roles: Planner"
-    assert {row["after"] for row in rows[1:]} == {"not shown: needs the right to see the plan"}
+    assert (rows[2]["after"], rows[2]["reason"]) == ("Roles: Planner", "she plans now")
+    hidden = "not shown: needs the right to see the plan"
+    assert {row[name] for row in (rows[1], *rows[3:]) for name in ("before", "after", "reason")} == {hidden}
     entries = noted.audit.entries(who)
-    assert [(e["after"], e["is_hidden"]) for e in entries] == [*[(None, True)] * 3, ({"roles": ["planner"]}, False)]
-    assert not any(one.is_hidden or one.before is None for one in audit_list(noted, AUDITOR, Looked()).rows)
-    assert all(e["after"] for e in noted.audit.entries(AUDITOR))
+    assert [e["is_hidden"] for e in entries] == [True, True, True, False, True, False]
+    assert [e["after"] for e in entries if e["after"]] == [{"roles": ["planner"]}]
+    assert [e["why"] for e in entries if e["why"]] == ["she plans now"]
+    seen = audit_list(noted, AUDITOR, Looked()).rows
+    assert not any(one.is_hidden for one in seen) and [one.before is None for one in seen] == [True] * 2 + [False] * 4
+    assert [e["why"] for e in noted.audit.entries(AUDITOR)] == [
+        *["=1+1"] * 3,
+        "she plans now",
+        "the press is broken",
+        "",
+    ]
 
 
 def test_acts_on_accounts_are_acts_that_are_noted() -> None:

@@ -13,6 +13,7 @@ from datong.app.service.roles_and_permissions import NotAllowed, Who
 from datong.app.service.served_chain import Served
 from datong.app.service.totals import (
     LEAST_FIRMS,
+    LEAST_REST,
     MOST_SHARE,
     _category_of_lines,
     _firms_of_products,
@@ -136,7 +137,13 @@ def firms(tmp_path: Path, clock: Clock) -> Iterator[Served]:
 
 
 def test_two_firms_tell_nothing_and_only_who_may_see_totals_is_told(firms: Served, served: Served) -> None:
-    assert demand(firms, PAT).total == hours(firms, PAT).total == 0
+    """Each bucket has a row that says that nothing may be told of it."""
+    for piece, buckets in ((demand(firms, PAT), 2), (hours(firms, PAT), 4)):
+        rows = piece.rows.to_pylist()
+        assert len(rows) == buckets and {row["firms"] for row in rows} == {0}
+        assert all(
+            value is None for row in rows for name, value in row.items() if name.endswith(("units", "hours", "share"))
+        )
     for ask in (demand, hours, as_of):
         with pytest.raises(NotAllowed):
             ask(firms, Who(8, "f", "", ("factory",), "Mill One"))
@@ -144,10 +151,34 @@ def test_two_firms_tell_nothing_and_only_who_may_see_totals_is_told(firms: Serve
             ask(served, PAT)
 
 
+def test_no_slip_and_no_trifle_makes_a_third_firm() -> None:
+    """Of 50 and 40, each would know the other's own but for what is beside them."""
+    assert told_safely({"mugs": {"f1": 50.0, "f2": 40.0, "": 30.0}}) == ()
+    assert told_safely({"mugs": {"f1": 50.0, "f2": 40.0, "f3": 0.8}}) == ()
+    assert [one.firms for one in told_safely({"mugs": {"f1": 50.0, "f2": 40.0, "f3": 5.0, "": 30.0}})] == [3]
+
+
+def test_what_no_firm_is_named_for_is_of_none() -> None:
+    """A site without a firm, a recipe and a line without a site, an offer of nobody that is known."""
+    given = press()
+    given["products"] = [{"product": product, "price": 1.0} for product in ("A", "B", "C", "D")]
+    given["sites"] = [{"site": "s", "firm": None}, {"site": "f", "firm": "F"}]
+    given["lines"] = [
+        {"line": "L", "site": None, "hours_per_week": 1.0},
+        {"line": "LF", "site": "f", "hours_per_week": 1.0},
+    ]
+    made = (("A", "L", None), ("B", None, "s"), ("D", "LF", None))
+    given["recipes"] = [{"recipe": f"r{p}", "product": p, "line": line, "site": site} for p, line, site in made]
+    given["offers"] = [{"offer": "o", "product": "C", "price": 1.0, "lead_days": 0.0}]
+    given["economics"] = [{"product": "A"}]
+    given["demand"] = [{"demand": "D", "product": "A", "due": MONDAY, "units": 0.0}]
+    assert _firms_of_products(chain(2, **given)) == {"A": {""}, "B": {""}, "C": {""}, "D": {"F"}}
+
+
 PARTS = st.dictionaries(
     st.sampled_from("abcd"),
     st.dictionaries(
-        st.sampled_from(["f1", "f2", "f3", "f4", "f5"]), st.sampled_from([0.0, 1.0, 2.0, 50.0]), max_size=5
+        st.sampled_from(["f1", "f2", "f3", "f4", "f5", ""]), st.sampled_from([0.0, 1.0, 2.0, 30.0, 50.0]), max_size=6
     ),
     max_size=4,
 )
@@ -163,6 +194,7 @@ def test_what_is_told_is_safe_alone_and_by_subtraction(parts: Mapping[str, Mappi
         for category in (category for one in some for category in one.parts):
             for firm, amount in parts[category].items():
                 own[firm] = own.get(firm, 0.0) + amount
-        having = [amount for amount in own.values() if amount > 0]
+        having = sorted((amount for firm, amount in own.items() if amount > 0 and firm), reverse=True)
         assert len(having) >= LEAST_FIRMS and max(having) <= MOST_SHARE * sum(having)
+        assert sum(having[2:]) >= LEAST_REST * having[0]
     assert all((one.category is None) == (len(one.parts) > 1) for one in told)

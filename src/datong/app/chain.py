@@ -247,7 +247,7 @@ class Chain:
         to_ask: Sequence[str] = (),
     ) -> Taken:
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says;
-        a file that is called like no table is read as a sales export.
+        a file that is called like no table, and has not just the columns of one, is read as a sales export.
 
         on_rows: told the table and how many rows of it have come so far. answers: to questions about an export, besides
         those that the chain keeps. to_ask: questions that are answered, which the file must ask. Raises BadInput where
@@ -260,9 +260,11 @@ class Chain:
             if grids is not None and is_count_sheet(grids):
                 return self.count_stock(path, on_rows)[0]
             if not take_in_beside_folder.is_of_tables(path):
-                grids = grids or read_grids(path)
-                heed = self.unheeded
-                return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, heed, to_ask)
+                table = take_in_beside_folder.table_by_columns(path)
+                if table is None:
+                    grids = grids or read_grids(path)
+                    heed = self.unheeded
+                    return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, heed, to_ask)
         rules = None if mapping is None else Path(mapping)
         return take_in_beside_folder.ingest(self._at, path, table, rules, on_rows, self.unheeded)
 

@@ -59,7 +59,7 @@ from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.settings import ChainSettings
-from datong.model.tables import ACTED_AT, tables
+from datong.model.tables import ACTED_AT, Table, tables
 from datong.model.words import Message, message
 
 # Rows of the quarantine that are tried again in one go.
@@ -309,6 +309,25 @@ def is_of_tables(file: Path) -> bool:
             return False
     typed = [name for name in names if name.replace("_", "").isalpha()]
     return any(name in tables() for name in names) or any(_nearest(name, tables()) is not None for name in typed)
+
+
+def table_by_columns(file: Path) -> str | None:
+    """The table whose columns a file of another name has, and no others; None where that is not sure.
+
+    All of its columns are columns of one table alone, all that the table needs are there, and one of them is a name
+    that only our tables have (happened_at), so that no shop's list with product and price is taken for ours.
+    """
+    sources, _ = open_sources(file)
+    if len(sources) != 1:
+        return None
+    headers = sources[0].columns
+    found = [table.name for table in tables().values() if _is_all_of(table, headers)]
+    return found[0] if len(found) == 1 and any("_" in header.strip() for header in headers) else None
+
+
+def _is_all_of(table: Table, headers: Sequence[str]) -> bool:
+    there = [column_name(table, header) for header in headers]
+    return set(there) <= set(table.columns) and set(table.required_columns) <= set(there)
 
 
 def _nearest(name: str, known: Collection[str]) -> str | None:

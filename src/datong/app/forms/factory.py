@@ -17,6 +17,7 @@ from datong.app.forms.order_words import (
     may_be_confirmed,
     may_be_correction,
     named,
+    stand_of,
 )
 from datong.app.forms.page_requests import Ask, page, to, whole
 from datong.app.service.answers_sent_late import own_late_answers
@@ -45,16 +46,16 @@ from datong.model.words import Message, message
 # Orders of each part on the first page, and on a page of one part alone: all of it stays under 60 kB.
 FEW, MANY = 12, 40
 # Fields of an answer as its forms name them.
-_TEXTS = ("units", "due", "price", "good_units", "scrap_units", "when", "remark")
+_TEXTS = ("units", "due", "price", "good_units", "scrap_units", "when", "remark", "agreed")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One part of the list of orders. rows: order, its line of text, what it asks for. count: of all of it. following:
-    where the rest is listed; '' where there is none."""
+    """One part of the list of orders. rows: order, its line of text, what it asks for, where it stands. count: of all
+    of it. following: where the rest is listed; '' where there is none."""
 
     part: str
-    rows: Sequence[tuple[OwnOrder, str, str]]
+    rows: Sequence[tuple[OwnOrder, str, str, str]]
     count: int
     following: str
 
@@ -81,7 +82,10 @@ def _piece(ask: Ask, part: Part, most: int, cursor: str | None = None) -> OwnOrd
 
 def _shown(ask: Ask, part: Part, found: OwnOrders, is_alone: bool) -> Shown:
     words = _words(ask, found.currency)
-    rows = [(one, line_of(one, words), words.day_beside(one.due, found.today, one.part)) for one in found.orders]
+    rows = [
+        (one, line_of(one, words), words.day_beside(one.due, found.today, one.part), stand_of(one, words))
+        for one in found.orders
+    ]
     after = f"&after={found.cursor}" if is_alone else ""
     return Shown(part, rows, found.total, "" if found.cursor is None else f"/factory?part={part}{after}")
 

@@ -60,7 +60,12 @@ class Words:
         return told_offer(offer, self.currency).text(self.language)
 
     def state(self, own: OwnOrder) -> str:
-        return self.say(f"forms.state.{own.state}")
+        return self.of_kind(f"state.{own.state}", own)
+
+    def of_kind(self, key: str, own: OwnOrder) -> str:
+        """What is said of an order of this kind otherwise than of work: what is moved or bought is sent and arrives."""
+        other = f"forms.{own.kind}.{key}"
+        return self.say(other if other in catalogue() else f"forms.{key}")
 
     def size(self, count: int) -> str:
         """Of a file."""
@@ -77,6 +82,11 @@ def line_of(own: OwnOrder, words: Words) -> str:
     return f"{named(own)} · {words.units(own.agreed.units or 0.0, own)}"
 
 
+def stand_of(own: OwnOrder, words: Words) -> str:
+    """Number, kind and state of an order, as the list has them."""
+    return " · ".join((own.order, words.say(f"dispatch.kind.{own.kind}"), words.state(own)))
+
+
 def facts(own: OwnOrder, words: Words) -> list[tuple[str, str]]:
     """Title and text of what an order asks for, as its sheet calls them."""
     is_bought = own.kind == "buy"
@@ -89,6 +99,8 @@ def facts(own: OwnOrder, words: Words) -> list[tuple[str, str]]:
         ("ordered_on" if is_bought else "start", words.day(own.start)),
         ("line", own.line),
         ("price", "" if own.agreed.price is None else f"{own.agreed.price:,.10g} {words.currency}".strip()),
+        ("from_site", own.from_site),
+        ("site", own.to_site),
         ("deliver_to", own.deliver_to),
     ]
     told = [(words.say(f"dispatch.title.{name}"), text) for name, text in rows if text]
@@ -147,7 +159,7 @@ def _event(event: OrderEvent, own: OwnOrder, decided: Offer | None, words: Words
         return words.say(rule, offer=words.offer(decided or Offer()))
     if event.state == "offered":
         return words.say("forms.said.offered", offer=words.offer(event.offer))
-    text = words.say(f"forms.said.{event.state}")
+    text = words.of_kind(f"said.{event.state}", own)
     if event.good_units is not None:
         text = words.say("forms.said.with_good", text=text, units=words.units(event.good_units, own))
     if event.scrap_units:

@@ -13,7 +13,7 @@ from datong.app.service.accounts import Session
 from datong.app.service.roles_and_permissions import NotSignedIn
 from datong.app.service.sign_in_limits import LONGEST_PASSWORD, SHORTEST_PASSWORD, TOKEN
 from datong.model.errors import DatongError, Refused
-from datong.model.words import LANGUAGES, message
+from datong.model.words import LANGUAGES, Message, message
 
 # Days that a token holds unless somebody says otherwise, and at most.
 TOKEN_DAYS, MOST_DAYS = TOKEN.days, 3650
@@ -68,13 +68,15 @@ def sign_out(ask: Ask) -> Response:
 
 
 def see_invitation(ask: Ask) -> Response:
-    return page(_spoken_to(ask), "invitation.html", text="", **_LENGTHS)
+    return _invitation_page(ask, 200, None)
 
 
-def _spoken_to(ask: Ask) -> Ask:
-    """In the language of whoever was invited, unless somebody chose another here."""
-    language = ask.served.people.language_of_link(ask.names["secret"])
-    return ask if language is None or ask.is_chosen else replace(ask, language=language)
+def _invitation_page(ask: Ask, status: int, wrong: Message | None) -> Response:
+    """In the language of whoever was invited, unless somebody chose another here; it says with what they sign in."""
+    login, language = ask.served.people.invited_by_link(ask.names["secret"]) or ("", ask.language)
+    own = ask if ask.is_chosen else replace(ask, language=language)
+    text = "" if wrong is None else wrong.text(own.language)
+    return page(own, "invitation.html", status, text=text, login=login, **_LENGTHS)
 
 
 def accept_invitation(ask: Ask) -> Response:
@@ -88,8 +90,7 @@ def accept_invitation(ask: Ask) -> Response:
             ask.served.people.set_language(session.who, ask.language)
             session = replace(session, who=replace(session.who, language=ask.language))
     except DatongError as error:
-        own = _spoken_to(ask)
-        return page(own, "invitation.html", 409, text=error.message.text(own.language), **_LENGTHS)
+        return _invitation_page(ask, 409, error.message)
     return signed_in(ask, session, "/")
 
 

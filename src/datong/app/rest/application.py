@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
+from datong.app.http.accepted_language import accepted
 from datong.app.http.counts_and_logs import Metrics
 from datong.app.http.request_rates import Rates
 from datong.app.rest import (
@@ -35,7 +36,6 @@ from datong.app.rest import (
     workbooks,
 )
 from datong.app.rest.around_every_call import Door
-from datong.app.rest.languages import accepted
 from datong.app.rest.openapi import described
 from datong.app.rest.problems import problem
 from datong.app.service.requests_done_once import Answered

@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from datong.app.http.accepted_language import accepted
 from datong.app.http.counts_and_logs import Metrics
 from datong.app.http.request_rates import CHANGE, READ, SIGN_IN, Rate, Rates
 from datong.app.http.signed_in import CSRF_HEADER, SAFE, Sender, refuse_forged, sender, session_of
-from datong.app.rest.languages import accepted
 from datong.app.rest.problems import TooLarge, TooOften, problem
 from datong.app.service.accounts import Session
 from datong.app.service.requests_done_once import Answer, Answered

@@ -42,7 +42,8 @@ class Answer(Body):
 
     key: the same for the same answer sent again: it counts once. units, due, price: what is offered instead.
     good_units, scrap_units: so far, in all. when: it happened; '': now. is_confirmed: what seems a slip of the hand is
-    meant. is_correction: fewer than before is right. waited_s: seconds that it waited before it was sent.
+    meant. is_correction: fewer than before is right. agreed: what the order asked for when it was answered (its
+    `agreed_key`): where that changed since, nothing is accepted. waited_s: seconds that it waited before it was sent.
     """
 
     state: Annotated[str, Field(max_length=20, json_schema_extra={"enum": list(ANSWERS)})]
@@ -56,10 +57,11 @@ class Answer(Body):
     remark: Annotated[str, Field(max_length=4000)] = ""
     is_confirmed: bool = False
     is_correction: bool = False
+    agreed: Typing = ""
     waited_s: Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)] = 0.0
 
 
-_ORDER = shape(OwnOrder, part=str)
+_ORDER = shape(OwnOrder, part=str, agreed_key=str)
 
 
 class OwnOrders(BaseModel):
@@ -106,7 +108,7 @@ def own_orders(call: Called, wanted: Asked) -> OwnOrders:
 
 
 def _order(one: OwnOrder) -> Any:
-    return plain(one) | {"part": one.part}
+    return plain(one) | {"part": one.part, "agreed_key": one.agreed_key}
 
 
 @router.post("/{order:path}/answers", response_model=shape(Answered))

@@ -30,8 +30,8 @@ class NewJob(Body):
 
 
 class Entry(BaseModel):
-    """One change. at: seconds since 1970. by: the login. what: was done. way: by which door. is_hidden: it has values,
-    which are told only to who may see the plan."""
+    """One change. at: seconds since 1970. by: the login. what: was done. way: by which door. is_hidden: it has values
+    or a reason, which are told only to who may see the plan."""
 
     entry: int
     at: float

@@ -448,12 +448,12 @@ class People:
             self._audit.note(by, "ask_factor" if is_asked else "drop_factor", row["login"], before=before)
         return next(a for a in self._all() if a.login == row["login"])
 
-    def language_of_link(self, secret: str) -> str | None:
-        """In which language whoever has a link is spoken to; None where it is none."""
+    def invited_by_link(self, secret: str) -> tuple[str, str] | None:
+        """With what whoever has a link signs in, and the language in which they are spoken to. None: it is none."""
         found = self._database.row(
-            "SELECT language FROM links JOIN accounts USING (account) WHERE digest = ?", (digest_of(secret),)
+            "SELECT login, language FROM links JOIN accounts USING (account) WHERE digest = ?", (digest_of(secret),)
         )
-        return None if found is None else found["language"]
+        return None if found is None else (found["login"], found["language"])
 
     def set_language(self, who: Who, language: str) -> None:
         """The language in which somebody is spoken to. Raises Refused for another than 'en' and 'zh'."""

@@ -68,24 +68,22 @@ class Audit:
         return Note("audit", {"at": self._now().timestamp(), "by": by, "what": what, "subject": subject, **told})
 
     def entries(self, who: Who, after: int = 0, count: int = 100) -> list[dict[str, Any]]:
-        """Entries with numbers above `after`, oldest first; of each, is_hidden as `values_of` has it. Raises
-        NotAllowed."""
+        """Entries with numbers above `after`, oldest first, each with what `told_to` has. Raises NotAllowed."""
         who.require(Permission.SEE_AUDIT)
         found = self._database.rows(
             "SELECT * FROM audit WHERE entry > ? ORDER BY entry LIMIT ?", (after, min(count, MOST))
         )
-        for row in found:
-            row["before"], row["after"], row["is_hidden"] = values_of(row, who)
-        return found
+        return [{**row, **told_to(row, who)} for row in found]
 
 
-def values_of(row: Mapping[str, Any], who: Who) -> tuple[dict[str, Any] | None, dict[str, Any] | None, bool]:
-    """Before and after of an entry, and whether there are such as are hidden from whoever asks: values of orders,
-    forecasts and data from who may not see the plan."""
-    told = [None if row[name] is None else json.loads(row[name]) for name in ("before", "after")]
+def told_to(row: Mapping[str, Any], who: Who) -> dict[str, Any]:
+    """What an entry says (before, after, why) to whoever asks, and is_hidden: whether it says more than that. Values of
+    orders, forecasts and data, and why they were changed, which a firm's remark may be, are for who may see the plan.
+    """
+    told = {name: None if row[name] is None else json.loads(row[name]) for name in ("before", "after")}
     if row["what"] in OF_ACCOUNTS or who.may(Permission.SEE_PLAN):
-        return told[0], told[1], False
-    return None, None, told != [None, None]
+        return told | {"why": row["why"], "is_hidden": False}
+    return {"before": None, "after": None, "why": "", "is_hidden": any(told.values()) or row["why"] != ""}
 
 
 def _json(values: Mapping[str, Any] | None) -> str | None:

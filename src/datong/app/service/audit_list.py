@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from datong.app.service.accounts import BY_COMMAND_LINE
-from datong.app.service.audit import values_of
+from datong.app.service.audit import told_to
 from datong.app.service.audit_words import fields_words, way_words
 from datong.app.service.grid_as_workbook import MOST_ROWS, SheetGrid, workbook
 from datong.app.service.roles_and_permissions import Permission, Who
@@ -37,7 +37,7 @@ class Looked:
 @dataclass(frozen=True)
 class Entry:
     """One change. entry: its number. at: in UTC. by: the login. what: was done, a key of words. way: by which door.
-    is_hidden: it has values, which whoever asks may not see."""
+    is_hidden: it has values or a reason that whoever asks may not see."""
 
     entry: int
     at: datetime
@@ -94,9 +94,9 @@ def audit_sheet(served: Served, who: Who, looked: Looked, language: str) -> byte
         "by_way": [way_words(one.way, language) for one in rows],
         "act": [act_words(one.what, language) for one in rows],
         "what_changed": [one.subject for one in rows],
-        "before": [before for before, _ in told],
-        "after": [after for _, after in told],
-        "reason": [one.why for one in rows],
+        "before": [before for before, _, _ in told],
+        "after": [after for _, after, _ in told],
+        "reason": [why for _, _, why in told],
     }
     types = {"entry": pa.int64()}
     table = pa.table({name: pa.array(cells, types.get(name, pa.string())) for name, cells in columns.items()})
@@ -114,11 +114,13 @@ def by_words(by: str, language: str) -> str:
     return say("service.by_command_line", language) if by == BY_COMMAND_LINE else by
 
 
-def entry_words(entry: Entry, language: str) -> tuple[str, str]:
-    """Values before and after a change, a line for each field."""
+def entry_words(entry: Entry, language: str) -> tuple[str, str, str]:
+    """Values before and after a change, a line for each field, and why it was made."""
     if entry.is_hidden:
-        return say("service.values_hidden", language), say("service.values_hidden", language)
-    return fields_words(entry.before, entry.after, language), fields_words(entry.after, entry.before, language)
+        hidden = say("service.values_hidden", language)
+        return hidden, hidden, hidden
+    before, after = entry.before, entry.after
+    return fields_words(before, after, language), fields_words(after, before, language), entry.why
 
 
 def _where(looked: Looked, calendar: Calendar) -> tuple[str, tuple[Any, ...]]:
@@ -146,7 +148,6 @@ def _begins(day: date, later: int, calendar: Calendar) -> float:
 
 
 def _entry(row: Mapping[str, Any], who: Who) -> Entry:
-    before, after, is_hidden = values_of(row, who)
     at = datetime.fromtimestamp(row["at"], UTC)
-    told = {name: row[name] for name in ("entry", "by", "what", "subject", "why", "way")}
-    return Entry(at=at, before=before, after=after, is_hidden=is_hidden, **told)
+    told = {name: row[name] for name in ("entry", "by", "what", "subject", "way")}
+    return Entry(at=at, **told, **told_to(row, who))

@@ -31,13 +31,13 @@ from datong.app.service.where_orders_stand import Stands, where_orders_stand
 from datong.app.wording.columns import coded
 from datong.connectors.filedrop.order_sheet import Known
 from datong.dispatch.answers import READ_FOR_ANSWERS
-from datong.ledger.counter_offer import Offer
+from datong.ledger.counter_offer import Offer, told_offer
 from datong.ledger.order_life import OrderEvent, OrderReport, Standing, events_of_table, in_order
 from datong.ledger.protocol import Ledger
 from datong.ledger.standings import only_orders, order_standings, state_of, with_lines
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
-from datong.model.findings import Finding, finding_as_json, finding_from_json, has_errors
+from datong.model.findings import Finding, finding, finding_as_json, finding_from_json, has_errors
 from datong.model.fractional_units import PIECE
 from datong.model.words import message
 
@@ -69,7 +69,7 @@ SHEET = pa.schema(
         *(LISTED.field(name) for name in ("order", "kind", "product", "product_name", "units", "base_unit")),
         ("price_per_unit", pa.float64()),
         *(LISTED.field(name) for name in ("start", "due")),
-        *((name, pa.string()) for name in ("line", "deliver_to", "state")),
+        *((name, pa.string()) for name in ("line", "from_site", "to_site", "deliver_to", "state")),
     ]
 )
 WHOLE = Wanted(is_whole=True)
@@ -82,8 +82,9 @@ class OwnOrder:
     """An order as the firm sees it that it was given out to.
 
     agreed: units, day and price of a unit (None: nobody knows one) as they hold now. state: where it stands, as states
-    of orders are called. line: with its name, '' where none is told; deliver_to: an address, '' for work orders.
-    events: what was said of it, oldest first.
+    of orders are called. line: with its name, '' where none is told. from_site: which a transfer leaves; to_site: where
+    what is bought or moved arrives; with their names, '' where there is none. deliver_to: its address, '' for work
+    orders. events: what was said of it, oldest first.
     """
 
     order: str
@@ -94,6 +95,8 @@ class OwnOrder:
     agreed: Offer
     start: date
     line: str
+    from_site: str
+    to_site: str
     deliver_to: str
     state: str
     stand: Standing
@@ -108,6 +111,14 @@ class OwnOrder:
     def offer(self) -> Offer | None:
         """What the firm offered and nobody has decided on."""
         return None if self.stand.offer is None else self.stand.offer.offer
+
+    @property
+    def agreed_key(self) -> str:
+        """What it asks for, to be said with an answer: nobody accepts what was decided after they had looked."""
+        return (
+            "/".join("" if one is None else f"{one:.15g}" for one in (self.agreed.units, self.agreed.price))
+            + f"/{self.due}"
+        )
 
     @property
     def due(self) -> date:
@@ -187,7 +198,7 @@ def _sheet_row(one: OwnOrder, language: str) -> dict[str, Any]:
         "units": one.agreed.units,
         "price_per_unit": one.agreed.price,
         "due": one.due,
-        "deliver_to": one.deliver_to,
+        **{name: getattr(one, name) for name in ("from_site", "to_site", "deliver_to")},
         **codes,
     }
 
@@ -252,6 +263,11 @@ def answer(served: Served, who: Who, order: str, typed: Typed) -> Answered:
     calendar = served.chain_thread.settings.calendar
     moment, agreed = _moment(served, own, typed), own.agreed
     asked = Asked(own.order, agreed.due, own.stand, moment, calendar, who.language, own.unit, agreed.units)
+    if typed.state == "accepted" and typed.agreed not in ("", own.agreed_key):
+        other = told_offer(agreed, served.chain_thread.settings.currency)
+        return Answered(
+            own.order, False, (finding("error", "factory.other_order_now", own.order, now=other),), own.state
+        )
     event, wrong = event_of(typed, asked)
     if event is None:
         return Answered(own.order, False, tuple(wrong), own.state)
@@ -355,13 +371,13 @@ def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOr
     state = only_orders(read.state, given)
     events = events_of_table(state.table("order_events"))
     stands = order_standings(state, events)
-    lines = _Lines(read.state)
+    places = _Places(read.state)
     return {
         row["order"]: _own_order(
             row,
             stands.get(row["order"], Standing()),
             in_order(events.get(row["order"], ())),
-            lines.of(row),
+            places,
             read.known,
         )
         for row in with_lines(state, state.table("orders")).to_pylist()
@@ -369,7 +385,7 @@ def _found(read: _Read, firm: str, numbers: Sequence[str]) -> Mapping[str, OwnOr
 
 
 def _own_order(
-    row: Mapping[str, Any], stand: Standing, events: Sequence[OrderEvent], line: str, told: Known
+    row: Mapping[str, Any], stand: Standing, events: Sequence[OrderEvent], places: "_Places", told: Known
 ) -> OwnOrder:
     price = row["price"] if row["price"] is not None else told.prices.get(row["offer"] or "")
     return OwnOrder(
@@ -380,7 +396,9 @@ def _own_order(
         unit=told.base_units.get(row["product"]) or PIECE,
         agreed=Offer(row["units"], row["due"], price),
         start=row["start"],
-        line=line,
+        line=places.line(row),
+        from_site=places.leaves(row),
+        to_site=places.arrives(row),
         deliver_to="" if row["kind"] == "make" else told.addresses.get(row["site"] or "", ""),
         state=state_of(row, stand),
         stand=stand,
@@ -388,15 +406,24 @@ def _own_order(
     )
 
 
-class _Lines:
-    """Lines with their names."""
+class _Places:
+    """Lines and sites of orders, with their names."""
 
     def __init__(self, state: State) -> None:
-        self._name = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
+        self._lines = {row["line"]: row["name"] for row in state.table("lines").to_pylist()}
+        self._sites = {row["site"]: row["name"] for row in state.table("sites").to_pylist()}
+        self._lanes = {row["lane"]: row["from_site"] for row in state.table("lanes").to_pylist()}
 
-    def of(self, row: Mapping[str, Any]) -> str:
-        line = row["line"]
-        if line is None or row["kind"] != "make":
-            return ""
-        name = self._name.get(line)
-        return f"{line} · {name}" if name and name != line else line
+    def line(self, row: Mapping[str, Any]) -> str:
+        return _with_name(row["line"], self._lines) if row["kind"] == "make" else ""
+
+    def leaves(self, row: Mapping[str, Any]) -> str:
+        return _with_name(self._lanes.get(row["lane"] or ""), self._sites) if row["kind"] == "move" else ""
+
+    def arrives(self, row: Mapping[str, Any]) -> str:
+        return "" if row["kind"] == "make" else _with_name(row["site"], self._sites)
+
+
+def _with_name(code: str | None, names: Mapping[str, str | None]) -> str:
+    name = names.get(code or "")
+    return f"{code} · {name}" if name and name != code else code or ""

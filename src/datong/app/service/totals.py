@@ -1,11 +1,15 @@
 """What a platform sees: totals over firms by category and week or day, and of no firm its own figures.
 
 A total stands alone only where it tells nobody's own figures (Hundepool et al. 2012, Statistical Disclosure Control):
-at least LEAST_FIRMS firms are in it (minimum frequency), and none has more than MOST_SHARE of it (dominance).
+at least LEAST_FIRMS firms are in it (minimum frequency), none has more than MOST_SHARE of it (dominance), and all but
+the two largest have together at least LEAST_REST of what the largest has, so that the second cannot tell the largest by
+taking its own off (p % rule). Only firms that the table sites names count: a site without one, an implied supplier or a
+slip in a file is no firm, and hides nothing.
 Categories of which that does not hold are told as one, and where not even they together may be told, the smallest of
 the others goes with them: what is told of a week adds up to all of it or to nothing, so nothing comes out by
 subtraction either. Of each product demand counts for the firms that can make it, in equal parts, else for those that
-offer it; hours count for the firm of their line, and a line for the category of most products that it can make.
+offer it; hours count for the firm of their line, and a line for the category of most products that it can make. A
+bucket of which nothing may be told has a row that says so: firms 0, without figures.
 """
 
 from collections import Counter, defaultdict
@@ -25,13 +29,13 @@ from datong.app.service.served_chain import Served
 from datong.ledger.state import State
 from datong.model.fractional_units import PIECE
 
-LEAST_FIRMS, MOST_SHARE = 3, 0.75
+LEAST_FIRMS, MOST_SHARE, LEAST_REST = 3, 0.75, 0.1
 _READ, _STATE = ("gaps", "hours"), ("products", "recipes", "recipe_steps", "recipe_lines", "lines", "sites", "offers")
-# Name of the chain's own people, where no firm is said.
-_OWN = ""
+# In place of a firm, where the chain names none.
+_NO_FIRM = ""
 _TEXT, _UNITS = pa.string(), pa.float64()
 # A row for each bucket, unit and category. total: names it. category: null: all of them that are not told alone; '':
-# of products without one. firms: how many are in it.
+# of products without one. firms: how many are in it; 0: nothing may be told of the bucket.
 _HEAD = (("bucket", pa.date32()), ("category", _TEXT))
 DEMAND = pa.schema(
     [
@@ -59,6 +63,10 @@ class Told:
     category: str | None
     parts: tuple[str, ...]
     firms: int
+
+
+# In place of a total, where none of a bucket may be told.
+NOT_TOLD = Told(None, (), 0)
 
 
 def demand(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa: B008 - a frozen value
@@ -110,16 +118,18 @@ def told_safely(parts: Mapping[str, Mapping[str, float]]) -> tuple[Told, ...]:
 
 def _is_safe(parts: Mapping[str, Mapping[str, float]], categories: Collection[str]) -> bool:
     """Whether a total over these categories tells no firm's own figures."""
-    own = _by_firm(parts, categories).values()
-    return len(own) >= LEAST_FIRMS and max(own) <= MOST_SHARE * sum(own)
+    own = sorted(_by_firm(parts, categories).values(), reverse=True)
+    if len(own) < LEAST_FIRMS or own[0] > MOST_SHARE * sum(own):
+        return False
+    return sum(own[2:]) >= LEAST_REST * own[0]
 
 
 def _by_firm(parts: Mapping[str, Mapping[str, float]], categories: Collection[str]) -> dict[str, float]:
-    """What each firm has of these categories, without those that have nothing."""
+    """What each firm that is named has of these categories, without those that have nothing."""
     found: dict[str, float] = defaultdict(float)
     for category in categories:
         for firm, amount in parts[category].items():
-            if amount > 0:
+            if amount > 0 and firm != _NO_FIRM:
                 found[firm] += amount
     return found
 
@@ -138,9 +148,12 @@ def _demand(chain: Chain) -> pa.Table:
         product = row["product"] if row["product"] in names else row["product"].rpartition("@")[0]
         own = names.get(product) or {}
         unit, category = own.get("base_unit") or PIECE, own.get("category_a") or ""
-        cells[row["bucket"], unit][category].append(row | {"firms": firms.get(product) or frozenset({_OWN})})
+        cells[row["bucket"], unit][category].append(row | {"firms": firms.get(product) or frozenset({_NO_FIRM})})
     for (bucket, unit), of in sorted(cells.items()):
-        for told in told_safely({category: _of_firms(own) for category, own in of.items()}):
+        safe = told_safely({category: _of_firms(own) for category, own in of.items()})
+        if not safe and any(row["demand_units_sum"] > 0 for own in of.values() for row in own):
+            rows.append({"total": _named(bucket, NOT_TOLD, unit), "bucket": bucket, "base_unit": unit, "firms": 0})
+        for told in safe:
             units = [sum(row[f"{name}_sum"] for part in told.parts for row in of[part]) for name in sums]
             rows.append(_demand_row(bucket, unit, told, *units))
     return pa.Table.from_pylist(rows, DEMAND)
@@ -181,10 +194,10 @@ def _firms_of_products(state: State) -> Mapping[str, frozenset[str]]:
     makers, offerers = (defaultdict(set) for _ in range(2))
     lines_of = _lines_of_recipes(state)
     for row in state.table("recipes").to_pylist():
-        of_lines = {line_of.get(line, _OWN) for line in lines_of.get(row["recipe"], ())}
-        makers[row["product"]] |= of_lines or {site_of.get(row["site"], row["site"] or _OWN)}
+        of_lines = {line_of.get(line, _NO_FIRM) for line in lines_of.get(row["recipe"], ())}
+        makers[row["product"]] |= of_lines or {site_of.get(row["site"], _NO_FIRM)}
     for row in state.table("offers").to_pylist():
-        offerers[row["product"]].add(site_of.get(row["site"], row["site"] or _OWN))
+        offerers[row["product"]].add(site_of.get(row["site"], _NO_FIRM))
     return {product: frozenset(own) for product, own in (offerers | makers).items()}
 
 
@@ -202,12 +215,12 @@ def _lines_of_recipes(state: State) -> Mapping[str, frozenset[str]]:
 
 
 def _firm_of_sites(state: State) -> Mapping[str, str]:
-    return {row["site"]: row["firm"] or row["site"] for row in state.table("sites").to_pylist()}
+    return {row["site"]: row["firm"] or _NO_FIRM for row in state.table("sites").to_pylist()}
 
 
 def _firm_of_lines(state: State) -> Mapping[str, str]:
     site_of = _firm_of_sites(state)
-    return {r["line"]: site_of.get(r["site"], r["site"] or _OWN) for r in state.table("lines").to_pylist()}
+    return {row["line"]: site_of.get(row["site"], _NO_FIRM) for row in state.table("lines").to_pylist()}
 
 
 # hours -------------------------------------------------------------------------------------------
@@ -219,8 +232,11 @@ def _hours(chain: Chain) -> pa.Table:
     for bucket, of in _by_bucket(told):
         parts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for row in of:
-            parts[category.get(row["line"], "")][firm.get(row["line"], _OWN)] += row["available_hours"]
-        for one in told_safely(parts):
+            parts[category.get(row["line"], "")][firm.get(row["line"], _NO_FIRM)] += row["available_hours"]
+        safe = told_safely(parts)
+        if not safe:
+            rows.append({"total": _named(bucket, NOT_TOLD, ""), "bucket": bucket, "firms": 0})
+        for one in safe:
             own = [row for row in of if category.get(row["line"], "") in one.parts]
             there, used, free = (sum(row[name] for row in own) for name in ("available_hours", "used", "free_hours"))
             rows.append(

@@ -34,6 +34,7 @@ REMARK = "remark"
 ANSWERS = ("accepted", "refused", "offered", "started", "partly_done", "done", REMARK)
 _ANSWERED = ("accepted", "refused", "offered")
 _MAY_REMARK = ("accepted", "started", "partly_done")
+_NO_NUMBER = {"price": "dispatch.bad_price", "units": "dispatch.bad_offered_units"}
 _WITH_UNITS = ("partly_done", "done")
 
 
@@ -43,7 +44,8 @@ class Typed:
 
     units, due, price: what is offered instead. good_units, scrap_units: so far, in all. when: it happened; '': now.
     is_confirmed: what seems a slip of the hand is meant. is_correction: fewer than before is right. waited_s: seconds
-    that it waited on a phone before it was sent.
+    that it waited on a phone before it was sent. agreed: what the order asked for where it was answered
+    (`OwnOrder.agreed_key`); '': not said.
     """
 
     state: str
@@ -58,6 +60,7 @@ class Typed:
     is_confirmed: bool = False
     is_correction: bool = False
     waited_s: float = 0.0
+    agreed: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,15 +203,22 @@ class _Reading:
         if not text:
             return None
         number, column = number_of(text), column or name
+        if name == "units" and number is None:
+            number = self._units_said(text)
         either = two_numbers(text) if number is None else None
         if either is not None:
             many, few = either
             self._problem("dispatch.two_numbers", column, value=text, many=f"{many:.15g}", few=one_reading(few))
-        elif number is None:
-            self._problem("dispatch.bad_price" if name == "price" else "dispatch.bad_units", column, value=text)
+        elif number is None or (name == "units" and number <= 0):
+            self._problem(_NO_NUMBER.get(name, "dispatch.bad_units"), column, value=text)
         elif name != "price" and (other := other_unit(text, self._asked.unit)) is not None:
             self._problem("dispatch.other_unit", column, value=text, other=other)
         return number
+
+    def _units_said(self, text: str) -> float | None:
+        """Units in words that say nothing else: only 80, 只能做80."""
+        told = said(text, self._asked.spoken)
+        return None if told is None or told != Said(offer=Offer(told.offer.units)) else told.offer.units
 
     def _marked(self, remark: str) -> str:
         """A remark with the words by which the rules know that what seems wrong is meant."""

@@ -54,7 +54,6 @@ async def build(visit: Visit, request: Request) -> None:
             act_words(one.what, language),
             one.subject,
             *entry_words(one, language),
-            one.why,
         ]
         for one in found.rows
     ]

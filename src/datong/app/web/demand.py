@@ -26,6 +26,7 @@ from datong.app.web.page_elements import (
     folded,
     folded_later,
     link,
+    marked_area,
     moment_words,
     number_of,
     picture,
@@ -197,7 +198,8 @@ def _areas(visit: Visit, item: ItemDemand, starts: Sequence[date]) -> dict[str, 
         own = [n for n, start in enumerate(starts) if start <= last and start + length > first]
         if own:
             name = str(coded("kind", kind, visit.language))
-            areas.append([{"name": name, "xAxis": own[0]}, {"xAxis": own[-1]}])
+            begin, end = marked_area(own[0], own[-1], len(starts))
+            areas.append([{"name": name, **begin}, end])
     label = {"color": GREY, "fontSize": 10, "position": "insideTop"}
     return {"silent": True, "label": label, "itemStyle": {"color": GREY, "opacity": 0.12}, "data": areas}
 

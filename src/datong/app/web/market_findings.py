@@ -18,6 +18,7 @@ from datong.app.web.page_elements import (
     field,
     folded,
     link,
+    marked_area,
     number_of,
     picture,
     plan_button,
@@ -160,8 +161,7 @@ def _chart(visit: Visit, shown: Picture) -> dict[str, Any]:
         name = line.name.text(visit.language)
         series.append({"type": "line", "name": name, "data": values, "showSymbol": False, "lineStyle": style})
         series[-1]["itemStyle"] = {"color": colour}
-    first, last = shown.span
-    area = [[{"xAxis": first}, {"xAxis": last}]]
+    area = [marked_area(*shown.span, len(days))]
     series[0]["markArea"] = {"silent": True, "itemStyle": {"color": "#8a94a3", "opacity": 0.15}, "data": area}
     axis = {"type": "category", "data": days, "axisLabel": base["yAxis"]["axisLabel"], "boundaryGap": False}
     return {**base, "xAxis": axis, "series": series}

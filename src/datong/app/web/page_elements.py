@@ -42,8 +42,8 @@ def words(tag: str, text: str, classes: str = "") -> TextElement:
     return made.classes(classes) if classes else made
 
 
-# Signs of a cell that is not broken into lines: a day, a moment, a code.
-SHORT = 18
+# Signs of a cell that is not broken into lines: a day, a moment, a code, two days.
+SHORT = 24
 
 
 def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
@@ -240,7 +240,8 @@ def chart_base(unit: str = "") -> dict[str, Any]:
         "textStyle": {"color": soft, "fontFamily": "inherit"},
         "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
         "legend": {"textStyle": {"color": soft}, "top": 0, "type": "scroll"},
-        "grid": {"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": True},
+        # The unit stands above its axis, below the legend.
+        "grid": {"left": 8, "right": 16, "top": 52 if unit else 36, "bottom": 8, "containLabel": True},
         "yAxis": {
             "type": "value",
             "name": unit,
@@ -249,6 +250,13 @@ def chart_base(unit: str = "") -> dict[str, Any]:
             "splitLine": {"lineStyle": {"color": soft, "opacity": 0.25}},
         },
     }
+
+
+def marked_area(first: int, last: int, count: int) -> list[dict[str, int]]:
+    """Buckets that are marked on a picture, by their places among `count`: from the beginning of the first to that of
+    the bucket after the last, so that one alone can be seen; the very last one from the bucket before it on."""
+    end = min(last + 1, count - 1)
+    return [{"xAxis": min(first, max(end - 1, 0))}, {"xAxis": end}]
 
 
 # work that takes long ----------------------------------------------------------------------------

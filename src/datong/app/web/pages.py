@@ -1,11 +1,15 @@
 """The planner's pages put into a server."""
 
+from html import escape
+
+import nicegui
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from datong.app.http.accepted_language import accepted
 from datong.app.http.signed_in import session_of
 from datong.app.service.roles_and_permissions import NotSignedIn, Permission
 from datong.app.service.served_chain import Served
@@ -73,6 +77,25 @@ def add_pages(app: FastAPI, served: Served) -> None:
         show_welcome_message=False,
         reconnect_timeout=30.0,
     )
+    _add_no_page(served)
+
+
+def _add_no_page(served: Served) -> None:
+    """What stands at an address of no page: plain, as the toolkit's own page needs scripts that may not run there."""
+
+    @nicegui.app.exception_handler(404)
+    def no_page(request: Request, _error: Exception) -> Response:
+        try:
+            language = session_of(request.headers, served).who.language
+        except NotSignedIn:
+            language = accepted(request.headers.get("accept-language", "")) or "en"
+        title, back = escape(say("web.no_page", language)), escape(say("web.to_start", language))
+        return HTMLResponse(
+            f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
+            f'<meta name="viewport" content="width=device-width"></head>'
+            f'<body><main><h1>{title}</h1><p><a href="/">{back}</a></p></main></body></html>',
+            404,
+        )
 
 
 def _add_signing_in_again(app: FastAPI, served: Served) -> None:

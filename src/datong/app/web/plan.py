@@ -134,6 +134,9 @@ class _PlanPage:
                 with ui.element("span"):
                     ui.element("span").classes("swatch").style(f"background: var(--{name})")
                     ui.label(visit.say(f"web_plan.mark_{name}")).style("display: inline")
+            with ui.element("span"):
+                ui.element("span").classes("swatch today")
+                ui.label(visit.say("web_plan.mark_today")).style("display: inline")
             ui.label(visit.say("web_plan.how_to_move"))
             ui.label(visit.say("web_plan.choose"))
             ui.element("span").classes("grow")
@@ -198,7 +201,9 @@ class _PlanPage:
             theme="balham",
             auto_size_columns=False,
         ).classes("orders-grid")
-        self.grid.on("rowSelected", self._selected, ["data", "selected"])
+        # Told of the row that was chosen, and of the one that is no longer.
+        chosen = f"datongOrderRows.isChosen({self.grid.id}, row.rowId)"
+        self.grid.on("rowSelected", self._selected, js_handler=f"(row) => {{ if ({chosen}) emit(row.rowId); }}")
 
     def _filters(self) -> str:
         """What the list is narrowed to, as a text of JavaScript that holds JSON."""
@@ -221,10 +226,9 @@ class _PlanPage:
         self._ask_anew()
 
     async def _selected(self, event: Any) -> None:
-        data = event.args.get("data") or {}
-        name = data.get("order")
-        if event.args.get("selected") and name and name != self.panel.name:
-            await self.panel.choose(str(name))
+        name = str(event.args)
+        if name != self.panel.name:
+            await self.panel.choose(name)
 
     async def _signed_out(self) -> None:
         await self.visit.asked(lambda _who: None)

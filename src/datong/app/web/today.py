@@ -19,7 +19,7 @@ from datong.app.web.job_progress import PlanAnew, money_words, open_run
 from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading, note
 from datong.app.web.order_columns import column_title, order_path, state_word
-from datong.app.web.page_elements import given_words, job_line
+from datong.app.web.page_elements import SHORT, given_words, job_line
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need
@@ -297,7 +297,7 @@ class _TodayPage:
         names = [column_title(n, visit.language) for n in ("order", "product", "units", "start", "line", "state")]
         self._table([*names, title("counterparty", visit.language)], rows, numbers=(2,), link=0)
         if today.begins_count > len(rows):
-            ui.label(visit.say("web_plan.more_rows", count=today.begins_count - len(rows))).classes("soft")
+            ui.link(visit.say("web_plan.more_rows", count=today.begins_count - len(rows)), "/planner/plan")
 
     def _overdue(self, today: Today) -> None:
         visit = self.visit
@@ -344,7 +344,7 @@ class _TodayPage:
         keys = ("for_whom", "product", "market", "units", "due", "service", "served_in", "in_the_way")
         self._table([visit.say(f"web_today.late_{key}") for key in keys], rows, numbers=(3,))
         if today.late_count > len(today.late):
-            ui.label(visit.say("web_plan.more_rows", count=today.late_count - len(today.late))).classes("soft")
+            ui.link(visit.say("web_plan.more_rows", count=today.late_count - len(today.late)), "/planner/market")
 
     def _came_back(self, today: Today) -> None:
         if not today.came_back:
@@ -358,17 +358,19 @@ class _TodayPage:
     def _table(
         self, names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), link: int | None = None
     ) -> None:
-        """link: which column names orders."""
-        with ui.element("div").style("overflow-x: auto"), ui.element("table").classes("plain"):
+        """link: which column names orders. A column in which nothing stands is left out."""
+        there = [at for at in range(len(names)) if any(row[at] for row in rows)]
+        with ui.element("div").classes("scroll"), ui.element("table").classes("plain"):
             with ui.element("thead"), ui.element("tr"):
-                for at, name in enumerate(names):
+                for at, name in ((at, names[at]) for at in there):
                     with ui.element("th").props('scope="col"').classes("number" if at in numbers else ""):
                         ui.label(name)
             with ui.element("tbody"):
                 for row in rows:
                     with ui.element("tr"):
-                        for at, text in enumerate(row):
-                            with ui.element("td").classes("number" if at in numbers else ""):
+                        for at, text in ((at, row[at]) for at in there):
+                            is_short = len(text) <= SHORT
+                            with ui.element("td").classes("number" if at in numbers else "whole" if is_short else ""):
                                 if at == link:
                                     ui.link(text, order_path(text))
                                 else:

@@ -96,16 +96,21 @@ async def build(visit: Visit, request: Request) -> None:
         words("p", error.message.text(visit.language), "note")
         plan_button(visit)
         return
-    told = {"moment": moment_words(visit, as_of), "firms": totals.LEAST_FIRMS}
-    words("p", visit.say("web_totals.what", share=figures.share(totals.MOST_SHARE, 0), **told), "soft")
+    words("p", visit.say("web_totals.what", moment=moment_words(visit, as_of), **_bounds()), "soft")
     for one, (listed, every) in zip(LISTS, found, strict=True):
         _list(visit, one, listed, every)
 
 
+def _bounds() -> dict[str, Any]:
+    """When a total is told, for a sentence."""
+    shares = {"share": totals.MOST_SHARE, "rest": totals.LEAST_REST}
+    return {"firms": totals.LEAST_FIRMS} | {name: figures.share(share, 0) for name, share in shares.items()}
+
+
 def _list(visit: Visit, one: _List, listed: Piece, every: Piece) -> None:
     heading(visit.say(f"web_totals.{one.name}"))
-    if not every.total:
-        words("p", visit.say("web_totals.none"), "note")
+    if not any(every.rows["firms"].to_pylist()):
+        words("p", visit.say("web_totals.none", **_bounds()), "note")
         return
     picture(visit.say(f"web_totals.{one.name}"), _chart(visit, one, every.rows.to_pylist()), height=240)
     rows = listed.rows.to_pylist()
@@ -122,24 +127,29 @@ def _list(visit: Visit, one: _List, listed: Piece, every: Piece) -> None:
 
 
 def _line(visit: Visit, one: _List, row: Mapping[str, Any], has_unit: bool) -> list[str]:
-    if row["category"] is None:
+    if not row["firms"]:
+        category = visit.say("web_totals.not_told")
+    elif row["category"] is None:
         category = visit.say("web_totals.several")
     else:
         category = row["category"] or visit.say("web_totals.without")
     unit = [str(coded("base_unit", row["base_unit"], visit.language))] if has_unit else []
+    if not row["firms"]:
+        return [when_words(visit, row["bucket"]), category, *unit, *[""] * (1 + len(one.columns))]
     told = [figures.share(row[name]) if name in SHARES else figures.fitting(row[name]) for name in one.columns]
     return [when_words(visit, row["bucket"]), category, *unit, str(row["firms"]), *told]
 
 
 def _chart(visit: Visit, one: _List, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """All that is told, by bucket; where there are several units, of that with the most rows."""
+    """All that is told, by bucket; where there are several units, of that with the most rows. A bucket of which nothing
+    may be told stands there without bars."""
     units = [row.get("base_unit") for row in rows]
     unit = max(sorted(set(units), key=str), key=units.count)
     sums: dict[date, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in rows:
         if row.get("base_unit") == unit:
             for name in one.bars:
-                sums[row["bucket"]][name] += row[name]
+                sums[row["bucket"]][name] += row[name] or 0.0
     base = chart_base(str(coded("base_unit", unit, visit.language)) if unit else "")
     days = [figures.short_day(bucket, visit.language) for bucket in sorted(sums)]
     bars = [

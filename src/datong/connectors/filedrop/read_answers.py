@@ -167,6 +167,10 @@ def _reports(
     return reports, findings
 
 
+# What is said of a cell that is no number, where it is not of units so far.
+_NO_NUMBER = {"new_price": "bad_price", "new_units": "bad_offered_units"}
+
+
 class _Row:
     """One row of a file, as what it says."""
 
@@ -246,7 +250,7 @@ class _Row:
         """A cell that is no number, or could be either of two."""
         either = two_numbers(text)
         if either is None:
-            self._problem("bad_units" if name != "new_price" else "bad_price", name, value=text)
+            self._problem(_NO_NUMBER.get(name, "bad_units"), name, value=text)
         else:
             many, few = either
             self._problem("two_numbers", name, value=text, many=f"{many:.15g}", few=one_reading(few))

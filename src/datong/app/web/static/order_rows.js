@@ -37,5 +37,9 @@ window.datongOrderRows = (() => {
     if (element && element.api) element.api.refreshInfiniteCache();
   }
 
-  return { orders, ask, refresh };
+  function isChosen(grid, row) {
+    return getElement(grid).api.getSelectedNodes().some((node) => node.id === row);
+  }
+
+  return { orders, ask, refresh, isChosen };
 })();
