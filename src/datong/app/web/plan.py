@@ -103,7 +103,7 @@ class _PlanPage:
                 self._bar()
                 self._grid()
             self.panel = OrderEditPanel(visit, self.refresh)
-        ui.on("order_chosen", lambda e: self.panel.choose(str(e.args["order"])))
+        ui.on("order_chosen", self._chosen)
         ui.on("order_moved", lambda e: self.panel.choose(str(e.args["order"]), str(e.args["start"])))
         ui.on("signed_out", self._signed_out)
         visit.follow(("orders", "plan"), self.heard)
@@ -193,12 +193,13 @@ class _PlanPage:
                 "rowClassRules": marks,
                 "localeText": _grid_words(visit),
                 ":getRowId": "p => p.data.order",
+                ":onRowClicked": "datongOrderRows.choose",
+                ":onCellKeyDown": "datongOrderRows.chooseByKey",
                 ":datasource": f"datongOrderRows.orders({self._filters()})",
             },
             theme="balham",
             auto_size_columns=False,
         ).classes("orders-grid")
-        self.grid.on("rowSelected", self._selected, ["data", "selected"])
 
     def _filters(self) -> str:
         """What the list is narrowed to, as a text of JavaScript that holds JSON."""
@@ -220,11 +221,11 @@ class _PlanPage:
         self.search = event.value or ""
         self._ask_anew()
 
-    async def _selected(self, event: Any) -> None:
-        data = event.args.get("data") or {}
-        name = data.get("order")
-        if event.args.get("selected") and name and name != self.panel.name:
-            await self.panel.choose(str(name))
+    async def _chosen(self, event: Any) -> None:
+        """Show an order. One that is shown already stays as it is, with what is typed there."""
+        name = str(event.args["order"])
+        if name != self.panel.name:
+            await self.panel.choose(name)
 
     async def _signed_out(self) -> None:
         await self.visit.asked(lambda _who: None)
