@@ -178,7 +178,28 @@ def test_two_who_edit_the_same_order_and_the_second_loses_nothing(browser: Brows
     assert problems == []
 
 
-def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browser: Browser, planned: Planner) -> None:
+def test_of_a_page_that_is_older_only_what_was_touched_is_written(browser: Browser, planned: Planner) -> None:
+    problems: list[str] = []
+    ann, wang = (planned.page(browser, login, problems) for login in ("ann", "wang"))
+    for page in (ann, wang):
+        page.goto(f"{planned.address}/planner/plan?order=W20260302-003")
+        expect(page.get_by_role("complementary").get_by_role("heading", name=re.compile("W2026"))).to_be_visible()
+    wang.get_by_role("complementary").locator("input[type=date]").fill("2026-03-10")
+    ann.get_by_role("complementary").get_by_label("Units", exact=True).fill("6")
+    ann.get_by_role("complementary").get_by_role("button", name="Save").click()
+    expect(ann.get_by_role("complementary")).to_contain_text("proposed, locked")
+    wang.get_by_role("button", name="保存").click()
+    expect(wang.locator(".q-notification").filter(has_text="ann").first).to_contain_text("6")
+    units = wang.get_by_role("complementary").get_by_label("数量", exact=True)
+    expect(units).to_have_value("6")
+    expect(wang.get_by_role("complementary").locator("input[type=date]")).to_have_value("2026-03-10")
+    wang.get_by_role("button", name="保存").click()
+    expect(wang.get_by_role("complementary")).to_contain_text("2026-03-10 →")
+    expect(units).to_have_value("6")
+    assert problems == []
+
+
+def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_pressed_is_done_after(browser: Browser, planned: Planner) -> None:
     problems: list[str] = []
     page = planned.page(browser, "ann", problems)
     page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
@@ -195,8 +216,7 @@ def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browse
     with sqlite3.connect(planned.database) as database:
         database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
     page.get_by_role("button", name="I have signed in").click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # and what was pressed is done
     expect(page.get_by_role("complementary")).to_contain_text("proposed, locked")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -136,7 +136,7 @@ class OrderEditPanel:
         assert self.shown is not None
         row, visit = self.shown.row, self.visit
         unit = "" if row["base_unit"] in (None, "", PIECE) else f" {row['base_unit']}"
-        way = row["recipe"] or row["offer"] or row["lane"]
+        way = _own_way(row)
         currency = visit.served.chain_thread.settings.currency
         party = party_word(row["counterparty"], row["counterparty_name"], visit.language)
         told = [
@@ -176,7 +176,7 @@ class OrderEditPanel:
     def _form(self, ways: list[dict[str, Any]], undoable: tuple[bool, bool]) -> None:
         assert self.shown is not None
         row, visit = self.shown.row, self.visit
-        own = row["recipe"] or row["offer"] or row["lane"]
+        own = _own_way(row)
         heading(visit.say("web_plan.change"))
         with ui.element("div").classes("fields"):
             units = ui.number(column_title("units", visit.language), value=row["units"]).props("outlined dense")
@@ -264,7 +264,7 @@ class OrderEditPanel:
             return "web_plan.no_day"
         if fields.units.value is None:
             return "web_plan.no_units"
-        own = row["recipe"] or row["offer"] or row["lane"]
+        own = _own_way(row)
         units, split = float(fields.units.value), float(fields.split.value or 0.0)
         way = None if fields.way is None or fields.way.value == own else fields.way.value
         changed_units = None if units == row["units"] and not split else units - split
@@ -366,10 +366,20 @@ class OrderEditPanel:
             await self._changed(change.order)
 
     async def _seen_anew(self, name: str) -> None:
-        """After a refusal: the next attempt is made with what stands there now, which was told."""
+        """After a refusal: the next attempt is made with what stands there now, which was told. Fields that nobody
+        touched show it."""
         now = await self.visit.asked(lambda who: order(self.visit.served, who, name))
-        if now is not None:
-            self.shown = now
+        if now is None or self.shown is None:
+            return
+        before, self.shown, fields = self.shown.row, now, self.fields
+        if fields is None:
+            return
+        if fields.units.value == before["units"]:
+            fields.units.value = now.row["units"]
+        if fields.start.value == before["start"].isoformat():
+            fields.start.value = now.row["start"].isoformat()
+        if fields.way is not None and fields.way.value == _own_way(before):
+            fields.way.value = _own_way(now.row)
 
     async def undo(self) -> None:
         await self._step(order_edits.undo, "web_plan.undone")
@@ -438,6 +448,10 @@ def _gathered(visit: Visit, who: Who, name: str) -> tuple[OrderShown, list[dict[
     ways = {way["way"]: way for way in (order_edits.ways(served, who, name) if can else [])}
     rows = stock(served, who, shown.row["product"]).to_pylist()
     return shown, list(ways.values()), order_edits.can_undo(served, who, name), rows
+
+
+def _own_way(row: Mapping[str, Any]) -> str | None:
+    return row["recipe"] or row["offer"] or row["lane"]
 
 
 def _change_words(visit: Visit, job: Job) -> str:
