@@ -1,13 +1,14 @@
 """The planner's pages in a browser, in both languages: they open without an error, say what they should, and what is
 typed into them is kept. A machine without a browser fails here."""
 
+import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from browser.planner import Planner, chromium, planner, signed_in
 from datong.app.chain import Chain
@@ -112,6 +113,31 @@ def test_a_typed_forecast_is_kept_and_taken_back(browser: Browser, server: Plann
     page.get_by_text("% by en").nth(1).wait_for()
     assert [cell.input_value(), page.get_by_label("Units expected from 16 Mar").input_value()] == ["70", "71"]
     assert wrong == []
+    page.context.close()
+
+
+def test_what_was_typed_when_a_session_had_ended_is_sent_once_they_go_on(browser: Browser, server: Planner) -> None:
+    page = opened(browser, server, "en", "demand?product=OIL&market=north", [])
+    cell = page.get_by_label("Units expected from 23 Mar 2026 on")
+    cell.wait_for()
+    with sqlite3.connect(server.database) as database:
+        kept = database.execute("SELECT * FROM sessions").fetchall()
+        database.execute("DELETE FROM sessions")
+    cell.fill("55")
+    cell.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("You are not signed in")
+    page.get_by_role("button", name="I have signed in").click()  # they have not
+    expect(dialog).to_be_visible()
+    with sqlite3.connect(server.database) as database:
+        database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
+    page.get_by_role("button", name="I have signed in").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("% by en")).to_have_count(1)
+    page.reload()
+    expect(cell).to_have_value("55")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.get_by_text("% by en")).to_have_count(0)
     page.context.close()
 
 

@@ -114,6 +114,43 @@ def test_a_week_from_the_plan_to_what_is_given_out(browser: Browser, served: Pla
     assert problems == []
 
 
+def test_a_row_of_the_grid_opens_its_order(browser: Browser, planned: Planner) -> None:
+    """By a click on any of its cells, by Enter and by Space; once its panel is shut, by another click too. What is
+    typed for the order that is shown stays."""
+    problems: list[str] = []
+    page = planned.page(browser, "ann", problems, width=1600)
+    page.goto(f"{planned.address}/planner/plan?show=all")
+    rows = page.locator(".ag-center-cols-container .ag-row")
+    expect(rows.filter(has_text="proposed").first).to_be_visible()
+    title = page.get_by_role("complementary").get_by_role("heading", level=2).first
+
+    def name(at: int) -> re.Pattern[str]:
+        pinned = page.locator(f".ag-pinned-left-cols-container .ag-row[row-index='{at}']")
+        return re.compile(f"^{pinned.inner_text().strip()} ")
+
+    for cell in (0, 3):
+        page.locator(f".ag-center-cols-container .ag-row[row-index='{cell}'] .ag-cell").nth(cell).click()
+        expect(title).to_have_text(name(cell), timeout=20_000)
+    for at, key in ((2, "Enter"), (1, " ")):
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press(key)
+        expect(title).to_have_text(name(at))
+    opened = rows.filter(has_text="proposed").first.locator(".ag-cell").first
+    opened.click()
+    units = page.get_by_role("complementary").get_by_label("Units", exact=True)
+    units.fill("11")
+    page.keyboard.press("Tab")
+    shown = title.inner_text()
+    opened.click()
+    page.wait_for_timeout(500)
+    expect(units).to_have_value("11")
+    page.get_by_role("complementary").get_by_role("button", name="Close").click()
+    expect(title).to_have_count(0)
+    opened.click()
+    expect(title).to_have_text(shown)
+    assert problems == []
+
+
 def test_the_pages_in_chinese_and_dark(browser: Browser, planned: Planner) -> None:
     problems: list[str] = []
     page = planned.page(browser, "wang", problems)
@@ -169,7 +206,9 @@ def test_the_second_who_edits_another_field_changes_that_alone(browser: Browser,
     assert problems == []
 
 
-def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browser: Browser, planned: Planner) -> None:
+def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_pressed_is_done_after(
+    browser: Browser, planned: Planner
+) -> None:
     problems: list[str] = []
     page = planned.page(browser, "ann", problems)
     page.goto(f"{planned.address}/planner/plan?order=W20260302-002")
@@ -186,8 +225,7 @@ def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_typed_stays(browse
     with sqlite3.connect(planned.database) as database:
         database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
     page.get_by_role("button", name="I have signed in").click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # and what was pressed is done
     expect(page.get_by_role("complementary")).to_contain_text("proposed, locked")
 
 

@@ -189,7 +189,9 @@ class File:
                 self._contents()
                 self._ask(asked)
         except NotSignedIn as error:
-            visit.tell_signed_out(error)
+            self.place.clear()
+            if await visit.tell_signed_out(error):
+                await self.look()
         except DatongError as error:
             self.place.clear()
             with self.place:

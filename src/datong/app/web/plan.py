@@ -103,7 +103,7 @@ class _PlanPage:
                 self._bar()
                 self._grid()
             self.panel = OrderEditPanel(visit, self.refresh)
-        ui.on("order_chosen", lambda e: self.panel.choose(str(e.args["order"])))
+        ui.on("order_chosen", self._chosen)
         ui.on("order_moved", lambda e: self.panel.choose(str(e.args["order"]), str(e.args["start"])))
         ui.on("signed_out", self._signed_out)
         visit.follow(("orders", "plan"), self.heard)
@@ -196,14 +196,13 @@ class _PlanPage:
                 "rowClassRules": marks,
                 "localeText": _grid_words(visit),
                 ":getRowId": "p => p.data.order",
+                ":onRowClicked": "datongOrderRows.choose",
+                ":onCellKeyDown": "datongOrderRows.chooseByKey",
                 ":datasource": f"datongOrderRows.orders({self._filters()})",
             },
             theme="balham",
             auto_size_columns=False,
         ).classes("orders-grid")
-        # Told of the row that was chosen, and of the one that is no longer.
-        chosen = f"datongOrderRows.isChosen({self.grid.id}, row.rowId)"
-        self.grid.on("rowSelected", self._selected, js_handler=f"(row) => {{ if ({chosen}) emit(row.rowId); }}")
 
     def _filters(self) -> str:
         """What the list is narrowed to, as a text of JavaScript that holds JSON."""
@@ -225,8 +224,9 @@ class _PlanPage:
         self.search = event.value or ""
         self._ask_anew()
 
-    async def _selected(self, event: Any) -> None:
-        name = str(event.args)
+    async def _chosen(self, event: Any) -> None:
+        """Show an order. One that is shown already stays as it is, with what is typed there."""
+        name = str(event.args["order"])
         if name != self.panel.name:
             await self.panel.choose(name)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -41,7 +41,8 @@ OPEN: WeakValueDictionary[str, "Visit"] = WeakValueDictionary()
 class Visit:
     """A page that somebody has open. secret: of their session, another one where they signed in again meanwhile; csrf:
     what forms of this page must say. path: of the page, with its question. look: auto, light or dark. client: the page
-    itself, which is there whatever of it is drawn anew."""
+    itself, which is there whatever of it is drawn anew. waiting: what was done after the session ended, one for each:
+    whether it goes on."""
 
     served: Served
     who: Who
@@ -50,6 +51,7 @@ class Visit:
     path: str
     look: str
     client: Client
+    waiting: "list[asyncio.Future[bool]]" = field(default_factory=list)
 
     @property
     def language(self) -> str:
@@ -59,15 +61,18 @@ class Visit:
         return say(key, self.language, **params)
 
     async def asked(self, task: Callable[[Who], T]) -> T | None:
-        """What the service gives to a task, which runs in a thread. None where it refused, and why is told on the page:
-        what was typed there stays."""
-        try:
-            return await asyncio.to_thread(lambda: self.authorised(task))
-        except NotSignedIn as error:
-            self.tell_signed_out(error)
-        except DatongError as error:
-            self.tell(text_of(error, self.language), "info" if error.message.key in DONE_ALREADY else "negative")
-        return None
+        """What the service gives to a task, which runs in a thread. Where the session ended, the task waits until they
+        are signed in again and go on. None where it refused, and why is told on the page: what was typed there stays;
+        and where the page was left before they went on."""
+        while True:
+            try:
+                return await asyncio.to_thread(lambda: self.authorised(task))
+            except NotSignedIn as error:
+                if not await self.tell_signed_out(error):
+                    return None
+            except DatongError as error:
+                self.tell(text_of(error, self.language), "info" if error.message.key in DONE_ALREADY else "negative")
+                return None
 
     def authorised(self, task: Callable[[Who], T]) -> T:
         """What a task gives to whoever the session is of now. Raises NotSignedIn where it has ended, NotAllowed where
@@ -89,12 +94,25 @@ class Visit:
         """Run something in the browser."""
         self.client.run_javascript(code)
 
-    def tell_signed_out(self, error: DatongError) -> None:
-        """The session ended while the page was open: signing in elsewhere lets the same page go on."""
+    async def tell_signed_out(self, error: DatongError) -> bool:
+        """The session ended while the page was open: signing in elsewhere lets the same page go on, and what waits for
+        it. Whether it goes on; the page may be left before."""
         client = self.client.id
-        if OPEN.get(client) is self:
-            return  # it is told already
-        OPEN[client] = self
+        waiting = asyncio.get_running_loop().create_future()
+        self.waiting.append(waiting)
+        if OPEN.get(client) is not self:  # else it is told already
+            OPEN[client] = self
+            self._ask_to_sign_in(error)
+        return await waiting
+
+    def _ask_to_sign_in(self, error: DatongError) -> None:
+        client = self.client.id
+
+        def end(goes_on: bool) -> None:
+            waiting, self.waiting = self.waiting, []
+            for one in waiting:
+                if not one.done():
+                    one.set_result(goes_on)
 
         async def go_on() -> None:
             await self.client.run_javascript(
@@ -103,7 +121,9 @@ class Visit:
             if await run.io_bound(self._is_signed_in):
                 OPEN.pop(client, None)
                 dialog.close()
+                end(True)
 
+        self.client.on_delete(lambda: end(False))
         with self.client, ui.dialog(value=True).props("persistent") as dialog, ui.card():
             ui.label(error.message.text(self.language))
             ui.link(self.say("web.sign_in_again"), "/sign-in?next=/planner/signed-in", new_tab=True)

@@ -37,9 +37,16 @@ window.datongOrderRows = (() => {
     if (element && element.api) element.api.refreshInfiniteCache();
   }
 
-  function isChosen(grid, row) {
-    return getElement(grid).api.getSelectedNodes().some((node) => node.id === row);
+  // A row of which no order has come yet has no data.
+  function choose({ data, node }) {
+    if (!data) return;
+    node.setSelected(true, true);
+    emitEvent("order_chosen", { order: data.order });
   }
 
-  return { orders, ask, refresh, isChosen };
+  function chooseByKey(pressed) {
+    if (pressed.event.key === "Enter" || pressed.event.key === " ") choose(pressed);
+  }
+
+  return { orders, ask, refresh, choose, chooseByKey };
 })();
