@@ -164,7 +164,7 @@ def decide(
     chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
     rules = lot_rules(market.market, market.market.products.whole)
     started = started_by(market, chosen.lots)
-    given_out = in_orders(market, started, np.where(started > NOTHING, 1.0, 0.0))
+    given_out = in_orders(market, started, market.market.orders_in(started))
     if len(picked(market.market)):  # in the buckets in which they are taken
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
     if states_lots(market.market) and fits_integers(market.market, rules):
