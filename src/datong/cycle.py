@@ -11,7 +11,6 @@ quote and a replay see the same chain and give the same orders.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 
 from datong.balance.conflict import refuse_conflicts
@@ -48,7 +47,6 @@ from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
 from datong.network.rows_in_plan import not_planned
 from datong.plan.choose_lots import choose
-from datong.plan.lots_along_clearing import NOTHING
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
 from datong.plan.planning_inputs import Chosen

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from datong import cycle
-from datong.balance.exact_lots import LotRules
 from datong.balance.arrays import Market
+from datong.balance.exact_lots import LotRules
 from datong.cycle import Decision, decide, head, run_cycle
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import nothing_learnt
@@ -106,7 +106,9 @@ def cheapest(asked: Sequence[float], sizes: LotSizes, hours: float) -> float:
     best = math.inf
     for made in itertools.product(range(int(sum(asked) + sizes.smallest) + 1), repeat=len(asked)):
         counts = [math.ceil(units / sizes.largest) for units in made]
-        if any(n * sizes.smallest > u or 2 * n + u > hours or u % sizes.step for n, u in zip(counts, made, strict=True)):
+        if any(
+            n * sizes.smallest > u or 2 * n + u > hours or u % sizes.step for n, u in zip(counts, made, strict=True)
+        ):
             continue
         lost = max(int(sum(asked)) - sum(made), 0)
         cost = 10 * sum(counts) + sum(made) + 1000 * lost

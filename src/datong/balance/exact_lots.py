@@ -119,7 +119,8 @@ def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class LotPlan:
-    """A plan in lots. setups: (way, bucket) how many start, of ways of which that is decided. cost: money by term, set-ups as one of them.
+    """A plan in lots. setups: (way, bucket) how many start, of ways of which that is decided. cost: money by term,
+    set-ups as one of them.
 
     bound: money that no plan in lots goes below, -inf where it is not known.
     """

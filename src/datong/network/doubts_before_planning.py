@@ -52,6 +52,7 @@ def review(state: State) -> tuple[Finding, ...]:
         *changes_nothing(state, held),
         *kept_in_buckets(state),
         *no_breaks(state),
+        *largest_below_smallest(state),
         *monday_to_friday(state, starts),
         *over_night(state, starts),
     )
@@ -341,6 +342,22 @@ def no_breaks(state: State) -> list[Finding]:
     figures: dict[str, Any] = {"count": len(names), "names": named(sorted(names))}
     table, column, count = "offer_price_breaks", "cost_per_unit", len(names)
     return [finding("warning", "review.no_break", table, column=column, rows_affected=count, **figures)]
+
+
+def largest_below_smallest(state: State) -> list[Finding]:
+    """Recipes whose largest lot is below the smallest, or below the multiple: the smallest that can be formed is taken
+    in its place."""
+    names = [
+        f"{row['recipe']} ({amount(row['max_lot_units'])})"
+        for row in state.versions("recipes").to_pylist()
+        if row["max_lot_units"] is not None
+        and row["max_lot_units"] < max(row["min_lot_units"], row["lot_multiple_units"])
+    ]
+    if not names:
+        return []
+    figures: dict[str, Any] = {"count": len(names), "names": named(sorted(names))}
+    column, count = "max_lot_units", len(names)
+    return [finding("warning", "review.largest_lot", "recipes", column=column, rows_affected=count, **figures)]
 
 
 def monday_to_friday(state: State, starts: Sequence[date]) -> list[Finding]:

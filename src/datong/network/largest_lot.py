@@ -5,8 +5,8 @@ More of a way in one bucket is several orders, each with its set-up and no small
     orders(x) = the fewest n with x <= n largest,      x can be formed where  n smallest <= x,
     hours(x) = set-up orders(x) + hours x
 
-so that what n orders can be lies between n smallest and n largest. Hours rise with x, and so the most units of some hours
-are those of full lots, or of full lots and one that is not.
+so that what n orders can be lies between n smallest and n largest. Hours rise with x, and so the most units of some
+hours are those of full lots, or of full lots and one that is not.
 """
 
 import math

@@ -54,7 +54,8 @@ class Way:
     many there are, and what comes of the last. picks: the component that it takes of alternatives. lot_uses:
     components that each order takes, whatever its size, and units of each. yield_records: reports on which a yield
     that was learnt rests (0: not known how many), None: it is that of the row. price_break: what its orders pay, of
-    an offer that has such. max_units: of an order at most (largest_lot.py). outputs: what comes of it besides its product, there when that is (co_products.py).
+    an offer that has such. max_units: of an order at most (largest_lot.py). outputs: what comes of it besides its
+    product, there when that is (co_products.py).
     order_every_days: days from one order to the next at least, 0: any; between_orders: days (first, after) on which
     nothing is started for that (order_rhythm.py).
     """

@@ -503,7 +503,6 @@ class _Turns:
         for t in np.flatnonzero(choice.is_open & (alone >= from_here)).tolist():
             jumps[t + choice.lead].append(Jump(key, float(setup[t]), float(cost[t]), int(from_here[t]), int(alone[t])))
 
-
     def _add_several(
         self,
         jumps: Sequence[list[Jump]],
@@ -522,9 +521,11 @@ class _Turns:
         on_line = way.line in self.free
         free = most_over(self.free[way.line], way.worked) if on_line else np.full(self.shop.buckets, math.inf)
         hours = most_over(self.shop.hours[way.line], way.worked) if on_line else free
+        before = 0
         for count in choice.counts(min(float(choice.most.max()), levels * grid / way.yield_share)):
+            fewest, before = before + 1, count
             setup, spent = count * (way.setup_cost + way.setup_hours * hour), count * way.setup_hours
-            least = max(math.ceil(count * sizes.smallest * way.yield_share / grid - NOTHING), 1)
+            least = max(math.ceil(fewest * sizes.smallest * way.yield_share / grid - NOTHING), 1)
             lots = np.minimum(limit, count * sizes.largest * way.yield_share / grid)
 
             def within(left: FloatArray, lots: FloatArray = lots) -> IntArray:

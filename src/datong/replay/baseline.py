@@ -57,8 +57,8 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
                 have[use.component] -= units * use.units_per_unit
             due = calendar.shift(bucket, lead)
             name = f"baseline|{start}|{label}"
-            for part, own in enumerate(way.sizes(False).parts(units)):
-                orders.append(_order(name if part == 0 else f"{name}|{part}", way, facts, own, start, due))
+            for part, of_one in enumerate(way.sizes(False).parts(units)):
+                orders.append(_order(name if part == 0 else f"{name}|{part}", way, facts, of_one, start, due))
     return sorted(orders, key=lambda order: order.order)
 
 
