@@ -64,6 +64,8 @@ def costs(decision: Decision) -> dict[str, float]:
         ({"max_lot_units": 10.0, "lot_multiple_units": 4.0}, [8.0] * 4, {"production": 32, "setup": 40, "holding": 2}),
         # 13, 13 and 4 would leave an order below the smallest.
         ({"max_lot_units": 13.0, "min_lot_units": 6.0}, [13.0, 11.0, 6.0], {"production": 30, "setup": 30}),
+        # What is below the smallest lot is that.
+        ({"max_lot_units": 4.0, "min_lot_units": 10.0}, [10.0, 10.0, 10.0], {"production": 30, "setup": 30}),
         # Two of 16 to 18 cannot be 30; two of 16 are the fewest above.
         ({"max_lot_units": 18.0, "min_lot_units": 16.0}, [16.0, 16.0], {"production": 32, "setup": 20, "holding": 2}),
     ],
@@ -95,7 +97,7 @@ def test_the_reason_says_so() -> None:
     for order in result.plan.orders:
         told = [cause.text for cause in order.causes if cause.text.key == "plan.cause.largest_lot_takes"]
         assert len(told) == 1
-        figures = told[0].values
+        figures = dict(told[0].params)
         assert (figures["largest"], figures["orders"]) == (10.0, 3)
     plain = run_cycle(state([30.0]), nothing_learnt(), (), 0)
     assert not any("largest" in cause.text.key for order in plain.plan.orders for cause in order.causes)

@@ -402,6 +402,11 @@ def _left_of_day(way: Way, most: float) -> float:
     each, free = way.hours_per_unit, most - way.setup_hours
     if each <= 0:
         return 0.0
+    if math.isfinite(way.max_units):
+        sizes = way.sizes(True)
+        made = sizes.down(sizes.within(most, way.setup_hours, each))
+        if made > 0:
+            return most - sizes.orders(made) * way.setup_hours - made * each
     step = way.multiple_units or 1.0
     units = math.floor(free / (each * step) + EQUAL_SHARE) * step
     if units > 0 and units >= way.min_units:
