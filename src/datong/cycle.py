@@ -11,7 +11,6 @@ quote and a replay see the same chain and give the same orders.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 
 from datong.balance.conflict import refuse_conflicts
@@ -48,7 +47,6 @@ from datong.network.netting_told import parts_told
 from datong.network.position import Position, position
 from datong.network.rows_in_plan import not_planned
 from datong.plan.choose_lots import choose
-from datong.plan.lots_along_clearing import NOTHING
 from datong.plan.lots_product_by_product import OnTurn, no_hurry
 from datong.plan.orders import orders_of
 from datong.plan.planning_inputs import Chosen
@@ -164,7 +162,7 @@ def decide(
     chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
     rules = lot_rules(market.market, market.market.products.whole)
     started = started_by(market, chosen.lots)
-    given_out = in_orders(market, started, np.where(started > NOTHING, 1.0, 0.0))
+    given_out = in_orders(market, started, market.market.orders_in(started))
     if len(picked(market.market)):  # in the buckets in which they are taken
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
     if states_lots(market.market) and fits_integers(market.market, rules):

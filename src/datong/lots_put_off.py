@@ -35,14 +35,15 @@ def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:
 
 
 def lots_of(given_out: Cleared, chosen: Chosen) -> tuple[Lot, ...]:
-    """The lots of a plan, by start, product and way."""
+    """The lots of a plan, by start, product and way; of what goes beyond a largest lot several."""
     market, work = given_out.market, chosen.work
     started = given_out.solution.started
-    lots = [
-        Lot(way := work.ways[market.ways.facts[w].name], int(t), work.arrive(way, int(t)), float(started[w, t]))
-        for w, t in zip(*np.nonzero(started > NOTHING), strict=True)
-    ]
-    return tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name)))
+    lots = []
+    for w, t in zip(*np.nonzero(started > NOTHING), strict=True):
+        way, start = work.ways[market.ways.facts[w].name], int(t)
+        orders = way.sizes(work.whole[way.product]).parts(float(started[w, t]))
+        lots += [Lot(way, start, work.arrive(way, start), units, part) for part, units in enumerate(orders)]
+    return tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name, x.part)))
 
 
 def within_days(state: State, demand: Forecast, given_out: Cleared, chosen: Chosen) -> Cleared:
@@ -50,7 +51,7 @@ def within_days(state: State, demand: Forecast, given_out: Cleared, chosen: Chos
     where that costs less than its lateness by its days. A line has too few hours for it from the day on which the last
     of what it takes of orders that are out is there, or it begins so late in its bucket that closed days put off its
     arrival."""
-    work, tried, looked_at = chosen.work, set[tuple[str, int]](), 0
+    work, tried, looked_at = chosen.work, set[tuple[str, int, int]](), 0
     if not _days_bind(work, given_out):
         return given_out
     rates = late_costs(given_out.market)
@@ -58,12 +59,12 @@ def within_days(state: State, demand: Forecast, given_out: Cleared, chosen: Chos
     cost = _cost_by_days(given_out, found, rates)
     while True:
         late = [lot for lot, of in found.days.items() if of.short_of is not None or _in_a_later_bucket(lot, of, work)]
-        late = [lot for lot in late if (lot.way.name, lot.start) not in tried]
+        late = [lot for lot in late if (lot.way.name, lot.start, lot.part) not in tried]
         looked_at += len(found.days)
         if not late or looked_at > LOTS_LOOKED_AT:
             return given_out
-        lot = min(late, key=lambda one: (one.start, one.way.name))
-        tried.add((lot.way.name, lot.start))
+        lot = min(late, key=lambda one: (one.start, one.way.name, one.part))
+        tried.add((lot.way.name, lot.start, lot.part))
         left = found.days[lot].short_of or 0.0
         moved = _moved_on(given_out, lot, left, work, _made_of(lot, found.found))
         if moved is None:
@@ -154,9 +155,9 @@ def _later(plan: Cleared, moved: Sequence[tuple[Lot, float]], by: int) -> Cleare
         started[w, then] += units
     started[[facts.serves for facts in ways.facts]] = 0.0
     small = np.array([facts.min_units for facts in ways.facts])[:, None]
-    lots = np.where(started > NOTHING, 1.0, 0.0)
+    lots = plan.market.orders_in(started)
     started = picked_when_taken(plan.market, started, lots)
-    too_small = ((started > NOTHING) & (started < small - NOTHING)).any()
+    too_small = ((started > NOTHING) & (started < small * lots - NOTHING)).any()
     return None if too_small or not can_start(plan.market, started, lots) else in_orders(plan, started, lots)
 
 

@@ -79,6 +79,8 @@ PRODUCT_FEATURES: Mapping[str, float] = {
 CO_PRODUCTS = {"co-products": 0.35}
 # Chance of a chain whose orders come every so many days, drawn apart as well.
 RHYTHM = {"orders every so many days": 0.3}
+# Chance of a chain whose recipes have a largest lot, drawn apart as well.
+LARGEST = {"largest lots": 0.35}
 # Chances of a chain to have rules of single orders, and of stock.
 ORDER_RULES = 0.5
 STOCK_RULES = 0.4
@@ -174,6 +176,7 @@ class _Maker:
         self._product_rules()
         self._co_products()
         self._rhythm()
+        self._largest_lots()
         return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
 
     # drawing
@@ -459,6 +462,16 @@ class _Maker:
             days = {row[key]: self.pick(0, 0, self.day, 2 * self.day, 3 * self.day - 1) for row in rows}
             for row in rows:
                 row["order_every_days"] = days[row[key]]
+
+    def _largest_lots(self) -> None:
+        """Largest lots of some recipes, no smaller than what an order has at least."""
+        self.random = np.random.default_rng((self.seed, 6))
+        if self.random.random() >= LARGEST["largest lots"] or "largest lots" in self.without:
+            return
+        self.has |= {"largest lots"}
+        for row in self.tables["recipes"]:
+            least = max(row.get("min_lot_units") or 0.0, row.get("lot_multiple_units") or 0.0, 1.0)
+            row["max_lot_units"] = self.pick(None, least + self.pick(0.0, 2.5, 6.0, 11.0))
 
     def _alternatives(self, of: str, changes: bool) -> None:
         """O, or some of it, in place of M or N."""

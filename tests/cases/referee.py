@@ -1558,6 +1558,9 @@ def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
     least = way.get("min_lot_units") or way.get("min_order_units") or 0.0
     if o.units < least * (1 - NOTHING):
         found.append(f"{o.name}: {o.units:g} units, fewer than its smallest lot of {least:g}")
+    most = way.get("max_lot_units") or math.inf
+    if chain.in_pieces and o.units > most * (1 + NOTHING):
+        found.append(f"{o.name}: {o.units:g} units, more than its largest lot of {most:g}")
     step = way.get("lot_multiple_units") or 0.0
     if step and abs(o.units / step - round(o.units / step)) > NOTHING * max(1.0, o.units / step):
         found.append(f"{o.name}: {o.units:g} units, no multiple of {step:g}")

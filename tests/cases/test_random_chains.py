@@ -16,6 +16,7 @@ from cases.random_chains import (
     BILL_FEATURES,
     CO_PRODUCTS,
     FEATURES,
+    LARGEST,
     MONDAY,
     PRODUCT_FEATURES,
     RHYTHM,
@@ -37,6 +38,7 @@ PUT_OFF = 102
 IN_LOTS = (
     *("lots", "multiples", "set-up hours", "set-up cost", "smallest purchase", "per lot", "scrap at set-up"),
     "price breaks",
+    "largest lots",
 )
 NEAR = {"rel": 1e-6, "abs": 1e-6}
 
@@ -170,8 +172,10 @@ def test_a_seed_gives_one_chain_and_every_feature_comes():
         *PRODUCT_FEATURES,
         *CO_PRODUCTS,
         *RHYTHM,
+        *LARGEST,
     }
-    assert not random_chain(1, without={*FEATURES, *BILL_FEATURES, *PRODUCT_FEATURES, *CO_PRODUCTS, *RHYTHM}).has
+    every = {*FEATURES, *BILL_FEATURES, *PRODUCT_FEATURES, *CO_PRODUCTS, *RHYTHM, *LARGEST}
+    assert not random_chain(1, without=every).has
 
 
 def test_both_sides_read_the_same_tables():

@@ -138,6 +138,8 @@ def test_days_of_a_line_without_a_calendar_are_said_where_a_chain_plans_by_days(
         (1.0, {"lot_multiple_units": 3.0, "min_lot_units": 3.0}, "A/L 2 / 5 h"),
         (1.0, {"lot_multiple_units": 0.5}, None),  # not in whole units
         (2.0, {"setup_hours": 1.0}, None),
+        (1.0, {"max_lot_units": 2.0, "setup_hours": 0.5}, None),  # two orders of 2
+        (1.0, {"max_lot_units": 2.0, "setup_hours": 0.75}, "A/L 0.5 / 5 h"),  # of 2, and of 1
         (8.0, {}, "A/L 1 / 5 h"),  # two days of 4 hours
         (10.0, {}, None),
     ],
@@ -149,6 +151,21 @@ def test_lots_that_leave_hours_of_a_day_since_none_goes_on_over_the_night_say_so
     assert len(told) == (left is not None)
     assert all(str(left) in text for text in told)
     assert found(chain(3, **rows), "over_night") == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [
+        ({"max_lot_units": 4.0, "min_lot_units": 5.0}, True),
+        ({"max_lot_units": 4.0, "lot_multiple_units": 5.0}, True),
+        ({"max_lot_units": 5.0, "min_lot_units": 5.0, "lot_multiple_units": 5.0}, False),
+        ({"min_lot_units": 5.0}, False),
+    ],
+)
+def test_a_largest_lot_below_the_smallest_is_said(recipe, told) -> None:
+    texts = [f.text("en") for f in found(chain(3, **(press(**recipe) | {"demand": wanted(5.0)})), "largest_lot")]
+    assert len(texts) == told
+    assert all("A/L (4)" in text for text in texts)
 
 
 def test_rows_that_change_nothing_say_so() -> None:

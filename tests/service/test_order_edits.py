@@ -109,6 +109,24 @@ def test_an_order_is_not_moved_to_a_closed_day_of_its_line(tmp_path: Path, clock
         served.close()
 
 
+def test_an_order_is_not_made_larger_than_the_largest_lot_but_can_be_split(tmp_path: Path, clock: Clock) -> None:
+    """A makes 40 of P a week, at most 15 in one order: 15, 15 and 10."""
+    head = "recipe,product,line,hours_per_unit,cost_per_unit,max_lot_units\n"
+    folder = write(tmp_path / "tank", recipes_csv=f"{head}P/1,P,A,1,10,15\nP/2,P,,0,30,\nQ/1,Q,,0,5,\n")
+    served = serve(folder, None, clock, hasher=QUICK)
+    try:
+        served.chain_thread.write("test", lambda chain: chain.run())
+        row = made(served, units=15.0)
+        assert codes(served, Change(row["order"], units=14.0)) == []
+        found = next(f for f in check(served, ANN, Change(row["order"], units=31.0)).findings if f.code == "largest")
+        assert dict(found.remedy.params)["orders"] == 3
+        assert "at most 15" in found.text("en") and "15" in found.text("zh")
+        assert "largest" not in codes(served, Change(row["order"], units=7.0, split=(8.0,)))
+        assert "largest" in codes(served, Change(row["order"], units=7.0, split=(18.0,)))
+    finally:
+        served.close()
+
+
 def test_two_edits_together_must_fit_the_hours(planned: Served) -> None:
     """40 hours: 25 are locked there, so another order of 16 on the same line cannot be."""
     first = made(planned)

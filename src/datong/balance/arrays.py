@@ -16,6 +16,7 @@ from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 from datong.network.bill_levels import circles, level_turns, product_levels, ranges, turns
 from datong.network.demand_requests import Asks
+from datong.network.largest_lot import orders_in
 from datong.network.places import StockPoint
 from datong.network.ways import Way
 
@@ -238,6 +239,18 @@ class Market:
         facts, line = self.ways.facts[way], int(self.ways.line[way])
         own = [(line, facts.hours_per_unit, facts.setup_hours)] if line >= 0 else []
         return own + self.rules.lines_at_once.of_way(way)
+
+    @cached_property
+    def largest_lot(self) -> FloatArray:
+        """(way) most units of one order, inf: any (network/largest_lot.py)."""
+        if all(w.max_units == np.inf for w in self.ways.facts):
+            return np.full(len(self.ways), np.inf)
+        whole = self.products.whole[self.ways.product].tolist()
+        return np.array([w.sizes(own).largest for w, own in zip(self.ways.facts, whole, strict=True)])
+
+    def orders_in(self, started: FloatArray) -> FloatArray:
+        """(way, bucket) the fewest orders that units started are."""
+        return orders_in(started, self.largest_lot[:, None])
 
     @cached_property
     def late_cost(self) -> FloatArray:

@@ -9,6 +9,7 @@ money_by_bucket: the part of these terms that a plan pays bucket by bucket
 ways, parts, unit_costs: the facts that these were worked out with
 """
 
+import math
 from collections.abc import Sequence
 from datetime import date
 
@@ -87,6 +88,7 @@ WAYS_SCHEMA = pa.schema(
         ("valid_from", pa.date32()),
         ("valid_to", pa.date32()),
         ("from_units", pa.float64()),
+        ("max_units", pa.float64()),
     ]
 )
 PARTS_SCHEMA = pa.schema(
@@ -316,6 +318,9 @@ def ways(market: Market) -> pa.Table:
     }
     rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units", "from_units")
     columns |= {name: [getattr(w, name) for w in of] for name in rest}
+    whole = market.products.whole[market.ways.product[told]].tolist()
+    largest = [w.sizes(own).largest for w, own in zip(of, whole, strict=True)]
+    columns["max_units"] = [units if math.isfinite(units) else None for units in largest]
     columns |= {"valid_from": [first for _, first, _ in holds], "valid_to": [after for _, _, after in holds]}
     return pa.table({name: columns[name] for name in WAYS_SCHEMA.names}, schema=WAYS_SCHEMA)
 

@@ -66,6 +66,9 @@ def evaluate(
         substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
     if wasted is None or not wasted.size:
         wasted = np.zeros(market.stock.fixed.shape)
+    limited = np.flatnonzero(np.isfinite(market.largest_lot))
+    if lots is not None and len(limited):
+        assert_within(started[limited], lots[limited] * market.largest_lot[limited, None], "a lot above the largest")
     hours = hours_worked(market, started, lots)
     assert_within(hours, market.most_hours, "more hours than a line has")
     arrived = arrived_units(market, started)

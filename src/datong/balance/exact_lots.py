@@ -6,6 +6,7 @@ there, and n(w,t), a whole number of its steps; x(w,t) are the units started.
     set-up       cost + setup_cost y,   and in the row of its line   sum of hours x + sum of setup_hours y <= hours
     nothing without a set-up            x <= most y
     smallest lot                        x >= smallest y
+    largest lot                         x <= largest y       y: how many orders, a whole number
     steps                               x = step n        step: the lot multiple, or 1 where the product comes whole
 
 `most` is the least of the way's limit, of what the hours of its line leave after the set-up, and of what can be wanted
@@ -43,6 +44,7 @@ from datong.balance.highs import BREAKPOINTS, DISLIKE, OPTIONS, STOPPED, LinearP
 from datong.balance.long_lot_spans import hours_there, most_beside
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.largest_lot import orders_in
 
 Options = Mapping[str, str | bool | int | float]
 ENDED = (
@@ -84,13 +86,15 @@ LEAST_GAIN = 1e-9
 @dataclass(frozen=True, eq=False)
 class LotRules:
     """(way) step: units, 0 for any number; smallest: units of the smallest lot, in whole steps; setup_beside: whether
-    an order takes hours of a line that it holds beside its own, or components, whatever its size."""
+    an order takes hours of a line that it holds beside its own, or components, whatever its size; largest: units of one
+    order at most, inf: any."""
 
     step: FloatArray
     smallest: FloatArray
     setup_hours: FloatArray
     setup_cost: FloatArray
     setup_beside: BoolArray
+    largest: FloatArray
 
     @property
     def decides(self) -> BoolArray:
@@ -108,7 +112,7 @@ def lot_rules(market: Market, whole: BoolArray) -> LotRules:
     beside = np.array(
         [bool(w.lot_uses) or any(held.setup_hours > 0 for held in w.beside) for w in market.ways.facts], dtype=bool
     )
-    return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost, beside)
+    return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost, beside, market.largest_lot)
 
 
 def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
@@ -120,7 +124,8 @@ def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class LotPlan:
-    """A plan in lots. setups: (way, bucket) 1 where a lot starts. cost: money by term, set-ups as one of them.
+    """A plan in lots. setups: (way, bucket) how many start, of ways of which that is decided. cost: money by term,
+    set-ups as one of them.
 
     bound: money that no plan in lots goes below, -inf where it is not known.
     """
@@ -342,6 +347,7 @@ class _Lots:
         self.cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
         for columns_of_waste in programme.disliked:
             self.cost[columns_of_waste] += DISLIKE
+        self.largest = rules.largest[way[self.decided]]
         started, at = programme.started[self.decided], np.arange(count)
         line = market.ways.line[way[self.decided]]
         works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
@@ -389,20 +395,22 @@ class _Lots:
         upper[self.programme.started] = most
         smallest = self.rules.smallest[self.programme.way_index[self.decided]]
         fits = most[self.decided] >= np.maximum(smallest, ROUNDING)
+        orders = np.where(fits, np.maximum(orders_in(most[self.decided], self.largest), 1.0), 0.0)
+        of_one = np.minimum(most, self.rules.largest[self.programme.way_index])
         most_rows = sp.csc_matrix(
-            (-np.minimum(most[self.decided], 1e12), (rows + np.arange(count), self.y)),
+            (-np.minimum(of_one[self.decided], 1e12), (rows + np.arange(count), self.y)),
             shape=self.rows_without_most.shape,
         )
         self.plain = LinearProgramme(
             self.cost,
-            np.concatenate([upper / self.scale, fits.astype(np.float64)]),
+            np.concatenate([upper / self.scale, orders]),
             np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)]),
             np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)]),
             sp.csc_matrix(self.rows_without_most + most_rows),
         )
         setup = np.full(len(self.programme.way_index), -1)
         setup[self.decided] = self.y
-        self.starts = Starts(setup, self.scale[self.programme.started], most)
+        self.starts = Starts(setup, self.scale[self.programme.started], of_one)
         self.__dict__.pop("tight", None)
 
     def _most_that_pays(self, plan: _Found) -> FloatArray:
@@ -565,7 +573,7 @@ class _Lots:
         units = started[programme.way_index, programme.way_bucket]
         value = np.zeros(len(self.plain.cost))
         value[programme.started] = units / self.scale[programme.started]
-        value[self.y] = units[self.decided] > ROUNDING
+        value[self.y] = orders_in(np.where(units[self.decided] > ROUNDING, units[self.decided], 0.0), self.largest)
         value[self.whole] = np.round(value[self.whole])
         return value
 
@@ -682,12 +690,10 @@ def cost_in_lots(market: Market, rules: LotRules, solution: Solution, setups: Fl
     """Money by term of a plan in lots, set-ups as one of them. AssertionError where it breaks a rule, one of lots among
     them: then a door is broken. setups: (way, bucket)."""
     started = solution.started
-    lots = setups > 0.5
+    lots = np.round(setups)
     needs = (started > ROUNDING) & rules.decides[:, None]
-    assert not (needs & ~lots).any(), "a lot without its set-up"
-    assert (started[needs] >= np.broadcast_to(rules.smallest[:, None], started.shape)[needs] - ROUNDING).all(), (
-        "less than the smallest lot"
-    )
+    assert (lots[needs] > 0).all(), "a lot without its set-up"
+    assert (started[needs] >= (rules.smallest[:, None] * lots)[needs] - ROUNDING).all(), "less than the smallest lot"
     steps = started / np.where(rules.step > 0, rules.step, 1.0)[:, None]
     off = np.abs(steps - np.round(steps))[rules.step > 0]
     assert (off <= ROUNDING * np.maximum(steps[rules.step > 0], 1.0)).all(), "not in whole steps"
@@ -698,6 +704,6 @@ def cost_in_lots(market: Market, rules: LotRules, solution: Solution, setups: Fl
         solution.turned_away,
         solution.substituted,
         solution.wasted,
-        np.where(lots, 1.0, 0.0),
+        np.where(rules.decides[:, None], lots, market.orders_in(started)),
     )
     return outcome.cost

@@ -47,7 +47,7 @@ class Starts:
     setup: IntArray
     # (start) units that its column counts in.
     scale: FloatArray
-    # (start) units, the most that can be started; may be infinite.
+    # (start) units, the most of one order; may be infinite.
     most: FloatArray
 
 

@@ -36,7 +36,7 @@ def _with(before: Cleared, found: Cleared, more: More) -> Cleared | None:
     started, lots = before.solution.started.copy(), before.lots.copy()
     for start in more.starts:
         started[start.way, start.bucket] += start.units
-        lots[start.way, start.bucket] += float(start.is_new)
+        lots[start.way, start.bucket] += float(start.orders)
     try:
         return in_orders(found, started, lots)
     except AssertionError:

@@ -16,12 +16,12 @@ NOTHING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Units more that a way starts in a bucket; is_new: as an order of their own, with its set-up."""
+    """Units more that a way starts in a bucket, and how many orders more they are, each with its set-up."""
 
     way: int
     bucket: int
     units: float
-    is_new: bool
+    orders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Room:
         self.there = np.minimum.accumulate(stock[:, ::-1], axis=1)[:, ::-1].copy()
         self.limit = np.maximum(market.ways.limit - started, 0.0)
         self.is_started = started > NOTHING if lots is None else lots > 0
+        self.started = started
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
         self.journal: list[tuple[FloatArray, tuple[int, slice | IntArray], float | FloatArray]] = []
@@ -106,10 +107,15 @@ class Room:
         lot = good / facts.yield_share if is_more else max(good / facts.yield_share, facts.min_units)
         step = facts.multiple_units if facts.multiple_units > 0 else (1.0 if market.products.whole[product] else 0.0)
         lot = math.ceil(lot / step - NOTHING) * step if step > 0 else lot
+        orders = 0 if is_more else 1
+        if math.isfinite(facts.max_units):
+            there, sizes = float(self.started[way, start]), facts.sizes(bool(market.products.whole[product]))
+            lot = sizes.up(there + lot) - there
+            orders = sizes.orders(there + lot) - sizes.orders(there)
         works, share = facts.worked.at(start, market.buckets)
         hours = []
         for line, each, setup in market.held_by(way):
-            hours.append((line, ((0.0 if is_more else setup) + lot * each) * share))
+            hours.append((line, (orders * setup + lot * each) * share))
         if any((self.hours[line, works] < wanted - NOTHING).any() for line, wanted in hours):
             return None
         if lot > self.limit[way, start] + NOTHING:
@@ -117,8 +123,8 @@ class Room:
         for line, wanted in hours:
             self._change(self.hours, line, works, -wanted)
         self._change(self.limit, way, slice(start, start + 1), -lot)
-        self.added.append(Start(way, start, lot, not is_more))
-        money = (0.0 if is_more else facts.setup_cost) + lot * float(market.ways.cost[way])
+        self.added.append(Start(way, start, lot, orders))
+        money = orders * facts.setup_cost + lot * float(market.ways.cost[way])
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             if not market.uses.is_open[use, start]:
                 continue
@@ -126,8 +132,8 @@ class Room:
             if part is None:
                 return None
             money += part
-        for component, units in () if is_more else market.rules.per_lot.of_way(way):
-            part = self._bring(component, start, units, above)
+        for component, units in market.rules.per_lot.of_way(way) if orders else ():
+            part = self._bring(component, start, orders * units, above)
             if part is None:
                 return None
             money += part

@@ -196,7 +196,7 @@ def better_lots(
     if found.total_cost < given_out.total_cost - NOTHING * max(abs(given_out.total_cost), 1.0):
         started = found.solution.started
         # A set-up without a unit is no order: HiGHS may leave one where it costs no more than its gap.
-        better = in_orders(given_out, started, np.where(started > exact_lots.ROUNDING, 1.0, 0.0))
+        better = in_orders(given_out, started, market.orders_in(started))
         given_out = min(given_out, better, key=lambda plan: plan.total_cost)  # HiGHS delivers parts of a unit
     total = given_out.total_cost
     assert is_below(bound, total, market, 1e-6), "the bound lies above the cost in lots: one of them is wrong"
@@ -262,11 +262,14 @@ def set_ups_fixed(given_out: Cleared) -> Market:
     market, lots = given_out.market, given_out.lots
     assert lots is not None
     open_there = market.ways.is_open & (~is_set_up(market)[:, None] | (lots > 0))
+    limit = market.ways.limit.copy()
+    limited = np.flatnonzero(is_set_up(market) & np.isfinite(market.largest_lot))
+    limit[limited] = np.minimum(limit[limited], lots[limited] * market.largest_lot[limited, None])
     hours, fixed = hours_worked(market, np.zeros(lots.shape), lots), market.stock.fixed.copy()
     market.rules.per_lot.take_off(fixed, lots)
     return replace(
         market,
-        ways=replace(market.ways, is_open=open_there, limit=np.where(open_there, market.ways.limit, 0.0)),
+        ways=replace(market.ways, is_open=open_there, limit=np.where(open_there, limit, 0.0)),
         lines=replace(market.lines, hours=np.maximum(market.lines.hours - hours, 0.0)),
         stock=replace(market.stock, fixed=fixed),
     )

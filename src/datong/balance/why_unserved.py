@@ -460,7 +460,7 @@ class _Left:
                 continue
             lot, facts = float(self.started[way, start + after[0]]), self.market.ways.facts[way]
             held = lot * facts.yield_share * int(after[0]) * float(self.market.money.holding[product])
-            if held + self._overtime(way, start, lot, is_new=True) >= worth:
+            if held + self._overtime(way, start, lot) >= worth:
                 continue
             takes = np.where(np.arange(self.market.buckets - start) < after[0], lot, 0.0)
             lacks = self._lacks(way, start, lot, takes)
@@ -469,12 +469,21 @@ class _Left:
                 found.append((hours[0], start, facts.name))
         return found
 
-    def _overtime(self, way: int, start: int, units: float, *, is_new: bool) -> float:
-        """Money for the overtime that so many units of a way take, beside what they lack. is_new: they are set up."""
+    def _orders(self, way: int, start: int, units: float) -> int:
+        """How many orders more so many units of a way are there, each with its set-up."""
+        facts, there = self.market.ways.facts[way], float(self.started[way, start])
+        if not math.isfinite(facts.max_units):
+            return int(self.lots[way, start] == 0)
+        sizes = facts.sizes(bool(self.market.products.whole[self.market.ways.product[way]]))
+        return sizes.orders(there + units) - sizes.orders(there)
+
+    def _overtime(self, way: int, start: int, units: float) -> float:
+        """Money for the overtime that so many units of a way take with their set-ups, beside what they lack."""
         overtime, money = self.market.rules.overtime, 0.0
+        orders = self._orders(way, start, units) if overtime.is_there else 0
         worked, share = self.market.ways.facts[way].worked.at(start, self.market.buckets)
         for line, each, setup in self.market.held_by(way) if overtime.is_there else ():
-            hours, extra = (setup if is_new else 0.0) + units * each, overtime.hours[line, worked]
+            hours, extra = orders * setup + units * each, overtime.hours[line, worked]
             left = np.maximum(self.hours[line, worked], 0.0)
             usual = np.maximum(self.hours[line, worked] - extra, 0.0)
             over = np.clip(hours * share - usual, 0.0, np.minimum(extra, left))
@@ -516,17 +525,18 @@ class _Left:
     def _own_extra(self, way: int, start: int, product: int, bucket: int, missing: float) -> float:
         """Of `_dearer`, what is not the price of the units: set-up, holding and overtime."""
         market, facts = self.market, self.market.ways.facts[way]
-        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost + self._per_lot_cost(way)
+        more = self._more(way, start, self._good(way, product, missing))
+        setup = self._orders(way, start, more) * (facts.setup_cost + self._per_lot_cost(way))
         if market.ways.product[way] != product:
             return setup
         early = bucket - int(market.ways.lead[way]) - start
-        overtime = self._overtime(way, start, self._more(way, start, missing), is_new=bool(self.lots[way, start] == 0))
-        return setup + overtime + missing * early * float(market.money.holding[product])
+        return setup + self._overtime(way, start, more) + missing * early * float(market.money.holding[product])
 
     def _dearer_besides(self, way: int, start: int, good: float) -> float:
         """Money for so many good units of a way more, of which later orders make as many fewer as they can."""
         takes, facts = self._later_smaller(way, start, good), self.market.ways.facts[way]
-        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost + self._per_lot_cost(way)
+        orders = self._orders(way, start, self._more(way, start, good))
+        setup = orders * (facts.setup_cost + self._per_lot_cost(way))
         own = float(self.market.money.holding[self.market.ways.product[way]]) * float(takes[:-1].sum())
         return setup + facts.yield_share * (own + float(takes[-1]) * float(self.normal[way]))
 
@@ -566,7 +576,12 @@ class _Left:
         wanted, step = missing / facts.yield_share, facts.multiple_units
         if self.lots[way, start] == 0:
             wanted = max(wanted, facts.min_units)
-        return math.ceil(wanted / step - NOTHING) * step if step > 0 else wanted
+        wanted = math.ceil(wanted / step - NOTHING) * step if step > 0 else wanted
+        if math.isfinite(facts.max_units):
+            there = float(self.started[way, start])
+            whole = bool(self.market.products.whole[self.market.ways.product[way]])
+            return facts.sizes(whole).up(there + wanted) - there
+        return wanted
 
     def _lacks(
         self, way: int, start: int, lot: float, takes: FloatArray | None = None
@@ -576,8 +591,9 @@ class _Left:
         them, for good."""
         market, facts = self.market, self.market.ways.facts[way]
         found: list[tuple[float, int, _Obstacle]] = []
+        orders = self._orders(way, start, lot)
         for line, each, setup in market.held_by(way):
-            hours = (setup if self.lots[way, start] == 0 else 0.0) + lot * each
+            hours = orders * setup + lot * each
             at, share = facts.worked.at(start, market.buckets)
             short = np.maximum(hours * share - self.hours[line, at], 0.0)
             if short.sum() > NOTHING * max(hours, 1.0):
@@ -596,8 +612,8 @@ class _Left:
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
                 found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
-        for part, units in market.rules.per_lot.of_way(way) if self.lots[way, start] == 0 else ():
-            short = units * (1.0 if takes is None else takes > NOTHING) - self._there(part, start)
+        for part, units in market.rules.per_lot.of_way(way) if orders else ():
+            short = orders * units * (1.0 if takes is None else takes > NOTHING) - self._there(part, start)
             if float(short.max()) > NOTHING:
                 first = start + int(np.flatnonzero(short > NOTHING)[0])
                 found.append((0.0, part, self._missing(part, first, float(short.max()))))

@@ -149,17 +149,18 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
     for w, way in enumerate(facts.ways):
         for t in np.flatnonzero(promised.covering.get(way.name, ())).tolist():
             started = float(promised.covering[way.name][t])
+            orders = max(way.sizes(True).orders(started), 1)
             for product, each in way.brings:
                 units[at[product], t + lead_buckets(way, calendar)] += started * each
             for use in uses[first[w] : first[w + 1]]:
                 if use_open[use, t]:
                     units[arrays.use_component[use], t] -= started * arrays.use_units[use]
             for part, each in way.lot_uses:
-                units[at[part], t] -= each
+                units[at[part], t] -= orders * each
             for held in way.on_lines:
                 if held.line in hours:
                     works, share = way.worked.at(t, len(hours[held.line]))
-                    hours[held.line][works] += (started * held.hours_per_unit + held.setup_hours) * share
+                    hours[held.line][works] += (started * held.hours_per_unit + orders * held.setup_hours) * share
     return replace(promised, units=dict(zip(facts.products, units, strict=True)), hours=hours, covering={})
 
 
@@ -630,21 +631,23 @@ class _Cover:
         suit all that lots are for."""
         way, schedule = self.facts.ways[w], self.schedule
         there = float(self._of(w)[start])
-        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        step, sizes = way.multiple_units if way.multiple_units > 0 else 1.0, way.sizes(True)
         wanted = math.ceil(max(there + units, way.min_units) / step - TOLERANCE) * step
+        wanted = sizes.up(wanted) if math.isfinite(sizes.largest) else wanted
         most = units_in_bucket(way.units_per_week, schedule.starts[start], schedule.calendar.bucket_days)
         for held in way.on_lines:
             if held.line not in schedule.free:
                 continue
             hours = way.worked.most_at(schedule.free[held.line], start)
             if there > 0:
-                hours += there * held.hours_per_unit + held.setup_hours
+                hours += there * held.hours_per_unit + sizes.orders(there) * held.setup_hours
             if hours < held.setup_hours:
                 return 0.0
             if held.hours_per_unit > 0:
-                most = min(most, (hours - held.setup_hours) / held.hours_per_unit)
+                most = min(most, sizes.within(hours, held.setup_hours, held.hours_per_unit))
         if wanted > most + TOLERANCE:
             wanted = math.floor(most / step + TOLERANCE) * step
+            wanted = sizes.down(wanted) if math.isfinite(sizes.largest) else wanted
         return max(wanted - there, 0.0) if wanted >= way.min_units - TOLERANCE else 0.0
 
     def _start(self, w: int, start: int, arrives: int, units: float, above: frozenset[int]) -> float:
@@ -655,13 +658,14 @@ class _Cover:
         for amount in (units, self._lot_below(w, start, min(lies, units))):
             if amount <= NOTHING:
                 break
-            mark, is_new = len(self.journal), bool(self._of(w)[start] <= NOTHING)
+            mark, there, sizes = len(self.journal), float(self._of(w)[start]), way.sizes(True)
+            orders = sizes.orders(there + amount) - sizes.orders(there)
             needs = [(part, amount * each) for part, each in parts]
-            needs += [(self.schedule.at[part], each) for part, each in way.lot_uses if is_new]
+            needs += [(self.schedule.at[part], orders * each) for part, each in way.lot_uses if orders]
             # Its hours first, so that what brings its components takes none of them.
             self._change(self._of(w), start, start + 1, amount)
             for held in (one for one in way.on_lines if one.line in self.schedule.free):
-                hours = amount * held.hours_per_unit + (held.setup_hours if is_new else 0.0)
+                hours = amount * held.hours_per_unit + orders * held.setup_hours
                 for at, share in zip(*way.worked.at(start, self.buckets), strict=True):
                     self._change(self.schedule.free[held.line], at, at + 1, -hours * share)
             if all(part not in above and self._take(part, needed, start, above) for part, needed in needs):
@@ -676,6 +680,7 @@ class _Cover:
         way, there = self.facts.ways[w], float(self._of(w)[start])
         step = way.multiple_units if way.multiple_units > 0 else 1.0
         in_all = math.floor((there + units) / step + TOLERANCE) * step
+        in_all = way.sizes(True).down(in_all) if math.isfinite(way.max_units) else in_all
         return max(in_all - there, 0.0) if in_all >= way.min_units - TOLERANCE else 0.0
 
     def _of(self, w: int) -> FloatArray:

@@ -52,6 +52,7 @@ def review(state: State) -> tuple[Finding, ...]:
         *changes_nothing(state, held),
         *kept_in_buckets(state),
         *no_breaks(state),
+        *largest_below_smallest(state),
         *monday_to_friday(state, starts),
         *over_night(state, starts),
     )
@@ -343,6 +344,22 @@ def no_breaks(state: State) -> list[Finding]:
     return [finding("warning", "review.no_break", table, column=column, rows_affected=count, **figures)]
 
 
+def largest_below_smallest(state: State) -> list[Finding]:
+    """Recipes whose largest lot is below the smallest, or below the multiple: the smallest that can be formed is taken
+    in its place."""
+    names = [
+        f"{row['recipe']} ({amount(row['max_lot_units'])})"
+        for row in state.versions("recipes").to_pylist()
+        if row["max_lot_units"] is not None
+        and row["max_lot_units"] < max(row["min_lot_units"], row["lot_multiple_units"])
+    ]
+    if not names:
+        return []
+    figures: dict[str, Any] = {"count": len(names), "names": named(sorted(names))}
+    column, count = "max_lot_units", len(names)
+    return [finding("warning", "review.largest_lot", "recipes", column=column, rows_affected=count, **figures)]
+
+
 def monday_to_friday(state: State, starts: Sequence[date]) -> list[Finding]:
     """Lines of a chain that plans by days of which no calendar says the days, where their hours leave the weekend."""
     if state.settings.calendar.bucket_days > 1:
@@ -385,6 +402,11 @@ def _left_of_day(way: Way, most: float) -> float:
     each, free = way.hours_per_unit, most - way.setup_hours
     if each <= 0:
         return 0.0
+    if math.isfinite(way.max_units):
+        sizes = way.sizes(True)
+        made = sizes.down(sizes.within(most, way.setup_hours, each))
+        if made > 0:
+            return most - sizes.orders(made) * way.setup_hours - made * each
     step = way.multiple_units or 1.0
     units = math.floor(free / (each * step) + EQUAL_SHARE) * step
     if units > 0 and units >= way.min_units:

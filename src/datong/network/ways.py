@@ -19,6 +19,7 @@ from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse, bill_over_time, phantoms, summed
 from datong.network.co_products import Output, RecipeOutputs, with_shares
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on
+from datong.network.largest_lot import LotSizes
 from datong.network.lines_at_once import OnLine, RecipeLines
 from datong.network.order_takes import of_plans
 from datong.network.overdue_arrivals import LEAD_QUANTILE
@@ -53,7 +54,8 @@ class Way:
     many there are, and what comes of the last. picks: the component that it takes of alternatives. lot_uses:
     components that each order takes, whatever its size, and units of each. yield_records: reports on which a yield
     that was learnt rests (0: not known how many), None: it is that of the row. price_break: what its orders pay, of
-    an offer that has such. outputs: what comes of it besides its product, there when that is (co_products.py).
+    an offer that has such. max_units: of an order at most (largest_lot.py). outputs: what comes of it besides its
+    product, there when that is (co_products.py).
     order_every_days: days from one order to the next at least, 0: any; between_orders: days (first, after) on which
     nothing is started for that (order_rhythm.py).
     """
@@ -90,6 +92,7 @@ class Way:
     lot_uses: tuple[tuple[str, float], ...] = ()
     yield_records: int | None = None
     price_break: PriceBreak | None = None
+    max_units: float = math.inf
     outputs: tuple[Output, ...] = ()
     order_every_days: int = 0
     between_orders: tuple[tuple[date, date], ...] = ()
@@ -124,6 +127,10 @@ class Way:
         """An order takes hours, money or components, whatever its size."""
         beside = any(held.setup_hours for held in self.beside)
         return bool(self.setup_hours or self.setup_cost or beside or self.lot_uses)
+
+    def sizes(self, whole: bool) -> LotSizes:
+        """What its orders can be. whole: it comes in whole units where no multiple says otherwise."""
+        return LotSizes.of(self.min_units, self.max_units, self.multiple_units or float(whole))
 
     def is_open(self, day: date) -> bool:
         """Whether it may start on a day: it is valid then, was not refused, and no other order is too near."""
@@ -310,6 +317,7 @@ def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None], pric
         setup_cost=row["setup_cost"],
         min_units=row["min_lot_units"],
         multiple_units=row["lot_multiple_units"],
+        max_units=or_default(row["max_lot_units"], math.inf),
         lead_days=_whole_days(lead_time),
         yield_share=yield_share,
         units_per_week=math.inf,

@@ -24,7 +24,6 @@ from datong.plan.lots_along_clearing import (
     Shifts,
     WhileItKeeps,
     lots_matter,
-    round_up,
     size_lots,
     step_of,
 )
@@ -86,7 +85,7 @@ def _short_of_orders_out(work: Work, lots: Sequence[Lot]) -> frozenset[str]:
             if use.component in comes and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
                 comes[use.component][lot.start] -= lot.units * use.units_per_unit
         for component, units in lot.way.lot_uses:
-            comes[component][lot.start] -= units
+            comes[component][lot.start] -= _orders(work, lot) * units
     return frozenset(
         part
         for part, units in comes.items()
@@ -162,7 +161,7 @@ def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> lis
     joint = {lot.way.product for lot in lots if lot.way.outputs}
     for i, lot in enumerate(lots):
         _book(work, flow, lot, lot.units)
-        _book_order(flow, lot, 1.0)
+        _book_order(flow, lot, _orders(work, lot))
         of_product[lot.way.product].append(i)
     for product in reversed(work.order):
         if product not in work.components or product in work.asked.products or product in life or product in joint:
@@ -173,9 +172,9 @@ def _all_used(work: Work, lots: Sequence[Lot], life: Mapping[str, Keeps]) -> lis
             lying = np.cumsum(flow[product]) - work.asked.kept_units(product)
             units = _units_used(lot, float(lying[lot.arrive :].min()), work.whole[product])
             _book(work, flow, lot, units - lot.units)
-            if units <= NOTHING:
-                _book_order(flow, lot, -1.0)
             kept[i] = replace(lot, units=units)
+            if (fewer := _orders(work, lot) - _orders(work, kept[i])) > 0:
+                _book_order(flow, lot, -fewer)
     return [lot for lot in kept if lot.units > NOTHING]
 
 
@@ -189,8 +188,13 @@ def _book(work: Work, flow: dict[str, FloatArray], lot: Lot, units: float) -> No
             flow[use.component][lot.start] -= units * use.units_per_unit
 
 
-def _book_order(flow: dict[str, FloatArray], lot: Lot, orders: float) -> None:
-    """Enters what a lot takes of components whatever its size."""
+def _orders(work: Work, lot: Lot) -> int:
+    """How many orders a lot is: more than one where it goes beyond the largest lot of its way."""
+    return lot.way.sizes(work.whole[lot.way.product]).orders(lot.units)
+
+
+def _book_order(flow: dict[str, FloatArray], lot: Lot, orders: int) -> None:
+    """Enters what so many orders of a lot take of components whatever their size."""
     for component, units in lot.way.lot_uses:
         if component in flow:
             flow[component][lot.start] -= orders * units
@@ -203,7 +207,10 @@ def _units_used(lot: Lot, lying: float, whole: bool) -> float:
         return 0.0
     spare = min(spare, max(lot.units - lot.way.min_units, 0.0))
     less = math.floor(spare / step + NOTHING) * step if step > 0 else spare
-    return lot.units - less if less > NOTHING * max(lot.units, 1.0) else lot.units
+    if less <= NOTHING * max(lot.units, 1.0):
+        return lot.units
+    left = lot.units - less
+    return lot.way.sizes(whole).up(left) if math.isfinite(lot.way.max_units) else left
 
 
 def _following(ways: Sequence[Way]) -> dict[str, Way]:
@@ -335,7 +342,7 @@ def _add_uses(work: Work, used: Mapping[str, FloatArray], lots: Sequence[Lot]) -
             if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
                 used[use.component][lot.start] += lot.units * use.units_per_unit
         for component, units in lot.way.lot_uses:
-            used[component][lot.start] += units
+            used[component][lot.start] += _orders(work, lot) * units
 
 
 def _fresh_lots(work: Work, product: str, used: FloatArray, life: Keeps) -> list[Lot]:
@@ -347,8 +354,8 @@ def _fresh_lots(work: Work, product: str, used: FloatArray, life: Keeps) -> list
         lies = np.cumsum(comes + came - used - wasted(comes, came, used, life.buckets, life.spoils))
         short = -float(lies[t]) - float(came[t + 1 :].sum())
         for way, start, share in _split(work, product, t) if short > NOTHING else ():
-            units = max(share * short / way.yield_share, way.min_units)
-            lot = Lot(way, start, work.arrive(way, start), round_up(units, step_of(way, work.whole[product])))
+            units = way.sizes(work.whole[product]).up(share * short / way.yield_share)
+            lot = Lot(way, start, work.arrive(way, start), units)
             came[lot.arrive] += lot.units * way.yield_share
             lots.append(lot)
     return lots
@@ -384,8 +391,8 @@ def _need(work: Work, name: str, start: int, units: float) -> Need:
     for held in way.on_lines:
         if held.line in work.facts.line_hours and held.hours_per_unit > 0:
             free = work.facts.line_hours[held.line] - work.promised.hours[held.line]
-            there = way.worked.most_at(free, start)
-            most = min(most, (there - held.setup_hours) / held.hours_per_unit)
+            there, sizes = way.worked.most_at(free, start), way.sizes(work.whole[way.product])
+            most = min(most, sizes.within(there, held.setup_hours, held.hours_per_unit))
     return Need(
         way=way,
         start=start,
@@ -454,7 +461,7 @@ def _worth_per_hour(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
         good = np.array([lot.units * lot.way.yield_share for lot in own])
         saved = work.asked.curves[product].saved_by(good, np.array([lot.arrive for lot in own], dtype=np.int64))
         for lot, units, money in zip(own, good.tolist(), saved.tolist(), strict=True):
-            hours = lot.way.setup_hours + lot.units * lot.way.hours_per_unit
+            hours = _orders(work, lot) * lot.way.setup_hours + lot.units * lot.way.hours_per_unit
             worth = money - units * work.by_market.price.unit(lot.way, lot.start)
             result[lot] = worth / hours if hours > 0 else math.inf
     return result
@@ -512,4 +519,4 @@ def _ahead(work: Work, goes_bad: Collection[str]) -> Callable[[Lot], int]:
 def _setup_cost(work: Work, lot: Lot) -> float:
     price = work.by_market.price
     own = lot.way.setup_cost + lot.way.setup_hours * price.hour(lot.way, lot.start)
-    return own + price.set_up_beside(lot.way, lot.start)
+    return _orders(work, lot) * (own + price.set_up_beside(lot.way, lot.start))

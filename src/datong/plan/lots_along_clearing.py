@@ -7,7 +7,7 @@ This is for chains with stock points or rules such as shelf life; in others prod
 Each product's cleared arrivals stand in a row by the bucket in which they are there. A lot is one start that covers a
 run of neighbours i..j, placed where one of them (k) was cleared; it costs, against the cleared plan,
 
-    set-up:  setup_cost + setup_hours * price of the hour
+    set-up:  setup_cost + setup_hours * price of the hour, for each order
     move:    sum of units_m * (price_k - price_m)                 the full price of a unit there and here
     early:   for m > k, what having units_m from k's bucket instead of m's costs (holding); not where they go bad first
     late:    for m < k, what having units_m only from k's bucket costs (lateness)
@@ -26,6 +26,7 @@ from typing import Protocol
 import numpy as np
 
 from datong.model.flow import FloatArray, IntArray
+from datong.network.largest_lot import orders_in
 from datong.network.ways import Way
 
 # Units below this are rounding of a solver.
@@ -127,7 +128,7 @@ def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
             continue
         units = _lot_units(need, missing, whole) if in_runs else math.inf
         if math.isinf(units):  # what does not fit, or was carried over and does not: the repair finds it a place
-            units = round_up(max(missing, way.min_units), step_of(way, whole))
+            units = way.sizes(whole).up(missing)
         given_so_far += units * way.yield_share
         lots.append(Lot(way, need.start, need.arrive, units))
     return lots
@@ -145,6 +146,9 @@ def _lots_units(need: Need, units: FloatArray, whole: bool) -> FloatArray:
     up, down = np.maximum(units, smallest), np.full(units.shape, most)
     if step > 0:
         up, down = np.ceil((up - NOTHING) / step) * step, np.floor(down / step + 1e-9) * step
+    if math.isfinite(need.way.max_units):
+        sizes = need.way.sizes(whole)
+        up, down = np.vectorize(sizes.up, otypes=[float])(up), np.full(units.shape, sizes.down(most))
     fits = down >= np.maximum(smallest, units - step) - NOTHING
     return np.where(up <= most + NOTHING, up, np.where(fits, down, math.inf))
 
@@ -196,6 +200,9 @@ def _runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> Iterable[tuple[
         units = _lots_units(need, run / need.way.yield_share, whole)
         moved = need.price * run - (money_before[None, place + 1 :] - money_before[: place + 1, None])
         setup = need.way.setup_cost + need.way.setup_hours * need.hour_price + need.beside
+        if math.isfinite(need.way.max_units):
+            orders = orders_in(np.where(np.isfinite(units), units, 0.0), np.array(need.way.sizes(whole).largest))
+            setup = setup * orders
         waits = np.append(np.cumsum(late[:place, need.arrive][::-1])[::-1], 0.0)  # from first to the place
         held = np.concatenate([[0.0], np.cumsum(early[place + 1 :, need.arrive])])
         cost[here] = np.where(np.isfinite(units), setup + moved + waits[:, None] + held, math.inf)

@@ -24,17 +24,19 @@ anything.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray
 from datong.network.facts import ChainFacts
+from datong.network.largest_lot import LotSizes
 from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
 from datong.network.spread_over_long_lot import mean_over, most_over
 from datong.network.ways import Way
-from datong.plan.lots_along_clearing import NOTHING, Lot, lots_matter, round_up
+from datong.plan.lots_along_clearing import NOTHING, Lot, lots_matter
 from datong.plan.worth import Curve
 
 # Rounds in which an hour beyond a line's costs so many buckets of lateness of the work of an hour, and how many stay on
@@ -42,6 +44,8 @@ from datong.plan.worth import Curve
 # their price.
 BEYOND, STAYS = (0.1, 0.3, 1.0, 3.0, 10.0), 0.3
 WITHIN = (1.0, 0.0, 0.0)
+# Numbers of orders of a way in one bucket that are looked at: each is so much of the one before, and at least one more.
+FURTHER_ON = 1.25
 # Levels of a product, at most; then they are several of its steps apart.
 MOST_LEVELS = 1_000
 # Most memory for the costs of levels that are kept from one turn of a product to the next.
@@ -82,6 +86,18 @@ class Choice:
     step: float
     uses: tuple[tuple[str, float], ...]
 
+    @cached_property
+    def sizes(self) -> LotSizes:
+        return LotSizes.of(self.way.min_units, self.way.max_units, self.step)
+
+    def counts(self, most: float) -> list[int]:
+        """How many orders at once are looked at, for so many units at most: each number, and above ONE_BY_ONE some of
+        them, since of so many one more hardly counts."""
+        found, last = [1], self.sizes.orders(most)
+        while found[-1] < last:
+            found.append(min(max(found[-1] + 1, math.floor(found[-1] * FURTHER_ON)), last))
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Shop:
@@ -120,13 +136,15 @@ class Start:
 
 @dataclass(frozen=True)
 class Jump:
-    """A lot that may arrive in a bucket: from `least` to `most` levels, at setup + cost a level. key: whose it is."""
+    """A lot that may arrive in a bucket: from `least` to `most` levels, at setup + cost a level. key: whose it is.
+    alone: of those of its key only one can be: each is another number of orders."""
 
     key: int
     setup: float
     cost: float
     least: int
     most: int
+    alone: bool = False
 
 
 OnTurn = Callable[[int], bool]
@@ -171,16 +189,19 @@ def cheapest_levels(cost: FloatArray, jumps: Sequence[Sequence[Jump]]) -> list[t
     levels, buckets = cost.shape
     index = np.arange(levels, dtype=np.float64)
     value = np.zeros(levels)
-    stages: list[list[tuple[Jump, FloatArray, FloatArray]]] = []
+    stages: list[list[tuple[Jump, FloatArray, FloatArray, FloatArray]]] = []
     for t in range(buckets - 1, -1, -1):
         value = value + cost[:, t]
-        stage = []
+        stage: list[tuple[Jump, FloatArray, FloatArray, FloatArray]] = []
         for jump in jumps[t]:
+            # Of lots of which only one can be, each begins where none of them was.
+            follows = jump.alone and bool(stage) and stage[-1][0].alone and stage[-1][0].key == jump.key
+            base = stage[-1][1] if follows else value
             most = min(jump.most, levels - 1)
             if jump.least > most:
                 continue
             slope = jump.cost * index
-            there = value[jump.least :] + slope[jump.least :]
+            there = base[jump.least :] + slope[jump.least :]
             if most == levels - 1:
                 there = np.minimum.accumulate(there[::-1])[::-1]
             elif most > jump.least:  # of the last level, repeated beyond it, the minimum is the same
@@ -190,14 +211,16 @@ def cheapest_levels(cost: FloatArray, jumps: Sequence[Sequence[Jump]]) -> list[t
             there = there - slope[here]
             there += jump.setup
             np.minimum(value[here], there, out=after[here])
-            stage.append((jump, value, after))
+            stage.append((jump, base, value, after))
             value = after
         stages.append(stage)
     level, course = 0, []
     for t, stage in enumerate(reversed(stages)):
-        for jump, before, after in reversed(stage):
-            if after[level] < before[level] - 1e-9:
-                then = before[level + jump.least : level + jump.most + 1]
+        taken = -1
+        for jump, base, before, after in reversed(stage):
+            if after[level] < before[level] - 1e-9 and not (jump.alone and jump.key == taken):
+                taken = jump.key
+                then = base[level + jump.least : level + jump.most + 1]
                 up = jump.least + int((then + jump.cost * np.arange(len(then))).argmin())
                 course.append((t, jump, up))
                 level += up
@@ -390,7 +413,8 @@ class _Turns:
         for start in starts:
             way = start.choice.way
             if way.line in self.free:
-                hours = way.setup_hours + start.units * way.hours_per_unit
+                orders = max(start.choice.sizes.orders(start.units), 1)
+                hours = orders * way.setup_hours + start.units * way.hours_per_unit
                 at, share = way.worked.at(start.bucket, self.shop.buckets)
                 self.free[way.line][at] -= sign * hours * share
 
@@ -415,7 +439,7 @@ class _Turns:
         jumps: list[list[Jump]] = [[] for _ in range(self.shop.buckets)]
         room = [self._room(choice) for choice in choices]
         for key, choice in enumerate(choices):
-            self._add_jumps(jumps, key, choice, room[key], grid, price_share, penalty)
+            self._add_jumps(jumps, key, choice, room[key], grid, len(cost), price_share, penalty)
         found, most = [], []
         for arrive, jump, up in cheapest_levels(cost, jumps):
             choice = choices[jump.key]
@@ -432,7 +456,12 @@ class _Turns:
         way = choice.way
         if way.line not in self.free:
             return choice.most
-        left = most_over(self.free[way.line], way.worked) - way.setup_hours
+        free = most_over(self.free[way.line], way.worked)
+        if math.isfinite(way.max_units):
+            sizes = choice.sizes
+            most = np.array([sizes.within(h, way.setup_hours, way.hours_per_unit) for h in free.tolist()])
+            return np.minimum(choice.most, most)
+        left = free - way.setup_hours
         if way.hours_per_unit <= 0:
             return np.where(left >= 0, choice.most, 0.0)
         return np.minimum(choice.most, left / way.hours_per_unit)
@@ -444,6 +473,7 @@ class _Turns:
         choice: Choice,
         room: FloatArray,
         grid: float,
+        levels: int,
         price_share: float,
         penalty: float | None,
     ) -> None:
@@ -451,6 +481,9 @@ class _Turns:
         hour = np.zeros(self.shop.buckets)
         if line in self.free:
             hour = mean_over(price_share * self.shop.hour_price[line] + self.dearer[line], way.worked)
+        if math.isfinite(way.max_units):
+            self._add_several(jumps, key, choice, grid, levels, hour, penalty)
+            return
         cost = (choice.cost + hour * way.hours_per_unit) / way.yield_share * grid
         setup = way.setup_cost + way.setup_hours * hour
         least = max(math.ceil(way.min_units * way.yield_share / grid - NOTHING), 1)
@@ -469,6 +502,48 @@ class _Turns:
         setup, cost = setup + dear * (way.setup_hours - free), cost + dear * each
         for t in np.flatnonzero(choice.is_open & (alone >= from_here)).tolist():
             jumps[t + choice.lead].append(Jump(key, float(setup[t]), float(cost[t]), int(from_here[t]), int(alone[t])))
+
+    def _add_several(
+        self,
+        jumps: Sequence[list[Jump]],
+        key: int,
+        choice: Choice,
+        grid: float,
+        levels: int,
+        hour: FloatArray,
+        penalty: float | None,
+    ) -> None:
+        """Of a way with a largest lot: the same for each number of orders at once. levels: how many there are; hour:
+        (bucket) money."""
+        way, each, sizes = choice.way, choice.way.hours_per_unit / choice.way.yield_share * grid, choice.sizes
+        cost = (choice.cost + hour * way.hours_per_unit) / way.yield_share * grid
+        limit = choice.most * way.yield_share / grid
+        on_line = way.line in self.free
+        free = most_over(self.free[way.line], way.worked) if on_line else np.full(self.shop.buckets, math.inf)
+        hours = most_over(self.shop.hours[way.line], way.worked) if on_line else free
+        before = 0
+        for count in choice.counts(min(float(choice.most.max()), levels * grid / way.yield_share)):
+            fewest, before = before + 1, count
+            setup, spent = count * (way.setup_cost + way.setup_hours * hour), count * way.setup_hours
+            least = max(math.ceil(fewest * sizes.smallest * way.yield_share / grid - NOTHING), 1)
+            lots = np.minimum(limit, count * sizes.largest * way.yield_share / grid)
+
+            def within(left: FloatArray, lots: FloatArray = lots) -> IntArray:
+                if way.hours_per_unit > 0:
+                    return _whole_levels(np.minimum(lots, left / each))
+                return _whole_levels(np.where(left >= 0, lots, 0.0))
+
+            most = within(free - spent)
+            for t in np.flatnonzero(choice.is_open & (most >= least)).tolist():
+                jumps[t + choice.lead].append(Jump(key, float(setup[t]), float(cost[t]), least, int(most[t]), True))
+            if penalty is None or not on_line or way.hours_per_unit <= 0:
+                continue
+            dear, alone = penalty * self.bucket_late[way.line], within(hours - spent)
+            from_here = np.maximum(most + 1, least)
+            beyond, more = setup + dear * (spent - np.maximum(free, 0.0)), cost + dear * each
+            for t in np.flatnonzero(choice.is_open & (alone >= from_here)).tolist():
+                one = Jump(key, float(beyond[t]), float(more[t]), int(from_here[t]), int(alone[t]), True)
+                jumps[t + choice.lead].append(one)
 
 
 def _worth(shop: Shop) -> dict[str, tuple[float, float]]:
@@ -506,9 +581,9 @@ def _sized(
         missing = (aim - given) / choice.way.yield_share
         if missing <= NOTHING or (needed is not None and given >= needed[-1] - NOTHING):
             continue
-        units = round_up(max(missing, choice.way.min_units), choice.step)
+        units = choice.sizes.up(missing)
         if units > most[i] + NOTHING:
-            units = math.floor(most[i] / choice.step + 1e-9) * choice.step if choice.step > 0 else most[i]
+            units = choice.sizes.down(most[i])
         if units > NOTHING and units >= choice.way.min_units - NOTHING:
             given += units * choice.way.yield_share
             starts.append(Start(choice, t, units))

@@ -16,6 +16,7 @@ import numpy as np
 
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
+from datong.network.bills import ComponentUse
 from datong.network.horizon import valid_on
 from datong.network.shelf_life import Keeps, wasted
 from datong.network.ways import Way, lead_buckets
@@ -155,45 +156,61 @@ class _Left:
 
     def take(self, lot: Lot) -> float:
         """Takes as many of the lot's units as fit and returns them. The first of its way and bucket sets its line up;
-        the others join it."""
-        way, t = lot.way, lot.start
-        first = (way.name, t) not in self.bought
+        the others join it, and set it up again where all are more than a largest lot."""
+        way, t, begun = lot.way, lot.start, self.bought.get((lot.way.name, lot.start), 0.0)
         day = self.room.bucket_starts[t]
         if not way.is_open(day):
             return 0.0
-        uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
-        lines = [
-            (h.line, h.hours_per_unit, h.setup_hours if first else 0.0) for h in way.on_lines if h.line in self.hours
-        ]
-        most = units_in_bucket(way.units_per_week, day, self.room.calendar.bucket_days)
-        most -= self.bought.get((way.name, t), 0.0)
-        for line, each, setup in lines:
-            free = way.worked.most_at(self.hours[line], t)
-            if each > 0:
-                most = min(most, (free - setup) / each)
-            elif free < setup:
-                most = 0.0
-        per_lot = dict(way.lot_uses) if first else {}
-        if any(self._lies(part, t) < units - NOTHING for part, units in per_lot.items()):
-            return 0.0
-        for use in uses:
-            lies = self._lies(use.component, t) - per_lot.get(use.component, 0.0)
-            most = min(most, lies / use.units_per_unit)
-        units = _fit(lot, most, step_of(way, self.room.whole[way.product]), way.min_units if first else 0.0)
+        sizes = way.sizes(self.room.whole[way.product])
+        before = max(sizes.orders(begun), 1) if begun > 0 else 0
+        units, orders = 0.0, 0
+        for count in range(max(sizes.orders(begun + lot.units), before, 1), max(before, 1) - 1, -1):
+            if count * sizes.largest - begun <= units + NOTHING:
+                break
+            most = self._most(lot, count - before)
+            own = _fit(lot, most, sizes.step, way.min_units if before == 0 else 0.0)
+            if math.isfinite(sizes.largest):
+                own = max(sizes.down(begun + min(own, count * sizes.largest - begun)) - begun, 0.0)
+            if own > units + NOTHING:
+                units, orders = own, count - before
         if units <= NOTHING:
             return 0.0
-        for line, each, setup in lines:
-            at, share = way.worked.at(t, len(self.hours[line]))
-            self.hours[line][at] -= (setup + units * each) * share
-        for use in uses:
+        for held in (h for h in way.on_lines if h.line in self.hours):
+            at, share = way.worked.at(t, len(self.hours[held.line]))
+            self.hours[held.line][at] -= (orders * held.setup_hours + units * held.hours_per_unit) * share
+        for use in self._uses(lot):
             self._move(use.component, t, -units * use.units_per_unit)
-        for part, taken in per_lot.items():
-            self._move(part, t, -taken)
+        for part, taken in way.lot_uses if orders else ():
+            self._move(part, t, -orders * taken)
         for product, each in way.brings:
             if product in self.there:
                 self._move(product, lot.arrive, units * each)
-        self.bought[way.name, t] = self.bought.get((way.name, t), 0.0) + units
+        self.bought[way.name, t] = begun + units
         return units
+
+    def _most(self, lot: Lot, orders: int) -> float:
+        """Units of a lot that limits, hours and components allow with so many set-ups more."""
+        way, t = lot.way, lot.start
+        most = units_in_bucket(way.units_per_week, self.room.bucket_starts[t], self.room.calendar.bucket_days)
+        most -= self.bought.get((way.name, t), 0.0)
+        for held in (h for h in way.on_lines if h.line in self.hours):
+            free, setup = way.worked.most_at(self.hours[held.line], t), orders * held.setup_hours
+            if held.hours_per_unit > 0:
+                most = min(most, (free - setup) / held.hours_per_unit)
+            elif free < setup:
+                most = 0.0
+        per_lot = {part: orders * units for part, units in way.lot_uses} if orders else {}
+        if any(self._lies(part, t) < units - NOTHING for part, units in per_lot.items()):
+            return 0.0
+        for use in self._uses(lot):
+            lies = self._lies(use.component, t) - per_lot.get(use.component, 0.0)
+            most = min(most, lies / use.units_per_unit)
+        return most
+
+    def _uses(self, lot: Lot) -> list[ComponentUse]:
+        """What a lot takes by the unit of what is looked at."""
+        day = self.room.bucket_starts[lot.start]
+        return [u for u in lot.way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
 
     def _move(self, part: str, t: int, units: float) -> None:
         """Units of a component that come (below nothing: are taken) in a bucket."""

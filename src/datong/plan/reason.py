@@ -4,6 +4,7 @@ Every cause is worked out from the orders themselves: whom a lot serves (pegging
 hours the orders leave, what a set-up saves; then the conclusion.
 """
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -119,6 +120,7 @@ class Reasons:
         causes += [
             *self._picks(lot),
             *self._lot_causes(lot, pegs),
+            *self._largest_causes(lot),
             *self._break_causes(lot, pegs),
             *self._rhythm(lot),
             *self._refusals(lot),
@@ -604,18 +606,7 @@ class Reasons:
         saved = self._lots_spared(lot, pegs, used - made - {min(used)})
         if not saved:
             return []
-        parts = []
-        if way.setup_hours > 0:
-            parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
-        if (fixed := way.setup_cost - way.paid_more) > 0:
-            words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
-            parts.append(message(words, money=shown(saved * fixed), currency=self.currency))
-        for component, units in way.lot_uses:
-            parts.append(message("plan.taken", units=shown(saved * units), component=self.words.component(component)))
-        for held in way.beside:
-            if held.setup_hours > 0:
-                hours = shown(saved * held.setup_hours)
-                parts.append(message("plan.set_up_hours_on", hours=hours, line=held.line))
+        parts = self._of_orders(way, saved)
         if not parts:  # what joins them is a price break
             return []
         rule = {"make": "plan.cause.merged", "move": "plan.cause.merged_transfer"}.get(
@@ -623,6 +614,37 @@ class Reasons:
         )
         text = message(rule, saved=self.words.listed(parts), weeks=weeks)
         return [Cause("plan", text)]
+
+    def _of_orders(self, way: Way, count: int) -> list[Message]:
+        """What so many orders of a way take whatever their size."""
+        parts = []
+        if way.setup_hours > 0:
+            parts.append(message("plan.set_up_hours", hours=shown(count * way.setup_hours)))
+        if (fixed := way.setup_cost - way.paid_more) > 0:
+            words = "plan.set_up_money" if way.kind == "make" else "plan.order_money"
+            parts.append(message(words, money=shown(count * fixed), currency=self.currency))
+        for component, units in way.lot_uses:
+            parts.append(message("plan.taken", units=shown(count * units), component=self.words.component(component)))
+        for held in way.beside:
+            if held.setup_hours > 0:
+                hours = shown(count * held.setup_hours)
+                parts.append(message("plan.set_up_hours_on", hours=hours, line=held.line))
+        return parts
+
+    def _largest_causes(self, lot: Lot) -> list[Cause]:
+        """That what is started of its way in its bucket is more than a largest lot, and what the orders more take."""
+        sizes = lot.way.sizes(self.work.whole[lot.way.product])
+        if not math.isfinite(sizes.largest):
+            return []
+        units = [other.units for other, _ in self.served_by[lot.way.name] if other.start == lot.start]
+        if sizes.orders(sum(units)) < 2:
+            return []
+        figures = {"largest": shown(sizes.largest), "units": shown(sum(units)), "orders": len(units)}
+        parts = self._of_orders(lot.way, len(units) - 1)
+        key = "largest_lot_takes" if parts else "largest_lot"
+        more = {"more": self.words.listed(parts)} if parts else {}
+        text = message(f"plan.cause.{key}", when=self.when(lot.start), **figures, **more)
+        return [Cause("plan", text, "recipes")]
 
     def _break_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
         """The price break that an order reaches, and how many units fewer would be needed in its bucket, and at what

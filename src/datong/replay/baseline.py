@@ -56,7 +56,9 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
             for use in way.uses:
                 have[use.component] -= units * use.units_per_unit
             due = calendar.shift(bucket, lead)
-            orders.append(_order(f"baseline|{start}|{label}", way, facts, units, start, due))
+            name = f"baseline|{start}|{label}"
+            for part, of_one in enumerate(way.sizes(False).parts(units)):
+                orders.append(_order(name if part == 0 else f"{name}|{part}", way, facts, of_one, start, due))
     return sorted(orders, key=lambda order: order.order)
 
 
@@ -126,7 +128,7 @@ def _lots(wanted_good_units: float, way: Way) -> float:
     units = max(wanted_good_units / way.yield_share, way.min_units)
     if way.multiple_units > 0:
         units = math.ceil(units / way.multiple_units - 1e-9) * way.multiple_units
-    return units
+    return way.sizes(False).up(units) if math.isfinite(way.max_units) else units
 
 
 def _order(name: str, way: Way, facts: ChainFacts, units: float, start: date, due: date) -> PlannedOrder:

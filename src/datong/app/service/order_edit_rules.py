@@ -191,6 +191,11 @@ def _wrong(known: _Known, row: Mapping[str, Any]) -> list[Finding]:
         words: dict[str, Any] = {"units": units, "least": least, "multiple": multiple}
         words |= {"below": max(below, 0.0), "above": above}
         return [finding("error", "service_orders.lots", name, column="units", **words)]
+    largest = way.get("max_units") or math.inf  # runs of before have none
+    if units > largest * (1 + NOTHING):
+        orders = math.ceil(units / largest - NOTHING)
+        figures: dict[str, Any] = {"units": units, "largest": largest, "orders": orders}
+        return [finding("error", "service_orders.largest", name, column="units", **figures)]
     return []
 
 
