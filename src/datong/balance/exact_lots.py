@@ -321,6 +321,15 @@ def _hours_there(market: Market, way: IntArray, bucket: IntArray) -> FloatArray:
     return hours[way, bucket]
 
 
+def _goes_round(market: Market) -> BoolArray:
+    """(way) whether it moves goods within a circle of lanes."""
+    found = np.zeros(len(market.ways), dtype=bool)
+    way, circle = market.uses.way, market.circle
+    inside = (circle[market.uses.component] >= 0) & (circle[market.uses.component] == circle[market.ways.product[way]])
+    found[way[inside]] = True
+    return found
+
+
 class _Lots:
     """The programme's columns and rows, and a plan read back from them."""
 
@@ -338,6 +347,8 @@ class _Lots:
         cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
         for columns_of_waste in programme.disliked:
             cost[columns_of_waste] += DISLIKE
+        goes_round = programme.started[_goes_round(market)[way]]  # where a move costs nothing: only what is needed
+        cost[goes_round] += DISLIKE * self.scale[goes_round]
         upper = linear.upper.copy()
         upper[programme.started] = self.most
         fits = self.most[self.decided] >= np.maximum(smallest[self.decided], ROUNDING)
