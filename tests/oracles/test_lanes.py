@@ -19,7 +19,8 @@ from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.position import position
-from planning import plan
+from planning import decided, plan
+from searched import searched_once
 
 MONDAY = date(2024, 1, 1)
 SITES = ("F", "G", "S", "T")
@@ -306,3 +307,26 @@ def test_a_transfer_never_arrives_before_it_left():
     clearing = balance(state, forecast, nothing_learnt())
     assert clearing.cost["lost"] == pytest.approx(LOST * 3 * buckets)
     assert (forecast.bucket_starts[1] - forecast.bucket_starts[0]) == timedelta(days=7)
+
+
+@pytest.mark.parametrize("seed", [16, 20, 21, 35, 37, 39])
+def test_where_lanes_cost_nothing_no_goods_go_there_and_back_at_once(seed):
+    """In lots of three on lanes both ways, without cost or lead time, HiGHS looks for better lots: 111 of Q went from F
+    to G and 129 from G to F on the same day, where 18 had to go."""
+    tables, units, buckets = random_tables(seed)
+    for lane in tables["lanes"]:
+        lane |= {"lead_days": 0.0, "cost_per_unit": 0.0, "lot_multiple_units": 3.0}
+    state, forecast = state_and_demand(tables, units, buckets)
+    with searched_once(most_nodes=20):
+        given_out = decided(state, forecast).given_out
+    assert given_out.market.has_circles and given_out.solution.door == "integer"
+    ways, started = given_out.market.ways.facts, given_out.solution.started
+    moved = {
+        (way.product, way.from_site, way.site, t)
+        for way, own in zip(ways, started, strict=True)
+        for t in np.flatnonzero(own > 1e-6).tolist()
+        if way.kind == "move"
+    }
+    assert moved
+    places = {(product.rpartition("@")[0], start, end, t) for product, start, end, t in moved}
+    assert not {(product, end, start, t) for product, start, end, t in places} & places

@@ -331,6 +331,15 @@ def _hours_there(market: Market, way: IntArray, bucket: IntArray) -> FloatArray:
     return hours[way, bucket]
 
 
+def _goes_round(market: Market) -> BoolArray:
+    """(way) whether it moves goods within a circle of lanes."""
+    found = np.zeros(len(market.ways), dtype=bool)
+    way, circle = market.uses.way, market.circle
+    inside = (circle[market.uses.component] >= 0) & (circle[market.uses.component] == circle[market.ways.product[way]])
+    found[way[inside]] = True
+    return found
+
+
 class _Lots:
     """The programme's columns and rows, and a plan read back from them."""
 
@@ -347,6 +356,8 @@ class _Lots:
         self.cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
         for columns_of_waste in programme.disliked:
             self.cost[columns_of_waste] += DISLIKE
+        goes_round = programme.started[_goes_round(market)[way]]  # where a move costs nothing: only what is needed
+        self.cost[goes_round] += DISLIKE * self.scale[goes_round]
         self.largest = rules.largest[way[self.decided]]
         started, at = programme.started[self.decided], np.arange(count)
         line = market.ways.line[way[self.decided]]
