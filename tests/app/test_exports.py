@@ -59,6 +59,17 @@ def test_what_is_typed_amiss_is_told_and_asked_again(
     assert "Please type y or n." in said
 
 
+def test_how_many_pieces_a_box_holds_is_typed_at_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"A{i},2024-01-{i:02},KA,2,{'ctn' if i % 2 else 'pcs'}" for i in range(1, 29)]
+    (tmp_path / "list.csv").write_text("\n".join(["Order,Date,SKU,Quantity,Unit", *rows]) + "\n", encoding="utf-8")
+    typed(monkeypatch, "box:6", "ctn:12", "", "", "")
+    assert main(["try", str(tmp_path / "list.csv"), "--keep", str(tmp_path / "kept"), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "ctn:12" in said and "364 units sold" in said  # 14 x 2 x 12 + 14 x 2
+
+
 @pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 2)])
 def test_the_only_reading_is_no_choice(
     answer: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -289,3 +289,23 @@ def test_a_list_whose_dates_cannot_be_read_is_none_of_one_day(text: str, tmp_pat
     reading = read(tmp_path / "list.csv", ["Periode;Material;Menge", *rows])
     assert (asked(reading), reading.missing) == ([], ("date",))
     assert [f.code for f in reading.findings] in (["unread_dates"], ["no_date"])
+
+
+def test_nobody_is_said_to_have_answered_who_was_not_asked(tmp_path: Path) -> None:
+    """Two columns of quantities, of which one times the price is the amount."""
+    rows = [f"2026-03-{i % 28 + 1:02};KA;{i % 4 + 1};{(i % 4 + 1) * 6};2,50;{(i % 4 + 1) * 15},00" for i in range(40)]
+    lines = ["Datum;Artikel;Anzahl Kartons;Menge;Einzelpreis;Betrag", *rows]
+    first = read(tmp_path / "list.csv", lines)
+    answers = {question.key: question.options[0].name for question in first.questions}
+    for given in ({}, answers):
+        reading = read(tmp_path / "list.csv", lines, given)
+        said = {guess.column for guess in reading.columns if guess.reason.key == "export.by_answer"}
+        assert said <= set(given.values())
+
+
+def test_what_was_answered_is_said_so(tmp_path: Path) -> None:
+    rows = [f"2026-03-{i % 28 + 1:02};KA;{i % 4 + 1};{i % 3 + 2}" for i in range(40)]
+    lines = ["Datum;Artikel;Stueckzahl A;Stueckzahl B", *rows]
+    (question,) = read(tmp_path / "list.csv", lines).questions
+    reading = read(tmp_path / "list.csv", lines, {question.key: "Stueckzahl B"})
+    assert [g.column for g in reading.columns if g.reason.key == "export.by_answer"] == ["Stueckzahl B"]

@@ -27,7 +27,14 @@ def ask_until_sure(
         if not sys.stdin.isatty():
             raise asked(reading.questions)
         answers |= answers_to(reading.questions, language)
-        reading = read(answers)
+        typed = {question.key for question in reading.questions if question.example}
+        try:
+            reading = read(answers)
+        except Refused as refused:
+            if not typed:
+                raise
+            terminal.line(refused.message.text(language))
+            answers = {key: said for key, said in answers.items() if key not in typed}
     return reading
 
 
@@ -45,16 +52,21 @@ def show_questions(questions: Sequence[Question], language: str) -> None:
 def _answer(question: Question, language: str) -> str:
     """The reading that somebody types the number or the name of. Raises Refused where the only one is not wanted."""
     names = [option.name for option in question.options]
-    if len(names) == 1:
+    asks = say("export.your_answer", language, count=len(names))
+    if question.example:
+        asks = say("export.your_own_answer", language, count=len(names), example=question.example)
+    elif len(names) == 1:
         if not agreed(say("export.go_on_so", language), language, if_empty=None):
             raise Refused(message("app.guess_refused"))
         return names[0]
     while True:
-        said = input(f"{question.key}: " + say("export.your_answer", language, count=len(names))).strip()
+        said = input(f"{question.key}: {asks}").strip()
         if said in names:
             return said
         if said.isdigit() and 1 <= int(said) <= len(names):
             return names[int(said) - 1]
+        if said and question.example and not said.isdigit():
+            return said
         key = "export.none_of_these" if said else "export.nothing_typed"
         terminal.line(say(key, language, said=said, count=len(names)))
 

@@ -365,10 +365,23 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
 
 
 def with_column(choice: Choice, wanted: str, name: str) -> Choice:
-    """A choice in which somebody, or sums, say what a field is taken from."""
+    """A choice in which somebody, or sums, say what a field is taken from: which of them, `with_true_reasons` tells."""
     kept = tuple(c for c in choice.columns if c.field != wanted and c.column != name)
     guess = ColumnGuess(wanted, name, 1.0, message("export.by_answer"))
     return replace(choice, columns=(*kept, guess), spare_units=(), spare_products=())
+
+
+def with_true_reasons(
+    guesses: Sequence[ColumnGuess], used: Mapping[str, str], known: Mapping[str, str]
+) -> tuple[ColumnGuess, ...]:
+    """Columns, of which nobody answered those that only the file's own figures tell. used: answers by question. known:
+    the column of fields that somebody named."""
+    said = {*used.values(), *known.values(), *(key.partition(":")[2] for key in used)}
+    answered, told = message("export.by_answer"), message("export.by_figures")
+    return tuple(
+        replace(guess, reason=told) if guess.reason == answered and guess.column not in said else guess
+        for guess in guesses
+    )
 
 
 def with_order_amounts(choice: Choice, columns: Mapping[str, Cells]) -> Choice:

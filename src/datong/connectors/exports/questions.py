@@ -29,13 +29,15 @@ class Option:
 @dataclass(frozen=True)
 class Question:
     """key: its name for an answer. columns: that it is about. samples: some of the cells. options: at least one; the
-    first is the likeliest."""
+    first is the likeliest. example: of an answer in one's own figures, which the question explains; '' where only the
+    options answer it."""
 
     key: str
     asks: Message
     columns: tuple[str, ...]
     samples: tuple[str, ...]
     options: tuple[Option, ...]
+    example: str = ""
 
     def lines(self, language: str) -> list[str]:
         """The question for a person, its readings numbered."""
@@ -44,7 +46,7 @@ class Question:
         shape = {(True, True): "question", (True, False): "question_plain", (False, True): "question_no_column"}
         key = f"export.{shape.get((bool(where), bool(samples)), 'question_bare')}"
         lines = [say(key, language, key=self.key, asks=self.asks, columns=where, samples=samples)]
-        if len(self.options) == 1:
+        if len(self.options) == 1 and not self.example:
             (only,) = self.options
             return [*lines, say("export.only_option", language, name=only.name, says=only.says)]
         for number, option in enumerate(self.options, start=1):

@@ -19,6 +19,7 @@ from datong.connectors.exports.columns import (
     choose_columns,
     header_score,
     with_order_amounts,
+    with_true_reasons,
     without_amount,
 )
 from datong.connectors.exports.date_column import ask_for_date, read_moments
@@ -286,8 +287,9 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table, chain
         export.notes += [] if still_open is None else [still_open]
     nothing = REJECTED_SCHEMA.empty_table()
     parts = tuple((n, RawSource(export.name, t, rejected if n == "sales" else nothing)) for n, t in tables.items())
+    guesses = with_true_reasons(export.choice.columns, export.asking.used, export.known)
     return Reading(
-        export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
+        export.name, guesses, (), parts, tuple(export.asking.open), dict(export.asking.used),
         _said(export, findings), tuple(export.notes), export.rows.left(rejected.num_rows),
         Totals(export.table.read_rows, round(float(sold.sum()), 9), round(float(returned.sum()), 9), spread=spread,
                by_measure=sold_by_measure(numbers.measures, sold)),

@@ -72,7 +72,7 @@ def in_one_measure(
         count = f"{(quantity * found).sum():,.10g}"
         options.insert(0, Option(BY_PRICE, message("export.reading.by_price", factors=told, count=count)))
     asks = message("export.asks.mixed_units", column=where, units=units, example=_example(names))
-    chosen = export.asking.ask(Question(MIXED, asks, (where,), tuple(names), tuple(options)))
+    chosen = export.asking.ask(Question(MIXED, asks, (where,), tuple(names), tuple(options), _example(names)))
     by_price = found is not None and chosen == BY_PRICE
     return (_converted(result, found, product, of_row) if by_price else result), nothing
 
