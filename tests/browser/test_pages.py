@@ -1,6 +1,7 @@
 """The planner's pages in a browser, in both languages: they open without an error, say what they should, and what is
 typed into them is kept. A machine without a browser fails here."""
 
+import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 
@@ -112,6 +113,24 @@ def test_a_typed_forecast_is_kept_and_taken_back(browser: Browser, server: Plann
     page.get_by_text("% by en").nth(1).wait_for()
     assert [cell.input_value(), page.get_by_label("Units expected from 16 Mar").input_value()] == ["70", "71"]
     assert wrong == []
+    page.context.close()
+
+
+def test_what_is_typed_while_the_session_is_over_is_saved_after_signing_in(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "demand?product=OIL&market=south", wrong)
+    with sqlite3.connect(server.database) as database:
+        kept = database.execute("SELECT * FROM sessions").fetchall()
+        database.execute("DELETE FROM sessions")
+    cells = [page.get_by_label(f"Units expected from {day} Mar") for day in (9, 16)]
+    for cell, units in zip(cells, ("61", "62"), strict=True):
+        cell.evaluate("(box, units) => { box.value = units; box.dispatchEvent(new Event('change')); }", units)
+    page.get_by_role("dialog").wait_for()
+    with sqlite3.connect(server.database) as database:
+        database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
+    page.get_by_role("button", name="I have signed in").click()
+    page.get_by_text("% by en").nth(1).wait_for()
+    assert [cell.input_value() for cell in cells] == ["61", "62"]
     page.context.close()
 
 

@@ -322,7 +322,16 @@ class Edits:
             place = (item.product, item.market, cell.bucket)
             return demand.edit_forecast(self.visit.served, who, *place, units, why=self.why.text, seen=cell.seen)
 
-        return await self.visit.asked(task) is not None
+        if await self.visit.asked(task) is not None:
+            return True
+        self.visit.once_signed_in("edits", self.send_again)
+        return False
+
+    async def send_again(self) -> None:
+        """Save what was typed while nobody was signed in."""
+        typed = [cell for cell in self.cells if cell.box.text != cell.box.at_first]
+        if any([await self.save(cell, cell.box.text) for cell in typed if cell.box.text]):
+            self.again()
 
     async def changed(self, cell: EditCell, text: str) -> None:
         if not text.strip():

@@ -1,8 +1,8 @@
 """Somebody who has a page open: everything that they do is asked of the service, and allowed there anew each time."""
 
 import asyncio
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -41,7 +41,7 @@ OPEN: WeakValueDictionary[str, "Visit"] = WeakValueDictionary()
 class Visit:
     """A page that somebody has open. secret: of their session, another one where they signed in again meanwhile; csrf:
     what forms of this page must say. path: of the page, with its question. look: auto, light or dark. client: the page
-    itself, which is there whatever of it is drawn anew."""
+    itself, which is there whatever of it is drawn anew. waiting: what is done after signing in again, by name."""
 
     served: Served
     who: Who
@@ -50,6 +50,7 @@ class Visit:
     path: str
     look: str
     client: Client
+    waiting: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -103,12 +104,21 @@ class Visit:
             if await run.io_bound(self._is_signed_in):
                 OPEN.pop(client, None)
                 dialog.close()
+                waiting, self.waiting = self.waiting, {}
+                for task in waiting.values():
+                    await task()
 
         with self.client, ui.dialog(value=True).props("persistent") as dialog, ui.card():
             ui.label(error.message.text(self.language))
             ui.link(self.say("web.sign_in_again"), "/sign-in?next=/planner/signed-in", new_tab=True)
             with ui.element("button").classes("main").on("click", go_on):
                 ui.label(self.say("web.go_on"))
+
+    def once_signed_in(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
+        """Have something done as soon as somebody goes on here after signing in again; nothing where they are signed
+        in. name: the same thing is done once."""
+        if OPEN.get(self.client.id) is self:
+            self.waiting[name] = task
 
     def follow(self, kinds: Collection[str], changed: Callable[[list[Event]], Any]) -> None:
         """Call `changed` with what happened at the chain, while the page is open and its session lasts. kinds: of
