@@ -9,7 +9,7 @@ import pytest
 import datong
 from datong.app.chain import Chain
 from datong.app.cli.main import EXIT_ASKED, EXIT_REFUSED, main
-from datong.app.take_in_beside_folder import table_by_columns
+from datong.app.take_in_beside_folder import of_tables
 from datong.connectors.exports.questions import ANSWERS_FILE, read_answers
 from datong.model.errors import Asked, Refused
 from datong.model.tables import tables
@@ -139,14 +139,14 @@ def test_a_file_of_any_name_with_all_columns_of_one_table_is_that_table(name: st
     file = tmp_path / "from the north, week 49.csv"
     file.write_text(",".join(tables()[name].columns) + "\n", encoding="utf-8")
     has_own_names = any("_" in column for column in tables()[name].columns)
-    assert table_by_columns(file) == (name if has_own_names else None)
+    assert of_tables(file)[1] == (name if has_own_names else None)
 
 
 @pytest.mark.parametrize("head", ["product,price,kind", "happened_at,product,units", "happened_at,product,units,Shop"])
 def test_columns_that_say_not_whose_they_are_leave_a_file_an_export(head: str, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(f"{head}\n", encoding="utf-8")
-    assert table_by_columns(file) is None
+    assert of_tables(file)[1] is None
 
 
 def test_a_list_with_the_columns_of_sales_keeps_its_markets_and_numbers(tmp_path: Path) -> None:

@@ -141,6 +141,24 @@ def test_what_was_typed_when_a_session_had_ended_is_sent_once_they_go_on(browser
     page.context.close()
 
 
+def test_what_is_typed_while_the_session_is_over_is_saved_after_signing_in(browser: Browser, server: Planner) -> None:
+    wrong: list[str] = []
+    page = opened(browser, server, "en", "demand?product=OIL&market=south", wrong)
+    with sqlite3.connect(server.database) as database:
+        kept = database.execute("SELECT * FROM sessions").fetchall()
+        database.execute("DELETE FROM sessions")
+    cells = [page.get_by_label(f"Units expected from {day} Mar") for day in (9, 16)]
+    for cell, units in zip(cells, ("61", "62"), strict=True):
+        cell.evaluate("(box, units) => { box.value = units; box.dispatchEvent(new Event('change')); }", units)
+    page.get_by_role("dialog").wait_for()
+    with sqlite3.connect(server.database) as database:
+        database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
+    page.get_by_role("button", name="I have signed in").click()
+    page.get_by_text("% by en").nth(1).wait_for()
+    assert [cell.input_value() for cell in cells] == ["61", "62"]
+    page.context.close()
+
+
 PASTE = """(box, text) => {
   const data = new DataTransfer();
   data.setData('text', text);

@@ -259,12 +259,11 @@ class Chain:
             grids = read_grids(path) if may_be_count_sheet(path) else None
             if grids is not None and is_count_sheet(grids):
                 return self.count_stock(path, on_rows)[0]
-            if not take_in_beside_folder.is_of_tables(path):
-                table = take_in_beside_folder.table_by_columns(path)
-                if table is None:
-                    grids = grids or read_grids(path)
-                    heed = self.unheeded
-                    return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, heed, to_ask)
+            is_ours, table = take_in_beside_folder.of_tables(path)
+            if not is_ours:
+                grids = grids or read_grids(path)
+                heed = self.unheeded
+                return take_in_beside_folder.ingest_export(self._at, path, grids, answers, on_rows, heed, to_ask)
         rules = None if mapping is None else Path(mapping)
         return take_in_beside_folder.ingest(self._at, path, table, rules, on_rows, self.unheeded)
 

@@ -297,27 +297,33 @@ def take_in_parts(at: Opened, name: Path, parts: Sequence[tuple[str, Source]]) -
     return _take_in(at, name, parts, (), lambda _table, _rows: None, ())
 
 
-def is_of_tables(file: Path) -> bool:
+def of_tables(file: Path) -> tuple[bool, str | None]:
+    """Whether a file is of tables of ours, by its name or columns; of which one, where only its columns say so."""
+    sources, _ = open_sources(file)
+    if _is_called_like_tables(file, sources):
+        return True, None
+    table = table_by_columns(sources)
+    return table is not None, table
+
+
+def _is_called_like_tables(file: Path, sources: Sequence[Source]) -> bool:
     """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped; a name with a number in
     it, orders-2, is one that a shop gives, and so is orders or sales without the columns of that table."""
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
-        names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
-    elif (of_shops := _nearest(file.stem, OF_SHOPS)) is not None:
-        sources = open_sources(file)[0]
-        if sources and not _has_columns_of(of_shops, sources[0]):
-            return False
+        names += [source.name.rpartition("/")[2] for source in sources]
+    elif sources and (of_shops := _nearest(file.stem, OF_SHOPS)) and not _has_columns_of(of_shops, sources[0]):
+        return False
     typed = [name for name in names if name.replace("_", "").isalpha()]
     return any(name in tables() for name in names) or any(_nearest(name, tables()) is not None for name in typed)
 
 
-def table_by_columns(file: Path) -> str | None:
-    """The table whose columns a file of another name has, and no others; None where that is not sure.
+def table_by_columns(sources: Sequence[Source]) -> str | None:
+    """The table whose columns a file of another name has, and no others; None where that is not sure. sources: of it.
 
     All of its columns are columns of one table alone, all that the table needs are there, and one of them is a name
     that only our tables have (happened_at), so that no shop's list with product and price is taken for ours.
     """
-    sources, _ = open_sources(file)
     if len(sources) != 1:
         return None
     headers = sources[0].columns

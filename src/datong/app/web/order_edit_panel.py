@@ -116,12 +116,15 @@ class OrderEditPanel:
         order = json.dumps(name)
         self.visit.script(f"datongGantt.mark({order}); datongPage.keepInAddress('order', {order})")
 
-    async def heard(self, name: str) -> None:
-        """Somebody changed the order that is shown: it is said, and what was typed stays."""
-        if self.shown is None or name != self.name:
+    async def heard(self) -> None:
+        """Orders changed: where the one that is shown did, it is said, and what was typed stays, unless it is out."""
+        name = self.name
+        if self.shown is None or name is None:
             return
         now = await self.visit.asked(lambda who: order(self.visit.served, who, name))
-        if now is not None and now.version != self.shown.version:
+        if now is not None and now.row["origin"] == "out" != self.shown.row["origin"]:
+            await self.choose(name)  # given out: nothing of it can be changed any more
+        elif now is not None and now.version != self.shown.version:
             last = now.history[-1] if now.history else None
             if last is not None and last.by == self.visit.who.login:
                 return

@@ -91,11 +91,11 @@ def address(path: str, **asked: str | None) -> str:
 
 
 class Box(ui.element):
-    """An input or a choice; `text` is what stands in it."""
+    """An input or a choice; `text` is what stands in it, `at_first` what stood there when the page was drawn."""
 
     def __init__(self, tag: str, value: str) -> None:
         super().__init__(tag)
-        self._typed = value
+        self._typed = self.at_first = value
         # What is typed is sent a moment after the last key, and when the field is left.
         self.on("input", self._keep, js_handler=VALUE, throttle=0.2, leading_events=False)
         self.on("change", self._keep, js_handler=VALUE)

@@ -77,6 +77,8 @@ def add_pages(app: FastAPI, served: Served) -> None:
         show_welcome_message=False,
         reconnect_timeout=30.0,
     )
+    # The toolkit's bar of loading has no name that could be read out; what goes on is said on each page.
+    nicegui.app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     _add_no_page(served)
 
 

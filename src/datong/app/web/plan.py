@@ -241,8 +241,8 @@ class _PlanPage:
         head = await self.visit.asked(self.head)
         if head is not None:
             self._fill_top(head)
-        for name in {event.subject for event in events if event.kind == "orders"}:
-            await self.panel.heard(name)
+        if any(event.kind == "orders" for event in events):
+            await self.panel.heard()
         await self.panel.look_at_price()
 
     async def release_due(self) -> None:
