@@ -209,6 +209,29 @@ def orders_are_what_comes(book: Book) -> None:
     what_orders_take_is_their_bill(book, taken, week)
 
 
+def orders_are_for_what_they_bring(book: Book) -> None:
+    """Units of what takes the units of an order, and what nothing takes, are its good units; customers' orders get no
+    more than is delivered to them, and orders no more than they take."""
+    rows = book.sheets.get("What orders are for", [])
+    came = summed(book["Orders"], ("Order", "Product"), "Good units")
+    near(
+        came | summed(book.sheets.get("Co-products of orders", []), ("Order", "Product"), "Units"),
+        summed(rows, ("Order", "Product"), "Units"),
+    )
+    by = "For which request, order or product"
+    asked = summed([r for r in rows if r["For"] == "customer's order"], (by, "Product"), "Units")
+    served = summed(
+        [r for r in book["Deliveries"] if r["Served in (from)"] is not None], ("Request", "Product"), "Units"
+    )
+    for key, units in asked.items():
+        assert units <= served[key] + 1e-5, key
+    own = {r["Order"] for r in book["Orders"]}
+    parts = summed([r for r in rows if r["For"] == "order" and r[by] in own], (by, "Product"), "Units")
+    takes = summed(book.sheets.get(TAKEN, []), ("Order", "Component"), "Units")
+    for key, units in parts.items():
+        assert units <= takes.get(key, math.inf) + 1e-5, key
+
+
 def what_comes_besides(book: Book) -> dict[tuple[Any, ...], float]:
     """By product, site and the week in which it is there: so many units for each unit that an order starts."""
     rows, started = book.sheets.get("Co-products of orders", []), {r["Order"]: r["Units"] for r in book["Orders"]}
@@ -344,6 +367,7 @@ def everything_adds_up(book: Book, week: date, currency: str = "CNY") -> None:
     the_sums_are_sums(book)
     stock_adds_up(book)
     orders_are_what_comes(book)
+    orders_are_for_what_they_bring(book)
     hours_add_up(book)
     money_adds_up(book)
     what_is_late_adds_up(book)

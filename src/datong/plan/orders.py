@@ -25,6 +25,7 @@ from datong.plan.pegging import Peg, Use, hurt
 from datong.plan.planning_inputs import Work, lots_by_product, supply_of
 from datong.plan.reason import Reasons
 from datong.plan.sent_by_orders import with_numbers
+from datong.plan.used_for import used_for
 from datong.plan.worth_behind import worth_behind
 
 
@@ -85,7 +86,8 @@ def orders_of(
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
     taken, besides = components_taken(work, numbers, pegs), come_besides(work, numbers)
-    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, taken, besides)
+    whom = used_for(work, numbers, found)
+    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, taken, besides, whom)
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

@@ -46,12 +46,13 @@ SHEETS = {
     "parts": (),
     "taken": (),
     "besides": (),
+    "used_for": (),
     "unit_costs": (),
     "signals": (),
     "reasons": (),
 }
 # Of these a sheet without rows is left out.
-WHERE_ANY = frozenset({"stock_limits", "taken", "besides"})
+WHERE_ANY = frozenset({"stock_limits", "taken", "besides", "used_for"})
 # Columns under other titles than those of their name.
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
@@ -62,6 +63,7 @@ TITLES = {
     "parts": {"valid_from": "from_day", "valid_to": "to_day"},
     "taken": {"money": "picked_money"},
     "besides": {"bucket": "counted_in", "units_per_unit": "units_of_start"},
+    "used_for": {"bucket": "used_in"},
 }
 
 
