@@ -17,6 +17,7 @@ from datong.plan.come_besides import come_besides
 from datong.plan.components_taken import components_taken
 from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.earliest_due_first import worked_hours
+from datong.plan.hours_of_orders import hours_of_orders
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders, with_days_counted_on
@@ -86,8 +87,16 @@ def orders_of(
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
     taken, besides = components_taken(work, numbers, pegs), come_besides(work, numbers)
-    whom = used_for(work, numbers, found)
-    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, taken, besides, whom)
+    return Plan(
+        tuple(orders),
+        kept,
+        after_due(work, found, days),
+        gaps,
+        taken,
+        besides,
+        used_for(work, numbers, found),
+        hours_of_orders(work, numbers),
+    )
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:
