@@ -28,7 +28,7 @@ def test_every_stage_has_its_tables(result):
     assert list(tables) == [
         *("series", "holidays", "signals", "adjustments", "attributes", "forecast", "forecast_total", "demand"),
         "netting",
-        *("clearing", "prices", "gaps", "taken", "besides"),
+        *("clearing", "prices", "gaps", "taken", "besides", "used_for", "order_hours"),
         *(
             "deliveries",
             "flow",

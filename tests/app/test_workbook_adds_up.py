@@ -3,6 +3,7 @@
 import io
 import math
 import random
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -209,6 +210,29 @@ def orders_are_what_comes(book: Book) -> None:
     what_orders_take_is_their_bill(book, taken, week)
 
 
+def orders_are_for_what_they_bring(book: Book) -> None:
+    """Units of what takes the units of an order, and what nothing takes, are its good units; customers' orders get no
+    more than is delivered to them, and orders no more than they take."""
+    rows = book.sheets.get("What orders are for", [])
+    came = summed(book["Orders"], ("Order", "Product"), "Good units")
+    near(
+        came | summed(book.sheets.get("Co-products of orders", []), ("Order", "Product"), "Units"),
+        summed(rows, ("Order", "Product"), "Units"),
+    )
+    by = "For which request, order or product"
+    asked = summed([r for r in rows if r["For"] == "customer's order"], (by, "Product"), "Units")
+    served = summed(
+        [r for r in book["Deliveries"] if r["Served in (from)"] is not None], ("Request", "Product"), "Units"
+    )
+    for key, units in asked.items():
+        assert units <= served[key] + 1e-5, key
+    own = {r["Order"] for r in book["Orders"]}
+    parts = summed([r for r in rows if r["For"] == "order" and r[by] in own], (by, "Product"), "Units")
+    takes = summed(book.sheets.get(TAKEN, []), ("Order", "Component"), "Units")
+    for key, units in parts.items():
+        assert units <= takes.get(key, math.inf) + 1e-5, key
+
+
 def what_comes_besides(book: Book) -> dict[tuple[Any, ...], float]:
     """By product, site and the week in which it is there: so many units for each unit that an order starts."""
     rows, started = book.sheets.get("Co-products of orders", []), {r["Order"]: r["Units"] for r in book["Orders"]}
@@ -247,15 +271,24 @@ def hours_add_up(book: Book) -> None:
     worked: dict[tuple[Any, ...], float] = defaultdict(float)
     week = weeks(book)
     buckets = sorted({r["From"] for r in book["Hours"]})
+    every: dict[str, list[Row]] = defaultdict(list)
+    for r in book.sheets.get("Hours of orders", []):
+        every[r["Order"]].append(r)
     for r in book["Orders"]:
-        if r["Line"] is not None:
-            way = way_of(book, r, week[r["Order"]])
-            hours = way["Set-up (hours)"] + r["Units"] * way["Hours of a unit started"]
-            assert r["Hours"] == pytest.approx(hours, **NEAR)
-            span = int(way["Buckets that it is worked over"])
-            first = max(i for i, start in enumerate(buckets) if start <= r["Start"])
+        way = way_of(book, r, week[r["Order"]])
+        span = int(way["Buckets that it is worked over"])
+        first = max((i for i, start in enumerate(buckets) if start <= r["Start"]), default=0)
+        own = 0.0
+        for held in every.pop(r["Order"], []):
+            assert held["Run (hours)"] == pytest.approx(r["Units"] * held["Hours of a unit started"], **NEAR)
+            hours = held["Set-up (hours)"] + held["Run (hours)"]
+            own += hours if held["Line"] == r["Line"] else 0.0
             for start in buckets[first : first + span]:
-                worked[r["Line"], start] += hours / span
+                worked[held["Line"], start] += hours / span
+        if r["Line"] is not None:
+            hours = way["Set-up (hours)"] + r["Units"] * way["Hours of a unit started"]
+            assert r["Hours"] == pytest.approx(hours, **NEAR) == pytest.approx(own, **NEAR)
+    assert not every
     for r in book["Hours"]:
         parts = [r["Run (hours)"], r["Set-up (hours)"], r["Of orders under way (hours)"], r["Free (hours)"]]
         assert r["Available, overtime included (hours)"] == pytest.approx(sum(parts), **NEAR)
@@ -268,6 +301,17 @@ def money_adds_up(book: Book) -> None:
     """quantity x rate = money; quantities are those of the orders, of the closing stocks and of what is owed."""
     for r in book["Money"]:
         assert r["Money"] == pytest.approx(r["Quantity"] * r["Rate (money)"], **NEAR), r
+    limits = book.sheets.get("Safety and largest stock", [])
+    for term, column in (
+        ("stock below the safety stock", "Below it (units)"),
+        ("stock above its largest", "Above it (units)"),
+    ):
+        rows = [r for r in book["Money"] if r["Cost of"] == term]
+        assert all(r["Rate (money)"] > 0 for r in rows)
+        of_products = {key: units for key, units in summed(limits, ("Product",), column).items() if units > 1e-5}
+        near(summed(rows, ("Product",), "Quantity"), of_products)
+    overtime = summed([r for r in book["Money"] if r["Cost of"] == "overtime"], ("Of what",), "Quantity")
+    near(overtime, summed(book["Hours"], ("Line",), "Overtime worked (hours)"))
 
     def quantity(term: str) -> float:
         return book.sum("Money", "Quantity", **{"Cost of": term})
@@ -285,6 +329,15 @@ def money_adds_up(book: Book) -> None:
     late_costs = {r["Late by a bucket (money per unit)"] for r in book["Unit costs"]}
     if 0.0 not in late_costs:
         assert quantity("late delivery") == pytest.approx(book.sum("Gaps", "Owed at its end (units)"), **NEAR)
+
+
+def whom_to_tell_is_listed(book: Book) -> None:
+    """All customers that the sentence of what to do counts, those whom it only counts as more among them."""
+    rows = book.sheets.get("Customers to tell", [])
+    said = [text for r in book.sheets.get("Since the last plan", []) for text in r.values()]
+    counts = [re.search(r"^Tell the customers .*? \((\d+)\)", str(text)) for text in said]
+    counts = [int(found[1]) for found in counts if found]
+    assert counts == ([len({r["Request"] for r in rows})] if rows else [])
 
 
 def what_is_late_adds_up(book: Book) -> None:
@@ -344,6 +397,7 @@ def everything_adds_up(book: Book, week: date, currency: str = "CNY") -> None:
     the_sums_are_sums(book)
     stock_adds_up(book)
     orders_are_what_comes(book)
+    orders_are_for_what_they_bring(book)
     hours_add_up(book)
     money_adds_up(book)
     what_is_late_adds_up(book)
@@ -355,6 +409,10 @@ def everything_adds_up(book: Book, week: date, currency: str = "CNY") -> None:
 
 def test_a_reader_agrees_with_every_figure(book: Book) -> None:
     everything_adds_up(book, min(r["From"] for r in book["Gaps"]))
+
+
+def test_all_whom_a_sentence_tells_of_are_listed(book: Book) -> None:
+    whom_to_tell_is_listed(book)
 
 
 def test_what_is_late_is_delivered_late_or_never(book: Book) -> None:
@@ -409,7 +467,7 @@ def test_expected_demand_adds_up(tmp_path: Path) -> None:
 def test_random_chains_add_up(seed: int) -> None:
     """Lots, set-ups, lanes, components, yields, calendars, days for weeks, orders out; alternatives, what orders
     take whatever their size, what comes of them besides, steps and bills that change: every sheet adds up."""
-    state = random_chain(seed, without=("locked", "lines at once")).state  # hours beside those of an order's own line
+    state = random_chain(seed, without=("locked",)).state
     learnt = nothing_learnt()
     record = run_record(state, learnt, 0, run_cycle(state, learnt, [], 0))
     inputs = ReportInputs(record.tables, state.settings, state.as_of)

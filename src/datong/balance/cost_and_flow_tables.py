@@ -21,6 +21,7 @@ from datong.balance.arrays import Market
 from datong.balance.bound import shifted
 from datong.balance.evaluate import Outcome, service
 from datong.balance.long_lot_spans import hours_worked
+from datong.balance.rules.stock_held import StockHeld
 from datong.balance.scarcity import NOTHING, product_of, shared_name
 from datong.balance.solution import Solution
 from datong.model.flow import FloatArray, IntArray
@@ -229,10 +230,50 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     rows.append(_some(market, "lost", demanded, names, outcome.turned_away.sum(axis=1), "unit", market.lost_cost))
     rows.append(_some(market, "lost", demanded, names, never, "unit", market.end_cost))
     rows.append(_some(market, "salvage", every, labels, left, "unit", -market.money.salvage))
+    rows += _stock_money(market, outcome)
+    rows.append(_overtime_money(market, outcome))
     told = {"production", "purchase", "transport", "setup", "ordering", "holding", "late", "lost", "salvage"}
+    told |= {"safety_stock", "largest_stock", "overtime"}
     others = [(term, cost) for term, cost in outcome.cost.items() if term not in told and abs(cost) > NOTHING]
     whole = [{"term": t, "quantity": 1.0, "unit": "in_all", "rate": c, "money": c} for t, c in others]
     return pa.concat_tables([*rows, pa.Table.from_pylist(whole, schema=MONEY_SCHEMA)])
+
+
+def _stock_money(market: Market, outcome: Outcome) -> list[pa.Table]:
+    """Units below a smallest stock and above a largest one, over the buckets in which one costs the same."""
+    small, large = market.rules.safety_stock, market.rules.largest_stock
+    terms: tuple[tuple[str, StockHeld, FloatArray, FloatArray], ...] = (
+        ("safety_stock", small.stock, small.missing(outcome.stock), small.cost),
+        ("largest_stock", large.stock, large.beyond(outcome.stock), large.cost),
+    )
+    rows = []
+    for term, held, units, cost in terms:
+        target, quantity, rate = _by_rate(units, cost)
+        first = np.array([held.product[held.target == k][0] for k in range(len(cost))], dtype=np.int64)
+        of, labels = np.arange(len(target)), [market.products.names[p] for p in first[target]]
+        rows.append(_rows(market, term, first[target], labels, of, quantity, "unit_bucket", rate))
+    return rows
+
+
+def _overtime_money(market: Market, outcome: Outcome) -> pa.Table:
+    """Hours of overtime of each line, over the buckets in which one costs the same."""
+    over = np.maximum(outcome.hours_used - market.lines.hours_taken - market.lines.hours, 0.0)
+    line, hours, rate = _by_rate(over, np.broadcast_to(market.rules.overtime.cost, over.shape))
+    names = pa.array([shared_name(market, market.lines.names[k])[1] for k in line.tolist()], pa.string())
+    columns = [pa.repeat("overtime", len(line)), pa.nulls(len(line), pa.string()), names, pa.array(hours)]
+    columns += [pa.repeat("hour", len(line)), pa.array(rate), pa.array(hours * rate)]
+    return pa.table(columns, schema=MONEY_SCHEMA)
+
+
+def _by_rate(amount: FloatArray, rate: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Of (row, bucket) amounts and what one costs: each row once for every rate at which there is any, the amounts of
+    that rate added up, and the rate."""
+    row, t = np.nonzero((amount > NOTHING) & (rate != 0))
+    found = np.column_stack([row.astype(np.float64), rate[row, t]])
+    pairs, at = np.unique(found, axis=0, return_inverse=True)
+    units = np.zeros(len(pairs))
+    np.add.at(units, at.ravel(), amount[row, t])
+    return pairs[:, 0].astype(np.int64), units, pairs[:, 1]
 
 
 def money_by_bucket(market: Market, outcome: Outcome) -> pa.Table:

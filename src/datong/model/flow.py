@@ -467,7 +467,8 @@ class Plan:
 
     gaps: those of the clearing, with the numbers of the orders that took what is missing. after_due: rows of
     AFTER_DUE_SCHEMA, of requests that customers made. taken: what each order takes (plan/components_taken.py).
-    besides: what comes of each besides its product (plan/come_besides.py).
+    besides: what comes of each besides its product (plan/come_besides.py). used_for: what takes what comes of each
+    (plan/used_for.py). order_hours: what each takes of every line (plan/hours_of_orders.py).
     """
 
     orders: tuple[PlannedOrder, ...]
@@ -476,6 +477,8 @@ class Plan:
     gaps: pa.Table = field(default_factory=lambda: pa.table({}))
     taken: pa.Table = field(default_factory=lambda: pa.table({}))
     besides: pa.Table = field(default_factory=lambda: pa.table({}))
+    used_for: pa.Table = field(default_factory=lambda: pa.table({}))
+    order_hours: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 # dispatch ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from datong.plan.come_besides import come_besides
 from datong.plan.components_taken import components_taken
 from datong.plan.days_within_bucket import Days, named_due
 from datong.plan.earliest_due_first import worked_hours
+from datong.plan.hours_of_orders import hours_of_orders
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders, with_days_counted_on
@@ -25,6 +26,7 @@ from datong.plan.pegging import Peg, Use, hurt
 from datong.plan.planning_inputs import Work, lots_by_product, supply_of
 from datong.plan.reason import Reasons
 from datong.plan.sent_by_orders import with_numbers
+from datong.plan.used_for import used_for
 from datong.plan.worth_behind import worth_behind
 
 
@@ -85,7 +87,16 @@ def orders_of(
         )
     kept = with_days_counted_on(kept_orders(state), work, with_days.lacks)
     taken, besides = components_taken(work, numbers, pegs), come_besides(work, numbers)
-    return Plan(tuple(orders), kept, after_due(work, found, days), gaps, taken, besides)
+    return Plan(
+        tuple(orders),
+        kept,
+        after_due(work, found, days),
+        gaps,
+        taken,
+        besides,
+        used_for(work, numbers, found),
+        hours_of_orders(work, numbers),
+    )
 
 
 def _wanted(use: Use, days: Mapping[Lot, Days], begun: Mapping[str, date]) -> date:

@@ -159,6 +159,8 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "gaps": result.plan.gaps,
         "taken": result.plan.taken,
         "besides": result.plan.besides,
+        "used_for": result.plan.used_for,
+        "order_hours": result.plan.order_hours,
         "deliveries": clearing.deliveries,
         "flow": clearing.flow,
         "stock_limits": clearing.stock_limits,

@@ -13,7 +13,7 @@ from datong.app.report.first_sheet import write_first_sheet
 from datong.app.report.market_findings import aspect_rows, market_rows
 from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
 from datong.app.wording.columns import coded, title
-from datong.app.wording.late import LATE_SCHEMA
+from datong.app.wording.late import LATE_SCHEMA, to_tell
 from datong.app.wording.market_findings import attribute_rows
 from datong.app.wording.names import Names
 from datong.app.wording.product_by_week import LEVELS
@@ -46,12 +46,14 @@ SHEETS = {
     "parts": (),
     "taken": (),
     "besides": (),
+    "used_for": (),
+    "order_hours": (),
     "unit_costs": (),
     "signals": (),
     "reasons": (),
 }
 # Of these a sheet without rows is left out.
-WHERE_ANY = frozenset({"stock_limits", "taken", "besides"})
+WHERE_ANY = frozenset({"stock_limits", "taken", "besides", "used_for", "order_hours"})
 # Columns under other titles than those of their name.
 TITLES = {
     "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
@@ -62,6 +64,7 @@ TITLES = {
     "parts": {"valid_from": "from_day", "valid_to": "to_day"},
     "taken": {"money": "picked_money"},
     "besides": {"bucket": "counted_in", "units_per_unit": "units_of_start"},
+    "used_for": {"bucket": "used_in"},
 }
 
 
@@ -81,6 +84,8 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     placed["orders"] = write.table(_name("orders", language), _orders(view), {"value": "value_money"}, ("cost",))
     late = _told(pa.Table.from_pylist(_late(view), schema=LATE_SCHEMA), LATE_COLUMNS)
     placed["late"] = write.table(_name("late", language), late, {"demand": "request"}, ("units",))
+    if (tell := to_tell(inputs)).num_rows:
+        write.table(_name("to_tell", language), _told(tell, LATE_COLUMNS), {"demand": "request"})
     _write_grid(write, _name("grid", language), view)
     _write_market(write, view)
     for name, totals in SHEETS.items():

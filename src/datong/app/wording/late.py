@@ -153,6 +153,16 @@ def by_day_rows(inputs: ReportInputs) -> pa.Table:
     return _with(found, {"product_name": _names(inputs, found)}).select(LATE_SCHEMA.names).cast(LATE_SCHEMA)
 
 
+def to_tell(inputs: ReportInputs) -> pa.Table:
+    """Every part of a customer's order that is late, not served, or there after its day, the first due first: of those
+    whom a sentence of what to do names the first."""
+    late = late_rows(inputs)
+    rows = pa.concat_tables([late.filter(pc.is_valid(late["demand"])), by_day_rows(inputs)])
+    columns = ("demand", "product", "product_name", "market", "priority", "due", "units", "service", "served_in")
+    keys = ("due", "demand", "product", "service", "served_in")
+    return rows.select(columns).sort_by([(name, "ascending") for name in keys])
+
+
 # Columns of rows before their causes and names are told.
 _FIRST = [f for f in LATE_SCHEMA if f.name not in (*_CAUSE, "product_name")]
 

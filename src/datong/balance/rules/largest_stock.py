@@ -89,5 +89,8 @@ class LargestStock(Rule):
     def referee(self, market: "Market", walk: Walk) -> Mapping[str, float]:
         if not self.is_there:
             return {}
-        beyond = np.maximum(self.stock.together(walk.stock, len(self.largest)) - self.largest, 0.0)
-        return {"largest_stock": float((self.cost * beyond).sum())}
+        return {"largest_stock": float((self.cost * self.beyond(walk.stock)).sum())}
+
+    def beyond(self, stock: FloatArray) -> FloatArray:
+        """(target, bucket) units above the largest stock. stock: (product, bucket) units."""
+        return np.maximum(self.stock.together(stock, len(self.largest)) - self.largest, 0.0)
