@@ -199,7 +199,7 @@ def test_of_a_page_that_is_older_only_what_was_touched_is_written(browser: Brows
     assert problems == []
 
 
-def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_pressed_is_done_after(browser: Browser, planned: Planner) -> None:
+def test_what_is_pressed_after_a_session_ended_is_done_once_they_go_on(browser: Browser, planned: Planner) -> None:
     problems: list[str] = []
     page = planned.page(browser, "ann", problems)
     page.goto(f"{planned.address}/planner/plan?order=W20260302-002")

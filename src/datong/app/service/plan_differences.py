@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.app.service.last_run_in_memory import run_table
+from datong.app.service.last_run_in_memory import made_at_of, run_table
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.model.errors import NotFound
@@ -21,10 +21,11 @@ MOST_RUNS = 30
 
 @dataclass(frozen=True)
 class KeptRun:
-    """run: its number. as_of: the moment that it was made for."""
+    """run: its number. as_of, made_at: as LastPlan."""
 
     run: str
     as_of: datetime
+    made_at: datetime | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,8 @@ def runs(served: Served, who: Who) -> Sequence[KeptRun]:
     def read(chain: Chain) -> list[KeptRun]:
         rows = [row for row in chain.ledger.runs().to_pylist() if row["branch"] == chain.branch_name]
         rows.sort(key=lambda row: -row["saved"])
-        return [KeptRun(row["run"], row["as_of"]) for row in rows[:MOST_RUNS]]
+        made_at = made_at_of(chain)
+        return [KeptRun(row["run"], row["as_of"], made_at.get(row["run"])) for row in rows[:MOST_RUNS]]
 
     return served.chain_thread.kept("runs", read)
 

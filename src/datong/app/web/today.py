@@ -19,7 +19,7 @@ from datong.app.web.job_progress import PlanAnew, money_words, open_run
 from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading, note
 from datong.app.web.order_columns import column_title, order_path, state_word
-from datong.app.web.page_elements import given_words, job_line
+from datong.app.web.page_elements import given_words, job_line, plan_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need
@@ -91,9 +91,7 @@ class _TodayPage:
             self.notes.draw_one("no_run", lambda: note(visit.say("web_today.no_run")))
             self.list.set_visibility(False)
             return
-        zone = visit.served.chain_thread.settings.calendar.zone
-        moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-        self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
+        self.of_run.text = plan_words(visit, today.plan)
         old = [] if today.is_current else [Part("", "old", lambda: note(visit.say("web_today.not_current")))]
         self.notes.draw(old)
         self.proposed.show(proposed)
