@@ -21,6 +21,7 @@ from datong.app.service.totals import (
     demand_sheet,
     hours,
     hours_sheet,
+    of_plan,
     told_safely,
 )
 from datong.model.errors import NotFound

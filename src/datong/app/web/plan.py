@@ -48,7 +48,7 @@ WIDTHS = {
     "needed_by": 100,
     "line": 84,
     "way": 150,
-    "site": 90,
+    "site": 120,
     "counterparty": 130,
     "to_come_units": 124,
     "value": 96,
@@ -237,8 +237,8 @@ class _PlanPage:
         head = await self.visit.asked(self.head)
         if head is not None:
             self._fill_top(head)
-        for name in {event.subject for event in events if event.kind == "orders"}:
-            await self.panel.heard(name)
+        if self.panel.name is not None and any(event.kind == "orders" for event in events):
+            await self.panel.heard(self.panel.name)  # what was given out together is told by firm
         await self.panel.look_at_price()
 
     async def release_due(self) -> None:
