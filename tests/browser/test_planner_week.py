@@ -109,10 +109,12 @@ def test_a_week_from_the_plan_to_what_is_given_out(browser: Browser, served: Pla
     expect(panel.get_by_role("heading", name=re.compile("W20260302-001 · released"))).to_be_visible()
     # What stands above the orders is as they are now, without the page being opened anew.
     expect(page.get_by_role("button", name=before, exact=True)).to_have_count(0)
+    panel.get_by_text("ann · Given out").wait_for()
+    # What is given out together takes the form of the order that is open away.
     page.goto(f"{served.address}/planner/plan?order=P20260302-001")
-    expect(panel.get_by_role("button", name="Save")).to_be_visible()
-    give_out.click()
-    page.get_by_role("dialog").get_by_role("button", name="Give them out").click()
+    panel.get_by_role("button", name="Save").wait_for()
+    page.get_by_role("button", name=re.compile("Give out what is due")).click()
+    page.get_by_role("button", name="Give them out").click()
     expect(panel.get_by_role("heading", name=re.compile("P20260302-001 · released"))).to_be_visible()
     expect(panel.get_by_role("button", name="Save")).to_have_count(0)
     page.get_by_role("searchbox", name="Find order").fill("W20260302-001")
@@ -212,9 +214,7 @@ def test_the_second_who_edits_another_field_changes_that_alone(browser: Browser,
     assert problems == []
 
 
-def test_a_session_that_ends_in_mid_edit_is_told_and_what_was_pressed_is_done_after(
-    browser: Browser, planned: Planner
-) -> None:
+def test_what_is_pressed_after_a_session_ended_is_done_once_they_go_on(browser: Browser, planned: Planner) -> None:
     problems: list[str] = []
     page = planned.page(browser, "ann", problems)
     page.goto(f"{planned.address}/planner/plan?order=W20260302-002")

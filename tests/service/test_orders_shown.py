@@ -65,7 +65,7 @@ def test_an_order_tells_why_and_what_became_of_it(planned: Served) -> None:
     assert shown.history == ()
     planned.chain_thread.write("test", lambda chain: release(chain, [name], all_due=False))
     again = order(planned, PLANNER, name)
-    assert [h.text["zh"] for h in again.history] == ["建议", "下达"]
+    assert [(h.by, h.text["zh"]) for h in again.history] == [("", "建议"), ("", "下达给 供应商")]
     assert again.version != shown.version
     with_rows = next(r for r in shown.reasons if r.table)
     table, behind = evidence(planned, PLANNER, name, with_rows.rank)

@@ -138,6 +138,15 @@ def test_an_offer_is_an_action_and_taken_or_held(planned: Served, is_taken: bool
         take(planned, ANN, found[0].key)
 
 
+def test_an_offer_of_fewer_units_and_a_later_day_is_both(planned: Served) -> None:
+    row = next(r for r in to_release(planned, ANN).to_pylist() if r["line"] == "A")
+    release(planned, ANN, [row["order"]])
+    offer = Offer(due=row["due"] + timedelta(days=7), units=row["units"] - 5.0)
+    say(planned, OrderEvent(row["order"], "offered", datetime(2026, 3, 2, 10, tzinfo=UTC), offer=offer))
+    found = decisions(planned, ANN)[0]
+    assert (found.action, found.also) == ("defer", "decrease")
+
+
 def test_the_price_of_an_offer_is_what_the_list_of_offers_says(planned: Served) -> None:
     row = next(r for r in to_release(planned, ANN).to_pylist() if r["line"] == "A")
     release(planned, ANN, [row["order"]])

@@ -17,11 +17,11 @@ from datong.app.service.totals import (
     MOST_SHARE,
     _category_of_lines,
     _firms_of_products,
-    as_of,
     demand,
     demand_sheet,
     hours,
     hours_sheet,
+    of_plan,
     told_safely,
 )
 from datong.model.errors import NotFound
@@ -144,7 +144,7 @@ def test_two_firms_tell_nothing_and_only_who_may_see_totals_is_told(firms: Serve
         assert all(
             value is None for row in rows for name, value in row.items() if name.endswith(("units", "hours", "share"))
         )
-    for ask in (demand, hours, as_of):
+    for ask in (demand, hours, of_plan):
         with pytest.raises(NotAllowed):
             ask(firms, Who(8, "f", "", ("factory",), "Mill One"))
         with pytest.raises(NotFound):

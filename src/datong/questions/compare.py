@@ -347,6 +347,39 @@ def order_changes(a: pa.Table, b: pa.Table, bucket_of: Callable[[date], date], o
     return pa.Table.from_pylist(rows, _ORDER_SCHEMA)
 
 
+def orders_beside(
+    a: tuple[pa.Table, pa.Table], b: tuple[pa.Table, pa.Table], bucket_of: Callable[[date], date]
+) -> pa.Table:
+    """As `order_changes`, of two plans one of which may count on orders that the other plans: given_out.
+
+    a, b: the orders that a plan proposes, and those that it counts on as given out or locked and the other does not, in
+    GIVEN_OUT_SCHEMA. One of these without a partner stands alone.
+    """
+    (planned_a, out_a), (planned_b, out_b) = a, b
+    if out_a.num_rows > out_b.num_rows:  # A is the later one
+        return _mirrored(orders_beside(b, a, bucket_of))
+    if not any(pc.any(pc.is_valid(side["site"])).as_py() for side in (planned_a, planned_b)):
+        out_b = out_b.set_column(out_b.column_names.index("site"), "site", pa.nulls(out_b.num_rows, pa.string()))
+    found = order_changes(planned_a, planned_b, bucket_of, out_b)
+    paired_out = found.filter(pc.equal(found["change"], GIVEN_OUT))["order_b"].combine_chunks()
+    rows = []
+    for one in out_b.filter(pc.invert(pc.is_in(out_b["order"], paired_out))).to_pylist():
+        row: Row = {"change": GIVEN_OUT} | {name: one[name] for name in ("kind", "product", "recipe", "offer")}
+        rows.append(row | {f"{name}_b": one[name] for name in _OF_AN_ORDER})
+    return pa.concat_tables([found, pa.Table.from_pylist(rows, _ORDER_SCHEMA)])
+
+
+def _mirrored(changes: pa.Table) -> pa.Table:
+    """The same seen from the other plan."""
+    other = {ADDED: REMOVED, REMOVED: ADDED}
+    names = [
+        f"{name[:-1]}{'ba'['ab'.index(name[-1])]}" if name[-2:] in ("_a", "_b") else name
+        for name in changes.column_names
+    ]
+    became = pa.array([other.get(one, one) for one in changes["change"].to_pylist()], pa.string())
+    return changes.rename_columns(names).set_column(0, "change", became).select(_ORDER_SCHEMA.names)
+
+
 def _became(one: _Order, other: _Order) -> str:
     """What of an order differs in its partner. One that starts as before has not moved."""
     if one["start"] == other["start"]:

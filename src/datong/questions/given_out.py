@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.standings import only_orders, only_recipes, order_standings, state_now
+from datong.ledger.standings import READ_FOR_STANDINGS, only_orders, only_recipes, order_standings, state_now
 from datong.ledger.state import State
 from datong.network.horizon import valid_on
 from datong.network.price_breaks import row_of_units
@@ -25,6 +25,8 @@ Row = Mapping[str, Any]
 Sources = Mapping[str, Mapping[str, pa.Table]]
 _WAYS = ("recipe", "offer", "lane")
 _WAY_OF = {"make": "recipe", "buy": "offer", "move": "lane"}
+# Tables of a state that this reads.
+STATE_READ = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes")
 _NO_COST = frozenset({"refused", "cancelled"})
 
 # order, way and days: as the ledger has them. stands: whether it is to be paid: it was not refused or cancelled.

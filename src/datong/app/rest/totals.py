@@ -26,7 +26,7 @@ class OfPlan(BaseModel):
 @router.get("")
 def of_plan(call: Called) -> OfPlan:
     """Which plan totals are of, and how many firms each has at least."""
-    moment = totals.as_of(call.served, call.who)
+    moment = totals.of_plan(call.served, call.who).as_of
     return OfPlan(as_of=moment, least_firms=totals.LEAST_FIRMS, most_share=totals.MOST_SHARE)
 
 

@@ -49,16 +49,18 @@ _KEY = ["product", "market"]
 class ItemDemand:
     """Demand of one product in one market, in units of the product.
 
-    history: bucket, units (what would have been sold), sold_units, availability. forecast: bucket, mean_units,
-    q10_units, q50_units, q90_units as the last run has them, machine_units (expected without the planner's edit of the
-    bucket), edited_units (what that edit makes of it, also where the run does not have it yet; null: there is none),
-    known_ahead_units, and forecast_units and ordered_units: before firm orders were part of it, and the part that they
-    are (null: none). ordered: the same by bucket, with the orders. method: how it was made, a code. signals: what was
-    found or said of it; statements: what people say will change it. markets: of the product.
+    run, as_of, made_at: of the last run, as LastRun. history: bucket, units (what would have been sold),
+    sold_units, availability. forecast: bucket, mean_units, q10_units, q50_units, q90_units as the last run has
+    them, machine_units (expected without the planner's edit of the bucket), edited_units (what that edit makes of
+    it, also where the run does not have it yet; null: there is none), known_ahead_units, and forecast_units and
+    ordered_units: before firm orders were part of it, and the part that they are (null: none). ordered: the same by
+    bucket, with the orders. method: how it was made, a code. signals: what was found or said of it; statements:
+    what people say will change it. markets: of the product.
     """
 
     run: str
     as_of: datetime
+    made_at: datetime | None
     product: str
     name: str
     unit: str
@@ -233,6 +235,7 @@ def item(served: Served, who: Who, product: str, market: str | None = None) -> I
     return ItemDemand(
         run=run.run,
         as_of=run.as_of,
+        made_at=run.made_at,
         product=product,
         name=(names[0]["name"] or "") if names else "",
         unit=(names[0]["base_unit"] or "") if names else "",

@@ -16,10 +16,12 @@ from datong.model.words import message
 
 @dataclass(frozen=True, eq=False)
 class LastRun:
-    """run: its number. as_of: its moment. tables: those that were asked for, as far as it has them."""
+    """run: its number. as_of: its moment; made_at: when it was worked out, as LastPlan. tables: those that were asked
+    for, as far as it has them."""
 
     run: str
     as_of: datetime
+    made_at: datetime | None
     tables: Mapping[str, pa.Table]
 
 
@@ -45,4 +47,5 @@ def read_last_run(chain: Chain, names: tuple[str, ...]) -> LastRun:
             raise NotFound(message("served.no_plan"))
         raise NotFound(message("served.what_if.never_run", name=chain.branch_name))
     held = {name: run_table(chain, plan.run, name) for name in names}
-    return LastRun(plan.run, plan.as_of, {name: table for name, table in held.items() if table is not None})
+    there = {name: table for name, table in held.items() if table is not None}
+    return LastRun(plan.run, plan.as_of, plan.made_at, there)

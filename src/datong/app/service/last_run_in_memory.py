@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.chain import Chain
-from datong.ledger.protocol import Ledger
+from datong.ledger.protocol import Ledger, written_at
 from datong.model.errors import NotFound
 
 T = TypeVar("T")
@@ -21,10 +22,12 @@ _HELD: WeakKeyDictionary[Ledger, OrderedDict[tuple[str, str], Any]] = WeakKeyDic
 
 @dataclass(frozen=True)
 class LastPlan:
-    """run: its number. as_of: the moment that it was made for."""
+    """run: its number. as_of: the moment that it was made for, on the chain's clock. made_at: when it was worked out,
+    by the world's clock; None: an earlier version kept no note."""
 
     run: str
     as_of: datetime
+    made_at: datetime | None
 
 
 def last_plan(chain: Chain) -> LastPlan | None:
@@ -33,7 +36,15 @@ def last_plan(chain: Chain) -> LastPlan | None:
     if not rows:
         return None
     last = max(rows, key=lambda row: row["saved"])
-    return LastPlan(last["run"], last["as_of"])
+    made_at = of_run(chain, last["run"], f"made at {last['saved']}", lambda: made_at_of(chain).get(last["run"]))
+    return LastPlan(last["run"], last["as_of"], made_at)
+
+
+def made_at_of(chain: Chain) -> dict[str, datetime]:
+    """By run of a chain or branch, when it was worked out last."""
+    writes = chain.ledger.writes()
+    runs = writes.filter(pc.equal(writes["what"], "run")).to_pylist()
+    return {row["subject"]: written_at(row) for row in runs if row["branch"] == chain.branch_name}
 
 
 def of_run(chain: Chain, run: str, name: str, task: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from datong.app.service.served_chain import Served
 from datong.app.service.sorted_rows import rows_with
 from datong.app.service.table_of_orders import OrdersNow, orders_now, row_of, version_of
 from datong.ledger.counter_offer import told_offer
-from datong.ledger.order_life import events_of_table, in_order
+from datong.ledger.order_life import REPORTED, events_of_table, in_order
 from datong.ledger.standings import possible_lines
 from datong.model.errors import NotFound
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
@@ -165,8 +165,12 @@ def _events(rows: pa.Table, name: str, settings: ChainSettings, came: LateArriva
             words = message("service_orders.happened_offer", state=words, offer=offer)
         if (day := event.other_day(settings.calendar)) is not None:
             words = message("service_orders.happened_on", what=words, day=day)
+        if event.state == "released" and event.counterparty and event.answers is None:
+            words = message("service_orders.happened_to", what=words, party=_party(event.counterparty))
+        # Proposing, releasing and deciding on an offer are ours: the counterparty is only whom it goes to.
+        by = event.counterparty or "" if event.state in REPORTED and event.answers is None else ""
         arrived_at = came.of(name, event.said_at, known_at[event.key]) if event.counterparty else None
-        found.append(Happened(event.said_at, event.counterparty or "", _both(words), event.reason or "", arrived_at))
+        found.append(Happened(event.said_at, by, _both(words), event.reason or "", arrived_at))
     return found
 
 
@@ -212,6 +216,10 @@ def _value(value: Any) -> Message | str:
 
 def _both(words: Message) -> dict[str, str]:
     return {language: words.text(language) for language in LANGUAGES}
+
+
+def _party(code: str) -> Message | str:
+    return message(f"dispatch.party.{code}") if code in (OWN_WORKS, ANY_SUPPLIER) else code
 
 
 def party_word(code: str | None, name: str | None, language: str) -> str:

@@ -54,7 +54,7 @@ class Decision:
     """Something to decide. key: names it, with the order as it is. action: order, make, move, expedite, defer, increase
     or decrease. row: the order, of ORDERS_NOW. reason: why, in both languages. money: what it saves, or of an offer
     what is paid more; hangs: whether the money is only what hangs on it. offer: an offer of a counterparty waits.
-    assigned: the login of whoever is to decide."""
+    assigned: the login of whoever is to decide. also: what an offer does besides, as an action."""
 
     key: str
     action: str
@@ -64,6 +64,7 @@ class Decision:
     hangs: bool = False
     offer: Texts | None = None
     assigned: str | None = None
+    also: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -401,18 +402,19 @@ def _offers(chain: Chain, now: OrdersNow) -> list[Decision]:
         told = {language: words.text(language) for language in LANGUAGES}
         reason = dict.fromkeys(LANGUAGES, one.said.reason or "")
         key = f"offer:{name}:{one.said.key}"
-        found.append(Decision(key, _offered(one.order, one.taken), of[name], reason, one.paid_more, False, told))
+        action, also = _offered(one.order, one.taken)
+        found.append(Decision(key, action, of[name], reason, one.paid_more, False, told, also=also))
     return found
 
 
-def _offered(order_row: Mapping[str, Any], taken: Any) -> str:
-    """What taking an offer does to the order, as an action."""
-    due: date = taken.due
-    if due != order_row["due"]:
-        return "defer" if due > order_row["due"] else "expedite"
-    if taken.units != order_row["units"]:
-        return "increase" if taken.units > order_row["units"] else "decrease"
-    return ACTION_OF[order_row["kind"]]
+def _offered(order_row: Mapping[str, Any], taken: Any) -> tuple[str, str | None]:
+    """What taking an offer does to the order, as an action, and what it does besides."""
+    days, units = (taken.due - order_row["due"]).days, taken.units - order_row["units"]
+    of_days = None if not days else "defer" if days > 0 else "expedite"
+    of_units = None if not units else "increase" if units > 0 else "decrease"
+    if of_days is None or of_units is None:
+        return of_days or of_units or ACTION_OF[order_row["kind"]], None
+    return of_days, of_units
 
 
 def _reasoned(served: Served, who: Who, one: Decision) -> Decision:

@@ -15,7 +15,7 @@ bucket of which nothing may be told has a row that says so: firms 0, without fig
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from datong.app.chain import Chain
 from datong.app.service.grid_as_workbook import SheetGrid, workbook
 from datong.app.service.grids import Piece, Wanted, piece
-from datong.app.service.last_run import last_run, read_last_run
+from datong.app.service.last_run import LastRun, last_run, read_last_run
 from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.served_chain import Served
 from datong.ledger.state import State
@@ -81,10 +81,10 @@ def hours(served: Served, who: Who, wanted: Wanted = Wanted()) -> Piece:  # noqa
     return piece(served.chain_thread.kept("totals.hours", _hours), "total", wanted)
 
 
-def as_of(served: Served, who: Who) -> datetime:
-    """The moment of the last plan. Raises NotFound where there is none."""
+def of_plan(served: Served, who: Who) -> LastRun:
+    """The last plan, without its tables. Raises NotFound where there is none."""
     who.require(Permission.SEE_TOTALS)
-    return last_run(served, ()).as_of
+    return last_run(served, ())
 
 
 def demand_sheet(served: Served, who: Who, wanted: Wanted, language: str) -> bytes:

@@ -121,7 +121,7 @@ def _item(visit: Visit, item: ItemDemand, held: Accuracy) -> None:
     title = f"{item.name} · {item.product}" if item.name and item.name != item.product else item.product
     heading(title)
     with ui.element("div").classes("line"):
-        words("span", visit.say("web_demand.as_of", moment=moment_words(visit, item.as_of)), "soft")
+        words("span", visit.say("web_demand.as_of", moment=moment_words(visit, item.made_at)), "soft")
         words("span", method_words(item.method, visit.language), "soft")
         if visit.who.may(Permission.SEE_PLAN):
             link(visit.say("web_demand.to_stock"), "/planner/stock", product=item.product)

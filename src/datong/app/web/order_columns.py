@@ -19,7 +19,19 @@ COLUMNS = (
 NUMBERS = frozenset({"units", "to_come_units", "value", "cost"})
 # Columns with titles of their own here: shorter ones.
 OWN_TITLES = frozenset(
-    {"order", "product", "units", "to_come_units", "value", "cost", "way", "late_for", "start", "needed_by"}
+    {
+        "order",
+        "product",
+        "units",
+        "to_come_units",
+        "value",
+        "cost",
+        "way",
+        "late_for",
+        "start",
+        "needed_by",
+        "counterparty",
+    }
 )
 # By which column of the list a column of the grid is sorted; the others by the one of their own name.
 SORTED_BY: Mapping[str, str | None] = {"way": "recipe", "late_for": "late", "product": "product"}
@@ -51,7 +63,7 @@ def shown_order(row: Mapping[str, Any], language: str) -> dict[str, Any]:
         "needed_by": _day(row["needed_by"]),
         "line": row["line"] or "",
         "way": row["recipe"] or row["offer"] or row["lane"] or "",
-        "site": row["site"] or "",
+        "site": f"{row['from_site']} → {row['site']}" if row["from_site"] else row["site"] or "",
         "counterparty": party_word(row["counterparty"], row["counterparty_name"], language),
         "to_come_units": figures.fitting(row["to_come_units"]),
         "value": figures.number(row["value"]),

@@ -19,7 +19,7 @@ from datong.app.service.roles_and_permissions import Permission, Who
 from datong.app.service.stock import stock
 from datong.app.web.job_progress import money_words
 from datong.app.web.layout import action, heading
-from datong.app.web.order_columns import column_title, state_word
+from datong.app.web.order_columns import column_title, shown_order, state_word
 from datong.app.web.page_elements import given_words, job_line
 from datong.app.web.stock_picture import stock_picture
 from datong.app.web.visit import Visit
@@ -116,20 +116,22 @@ class OrderEditPanel:
         order = json.dumps(name)
         self.visit.script(f"datongGantt.mark({order}); datongPage.keepInAddress('order', {order})")
 
-    async def heard(self) -> None:
-        """Orders changed: where the one that is shown did, it is said, and what was typed stays, unless it is out."""
-        name = self.name
-        if self.shown is None or name is None:
+    async def heard(self, name: str) -> None:
+        """Somebody changed the order that is shown: it is said, and what was typed stays, unless it is out and
+        cannot be changed any more."""
+        if self.shown is None or name != self.name:
             return
         now = await self.visit.asked(lambda who: order(self.visit.served, who, name))
-        if now is not None and now.row["origin"] == "out" != self.shown.row["origin"]:
-            await self.choose(name)  # given out: nothing of it can be changed any more
-        elif now is not None and now.version != self.shown.version:
-            last = now.history[-1] if now.history else None
-            if last is not None and last.by == self.visit.who.login:
-                return
-            told = "" if last is None else f"{last.by} · {last.text[self.visit.language]}"
+        if now is None or now.version == self.shown.version:
+            return
+        last = now.history[-1] if now.history else None
+        if last is None or last.by != self.visit.who.login:
+            told = (
+                "" if last is None else " · ".join(part for part in (last.by, last.text[self.visit.language]) if part)
+            )
             self.visit.tell(self.visit.say("web_plan.changed_by_another", order=name, what=told), "warning")
+        if now.row["origin"] == "out" != self.shown.row["origin"]:
+            await self.choose(name)
 
     # parts ------------------------------------------------------------------------------------------
 
@@ -158,7 +160,8 @@ class OrderEditPanel:
             (column_title("needed_by", visit.language), row["needed_by"]),
             (title("line", visit.language), row["line"]),
             (column_title("way", visit.language), way),
-            (title("counterparty", visit.language), party),
+            (title("site", visit.language), shown_order(row, visit.language)["site"]),
+            (column_title("counterparty", visit.language), party),
             (visit.say("web_plan.saves"), _money(row["value"], currency, visit)),
             (visit.say("web_plan.hangs"), _money(row["behind"] if row["value"] is None else None, currency, visit)),
             (visit.say("web_plan.costs"), _money(row["cost"], currency, visit)),
@@ -464,8 +467,13 @@ def _change_words(visit: Visit, job: Job) -> str:
     """What a price was asked of."""
     asked = job.asked
     told = [(key, asked[key]) for key in ("units", "start", "way") if asked.get(key) is not None]
-    words = [f"{column_title(key, visit.language)} {value}" for key, value in told]
-    return ", ".join([*words, *(f"{visit.say('web_plan.split_off')} {units}" for units in asked.get("split") or ())])
+    told += [("split_off", units) for units in asked.get("split") or ()]
+    names = {"split_off": visit.say("web_plan.split_off")}
+    return ", ".join(f"{names.get(key) or column_title(key, visit.language)} {_fitting(value)}" for key, value in told)
+
+
+def _fitting(value: str | float) -> str:
+    return value if isinstance(value, str) else figures.fitting(value)
 
 
 def _told(visit: Visit, checked: Changed) -> str:

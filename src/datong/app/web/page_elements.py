@@ -15,7 +15,9 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from datong.app.service.jobs import Job
+from datong.app.service.last_run_in_memory import LastPlan
 from datong.app.service.roles_and_permissions import Who
+from datong.app.service.what_if import WhatIf
 from datong.app.web.job_progress import PlanAnew, stage_words
 from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action
@@ -181,6 +183,22 @@ def moment_words(visit: Visit, moment: datetime | None) -> str:
     if moment is None:
         return figures.NONE
     return f"{moment.astimezone(visit.served.chain_thread.settings.calendar.zone):%Y-%m-%d %H:%M}"
+
+
+def plan_words(visit: Visit, plan: LastPlan) -> str:
+    """Which plan it is: when it was worked out, and the day that it takes for today."""
+    made, day = moment_words(visit, plan.made_at), _day_words(visit, plan.as_of)
+    return visit.say("web_plan.of_run", run=plan.run, made=made, day=day)
+
+
+def what_if_words(visit: Visit, one: WhatIf) -> str:
+    """Of when a what-if is, as `plan_words`."""
+    made, day = moment_words(visit, one.made_at), _day_words(visit, one.moment)
+    return visit.say("web_what_if.of_when", made=made, day=day)
+
+
+def _day_words(visit: Visit, moment: datetime) -> str:
+    return visit.served.chain_thread.settings.calendar.local_date(moment).isoformat()
 
 
 def given_words(visit: Visit, given_at: datetime, arrived_at: datetime | None) -> str:

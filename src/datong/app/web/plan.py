@@ -16,6 +16,7 @@ from datong.app.web.job_progress import PlanAnew, open_run
 from datong.app.web.layout import action, note, static
 from datong.app.web.order_columns import COLUMNS, NUMBERS, column_title
 from datong.app.web.order_edit_panel import OrderEditPanel
+from datong.app.web.page_elements import plan_words
 from datong.app.web.plan_differences import show_differences
 from datong.app.web.visit import Visit
 from datong.app.web.workbooks import bar, show_brought
@@ -47,7 +48,7 @@ WIDTHS = {
     "needed_by": 100,
     "line": 84,
     "way": 150,
-    "site": 90,
+    "site": 120,
     "counterparty": 130,
     "to_come_units": 124,
     "value": 96,
@@ -120,9 +121,7 @@ class _PlanPage:
     def _fill_top(self, head: Mapping[str, Any]) -> None:
         visit, plan = self.visit, head.get("plan")
         if plan is not None:
-            zone = visit.served.chain_thread.settings.calendar.zone
-            moment = f"{plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-            self.of_run.text = visit.say("web_plan.of_run", run=plan.run, moment=moment)
+            self.of_run.text = plan_words(visit, plan)
         self.differences.set_visibility(plan is not None)
         self.due.words.text = visit.say("web_plan.release_due", count=head.get("due") or 0)
         self.due.set_visibility(bool(head.get("due")) and visit.who.may(Permission.RELEASE_ORDERS))
@@ -241,8 +240,8 @@ class _PlanPage:
         head = await self.visit.asked(self.head)
         if head is not None:
             self._fill_top(head)
-        if any(event.kind == "orders" for event in events):
-            await self.panel.heard()
+        if self.panel.name is not None and any(event.kind == "orders" for event in events):
+            await self.panel.heard(self.panel.name)  # what was given out together is told by firm
         await self.panel.look_at_price()
 
     async def release_due(self) -> None:

@@ -4,6 +4,7 @@ from nicegui import ui
 
 from datong.app.service.plan_differences import Difference, KeptRun, difference, runs
 from datong.app.web.layout import action, heading
+from datong.app.web.page_elements import moment_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 
@@ -43,8 +44,7 @@ async def show_differences(visit: Visit) -> None:
 
 
 def _called(visit: Visit, one: KeptRun) -> str:
-    zone = visit.served.chain_thread.settings.calendar.zone
-    return f"{one.run} · {one.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"{one.run} · {moment_words(visit, one.made_at)}"
 
 
 def _shown(visit: Visit, found: Difference) -> None:

@@ -19,7 +19,7 @@ from datong.app.web.job_progress import PlanAnew, money_words, open_run
 from datong.app.web.kept_parts import KeptParts, Part
 from datong.app.web.layout import action, heading, note
 from datong.app.web.order_columns import column_title, order_path, state_word
-from datong.app.web.page_elements import SHORT, given_words, job_line
+from datong.app.web.page_elements import SHORT, given_words, job_line, plan_words
 from datong.app.web.visit import Visit
 from datong.app.wording import figures
 from datong.app.wording.after_need import after_need
@@ -64,7 +64,7 @@ class _TodayPage:
         if visit.who.may(Permission.EDIT_ORDERS):
             self.priced = await visit.asked(lambda who: last_price(visit.served, who))
             if self.priced is not None and self.priced.is_open:
-                self.follow_prices(self.priced)
+                self.follow_prices(self.priced, self.pricing)
         await self.show()
 
     async def heard(self, _events: list[Event]) -> None:
@@ -91,9 +91,7 @@ class _TodayPage:
             self.notes.draw_one("no_run", lambda: note(visit.say("web_today.no_run")))
             self.list.set_visibility(False)
             return
-        zone = visit.served.chain_thread.settings.calendar.zone
-        moment = f"{today.plan.as_of.astimezone(zone):%Y-%m-%d %H:%M}"
-        self.of_run.text = visit.say("web_plan.of_run", run=today.plan.run, moment=moment)
+        self.of_run.text = plan_words(visit, today.plan)
         old = [] if today.is_current else [Part("", "old", lambda: note(visit.say("web_today.not_current")))]
         self.notes.draw(old)
         self.proposed.show(proposed)
@@ -153,7 +151,8 @@ class _TodayPage:
             "due": row["due"],
         }
         with ui.element("div").classes("line"):
-            ui.label(visit.say(f"web_today.action_{one.action}")).classes(f"verb verb-{one.action}")
+            for verb in filter(None, (one.action, one.also)):
+                ui.label(visit.say(f"web_today.action_{verb}")).classes(f"verb verb-{verb}")
             with ui.element("h3"):
                 ui.label(visit.say("web_today.what", **words))
             ui.element("span").classes("grow")
@@ -185,7 +184,7 @@ class _TodayPage:
 
     def _verbs(self, one: Decision, people: Mapping[str, str]) -> None:
         visit, row = self.visit, one.row
-        may = visit.who.may
+        may, place = visit.who.may, ui.element("div")
         with ui.element("div").classes("line"):
             if may(Permission.RELEASE_ORDERS):
                 take = "web_today.take_offer" if one.offer is not None else "web_today.take"
@@ -194,7 +193,7 @@ class _TodayPage:
                 if may(Permission.RELEASE_ORDERS):
                     action(visit.say("web_today.hold"), lambda: self.do(service.hold, one.key, "web_today.held"))
                 if may(Permission.EDIT_ORDERS):
-                    action(visit.say("web_plan.ask_price"), self.ask_prices)
+                    action(visit.say("web_plan.ask_price"), lambda: self.ask_prices(place))
             elif may(Permission.EDIT_ORDERS):
                 change = visit.say("web_today.change")
                 ui.link(change, order_path(row["order"])).classes("button plain")
@@ -236,23 +235,26 @@ class _TodayPage:
         if to and to != one.assigned:
             await visit.asked(lambda who: service.assign(visit.served, who, one.key, to))
 
-    async def ask_prices(self) -> None:
+    async def ask_prices(self, place: ui.element) -> None:
+        """place: on the card of the offer whose price was asked for, where the answer comes to stand."""
         visit = self.visit
         job = await visit.asked(lambda who: service.price_offers(visit.served, who))
         if job is None:
             return
-        self.follow_prices(job)
+        self.follow_prices(job, place)
 
-    def follow_prices(self, job: Job) -> None:
+    def follow_prices(self, job: Job, place: ui.element) -> None:
         """How far the prices of offers are, whoever asked for them; then they stand beside the offers."""
 
         async def ended(found: Job) -> None:
             self.priced = found
-            self.pricing.clear()
+            place.clear()
             await self.show()
+            if not self.prices:  # of the chain as it was
+                self.visit.tell(self.visit.say("web_plan.price_old"), "info")
 
-        self.pricing.clear()
-        with self.pricing:
+        place.clear()
+        with place:
             job_line(self.visit, job, ended)
 
     # what came and what is late ---------------------------------------------------------------------
@@ -274,7 +276,7 @@ class _TodayPage:
             for row in today.answered
         ]
         names = [visit.say("web_today.when"), *(title(n, visit.language) for n in ("order", "product", "state"))]
-        self._table([*names, title("counterparty", visit.language), visit.say("web_today.reason")], rows, link=1)
+        self._table([*names, column_title("counterparty", visit.language), visit.say("web_today.reason")], rows, link=1)
 
     def _begins(self, today: Today) -> None:
         """Given out ones too, which wait for nobody's decision."""
@@ -295,7 +297,7 @@ class _TodayPage:
             for row in today.begins.slice(0, MOST_OVERDUE).to_pylist()
         ]
         names = [column_title(n, visit.language) for n in ("order", "product", "units", "start", "line", "state")]
-        self._table([*names, title("counterparty", visit.language)], rows, numbers=(2,), link=0)
+        self._table([*names, column_title("counterparty", visit.language)], rows, numbers=(2,), link=0)
         if today.begins_count > len(rows):
             ui.link(visit.say("web_plan.more_rows", count=today.begins_count - len(rows)), "/planner/plan")
 
@@ -317,7 +319,7 @@ class _TodayPage:
         ]
         names = [title(n, visit.language) for n in ("order", "product")]
         names += [visit.say("web_plan.column_to_come_units"), title("due", visit.language)]
-        names += [title("state", visit.language), title("counterparty", visit.language)]
+        names += [title("state", visit.language), column_title("counterparty", visit.language)]
         self._table(names, rows, numbers=(2,), link=0)
         if today.overdue_count > MOST_OVERDUE:
             ui.link(visit.say("web_today.all_overdue"), "/planner/plan?show=overdue")

@@ -91,12 +91,12 @@ async def build(visit: Visit, request: Request) -> None:
             )
             for one in LISTS
         ]
-        as_of = await read(visit, lambda who: totals.as_of(served, who))
+        plan = await read(visit, lambda who: totals.of_plan(served, who))
     except NotFound as error:
         words("p", error.message.text(visit.language), "note")
         plan_button(visit)
         return
-    words("p", visit.say("web_totals.what", moment=moment_words(visit, as_of), **_bounds()), "soft")
+    words("p", visit.say("web_totals.what", moment=moment_words(visit, plan.made_at), **_bounds()), "soft")
     for one, (listed, every) in zip(LISTS, found, strict=True):
         _list(visit, one, listed, every)
 

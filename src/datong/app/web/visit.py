@@ -42,7 +42,8 @@ class Visit:
     """A page that somebody has open. secret: of their session, another one where they signed in again meanwhile; csrf:
     what forms of this page must say. path: of the page, with its question. look: auto, light or dark. client: the page
     itself, which is there whatever of it is drawn anew. waiting: what was done after the session ended, one for each:
-    whether it goes on."""
+    whether it goes on. notices: that
+    stay until they are closed."""
 
     served: Served
     who: Who
@@ -51,6 +52,7 @@ class Visit:
     path: str
     look: str
     client: Client
+    notices: list[ui.notification] = field(default_factory=list)
     waiting: "list[asyncio.Future[bool]]" = field(default_factory=list)
 
     @property
@@ -85,10 +87,16 @@ class Visit:
     def tell(self, text: str, kind: Kind = "positive") -> None:
         """A short notice on the page."""
         stays = kind in ("negative", "warning")
+        if kind == "positive":  # what went wrong before is mended or past
+            for one in self.notices:
+                one.dismiss()
+            self.notices = []
         with self.client:
-            ui.notify(
-                text, type=kind, multi_line=True, timeout=0 if stays else 4000, close_button=self.say("web.close")
+            made = ui.notification(
+                text, type=kind, multi_line=True, timeout=None if stays else 4.0, close_button=self.say("web.close")
             )
+        if stays:
+            self.notices.append(made)
 
     def script(self, code: str) -> None:
         """Run something in the browser."""

@@ -27,6 +27,7 @@ from datong.app.web.page_elements import (
     moment_words,
     read,
     table,
+    what_if_words,
     words,
 )
 from datong.app.web.visit import Visit, text_of
@@ -120,7 +121,7 @@ async def _one(visit: Visit, one: WhatIf, request: Request) -> None:
     with ui.element("div").classes("line"):
         link(visit.say("web_what_if.all"), PATH)
         words("span", f"{visit.say('web_what_if.stands_on')}: {_parent(visit, one.parent)}", "soft")
-        words("span", visit.say("web_what_if.knows_until", moment=moment_words(visit, one.moment)), "soft")
+        words("span", what_if_words(visit, one), "soft")
     heading(one.name)
     if one.note:
         words("p", one.note)
