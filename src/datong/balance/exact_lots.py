@@ -16,8 +16,7 @@ curves of expected cost are exact: with up to 25 sample paths.
 Where there is a plan to begin with, no start is more than in any plan that costs no more (`_most_that_pays`).
 
 Where units only have to be whole, HiGHS decides set-ups and multiples first, and the units of its plan are made whole
-after that; where a plan is proven and still dearer in whole units, all together. Of a chain with components the first
-plan counts only where it is proven in whole units in few nodes, else all are decided together.
+after that; where a plan is proven and still dearer in whole units, all together.
 
 Where HiGHS stops at its limit of nodes, parts of the best plan are decided anew with all other set-ups as they are
 (fix and optimise: Helber and Sahling 2010, International Journal of Production Economics 123): those of two products of
@@ -73,8 +72,6 @@ FAR = 100.0
 # columns are fixed, and to jump for any plan at all, takes a third to a half of its time there, and finds nothing more.
 SMALL_COLUMNS = 1_000
 OPTIONS_OF_A_SMALL_ONE: Options = {"mip_allow_restart": False, "mip_heuristic_run_feasibility_jump": False}
-# Most nodes in which set-ups and multiples alone are decided, of a chain with components.
-SET_UP_NODES = 12
 # Steps of a start from which on HiGHS's work grows with their square; money of a unit that is none; and of how many
 # columns in all, in programmes one after the other, the most of a way is looked for.
 WIDE, LEAST_REDUCED, MOST_COLUMNS_LOOKED_AT = 16.0, 1e-6, 100_000
@@ -145,8 +142,6 @@ class _Search:
 
     # Columns that it decides in whole numbers.
     whole: IntArray
-    # Of a plan that it finds, those that stay; units of the others are made whole after that.
-    stay: IntArray
     # Of HiGHS.
     options: Options
     # Hears of each step, and may stop it.
@@ -380,8 +375,6 @@ class _Lots:
         self.whole = np.concatenate([programme.started[step > 0], self.y, self.deliveries])
         loose = (step == 1.0) & market.single_level
         self.searched = np.concatenate([programme.started[(step > 0) & ~loose], self.y, self.deliveries])
-        # All but whole units.
-        self.set_ups = np.concatenate([programme.started[(step > 0) & (step != 1.0)], self.y, self.deliveries])
         # Rounds after which all pairs of products of a line were decided together.
         products = {(int(x), int(i)) for x, i in zip(line, market.ways.product[way[self.decided]], strict=True)}
         self.turns = max(Counter(x for x, _ in products).values(), default=1) - 1 if market.single_level else 1
@@ -472,12 +465,8 @@ class _Lots:
             self._limit(self._most_that_pays(begun))
         if begun is not None and len(self.form.cost) <= SMALL_COLUMNS:
             options = {**options, **OPTIONS_OF_A_SMALL_ONE}
-        searched = self.searched if len(self.searched) else self.whole
-        first = _Search(searched, self.searched, options, on_progress)
-        proven = self._proven_by_set_ups(begun, first)
-        if proven is not None:
-            return proven
-        solver, best = self._searched(begun, replace(first, options=self._with_time_left(options)))
+        first = _Search(self.searched if len(self.searched) else self.whole, options, on_progress)
+        solver, best = self._searched(begun, first)
         info = solver.getInfo()
         bound = float(info.mip_dual_bound if len(first.whole) else info.objective_function_value)  # of no integers: 0
         nodes = int(max(info.mip_node_count, 0))
@@ -490,35 +479,12 @@ class _Lots:
             return None
         if solver.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit and options.get("mip_max_nodes", 1):
             best = self._in_parts(best, bound, first, WORK_OF_PARTS * int(solver.getInfo().simplex_iteration_count))
-        return self._read(best.value, self._gap(best, bound), nodes)
-
-    def _proven_by_set_ups(self, begun: _Found | None, first: _Search) -> LotPlan | None:
-        """The best plan of a chain with components, where HiGHS needs few nodes to decide its set-ups and multiples and
-        the units of its plan can be made whole at no cost; else None, and all is decided at once."""
-        most_nodes = first.options.get("mip_max_nodes", SET_UP_NODES)
-        if begun is None or self.market.single_level or len(self.set_ups) in (0, len(self.whole)) or not most_nodes:
-            return None
-        options = {**first.options, "mip_max_nodes": min(int(most_nodes), SET_UP_NODES)}
-        solver, best = self._searched(begun, replace(first, whole=self.set_ups, stay=self.set_ups, options=options))
-        bound = float(solver.getInfo().mip_dual_bound)
-        is_done = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        if best is None or not is_done or _leaves_room(bound, best, float(options["mip_abs_gap"])):
-            return None
-        return self._read(best.value, self._gap(best, bound), int(max(solver.getInfo().mip_node_count, 0)))
-
-    def _gap(self, best: _Found, bound: float) -> float:
-        """Money by which the plan may be above the cheapest; inf: not known. bound: that HiGHS knows."""
         exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
         is_below = bound <= best.objective + ROUNDING * max(abs(best.objective), 1.0)  # HiGHS can be wrong
         # What is wanted at most (`most_wanted`) is not known where having more than anyone asks for can pay.
         exact = exact and not any(rule.can_leave_over or rule.earns for rule in self.market.rules.there)
-        return max(best.objective - bound, 0.0) if exact and is_below else math.inf
-
-    def _with_time_left(self, options: Options) -> Options:
-        limit = float(options.get("time_limit", math.inf))
-        if not math.isfinite(limit):
-            return options
-        return {**options, "time_limit": max(limit - (time.monotonic() - self.began), 0.0)}
+        gap = max(best.objective - bound, 0.0) if exact and is_below else math.inf
+        return self._read(best.value, gap, nodes)
 
     def _searched(
         self, begun: _Found | None, search: "_Search", fixed: IntArray | None = None
@@ -544,7 +510,7 @@ class _Lots:
             return solver, begun
         value = np.array(solver.getSolution().col_value)[: len(self.plain.cost)]
         value[search.whole] = np.round(value[search.whole])
-        found = self._finished(value, search.stay)
+        found = self._finished(value)
         if found is None or (begun is not None and not _is_below(found.objective, begun.objective)):
             return solver, begun
         return solver, found
@@ -553,14 +519,16 @@ class _Lots:
         """The plan, or a cheaper one: parts of it decided anew, as the module says. bound: of the objective; most_work:
         iterations."""
         least_gap = float(search.options["mip_abs_gap"])
-        options_of_a_part = OPTIONS_OF_A_PART if self.market.single_level else OPTIONS_WITH_COMPONENTS
+        limit = float(search.options.get("time_limit", math.inf))
+        options = {**search.options, **(OPTIONS_OF_A_PART if self.market.single_level else OPTIONS_WITH_COMPONENTS)}
         work, turn, is_better = 0, 0, True
         while work < most_work and (is_better or turn < self.turns):
             is_better = False
             for part in self._parts(turn):
                 if work >= most_work:
                     break
-                options = {**self._with_time_left(search.options), **options_of_a_part}
+                if math.isfinite(limit):
+                    options["time_limit"] = max(limit - (time.monotonic() - self.began), 0.0)
                 options["mip_abs_gap"] = max(GAP_OF_A_PART * (best.objective - bound), least_gap)
                 solver, found = self._searched(best, replace(search, options=options), self.y[~part])
                 if solver.getModelStatus() in STOPPED:
@@ -602,10 +570,10 @@ class _Lots:
         """`_finished` of set-ups and lots with the deliveries that suit them, where these are whole numbers; None where
         none were found."""
         if not len(self.deliveries):
-            return self._finished(value, self.searched)
+            return self._finished(value)
         chosen = np.setdiff1d(self.whole, self.deliveries)
         units = self._chosen(value, chosen, self.deliveries)
-        return None if units is None else self._finished(units, self.searched)
+        return None if units is None else self._finished(units)
 
     def _chosen(self, value: FloatArray, fixed: IntArray, whole: IntArray) -> FloatArray | None:
         """The other columns at their best, or the best of few nodes, where those that are fixed have these values and
@@ -617,15 +585,15 @@ class _Lots:
             return None
         return np.array(solver.getSolution().col_value)
 
-    def _finished(self, value: FloatArray, stay: IntArray) -> _Found | None:
-        """The rest of the columns at their best where these stay, in whole units; None if there is none."""
-        free = self._completed(value, stay)
-        loose = np.setdiff1d(self.whole, stay)
+    def _finished(self, value: FloatArray) -> _Found | None:
+        """The rest of the columns at their best for these set-ups and lots, in whole units; None if there is none."""
+        free = self._completed(value, self.searched)
+        loose = np.setdiff1d(self.whole, self.searched)
         if free is None or not len(loose):
             return free
         units: FloatArray | None = free.value
         if np.abs(free.value[loose] - np.round(free.value[loose])).max() > ROUNDING:
-            units = self._chosen(value, stay, loose)
+            units = self._chosen(value, self.searched, loose)
         found = None if units is None else self._completed(units, self.whole)
         return None if found is None else replace(found, in_fractions=free.objective)
 

@@ -1,4 +1,4 @@
-"""Where HiGHS looks for lots: among starts that can pay, and for set-ups alone first; both keep the cheapest plan."""
+"""How far lots are looked for: no plan that costs no more than the one at hand starts more of anything."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -42,13 +42,11 @@ def asked_of(seed: int) -> Asked:
     return asked
 
 
-def best_of(asked: Asked, far: bool = False, at_once: bool = False) -> exact_lots.LotPlan:
-    """far: whether or not it pays; at_once: all whole numbers."""
+def best_of(asked: Asked, far: bool) -> exact_lots.LotPlan:
+    """far: whether or not it pays."""
     with pytest.MonkeyPatch.context() as patch:
         if far:
             patch.setattr(exact_lots._Lots, "_most_that_pays", lambda lots, plan: lots.most)
-        if far or at_once:
-            patch.setattr(exact_lots._Lots, "_proven_by_set_ups", lambda lots, begun, first: None)
         options = {**OPTIONS, "mip_max_nodes": MOST_NODES, "mip_abs_gap": 0.0, "mip_rel_gap": 0.0}
         plan = SOLVE(exact_lots._Lots(asked.market, asked.rules), asked.start, options, never_stop)
     assert plan is not None and plan.nodes < MOST_NODES
@@ -68,25 +66,6 @@ def test_the_best_plan_starts_no_more_than_pays(seed: int) -> None:
     assert (pays >= asked.start[at] - 1e-6).all()
     best = best_of(asked, far=True)
     assert (best.solution.started[at] <= pays + 1e-6).all()
-    found = best_of(asked, at_once=True)
+    found = best_of(asked, far=False)
     assert found.total_cost == pytest.approx(best.total_cost, rel=1e-6)
     assert found.bound <= best.total_cost + 1e-6 * max(best.total_cost, 1.0)
-
-
-def test_set_ups_that_are_proven_alone_make_the_best_plan() -> None:
-    """Of these chains with components some are proven so, and all have the plan that all at once has."""
-    proven, prove = [], exact_lots._Lots._proven_by_set_ups
-
-    def proves(lots: exact_lots._Lots, begun: Any, first: Any) -> exact_lots.LotPlan | None:
-        proven.append(prove(lots, begun, first))
-        return proven[-1]
-
-    for seed in (4, 9, 12, 31, 35, 61, 87, 88):
-        asked = asked_of(seed)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(exact_lots._Lots, "_proven_by_set_ups", proves)
-            found = best_of(asked)
-        best = best_of(asked, at_once=True)
-        assert found.total_cost == pytest.approx(best.total_cost, rel=1e-6), seed
-        assert found.bound <= best.total_cost + 1e-6 * max(best.total_cost, 1.0), seed
-    assert sum(plan is not None for plan in proven) >= 4
