@@ -85,7 +85,7 @@ def least_with_set_ups(of: Choices, width: FloatArray, cost: FloatArray, too_lat
     width: (demanded, layer) units, layers from the first on; cost: (demanded, layer, bucket) c; too_late: (demanded,
     layer, bucket) the layer must be there before. A layer that must be there by some bucket has later ones too late.
     """
-    must: BoolArray = too_late.any(axis=2)
+    must = np.asarray(too_late.any(axis=2))
     least = np.zeros(len(width))
     serving = np.full(of.price.shape, np.inf)
     for layer in range(width.shape[1]):
