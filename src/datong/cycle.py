@@ -30,6 +30,7 @@ from datong.balance.solvers import (
     in_orders,
     in_whole_units,
     states_lots,
+    with_set_up_bound,
     with_set_up_prices,
 )
 from datong.balance.stock_limits import stock_told
@@ -169,6 +170,8 @@ def decide(
         on_stage("lots")
         given_out = better_lots(given_out, rules, limits, on_progress)
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
+    elif states_lots(market.market):
+        given_out = with_set_up_bound(given_out)
     within = within_days(head.state, head.demand, given_out, chosen)
     if within is not given_out:
         given_out, chosen = within, replace(chosen, lots=lots_of(within, chosen))

@@ -17,9 +17,10 @@ from datong.balance.rules.rule import Charges
 from datong.balance.rules.safety_stock import KeptWorth, worth_kept
 from datong.balance.rules.shelf_life import make_room
 from datong.balance.rules.substitutes import worth_elsewhere, worth_left
+from datong.balance.set_up_bound import Choices, choices, least_with_set_ups, set_up_prices, sold_alone
 from datong.balance.solution import Prices
 from datong.model.demand_layers import expected_over_and_short, layer_grid, layer_slopes
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 
 # Products whose layers are looked at together: what a core's cache holds.
 PRODUCTS_AT_ONCE = 200
@@ -215,7 +216,7 @@ def _held(holding: FloatArray, price: FloatArray) -> FloatArray:
     return np.minimum.accumulate(price - steps, axis=1) + steps
 
 
-def lower_bound(market: Market, prices: Prices) -> float:
+def lower_bound(market: Market, prices: Prices, in_lots: bool = False) -> float:
     """The Lagrangian dual at these prices, in money; negative prices count as none.
 
         sum over demanded products of
@@ -223,7 +224,8 @@ def lower_bound(market: Market, prices: Prices) -> float:
         - sum of price * amount over line hours, limited offers, sure demand, and component stock that comes anyway,
 
     price_a being the cheapest way to have the unit in bucket a: made, bought, or turned away. With component stock that
-    has no way and no use, its price is taken as 0.
+    has no way and no use, its price is taken as 0. in_lots: each lot pays for its set-up (set_up_bound.py), of products
+    all of which is for one demand on one path; then it is no bound of plans in any quantities.
     """
     priced = _priced(market, prices)
     cheapest = priced.cheapest
@@ -247,10 +249,20 @@ def lower_bound(market: Market, prices: Prices) -> float:
         given = np.flatnonzero(~market.rules.in_curves & (beyond == 0))
     others = np.setdiff1d(np.arange(len(product)), given)
     bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]], beyond[d]) for d in others.tolist())
-    pieces = [given[i : i + PRODUCTS_AT_ONCE] for i in range(0, len(given), PRODUCTS_AT_ONCE)]
-    bound += sum(_least_given_cost(market, piece, price, priced.holding) for piece in pieces)
+    if in_lots:
+        alone = given[sold_alone(market)[given]]
+        set_up = shifted(set_up_prices(market, prices), market.ways.lead, np.inf)
+        for piece in _pieces(alone):
+            of = choices(market, piece, priced.ways, set_up, away[piece])
+            bound += _least_in_lots(market, piece, of, priced.holding)
+        given = np.setdiff1d(given, alone)
+    bound += sum(_least_given_cost(market, piece, price, priced.holding) for piece in _pieces(given))
     bound += _idle_stock_cost(market)
     return bound
+
+
+def _pieces(demanded: IntArray) -> list[IntArray]:
+    return [demanded[i : i + PRODUCTS_AT_ONCE] for i in range(0, len(demanded), PRODUCTS_AT_ONCE)]
 
 
 def is_below(bound: float, total: float, market: Market, share: float) -> bool:
@@ -303,16 +315,37 @@ def _in_time(saving: FloatArray, upper: FloatArray, least_supply: FloatArray) ->
 
     A layer up to least_supply (..., bucket) must be there by then: maximum lateness. upper: (..., layer) its end.
     """
-    must = least_supply[..., None, :] >= upper[..., None] * (1 - 1e-12) - 1e-9  # by the end of this bucket, and later
-    must &= (upper[..., None] > 0) & (least_supply[..., None, :] > 0)  # a layer as thin as rounding need not be there
+    must = _must_be_there(upper, least_supply)
     too_late = np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
     least = np.where(too_late, np.inf, saving).min(axis=-1)
     return np.where(must[..., -1], least, np.minimum(least, 0.0))
 
 
-def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: FloatArray) -> float:
-    """`_least_cost` of some demanded products whose demand is one path. price: (demanded, bucket), of all of them;
-    holding: (product, bucket).
+def _must_be_there(upper: FloatArray, least_supply: FloatArray) -> BoolArray:
+    """(..., layer, bucket) whether a layer must be there by the end of the bucket, as of `_in_time`."""
+    must: BoolArray = least_supply[..., None, :] >= upper[..., None] * (1 - 1e-12) - 1e-9  # and in later ones
+    # A layer as thin as rounding need not be there.
+    return must & (upper[..., None] > 0) & (least_supply[..., None, :] > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layers:
+    """The layers of some demanded products whose demand is one path."""
+
+    # (demanded) money where nothing ever comes but what comes anyway.
+    base: FloatArray
+    # (demanded, layer) units.
+    width: FloatArray
+    # (demanded, layer, bucket) money of a unit that is there from the bucket on, less what it costs if it never is.
+    cost: FloatArray
+    # (demanded, layer) units up to the layer's end.
+    upper: FloatArray
+    # (demanded, bucket) units that must be there by then.
+    by_then: FloatArray
+
+
+def _given_layers(market: Market, d: IntArray, holding: FloatArray) -> _Layers:
+    """Of demanded products d whose demand is one path. holding: (product, bucket).
 
     A layer is asked for from one bucket on or, after a receipt, not: the edges of the layers are the path's own values.
     """
@@ -321,17 +354,37 @@ def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: F
     late, waiting = market.late_cost[d, None], market.end_cost[d, None]
     net = market.net_given_demand(d)
     over, short = np.maximum(-net, 0.0), np.maximum(net, 0.0)
-    base = (holding * over + late * short).sum() + (waiting * short[:, -1:] - salvage * over[:, -1:]).sum()
+    base = (holding * over + late * short).sum(axis=1) + (waiting * short[:, -1:] - salvage * over[:, -1:]).sum(axis=1)
     by_then = market.least_supply[d]
-    has_least = bool(by_then.any())
-    upper = np.sort(np.concatenate([short, by_then], axis=1) if has_least else short, axis=1)
+    upper = np.sort(np.concatenate([short, by_then], axis=1) if by_then.any() else short, axis=1)
     lower = np.concatenate([np.zeros((len(d), 1)), upper[:, :-1]], axis=1)
     asked = net[:, None, :] > lower[:, :, None]  # (d, layer, bucket)
     slope = np.where(asked, -late[:, :, None], holding[:, None, :])
     slope[:, :, -1] -= np.where(asked[:, :, -1], waiting, salvage)
-    saving = np.cumsum(slope[:, :, ::-1], axis=2)[:, :, ::-1] + price[d, None, :]
-    least = _in_time(saving, upper, by_then) if has_least else np.minimum(saving.min(axis=2), 0.0)
-    return float(base + np.where(upper > lower, (upper - lower) * least, 0.0).sum())
+    cost = np.cumsum(slope[:, :, ::-1], axis=2)[:, :, ::-1]
+    return _Layers(base, np.where(upper > lower, upper - lower, 0.0), cost, upper, by_then)
+
+
+def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: FloatArray) -> float:
+    """`_least_cost` of some demanded products whose demand is one path. price: (demanded, bucket), of all of them;
+    holding: (product, bucket)."""
+    layers = _given_layers(market, d, holding)
+    saving = layers.cost + price[d, None, :]
+    has_least = bool(layers.by_then.any())
+    least = _in_time(saving, layers.upper, layers.by_then) if has_least else np.minimum(saving.min(axis=2), 0.0)
+    return float(layers.base.sum() + np.where(layers.width > 0, layers.width * least, 0.0).sum())
+
+
+def _least_in_lots(market: Market, d: IntArray, of: Choices, holding: FloatArray) -> float:
+    """`_least_given_cost` where each lot pays for its set-up (set_up_bound.py)."""
+    layers = _given_layers(market, d, holding)
+    return float((layers.base + least_with_set_ups(of, layers.width, layers.cost, _too_late(layers))).sum())
+
+
+def _too_late(layers: _Layers) -> BoolArray:
+    """(demanded, layer, bucket) the layer must be there before."""
+    must = _must_be_there(layers.upper, layers.by_then)
+    return np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
 
 
 def _idle_stock_cost(market: Market) -> float:

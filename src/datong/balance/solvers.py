@@ -226,6 +226,14 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
     return replace(cleared, solution=solution, outcome=outcome, bound=bound, lots=lots)
 
 
+def with_set_up_bound(given_out: Cleared) -> Cleared:
+    """The same plan with the better of its bound and that in which each lot pays for its set-up, at its prices, which
+    are those of the market in any quantities."""
+    market = given_out.market
+    in_lots = lower_bound(market, given_out.solution.prices, in_lots=True) - leftovers.most_saved(market)
+    return replace(given_out, bound=float(min(max(given_out.bound, in_lots), given_out.total_cost)))
+
+
 def can_start(market: Market, started: FloatArray, lots: FloatArray) -> bool:
     """Whether orders are within what ways, lines with their overtime, stocks and rules allow, whatever is delivered of
     them. started: (way, bucket) units; lots: (way, bucket) how many orders they are."""
