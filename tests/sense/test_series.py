@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from datong.forecast.paths import forecast
 from datong.ledger.state import State, state_of_tables
-from datong.model.flow import Item
+from datong.model.flow import Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.sense.series import demand_series
+from datong.sense.signals import sense
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -58,6 +60,26 @@ def test_what_was_known_when_the_bucket_opened_is_what_was_ordered_before_its_mi
     assert series.sold_units.tolist() == [[1.0, 2.0 + 4.0 + 8.0 + 16.0]]
     assert series.known_ahead_history.tolist() == [[[0.0], [2.0 + 4.0]]]
     assert demand_series(chain(rows, utc(2023, 1, 16))).known_ahead_history.sum() == 0
+
+
+def test_days_that_were_assumed_tell_nothing_of_how_a_week_begins():
+    """January's sales are known by the month and spread over its days; those of February are of their days. The week
+    of 30 January has some of both."""
+    rows = [sale(utc(2023, 1, day), 7.0, assumed="happened_at") for day in range(2, 32)]
+    rows += [sale(utc(2023, 2, day), 1.0, assumed=None) for day in range(1, 20)]
+    known = demand_series(chain(rows, utc(2023, 2, 22))).known_ahead_history[0, :, 0]
+    np.testing.assert_array_equal(known, [*[np.nan] * 5, 2.0, 2.0])
+
+
+def test_a_month_that_has_just_begun_is_not_the_pace_of_its_week():
+    """7 a week, known by the month; on the first Tuesday of December 12 are told for the month so far. They are on that
+    one day: the rest of the week is expected as ever."""
+    days = [date(2026, 3, 1) + timedelta(days=n) for n in range(275)]
+    rows = [sale(datetime(d.year, d.month, d.day, tzinfo=UTC), 1.0, assumed="happened_at") for d in days]
+    rows.append(sale(utc(2026, 12, 1), 12.0, assumed="happened_at"))
+    state = chain(rows, utc(2026, 12, 1, 20), horizon_buckets=4)
+    paths = forecast(sense(state), nothing_learnt(), 200, 0).paths[0]
+    assert paths[:, 0].mean() < 12 + 7
 
 
 def test_wanted_rows_that_are_past_give_nothing_for_the_weeks_ahead():

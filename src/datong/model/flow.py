@@ -57,7 +57,7 @@ class SeriesSet:
     known_ahead_units: (item, bucket ahead) already ordered and due in the open buckets, `horizon_starts`.
     given_units: (item, bucket ahead) from the `demand` table; NaN in every bucket of an item that has no rows there.
     known_ahead_history: (item, bucket, 1) what of `units` was already known when each closed bucket was as old as the
-        first open one is at the state's moment (0 days where that one just opens).
+        first open one is at the state's moment (0 days where that one just opens); NaN where its days are assumed.
     holidays: those in closed and in open buckets.
     category: (item) widest category of the product, '' where not given.
     attributes: by name, (item) what else is known of the product or the market, '' where not given.

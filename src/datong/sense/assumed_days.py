@@ -1,7 +1,8 @@
 """Buckets whose sales are known by the month, or by another stretch of days, and were spread evenly over its days.
 
 Such a bucket was not measured: within a stretch all are alike, and from one to the next they step together. A test that
-holds a week, or the days of a feast, against those around it would take these steps for news."""
+holds a week, or the days of a feast, against those around it would take these steps for news; and its first days tell
+the rest of it exactly, as those of a week to come do not."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -25,6 +25,7 @@ from datong.model.flow import (
 from datong.network.forecast_netting import given_items, netted
 from datong.network.sales_recorded_until import sales_end
 from datong.network.unasked_products import unasked_products
+from datong.sense.assumed_days import assumed_days
 from datong.sense.holidays import holiday_buckets, holidays_between
 from datong.sense.stockouts import stocked_out
 
@@ -165,6 +166,8 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     age_days = max(day_number(state.today) - open_day, 0)
     before = sales.ordered_day < day_number(origin) + bucket * length + age_days
     known = _sums(item[before], bucket[before], sales.units[before], shape)
+    # Of days that were assumed, part of a bucket would tell the whole of it too well.
+    known[assumed_days(state, items, bucket_starts, sold)] = np.nan
     known_ahead = _sums(item, ahead, sales.units, (len(items), len(horizon_starts)))
 
     # A holiday stills the orders of its own day, which are due promise_days later: look that much further back.
