@@ -188,6 +188,7 @@ def test_without_anything_scarce_the_door_of_prices_is_exact_at_one_look():
         market = replace(
             market,
             lines=Lines(names=(), hours=none, hours_taken=none),
+            rules=replace(market.rules, overtime=replace(market.rules.overtime, hours=none, cost=none)),
             ways=replace(
                 market.ways,
                 line=np.full(len(market.ways), -1),
