@@ -213,3 +213,10 @@ def test_what_is_made_of_goods_that_come_by_a_lane_begins_when_they_are_there(da
     plan = run_cycle(state_of_tables(chain, datetime(2026, 1, 5, tzinfo=UTC), tables), nothing_learnt(), (), 0).plan
     found = {order.kind: order for order in plan.orders}
     assert found["buy"].due <= found["move"].start <= found["move"].due <= found["make"].start < found["make"].due
+
+
+def test_what_begins_today_is_due_after_its_lead_time_though_it_is_wanted_before() -> None:
+    """Wanted on Monday the 12th. On Tuesday the 6th the Monday that would have been early enough is over: 7 days from
+    the 6th are the 13th."""
+    found = orders(0, datetime(2026, 1, 6, 9, tzinfo=UTC), wanted=0, lead=7.0)["P0"]
+    assert (found.start, found.due) == (date(2026, 1, 6), date(2026, 1, 13))

@@ -86,6 +86,14 @@ def days_of(
     return _Dealt(work, lots, into, _aims(work, lots, into, found, today), free).days
 
 
+def _turn(job: Job, turn: Course, free: Mapping[str, FloatArray]) -> int:
+    """The day of a bucket on which a lot begins where each has the hours that it needs: that of its turn on its line,
+    as far as it is done by then. turn: of the line's lots one after the other."""
+    if turn.begins is None or turn.done is None or turn.done > job.last:
+        return first_with_hours(job, free)
+    return turn.begins
+
+
 def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: Pegged, today: date) -> dict[Lot, Aim]:
     """What each lot should have. One that takes more than its bucket begins no later than its own due day allows, or
     than what it takes of orders that are out."""
@@ -183,8 +191,7 @@ class _Dealt:
         if all_fit(jobs, free, size):
             turns = worked(jobs, free, size)
             courses = [
-                Course(self._turn(lot, bucket, job, turn, free), job.last, job.hours)
-                for lot, job, turn in zip(lots, jobs, turns, strict=True)
+                Course(_turn(job, turn, free), job.last, job.hours) for job, turn in zip(jobs, turns, strict=True)
             ]
             done = [turn.done for turn in turns]
         else:
@@ -201,15 +208,6 @@ class _Dealt:
             last = _last_start(self.work, lot.way, bucket)
             self.worked[lot] = last if number is None else self.work.starts[bucket] + timedelta(days=number)
         self._keep(bucket, dict(zip(lots, courses, strict=True)), steps)
-
-    def _turn(self, lot: Lot, bucket: int, job: Job, turn: Course, free: Mapping[str, FloatArray]) -> int:
-        """The day of a bucket on which a lot begins where each has the hours that it needs: that of its turn on its
-        line, as far as it is done and there by then. turn: of the line's lots one after the other."""
-        if turn.begins is None or turn.done is None or turn.done > job.last:
-            return first_with_hours(job, free)
-        there = there_after(lot.way, self.work.starts[bucket] + timedelta(days=turn.begins))
-        takes_days = lot.way.lead_days > 0 and bucket == lot.start
-        return first_with_hours(job, free) if takes_days and there > self.aims[lot].there else turn.begins
 
     def _begin(self, lot: Lot) -> date:
         """The day on which a lot should begin."""
@@ -329,7 +327,7 @@ class _Dealt:
         aim = self.aims[lot]
         if lot.arrive == lot.start:
             return max(end, there_after(lot.way, start)) if lot.way.lead_days > 0 else end
-        there = _there(lot, start) if aim.late or aim.waits or start > aim.begin else start
+        there = _there(lot, start)
         least = aim.there
         if aim.late:
             least = self.work.starts[lot.arrive] if lot.way.course is None else start
