@@ -143,8 +143,10 @@ def test_a_row_of_the_grid_opens_its_order(browser: Browser, planned: Planner) -
         page.keyboard.press("ArrowUp")
         page.keyboard.press(key)
         expect(title).to_have_text(name(at))
-    opened = rows.filter(has_text="proposed").first.locator(".ag-cell").first
+    row = rows.filter(has_text="proposed").first
+    at, opened = int(row.get_attribute("row-index") or ""), row.locator(".ag-cell").first
     opened.click()
+    expect(title).to_have_text(name(at))
     units = page.get_by_role("complementary").get_by_label("Units", exact=True)
     units.fill("11")
     page.keyboard.press("Tab")
