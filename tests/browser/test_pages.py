@@ -130,7 +130,9 @@ def test_what_was_typed_when_a_session_had_ended_is_sent_once_they_go_on(browser
     cell.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("You are not signed in")
-    page.get_by_role("button", name="I have signed in").click()  # they have not
+    with page.expect_response("**/planner/renew/**"):
+        page.get_by_role("button", name="I have signed in").click()  # they have not
+    page.wait_for_timeout(1000)  # until that is known
     expect(dialog).to_be_visible()
     with sqlite3.connect(server.database) as database:
         database.executemany(f"INSERT INTO sessions VALUES ({', '.join('?' * len(kept[0]))})", kept)
