@@ -316,7 +316,7 @@ def _in_time(saving: FloatArray, upper: FloatArray, least_supply: FloatArray) ->
     A layer up to least_supply (..., bucket) must be there by then: maximum lateness. upper: (..., layer) its end.
     """
     must = _must_be_there(upper, least_supply)
-    too_late = np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
+    too_late = _after(must)
     least = np.where(too_late, np.inf, saving).min(axis=-1)
     return np.where(must[..., -1], least, np.minimum(least, 0.0))
 
@@ -326,6 +326,11 @@ def _must_be_there(upper: FloatArray, least_supply: FloatArray) -> BoolArray:
     must: BoolArray = least_supply[..., None, :] >= upper[..., None] * (1 - 1e-12) - 1e-9  # and in later ones
     # A layer as thin as rounding need not be there.
     return must & (upper[..., None] > 0) & (least_supply[..., None, :] > 0)
+
+
+def _after(must: BoolArray) -> BoolArray:
+    """(..., layer, bucket) whether the layer must be there before: by the end of an earlier bucket."""
+    return np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -378,13 +383,8 @@ def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: F
 def _least_in_lots(market: Market, d: IntArray, of: Choices, holding: FloatArray) -> float:
     """`_least_given_cost` where each lot pays for its set-up (set_up_bound.py)."""
     layers = _given_layers(market, d, holding)
-    return float((layers.base + least_with_set_ups(of, layers.width, layers.cost, _too_late(layers))).sum())
-
-
-def _too_late(layers: _Layers) -> BoolArray:
-    """(demanded, layer, bucket) the layer must be there before."""
-    must = _must_be_there(layers.upper, layers.by_then)
-    return np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
+    too_late = _after(_must_be_there(layers.upper, layers.by_then))
+    return float((layers.base + least_with_set_ups(of, layers.width, layers.cost, too_late)).sum())
 
 
 def _idle_stock_cost(market: Market) -> float:

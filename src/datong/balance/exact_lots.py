@@ -482,8 +482,8 @@ class _Lots:
     def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
         self.began = time.monotonic()
         begun = None if start is None else self._with_deliveries(self._columns_of(start))
-        if begun is not None:
-            self._limit(self._most_that_pays(begun))
+        if begun is not None and (most := self._most_that_pays(begun)) is not self.most:
+            self._limit(most)
         if begun is not None and len(self.form.cost) <= SMALL_COLUMNS:
             options = {**options, **OPTIONS_OF_A_SMALL_ONE}
         first = _Search(self.searched if len(self.searched) else self.whole, options, on_progress)

@@ -42,8 +42,7 @@ class Visit:
     """A page that somebody has open. secret: of their session, another one where they signed in again meanwhile; csrf:
     what forms of this page must say. path: of the page, with its question. look: auto, light or dark. client: the page
     itself, which is there whatever of it is drawn anew. waiting: what was done after the session ended, one for each:
-    whether it goes on. notices: that
-    stay until they are closed."""
+    whether it goes on. notices: that stay until they are closed."""
 
     served: Served
     who: Who
